@@ -1,0 +1,61 @@
+"""What can go wrong, and the one shape in which it is told: what, where, the nearest right thing, the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CNError(Exception):
+    """Anything that CN refuses; `main` prints it without a traceback."""
+
+    status = 1  # the exit status of the process
+
+
+class UserError(CNError, ValueError):
+    """A mistake in what was asked for: exit status 2, before torch is imported."""
+
+    status = 2
+
+
+class DefinitionError(UserError, TypeError):
+    """A node class that cannot work as it is written; raised while its file is imported."""
+
+
+class MissingValueError(UserError, AttributeError):
+    """A required field was read before it was given a value."""
+
+
+class FrozenError(CNError, AttributeError):
+    """A composed node was changed."""
+
+
+class RunError(CNError, RuntimeError):
+    """A run that started and could not finish: exit status 1."""
+
+
+def lines(what: str, *more: str | None) -> str:
+    """The message `what` with one indented line for each part of `more` that is there; six lines at most."""
+    return "\n  ".join([what, *(line for line in more if line)][:6])
+
+
+def nearest(word: str, words: Iterable[str], *, most: int = 3) -> list[str]:
+    """The names most like `word`, best first: by spelling, by a shared last part, then by a shared beginning."""
+    names = sorted(set(words))
+    close = get_close_matches(word.lower(), names, n=most, cutoff=0.55)
+    last = word.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+    tails = [name for name in names if name.rsplit("/", 1)[-1].rsplit(".", 1)[-1] == last]
+    heads = [name for name in names if len(last) > 1 and name.startswith(last[:3])]
+    return list(dict.fromkeys([*close, *tails, *heads]))[:most]
+
+
+def hint(word: str, words: Iterable[str], *, most: int = 8) -> str:
+    """`nearest: a, b` where something is near, otherwise the choices themselves."""
+    names = sorted(set(words))
+    near = nearest(word, names)
+    if near:
+        return f"nearest: {', '.join(near)}"
+    if not names:
+        return "there is nothing to choose from"
+    more = f", ... ({len(names)} in all)" if len(names) > most else ""
+    return f"choose from: {', '.join(names[:most])}{more}"

@@ -1,0 +1,170 @@
+"""`--help`: what can be chosen, then the fields of what is chosen; and what a shell may complete a word to."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from cn import command, registry, source
+from cn.compose import assemble, finish, root_name
+from cn.errors import CNError, UserError
+from cn.kinds import SCALARS, Child, Either, Kind, Member, OneOf
+from cn.node import CN, is_field, resolve, thaw, values, walk
+
+FLAGS = """\
+  -m, --multirun       run every combination: -m model=vit,mlp seed=range(3)
+  -c, --cfg job        print the composed run as Python (hydra, all: Hydra's own configuration)
+  -p, --package NAME   of it, only the node at NAME
+  --from FOLDER        start from the run that FOLDER records
+  -i, --info [WHAT]    what Hydra knows: plugins, search path, defaults
+  -sc install=bash     tab completion: eval "$(python SCRIPT -sc install=bash)" (zsh, fish)
+  --version, --hydra-help, -h, --help"""
+WIDTH = 100
+
+
+def help_text(contract: Any, base: CN | None, overrides: list[str]) -> str:
+    """The page that `--help` prints; with overrides, for what they choose."""
+    root = assemble(base if base is not None else contract, overrides)
+    note = ""
+    try:
+        done = thaw(root)
+        finish(done)
+        root = done
+    except UserError as error:
+        note = f"\nnot complete: {error}\n"
+    parts = [f"python {command.script} [NAME=VALUE ...]", "", "choose"]
+    parts += _choices(contract, root)
+    for address, node in walk(root):
+        if rows := list(_rows(address, node)):
+            doc = (type(node).__doc__ or "").strip().split("\n")[0]
+            title = f"{address + ' = ' if address else ''}{type(node).__name__}, {source.place(type(node))}"
+            parts += ["", title + (f"\n  {doc}" if doc else ""), *_columns(rows)]
+    return "\n".join([*parts, note, FLAGS.replace("SCRIPT", command.script)])
+
+
+def keys(contract: Any, root: CN) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
+    """Every key that chooses a node: its name, the types of its options, its kind, and what is there now."""
+    yield root_name(contract), (contract,), None, root
+    for address, node in walk(root):
+        for name, kind in cast("dict[str, Kind]", resolve(type(node))).items():
+            if isinstance(kind, Child):
+                key = f"{address}.{name}" if address else name
+                yield key.replace(".", "/"), kind.types, kind, node.__dict__.get(name)
+
+
+def _choices(contract: Any, root: CN) -> list[str]:
+    found: list[str] = []
+    broken: dict[registry.Broken, None] = {}
+    listed = [(key, registry.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
+    width = max(len(key) for key, *_ in listed)
+    for key, (names, bad), kind, now in listed:
+        now_keys = [
+            registry.key_of(type(each))
+            for each in (now.values() if isinstance(now, dict) else [now])
+            if each is not None
+        ]
+        chosen = {each.option for each in now_keys if each}
+        shown = [f"[{name}]" if name in chosen else name for name in names]
+        if kind is not None and kind.optional:
+            shown.insert(0, "[null]" if now is None else "null")
+        if kind is not None and kind.many:
+            shown = [f"[{', '.join(now or {})}] of", *shown] if shown else ["[]"]
+        text = textwrap.fill(" ".join(shown), WIDTH - width - 4, break_long_words=False, break_on_hyphens=False)
+        found.append(f"  {key:{width}}  " + textwrap.indent(text, " " * (width + 4)).lstrip())
+        broken |= dict.fromkeys(bad)
+    return found + [f"  cannot be used: {file}: {why}" for file, why in broken]
+
+
+def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
+    cls = type(node)
+    kinds = cast("dict[str, Kind]", resolve(cls))
+    own = values(node)
+    for name in filter(is_field, cls._fields):
+        kind = kinds[name]
+        if isinstance(kind, Child):
+            continue
+        value = "???" if name not in own else _shown(kind, own[name])
+        yield (
+            f"{address}.{name}" if address else name,
+            kind.name,
+            value,
+            source.comment(cls, name),
+        )
+
+
+def _columns(rows: list[tuple[str, str, str, str]]) -> list[str]:
+    widths = [min(max(len(row[i]) for row in rows), 36) for i in range(3)]
+    return [
+        "  " + "  ".join([f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)] + [row[3]]).rstrip()
+        for row in rows
+    ]
+
+
+def _shown(kind: Kind, value: Any) -> str:
+    plain = kind.plain(value)
+    if plain is None or isinstance(plain, bool):
+        return {None: "null", True: "true", False: "false"}[plain]
+    if isinstance(plain, str):
+        return plain if plain else "''"
+    return str(plain).replace("'", "") if isinstance(plain, (list, dict)) else str(plain)
+
+
+def complete(contract: Any, words: list[str]) -> list[str]:
+    """What the last word may become; the words before it are overrides that are in force."""
+    word = words[-1] if words else ""
+    root = _tolerant(contract, [each for each in words[:-1] if not each.startswith("-")])
+    prefix = word[: len(word) - len(word.lstrip("+~"))]
+    bare = word[len(prefix) :]
+    return sorted(prefix + each for each in _candidates(contract, root, bare, prefix) if each.startswith(bare))
+
+
+def _candidates(contract: Any, root: CN, word: str, prefix: str) -> Iterable[str]:
+    key, equal, _ = word.partition("=")
+    chosen = {name: (types, kind, now) for name, types, kind, now in keys(contract, root)}
+    if equal and key in chosen:
+        types, kind, _ = chosen[key]
+        names = [*registry.options(types)[0], *(["null"] if kind and kind.optional else [])]
+        listed = key + "=" + word.partition("=")[2].rpartition(",")[0]
+        start = listed + "," if "," in word else listed
+        return [
+            f"{start}{'[' if word.partition('=')[2].startswith('[') and ',' not in word else ''}{name}"
+            for name in names
+        ]
+    if equal:
+        kind = _kind_at(root, key)
+        return [f"{key}={value}" for value in _values(kind)] if kind else []
+    if prefix == "~":
+        return [f"{name}.{each}" for name, (_, kind, now) in chosen.items() if kind and kind.many for each in now or {}]
+    fields = [f"{row[0]}=" for address, node in walk(root) for row in _rows(address, node)]
+    return [*(f"{name}=" for name in chosen), *fields]
+
+
+def _values(kind: Kind) -> list[str]:
+    if isinstance(kind, Either):
+        return [value for member in kind.members for value in _values(member)]
+    if isinstance(kind, OneOf):
+        return [str(value) for value in kind.values]
+    if isinstance(kind, Member):
+        return list(kind.type.__members__)
+    return {SCALARS[bool]: ["true", "false"], SCALARS[None]: ["null"]}.get(kind, []) if kind in SCALARS.values() else []
+
+
+def _kind_at(root: CN, key: str) -> Kind | None:
+    address, _, name = key.rpartition(".")
+    for at, node in walk(root):
+        if at == address:
+            return cast("dict[str, Kind]", resolve(type(node))).get(name)
+    return None
+
+
+def _tolerant(contract: Any, words: list[str]) -> CN:
+    """The object of those words that can be used; a word that is wrong is left out."""
+    kept: list[str] = []
+    for word in words:
+        try:
+            assemble(contract, [*kept, word])
+        except CNError:
+            continue
+        kept.append(word)
+    return assemble(contract, kept)

@@ -1,0 +1,166 @@
+"""The door: from the words on the command line to a call of the program's function with the composed object."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cn import command
+from cn.compose import compose
+from cn.errors import CNError, UserError, lines, nearest
+from cn.node import CN
+from cn.overrides import of_hydra
+from cn.record import load
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a run was asked for: what a run cannot know from its own values."""
+
+    overrides: tuple[str, ...] = ()  # as typed
+    argv: tuple[str, ...] = ()  # the whole command line
+    source: Path | None = None  # the folder given with --from
+    folder: Path | None = None  # where Hydra was told to put the run
+    group: str | None = None  # the folder shared by the runs of one -m
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse, with errors like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
+        near = nearest(wrong, flags) if wrong.startswith("-") else []
+        raise UserError(
+            lines(
+                message,
+                f"nearest: {', '.join(near)}" if near else None,
+                f"see: python {command.script} --help",
+            )
+        )
+
+
+def parser() -> Parser:
+    """Hydra's flags, and `--from`."""
+    flags = Parser(add_help=False, allow_abbrev=False)
+    flags.add_argument("overrides", nargs="*")
+    flags.add_argument("--help", "-h", action="store_true")
+    flags.add_argument("--version", action="store_true")
+    flags.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    flags.add_argument("--package", "-p")
+    flags.add_argument("--resolve", action="store_true")
+    flags.add_argument("--run", "-r", action="store_true")
+    flags.add_argument("--multirun", "-m", action="store_true")
+    flags.add_argument("--from", dest="source", type=Path)
+    flags.add_argument("--shell-completion", "-sc", action="store_true")
+    flags.add_argument("--info", "-i", nargs="?", const="all")
+    flags.add_argument("--hydra-help", action="store_true")
+    flags.add_argument("--experimental-rerun")
+    for name, short in (("path", "cp"), ("name", "cn"), ("dir", "cd")):
+        flags.add_argument(f"--config-{name}", f"-{short}", dest=f"config_{name}")
+    return flags
+
+
+def main(function: Callable[[Any, Job], Any], argv: list[str] | None = None) -> None:
+    """Compose what the command line says and call `function(run, job)`; the annotation of `run` is the contract.
+
+    Exits with 2 for a mistake of the user's, and with 1 for a run that failed.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    command.script = os.path.basename(sys.argv[0]) or command.script
+    try:
+        _main(function, words)
+    except CNError as error:
+        sys.stdout.flush()
+        print(error, file=sys.stderr)
+        sys.exit(error.status)
+    except BrokenPipeError:  # the reader of our output has gone: head, less
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
+    contract = contract_of(function)
+    args = parser().parse_intermixed_args(words)
+    if args.shell_completion:
+        from cn.shell import completion
+
+        return completion(contract, args.overrides)
+    if args.version:
+        import hydra
+
+        print(f"Hydra {hydra.__version__}")
+        return None
+    base = load(args.source) if args.source else None
+    if base is not None and not isinstance(base, contract):
+        raise UserError(
+            f"{args.source} records a {type(base).__name__}, and {command.script} runs a {contract.__name__}"
+        )
+    of_plain = (
+        args.info
+        or args.hydra_help
+        or args.experimental_rerun
+        or args.config_path
+        or args.config_name
+        or args.config_dir
+    )
+    if of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides)):
+        if base is not None:
+            raise UserError(
+                lines(
+                    "--from does not go together with Hydra's own options",
+                    "leave out one of the two",
+                )
+            )
+        from cn.plain import run_hydra
+
+        return run_hydra(function, contract, words)
+    if args.help:
+        from cn.help import help_text
+
+        print(help_text(contract, base, args.overrides))
+    elif args.cfg:
+        from cn.python import as_python
+
+        node = compose(base if base is not None else contract, args.overrides)
+        print(as_python(_at(node, args.package)), end="")
+    elif args.multirun:
+        from cn.multirun import multirun
+
+        multirun(function, contract, base, args.overrides, Job(argv=tuple(words), source=args.source))
+    else:
+        node = compose(base if base is not None else contract, args.overrides)
+        function(node, Job(tuple(args.overrides), tuple(words), args.source))
+    return None
+
+
+def contract_of(function: Callable[..., Any]) -> Any:
+    """The node class that the first parameter of a program's function is annotated with."""
+    name = next(iter(inspect.signature(function).parameters))
+    contract = typing.get_type_hints(function)[name]
+    if not (isinstance(contract, type) and issubclass(contract, CN)):
+        raise UserError(f"{function.__name__}({name}: ...) must be annotated with a node class, such as Run")
+    return contract
+
+
+def _at(node: CN, address: str | None) -> CN:
+    found: Any = node
+    for part in (address or "").replace("/", ".").split(".") if address else []:
+        found = found.get(part) if isinstance(found, dict) else getattr(found, part, None)
+    if not isinstance(found, CN):
+        raise UserError(
+            lines(
+                f"--package {address}: there is no node at {address}",
+                f"see: python {command.script} --help",
+            )
+        )
+    return found

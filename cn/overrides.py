@@ -1,0 +1,149 @@
+"""The command line's words, read with Hydra's own grammar."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, OverrideType, QuotedString, ValueType
+from hydra.errors import HydraException
+
+from cn.errors import UserError, lines
+
+Verb = Literal["set", "add", "force", "delete"]
+VERBS: dict[OverrideType, Verb] = {
+    OverrideType.CHANGE: "set",
+    OverrideType.ADD: "add",
+    OverrideType.FORCE_ADD: "force",
+    OverrideType.DEL: "delete",
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One override: `+model/head=cls_token` adds the option `cls_token` at `("model", "head")`."""
+
+    text: str
+    verb: Verb
+    key: str
+    path: tuple[str, ...]
+    value: Any
+    raw: str | None  # the value as it was typed; None where there is none
+
+    @property
+    def interpolated(self) -> bool:
+        return self.raw is not None and "${" in self.raw
+
+
+def parse(texts: Iterable[str]) -> list[Assignment]:
+    """The assignments that the texts mean, in their order; UserError for what cannot be read, or is said twice."""
+    assignments = [_assignment(text) for text in texts]
+    seen: dict[tuple[str, ...], Assignment] = {}
+    for each in assignments:
+        if each.verb == "add" and len(each.path) == 1:
+            continue  # +callbacks=a +callbacks=b
+        other = seen.setdefault(each.path, each)
+        if other is not each:
+            raise UserError(lines(f"{each.key} is given twice: {other.text} and {each.text}", "keep one of them"))
+    return assignments
+
+
+def of_hydra(text: str) -> bool:
+    """Whether an override is of Hydra's own configuration, as `hydra/launcher=joblib` is."""
+    return text.lstrip("+~").startswith(("hydra.", "hydra/"))
+
+
+def expand(texts: Iterable[str], options: Callable[[str], list[str]]) -> list[list[str]]:
+    """Every combination that the sweeps in the texts stand for, as lists of overrides, in Hydra's order.
+
+    `options` lists what can be chosen at a key, for `glob(...)`.
+    """
+    axes: list[list[str]] = []
+    for text in texts:
+        override = _parse(text)
+        if not override.is_sweep_override():
+            axes.append([text])
+            continue
+        name = override.get_key_element()
+        if override.value_type == ValueType.INTERVAL_SWEEP:
+            raise UserError(
+                lines(
+                    f"{text}: an interval has no list of values to run",
+                    f"write: {name}=range(...) or {name}=choice(...)",
+                )
+            )
+        value: Any = override.value()
+        if isinstance(value, Glob):
+            chosen = value.filter(options(override.key_or_group))
+            if not chosen:
+                raise UserError(
+                    lines(
+                        f"{text} matches none of the options",
+                        f"choose from: {', '.join(options(override.key_or_group))}",
+                    )
+                )
+            axes.append([f"{name}={option}" for option in chosen])
+            continue
+        try:
+            axes.append([f"{name}={item}" for item in override.sweep_string_iterator()])
+        except HydraException as error:
+            raise UserError(f"{text}: {error}") from None
+        if not axes[-1]:
+            raise UserError(f"{text} stands for no value at all")
+    return [list(row) for row in itertools.product(*axes)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _assignment(text: str) -> Assignment:
+    override = _parse(text)
+    key = override.key_or_group
+    if override.package is not None:
+        raise UserError(
+            lines(
+                f"{text}: the attribute is the address, so no package is named",
+                f"write: {override.package}={text.partition('=')[2]}",
+            )
+        )
+    if override.is_sweep_override():
+        raise UserError(
+            lines(
+                f"{text} stands for several runs, and one was asked for",
+                f"for one run each: python {_script()} -m {text}",
+                f"for one list: '{key}=[{text.partition('=')[2]}]'",
+            )
+        )
+    quoted = isinstance(override._value, QuotedString)
+    value = override.value()
+    raw = None if "=" not in text else str(value) if quoted else text.partition("=")[2]
+    return Assignment(text, VERBS[override.type], key, tuple(key.replace("/", ".").split(".")), value, raw)
+
+
+def _parse(text: str) -> Override:
+    try:
+        return _parser().parse_overrides([text])[0]
+    except HydraException as error:
+        detail = str(error).split("\n")[0]
+        if "=" not in text and not text.startswith("~"):
+            detail = f"write: {text}=VALUE"
+        raise UserError(
+            lines(
+                f"{text!r} cannot be read as NAME=VALUE",
+                detail,
+                "quote what holds spaces, commas or brackets: 'name=\"a, b\"'",
+            )
+        ) from None
+
+
+@functools.cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def _script() -> str:
+    from cn import command
+
+    return command.script

@@ -1,0 +1,106 @@
+"""A composed object as Python source that evaluates back to an equal object."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any, cast
+
+from cn.node import CN, is_field, values, walk
+
+WIDTH = 100
+
+
+def as_python(node: CN, name: str = "run") -> str:
+    """Imports and one assignment: executing them gives `name` an object equal to `node`.
+
+    Every value is written, also one that is its class's default, since a default may change.
+    """
+    writer = _Writer(node)
+    body = f"{name} = {writer.write(node, 0, len(name) + 3)}"
+    return "\n".join([*writer.imports(), "", body] if writer.imports() else [body]) + "\n"
+
+
+class _Writer:
+    def __init__(self, node: CN) -> None:
+        self.modules: set[str] = set()
+        self.froms: dict[str, set[str]] = {}
+        types: set[type] = {type(each) for _, each in walk(node)}
+        for _, each in walk(node):
+            for value in values(each).values():
+                types |= set(_types(value))
+        self.names: dict[type, str] = {}
+        for cls in sorted(types, key=lambda cls: (cls.__module__, cls.__qualname__)):
+            alone = sum(other.__qualname__ == cls.__qualname__ for other in types) == 1
+            if alone:
+                self.froms.setdefault(cls.__module__, set()).add(cls.__qualname__.split(".")[0])
+            else:
+                self.modules.add(cls.__module__)
+            self.names[cls] = cls.__qualname__ if alone else f"{cls.__module__}.{cls.__qualname__}"
+
+    def imports(self) -> list[str]:
+        plain = [f"import {module}" for module in sorted(self.modules)]
+        return plain + [
+            f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self.froms.items())
+        ]
+
+    def write(self, value: Any, depth: int, before: int) -> str:
+        """The expression, on one line where it fits behind `before` columns, else with one part a line."""
+        opening, parts, closing = self.parts(value)
+        if closing is None:
+            return opening
+        inner = [prefix + self.write(item, depth + 1, 4 * (depth + 1) + len(prefix)) for prefix, item in parts]
+        line = (
+            opening
+            + ", ".join(inner)
+            + ("," if closing == ")" and opening == "(" and len(inner) == 1 else "")
+            + closing
+        )
+        if len(line) + before + 4 * (depth == 0) <= WIDTH and "\n" not in line:
+            return line
+        indent = "    " * (depth + 1)
+        return opening + "\n" + "".join(f"{indent}{each},\n" for each in inner) + "    " * depth + closing
+
+    def parts(self, value: Any) -> tuple[str, list[tuple[str, Any]], str | None]:
+        """What opens the expression, its parts with what stands before each, and what closes it; None if it has no parts."""
+        if isinstance(value, CN):
+            fields = [(f"{name}=", item) for name, item in values(value).items() if is_field(name)]
+            return f"{self.names[type(value)]}(", fields, ")"
+        if isinstance(value, enum.Enum):
+            return f"{self.names[type(value)]}.{value.name}", [], None
+        if isinstance(value, Path):
+            return f"Path({_quoted(str(value))})", [], None
+        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+            return f'float("{value}")', [], None
+        if isinstance(value, dict):
+            return (
+                "{",
+                [(f"{self.parts(k)[0]}: ", v) for k, v in cast("dict[Any, Any]", value).items()],
+                "}",
+            )
+        if isinstance(value, list):
+            return "[", [("", item) for item in cast("list[Any]", value)], "]"
+        if isinstance(value, tuple):
+            return "(", [("", item) for item in cast("tuple[Any, ...]", value)], ")"
+        return _quoted(value) if isinstance(value, str) else repr(value), [], None
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if '"' in text or "\\" in repr(text) else f'"{repr(text)[1:-1]}"'
+
+
+def _types(value: Any) -> list[type]:
+    """The classes that must be imported to write a plain value."""
+    if isinstance(value, Path):
+        return [_Path]
+    if isinstance(value, enum.Enum):
+        return [type(value)]
+    if isinstance(value, (list, tuple)):
+        return [cls for item in cast("list[Any]", value) for cls in _types(item)]
+    if isinstance(value, dict):
+        table = cast("dict[Any, Any]", value)
+        return [cls for pair in table.items() for item in pair for cls in _types(item)]
+    return []
+
+
+_Path = type("Path", (), {"__module__": "pathlib"})

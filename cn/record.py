@@ -1,0 +1,146 @@
+"""A composed object as JSON, and back: what a run folder keeps, so that the run can be repeated."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+from cn.errors import CNError, UserError, hint, lines
+from cn.kinds import Child, Kind, Mismatch
+from cn.node import CN, CNMeta, Derived, freeze, resolve, values, where
+
+FILE = "config.json"
+CLASS, DERIVED = "_class_", "_derived_"
+
+
+class RecordWarning(UserWarning):
+    """A record was read that its class has outgrown."""
+
+
+def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
+    """The node as dicts, lists and plain values; `tagged` adds to each node its class, and which values were derived."""
+    kinds = cast("dict[str, Kind]", resolve(type(node)))
+    result: dict[str, Any] = {CLASS: f"{type(node).__module__}:{type(node).__qualname__}"} if tagged else {}
+    if tagged and node._derived:
+        result[DERIVED] = sorted(node._derived)
+    for name, value in values(node).items():
+        kind = kinds[name]
+        if not isinstance(kind, Child):
+            result[name] = kind.plain(value)
+        elif isinstance(value, dict):
+            result[name] = {key: plain(child, tagged=tagged) for key, child in cast("dict[str, CN]", value).items()}
+        else:
+            result[name] = None if value is None else plain(value, tagged=tagged)
+    return result
+
+
+def unplain(record: dict[str, Any], place: str = "the record") -> CN:
+    """The node that `plain` wrote down, not yet frozen. `place` is named in errors."""
+    cls = _class(record, place)
+    kinds = cast("dict[str, Kind]", resolve(cls))
+    given: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in (CLASS, DERIVED):
+            continue
+        if name not in kinds:
+            raise UserError(
+                lines(
+                    f"{place} gives {cls.__name__} a value for {name!r}, which is no field of it now",
+                    where(cls),
+                    hint(name, cls._fields),
+                )
+            )
+        kind = kinds[name]
+        if isinstance(kind, Child) and isinstance(value, dict):
+            table = cast("dict[str, Any]", value)
+            given[name] = {k: unplain(v, place) for k, v in table.items()} if kind.many else unplain(table, place)
+            continue
+        try:
+            given[name] = kind.accept(value, _raw(value))
+        except Mismatch as error:
+            raise UserError(
+                lines(
+                    f"{place} gives {cls.__name__}.{name} the value {value!r}, which is not {error}",
+                    where(cls, name),
+                )
+            ) from None
+    new = [name for name, field in cls._fields.items() if name not in given and not isinstance(field.default, Derived)]
+    if new:
+        warnings.warn(
+            f"{place} was written before {cls.__name__} had {', '.join(new)}: the defaults of now are taken",
+            RecordWarning,
+            stacklevel=2,
+        )
+    node = cls(**given)
+    object.__setattr__(node, "_derived", frozenset(cast("list[str]", record.get(DERIVED, []))))
+    return node
+
+
+def dump(node: CN, folder: Path) -> Path:
+    """Write the node to `config.json` in the folder, whole or not at all."""
+    path = Path(folder) / FILE
+    partial = path.with_name(f".{FILE}.{os.getpid()}")
+    partial.write_text(json.dumps(plain(node), indent=1) + "\n")
+    partial.replace(path)
+    return path
+
+
+def load(folder: str | os.PathLike[str]) -> Any:
+    """The object whose record a run folder holds, frozen.
+
+    Raises UserError where there is no record, and where a class or field that it names is no more.
+    """
+    path = Path(folder)
+    path = path if path.is_file() else path / FILE
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        beside = (
+            sorted(each.parent.name for each in path.parent.parent.glob(f"*/{FILE}"))
+            if path.parent.parent.is_dir()
+            else []
+        )
+        raise UserError(
+            lines(
+                f"{folder} is not a run folder: it has no {FILE}",
+                hint(Path(folder).name, beside) if beside else None,
+            )
+        ) from None
+    except (ValueError, OSError) as error:
+        raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
+    if not isinstance(record, dict):
+        raise UserError(lines(f"{path} cannot be read", "it holds no object"))
+    node = unplain(cast("dict[str, Any]", record), str(path))
+    freeze(node)
+    return node
+
+
+def _class(record: dict[str, Any], place: str) -> type[CN]:
+    name = str(record.get(CLASS, ""))
+    module, _, qualname = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except CNError:
+        raise
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            lines(
+                f"{place} needs the class {name!r}, which cannot be found",
+                f"{type(error).__name__}: {error}",
+                "it was renamed or moved: put a class of that name there, or edit the record",
+            )
+        ) from None
+    if not isinstance(found, CNMeta):
+        raise UserError(f"{place} needs the class {name!r}, which is not a node")
+    return cast("type[CN]", found)
+
+
+def _raw(value: Any) -> str | None:
+    """JSON has no tuple, Path or Enum, so these come as the command line would give them."""
+    return "" if isinstance(value, list) else None

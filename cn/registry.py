@@ -1,0 +1,256 @@
+"""The path is the key: which group and option a node class is, and which classes a group offers.
+
+The group of a node is the nearest folder above it whose `__init__.py` holds a contract that the node subclasses, the
+option is the rest of its path: `models/encoder/base.py:Base` is `model=encoder/base`. A folder's plural `s` falls off,
+and a group below `runs/` is known without it, since its nodes are attributes of every run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from cn import source
+from cn.errors import CNError, DefinitionError, UserError, hint, lines
+from cn.store import Entry, store
+
+ROOT = "runs"  # the folder whose nodes are whole runs
+
+
+class Key(NamedTuple):
+    """`model` and `vit/small`."""
+
+    group: str
+    option: str
+
+    def __str__(self) -> str:
+        return f"{self.group}={self.option}"
+
+
+class Broken(NamedTuple):
+    """A file that cannot be imported, and why."""
+
+    file: str
+    why: str
+
+
+_classes: dict[Key, type] = {}
+
+
+def register(cls: Any) -> None:
+    """Enter a class under its key; refuse a second class with that key."""
+    key = key_of(cls)
+    if key is None:
+        return
+    other = _classes.get(key)
+    if other is not None and (other.__module__, other.__qualname__) != (
+        cls.__module__,
+        cls.__qualname__,
+    ):
+        raise DefinitionError(
+            lines(
+                f"two nodes have the key {key}",
+                f"{other.__name__} at {source.place(other)}",
+                f"{cls.__name__} at {source.place(cls)}",
+                f"write: another name for class {cls.__name__}, or an underscore before it if nobody chooses it",
+            )
+        )
+    _classes[key] = cls
+    store(Entry(cls, key.group, key.option))
+
+
+def key_of(cls: Any) -> Key | None:
+    """The key of a class; None for a contract, for what an underscore hides, and for what has no folder."""
+    module = cls.__module__
+    parts = module.split(".")
+    private = any(part.startswith("_") for part in [*parts, cls.__name__])
+    if private or "<locals>" in cls.__qualname__ or len(parts) == 1 or _is_package(module):
+        return None
+    package = home(cls)
+    rest = parts[len(package.split(".")) :]
+    name = snake(cls.__name__)
+    if not _bears(cls.__name__, rest[-1]):
+        rest.append(name)
+    return Key(group_of(package), "/".join(rest))
+
+
+def home(cls: Any) -> str:
+    """The package of the nearest contract that a class fulfils, else the folder that it would make a group of."""
+    module = cls.__module__
+    packages = [base.__module__ for base in cls.__mro__ if _is_package(base.__module__)]
+    above = [package for package in packages if f"{module}.".startswith(f"{package}.")]
+    if above:
+        return max(above, key=len)
+    parts = module.split(".")
+    return ".".join(parts[: 2 if parts[0] == ROOT and len(parts) > 2 else 1])
+
+
+def group_of(package: str) -> str:
+    """`models.head` is group `model/head`, `runs.optim` is `optim`, `runs` itself `run`."""
+    parts = package.split(".")
+    if parts[0] == ROOT and len(parts) > 1:
+        parts = parts[1:]
+    return "/".join(re.sub(r"(?<=[^s])s$", "", part) for part in parts)
+
+
+def snake(name: str) -> str:
+    """`MaleSmiling` is `male_smiling`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def find(types: tuple[Any, ...], option: str) -> type:
+    """The class that an option of these types names, importing only its file.
+
+    Raises UserError for an unknown option, one of another type, and one whose file is broken.
+    """
+    seen: Any = None
+    for kind in types:
+        package = home(kind)
+        for module, name in _candidates(package, option):
+            for cls in _nodes(load(module)):
+                key = key_of(cls)
+                if (
+                    key
+                    and key.group == group_of(package)
+                    and (key.option == option if name else _bears(cls.__name__, module.rsplit(".", 1)[-1]))
+                ):
+                    if issubclass(cls, types) and not inspect.isabstract(cls):
+                        return cls
+                    seen = cls
+    asked = " or ".join(group_of(home(kind)) for kind in types)
+    if seen is not None:
+        why = "is a contract, not an option" if inspect.isabstract(seen) else f"is not a {_names(types)}"
+        raise UserError(
+            lines(
+                f"{seen.__name__} {why}",
+                f"defined in {source.place(seen)}",
+                _choices(types, option),
+            )
+        )
+    raise UserError(lines(f"no {asked} is called {option!r}", _contract(types), _choices(types, option)))
+
+
+def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
+    """All options of these types by name, and the files that could not be looked into."""
+    found: dict[str, type] = {}
+    broken: list[Broken] = []
+    for kind in types:
+        package = home(kind)
+        for module in _modules(package):
+            try:
+                for cls in _nodes(load(module)):
+                    key = key_of(cls)
+                    if (
+                        key
+                        and key.group == group_of(package)
+                        and issubclass(cls, types)
+                        and not inspect.isabstract(cls)
+                    ):
+                        found[key.option] = cls
+            except UserError as error:
+                broken.append(
+                    Broken(
+                        _file(module),
+                        str(error).split("\n")[-1].strip() if len(str(error).split("\n")) > 1 else str(error),
+                    )
+                )
+    return dict(sorted(found.items())), sorted(set(broken))
+
+
+def load(module: str) -> ModuleType:
+    """Import a node file; whatever it raises becomes one error that names the file and the line."""
+    if module in sys.modules:
+        return sys.modules[module]
+    try:
+        return importlib.import_module(module)
+    except CNError as error:
+        raise UserError(lines(f"{_file(module)} cannot be used", *str(error).split("\n"))) from error
+    except SyntaxError as error:
+        place = f"{_file(module)}:{error.lineno}"
+        raise UserError(lines(f"{_file(module)} cannot be used", f"{place}: SyntaxError: {error.msg}")) from None
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_file(module))]
+        place = f"{_file(module)}:{frames[-1].lineno}" if frames else _file(module)
+        raise UserError(
+            lines(f"{_file(module)} cannot be used", f"{place}: {type(error).__name__}: {error}")
+        ) from error
+
+
+def _candidates(package: str, option: str) -> Iterator[tuple[str, bool]]:
+    """Modules that may hold the option: the file of that name, else a class of the file above it."""
+    if not re.fullmatch(r"[A-Za-z0-9]\w*(/[A-Za-z0-9]\w*)*", option):
+        return
+    parts = option.split("/")
+    for folder in map(Path, importlib.import_module(package).__path__):
+        for depth, name in ((len(parts), False), (len(parts) - 1, True)):
+            path = folder.joinpath(*parts[:depth]).with_suffix(".py")
+            if depth and path.is_file():
+                if path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
+                    file = _file(".".join([package, *parts[:depth]]))
+                    raise UserError(
+                        lines(
+                            f"{file} and {file[:-3]}/ have one name, so Python sees only one of them",
+                            "rename one of the two",
+                        )
+                    )
+                yield ".".join([package, *parts[:depth]]), name
+
+
+def _modules(package: str) -> Iterator[str]:
+    """Every public node file below a package, by module name."""
+    for folder in importlib.import_module(package).__path__:
+        yield from _scan(folder, package)
+
+
+def _scan(folder: str, package: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith(("_", ".")):
+                continue
+            if entry.name.endswith(".py") and entry.is_file():
+                yield f"{package}.{entry.name[:-3]}"
+            elif entry.is_dir():
+                yield from _scan(entry.path, f"{package}.{entry.name}")
+
+
+def _nodes(module: ModuleType) -> list[Any]:
+    """The public node classes that a module itself defines."""
+    found: list[Any] = [cls for cls in vars(module).values() if isinstance(cls, type) and hasattr(cls, "_fields")]
+    return [cls for cls in found if cls.__module__ == module.__name__]
+
+
+def _bears(name: str, file: str) -> bool:
+    return name.replace("_", "").lower() == file.replace("_", "").lower()
+
+
+def is_contract(cls: type) -> bool:
+    """Whether a class stands in a folder's `__init__.py`."""
+    return _is_package(cls.__module__)
+
+
+def _is_package(module: str) -> bool:
+    return hasattr(sys.modules.get(module), "__path__")
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+def _names(types: tuple[Any, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in types)
+
+
+def _contract(types: tuple[Any, ...]) -> str:
+    return f"options are the subclasses of {', '.join(f'{kind.__name__} ({source.place(kind)})' for kind in types)}"
+
+
+def _choices(types: tuple[Any, ...], option: str) -> str:
+    return hint(option, options(types)[0])

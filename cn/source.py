@@ -1,0 +1,91 @@
+"""What only the source of a node says: the line of a field, and the comment that stands beside it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+import sys
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """One field of a class body."""
+
+    number: int
+    comment: str
+
+
+@functools.cache
+def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
+    """Each class of a module by qualified name: its line, and its fields'."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    text = linecache.getlines(path) if path else []
+    try:
+        tree = ast.parse("".join(text))
+    except SyntaxError:
+        return {}
+    found: dict[str, tuple[int, dict[str, Line]]] = {}
+
+    def visit(body: list[ast.stmt], prefix: str) -> None:
+        for item in body:
+            if isinstance(item, ast.ClassDef):
+                fields: dict[str, Line] = {}
+                for statement in item.body:
+                    target = statement.target if isinstance(statement, ast.AnnAssign) else None
+                    if isinstance(statement, ast.Assign):
+                        target = statement.targets[0]
+                    if isinstance(target, ast.Name):
+                        fields[target.id] = Line(statement.lineno, _comment(text, statement))
+                found[prefix + item.name] = (item.lineno, fields)
+                visit(item.body, f"{prefix}{item.name}.")
+            elif isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                visit(item.body, f"{prefix}{item.name}.<locals>.")
+            elif isinstance(item, (ast.If, ast.With, ast.Try)):
+                visit(item.body, prefix)
+
+    visit(tree.body, "")
+    return found
+
+
+def _comment(text: list[str], statement: ast.stmt) -> str:
+    """The comment after the statement; for one of several lines, also after its first."""
+    for number, column in (
+        (statement.end_lineno, statement.end_col_offset),
+        (statement.lineno, None),
+    ):
+        line = text[(number or statement.lineno) - 1]
+        rest = line.encode()[column:].decode() if column is not None else line[len(line.rstrip().rstrip("([{")) :]
+        if "#" in rest:
+            return rest.split("#", 1)[1].strip()
+        if statement.end_lineno == statement.lineno:
+            break
+        opening = text[statement.lineno - 1]
+        if "#" in opening and opening.split("#")[0].rstrip().endswith(("(", "[", "{")):
+            return opening.split("#", 1)[1].strip()
+    return ""
+
+
+def file(module: str) -> str:
+    """The file of a module as one reads it from the repository's root: `models/vit.py`."""
+    loaded = sys.modules.get(module)
+    if loaded is None or not getattr(loaded, "__file__", None):
+        return module
+    return module.replace(".", "/") + ("/__init__.py" if hasattr(loaded, "__path__") else ".py")
+
+
+def place(cls: type, field: str | None = None) -> str:
+    """`models/vit.py:12`: the line of a class, or of its field; without the line where there is no source."""
+    line, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
+    if field in fields:
+        line = fields[field].number
+    return f"{file(cls.__module__)}:{line}" if line else file(cls.__module__)
+
+
+def comment(cls: type, field: str) -> str:
+    """The comment beside a field, in the class that declares it or else in the nearest base that has one."""
+    for base in cls.__mro__:
+        entry = _classes(base.__module__).get(base.__qualname__)
+        if entry and field in entry[1] and entry[1][field].comment:
+            return entry[1][field].comment
+    return ""

@@ -1,0 +1,15 @@
+"""python train.py model=vit data=cifar optim.lr=3e-4      (--help shows what can be chosen and set)"""
+
+from cn import Job, main
+from runs import Run
+
+
+def train(run: Run, job: Job) -> float:
+    """The score of the run: its test accuracy."""
+    from runs._train import train
+
+    return train(run, job)
+
+
+if __name__ == "__main__":
+    main(train)
