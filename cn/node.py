@@ -129,8 +129,8 @@ class CN(metaclass=CNMeta):
 
     if TYPE_CHECKING:
         _fields: ClassVar[dict[str, dataclasses.Field[Any]]]
-        _frozen: bool
-        _derived: frozenset[str]  # fields whose value came from `derive`
+        _frozen: ClassVar[bool]
+        _derived: ClassVar[frozenset[str]]  # fields whose value came from `derive`
     else:
 
         def __init__(self, *args, **values):

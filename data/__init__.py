@@ -1,0 +1,91 @@
+"""What a run asks of a data set (`Data`), and what image sets share (`Images`, `Published`)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from cn import CN
+
+if TYPE_CHECKING:
+    from data._images import Dataset
+    from data._split import Part
+
+
+class Data(CN):
+    """What a model learns from: three disjoint parts, and the facts that a model's sizes come from."""
+
+    batch_size: int = 128  # examples a step
+
+    def check(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}, and must be at least 1")
+
+    @abstractmethod
+    def build(self, *, seed: int) -> Dataset:
+        """The data in memory; `seed` decides what is held out, whatever the state of any global generator."""
+
+
+class Images(Data):
+    """Square images with one label each, and how those of the training part are varied at each step."""
+
+    crop: int = 0  # pixels of reflect padding on each side, before a random window is cut out
+    flip: bool = False  # mirror each image, left to right, with probability 1/2
+    cutout: int = 0  # pixels, side of a random square that is blanked
+
+    @abstractmethod
+    def side(self) -> int:
+        """Height and width of an image, in pixels."""
+
+    def check(self) -> None:
+        super().check()
+        side = self.side()
+        if not 0 <= self.crop < side:
+            raise ValueError(f"crop is {self.crop}, and must be 0 to {side - 1} for images of {side}x{side} pixels")
+        if not 0 <= self.cutout <= side:
+            raise ValueError(f"cutout is {self.cutout}, and must be 0 to {side} for images of {side}x{side} pixels")
+
+    def assemble(self, *, train: Part, validation: Part, test: Part, classes: Sequence[str]) -> Dataset:
+        """The data set with these parts, its training part varied as this node says."""
+        from data._images import assemble
+
+        return assemble(
+            train=train,
+            validation=validation,
+            test=test,
+            classes=classes,
+            crop=self.crop,
+            flip=self.flip,
+            cutout=self.cutout,
+        )
+
+
+class Published(Images):
+    """Images in files that others publish: fetched once and kept, or read from a folder; always checked by md5."""
+
+    root: Path | None = None  # folder that holds the files; default: fetched once into this user's cache
+    mirror: str | None = None  # http address of a folder with the same files; default: where they were published
+    validation: float = 0.1  # fraction of the training images that is held out, in (0, 1)
+
+    _address: ClassVar[str]  # of the folder where the files were published
+    _folder: ClassVar[str]  # in the cache
+    _md5: ClassVar[Mapping[str, str]]  # of each file, by its name
+
+    def check(self) -> None:
+        super().check()
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation is {self.validation}, and must be a fraction above 0 and below 1")
+        if self.root is not None and self.mirror is not None:
+            raise ValueError("root and mirror are both given: leave one out, since files in root are never fetched")
+        if self.mirror is not None and not self.mirror.startswith(("http://", "https://")):
+            raise ValueError(f"mirror is {self.mirror!r}, and must begin with http:// or https://; root takes a folder")
+
+    def paths(self, *names: str) -> list[Path]:
+        """Where these files are, whole and checked; fetched first where that is needed."""
+        from data._download import fetch, local
+
+        if self.root is not None:
+            return local(names, md5=self._md5, root=self.root)
+        return fetch(names, md5=self._md5, address=self.mirror or self._address, folder=self._folder)

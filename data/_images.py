@@ -1,0 +1,107 @@
+"""Images that live on one device as bytes, and become normalised batches there.
+
+n images in all, b in a batch, c channels, h height, w width.
+"""
+# pyright: standard
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from data._augment import augment
+from data._split import Part
+
+
+class Split:
+    """One of train, validation and test, held whole on one device."""
+
+    def __init__(
+        self,
+        images: Tensor,  # n c h w, uint8
+        labels: Tensor,  # n, int64
+        *,
+        scale: Tensor,  # c 1 1
+        shift: Tensor,  # c 1 1
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        assert images.shape[:1] == labels.shape
+        assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
+        self.images, self.labels = images, labels
+        self.scale, self.shift = scale, shift
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised images `b c h w` and labels `b` at `index`, which is on the same device."""
+        # index_select copies whole images: 11 us for 128 of CIFAR on one core, where images[index] takes 233
+        images = self.images.index_select(0, index).float().mul_(self.scale).add_(self.shift)
+        if self.augment is not None:
+            images = self.augment(images)
+        return images, self.labels.index_select(0, index)
+
+    def to(self, device: torch.device | str) -> Split:
+        return Split(
+            self.images.to(device),
+            self.labels.to(device),
+            scale=self.scale.to(device),
+            shift=self.shift.to(device),
+            augment=self.augment,
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three disjoint splits, and what a model must know of them."""
+
+    train: Split
+    validation: Split
+    test: Split
+    inputs: tuple[int, int, int]  # c h w
+    classes: tuple[str, ...]  # names, in label order
+
+    def to(self, device: torch.device | str) -> Dataset:
+        return Dataset(
+            self.train.to(device),
+            self.validation.to(device),
+            self.test.to(device),
+            self.inputs,
+            self.classes,
+        )
+
+
+def assemble(
+    *, train: Part, validation: Part, test: Part, classes: Sequence[str], crop: int, flip: bool, cutout: int
+) -> Dataset:
+    """A Dataset from arrays; all three are normalised by what is measured on `train`, which alone is augmented."""
+    scale, shift = normalisation(torch.from_numpy(train[0]))
+    vary = partial(augment, crop=crop, flip=flip, cutout=cutout) if crop or flip or cutout else None
+
+    def split(part: Part, vary: Callable[[Tensor], Tensor] | None = None) -> Split:
+        images, labels = torch.from_numpy(np.ascontiguousarray(part[0])), torch.from_numpy(part[1].astype(np.int64))
+        return Split(images, labels, scale=scale, shift=shift, augment=vary)
+
+    _, c, h, w = train[0].shape
+    return Dataset(split(train, vary), split(validation), split(test), (c, h, w), tuple(classes))
+
+
+def normalisation(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift, each `c 1 1`, that give bytes `n c h w` mean 0 and deviation 1 in each channel.
+
+    Measured exactly, on the counts of the 256 levels. A channel that varies by less than one level is only centred.
+    """
+    levels = torch.arange(256, dtype=torch.float64)
+    counts = [torch.bincount(images[:, c].flatten(), minlength=256).double() for c in range(images.shape[1])]
+    share = torch.stack([count / count.sum() for count in counts])  # c 256
+    mean = share @ levels
+    deviation = (share @ levels**2 - mean**2).clamp(min=0).sqrt()
+    scale = 1 / deviation.clamp(min=1)
+    return rearrange(scale.float(), "c -> c 1 1"), rearrange((-mean * scale).float(), "c -> c 1 1")

@@ -1,0 +1,56 @@
+"""Coloured MNIST: digits whose colour tells the label, more or less, in training and otherwise in the test."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from data import Published
+from data.mnist import ADDRESS, MD5, TEST, TRAIN
+
+if TYPE_CHECKING:
+    from data._images import Dataset
+
+
+class Cmnist(Published):
+    """MNIST in colour, after Arjovsky et al. 2019 (arXiv:1907.02893), without their noise in the labels.
+
+    The colour of a label is its number modulo `colours`. The images that do not have it take the other colours in
+    equal numbers. The counts are exact; the seed draws which training images they are, and never touches the test.
+    """
+
+    labels: Literal["half", "parity", "digit"] = "half"  # 0-4 against 5-9, even against odd, or the ten digits
+    colours: int = 2  # 2 to 10: red, green, blue, yellow, magenta, cyan, orange, violet, spring green, white
+    train_correlation: float = 0.9  # fraction of training and validation images in the colour of their label, in [0, 1]
+    test_correlation: float = 0.1  # fraction of test images in the colour of their label, in [0, 1]
+
+    _address = ADDRESS
+    _folder = "mnist"
+    _md5 = MD5
+
+    def side(self) -> int:
+        return 28
+
+    def check(self) -> None:
+        super().check()
+        if not 2 <= self.colours <= 10:
+            raise ValueError(f"colours is {self.colours}, and must be 2 to 10")
+        for name, value in (("train", self.train_correlation), ("test", self.test_correlation)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}_correlation is {value}, and must be a fraction from 0 to 1")
+
+    def build(self, *, seed: int) -> Dataset:
+        from data._cmnist import CLASSES, coloured
+        from data._idx import read_pair
+        from data._split import divide
+
+        *train_paths, test_images, test_labels = self.paths(*TRAIN, *TEST)
+        validation, train = divide(read_pair(*train_paths), self.validation, seed=seed)
+        test = read_pair(test_images, test_labels)
+        colour = partial(coloured, labels=self.labels, colours=self.colours)
+        return self.assemble(
+            train=colour(train, correlation=self.train_correlation, seed=seed),
+            validation=colour(validation, correlation=self.train_correlation, seed=seed),
+            test=colour(test, correlation=self.test_correlation, seed=0),
+            classes=CLASSES[self.labels],
+        )

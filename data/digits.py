@@ -1,0 +1,33 @@
+"""Handwritten digits that come with scikit-learn: the data set that needs no download."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data import Images
+
+if TYPE_CHECKING:
+    from data._images import Dataset
+
+
+class Digits(Images):
+    """1797 digits of 8x8 pixels (Alpaydin and Kaynak 1998, UCI), split by the seed with the classes in proportion."""
+
+    validation: float = 0.1  # fraction of all images, in (0, 1)
+    test: float = 0.2  # fraction of all images, in (0, 1)
+
+    def side(self) -> int:
+        return 8
+
+    def check(self) -> None:
+        super().check()
+        if not (self.validation > 0 and self.test > 0 and self.validation + self.test < 1):
+            held = f"validation is {self.validation} and test is {self.test}"
+            raise ValueError(f"{held}: each must be above 0, and both together below 1")
+
+    def build(self, *, seed: int) -> Dataset:
+        from data._digits import read_digits
+        from data._split import divide
+
+        validation, test, train = divide(read_digits(), self.validation, self.test, seed=seed)
+        return self.assemble(train=train, validation=validation, test=test, classes="0123456789")

@@ -1,0 +1,89 @@
+"""The folder of a run: its name, what it keeps of how the run was asked for, and who may write to it."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cn import Job, RunError, command
+from cn.errors import lines
+from cn.record import dump
+from runs import Run
+
+OUTPUTS = Path("outputs")
+
+
+def create(run: Run, job: Job) -> Path:
+    """A new folder with the run's configuration and command line; RunError where it cannot be made."""
+    wanted = run.folder or job.folder
+    try:
+        folder = _exactly(wanted) if wanted else _new(job)
+        dump(run, folder)
+        (folder / "command.txt").write_text(command_line(job) + "\n")
+    except OSError as error:
+        raise RunError(lines(f"cannot make a run folder: {error}", "to put it elsewhere: folder=PATH")) from None
+    return folder
+
+
+def command_line(job: Job) -> str:
+    """The command that asked for the run, for a shell."""
+    return shlex.join(["python", command.script, *(job.argv or job.overrides)])
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(value, indent=1) + "\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Within it, no other process can claim the folder; the kernel gives it back when this one dies."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(lines(f"{folder} is being written to by another process", "wait for it to end, or stop it")) from None
+        yield
+
+
+def _exactly(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "config.json").exists():
+        raise RunError(
+            lines(
+                f"folder={folder}: a run is there already",
+                f"to go on with it: python {command.script} --from {folder}",
+                "for a new run: another folder",
+            )
+        )
+    return folder
+
+
+def _new(job: Job) -> Path:
+    """outputs/TIME_OVERRIDES, or outputs/TIME/OVERRIDES for one of several; numbered where it is taken."""
+    named = re.sub(r"[^\w.=,+~\[\]-]+", "-", ",".join(job.overrides))[:120]
+    now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    parent = OUTPUTS / job.group if job.group else OUTPUTS
+    stem = (named or "default") if job.group else f"{now}_{named}" if named else now
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 10_000):
+        folder = parent / (stem if number == 1 else f"{stem}_{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise RunError(f"{parent} holds ten thousand runs named {stem}")

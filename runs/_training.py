@@ -1,0 +1,101 @@
+"""All that a run is while it trains, and what of it a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from cn import RunError
+from data._images import Dataset
+from runs import Run
+from runs._device import Device, random_state, set_random_state
+from runs.schedule._rule import Rule
+
+if TYPE_CHECKING:
+    from runs.callbacks._hooks import Hooks
+
+
+@dataclass
+class Training:
+    """The parts of one run. The loop moves `step`; everything else that changes is in `state_dict`."""
+
+    run: Run
+    folder: Path
+    device: Device
+    dataset: Dataset
+    module: nn.Module
+    optimizer: Optimizer
+    rule: Rule
+    hooks: dict[str, Hooks]
+    say: Callable[[str], None]  # a line to the screen and to the log
+    batch: int  # images in a batch
+    per_epoch: int  # optimiser steps
+    steps: int  # optimiser steps in all
+    step: int = 0  # optimiser steps taken
+    total: Tensor = field(init=False)  # scalar on the device: sum of the losses since the last log
+    scaler: torch.amp.GradScaler | None = None
+    best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
+    reason: str | None = None  # why a callback wants the run to end
+    bases: list[float] = field(init=False)  # the optimiser's own learning rates, which the schedule multiplies
+
+    def __post_init__(self) -> None:
+        self.total = torch.zeros((), device=self.device.device)
+        self.bases = [float(group["lr"]) for group in self.optimizer.param_groups]
+
+    @property
+    def epoch(self) -> float:
+        """Epochs done, in part."""
+        return self.step / self.per_epoch
+
+    @property
+    def first(self) -> Tensor:
+        """The index of the first image of a split, for whoever needs an example."""
+        return torch.zeros(1, dtype=torch.int64, device=self.device.device)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(each.numel() for each in self.module.parameters() if each.requires_grad)
+
+    def stop(self, reason: str) -> None:
+        """End the run after this validation, as if its last step had come."""
+        self.reason = reason
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "per_epoch": self.per_epoch,
+            "total": self.total,
+            "best": dict(self.best),
+            "reason": self.reason,
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rule": self.rule.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler else {},
+            "hooks": {name: each.state_dict() for name, each in self.hooks.items()},
+            "random": random_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` was called; RunError if it is another run's."""
+        if state["per_epoch"] != self.per_epoch:
+            raise RunError(
+                f"the checkpoint counts {state['per_epoch']} steps an epoch and the data now give {self.per_epoch}: the data have changed"
+            )
+        self.step, self.best, self.reason = state["step"], dict(state["best"]), state["reason"]
+        self.total = state["total"].to(self.device.device)
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rule.load_state_dict(state["rule"])
+        if self.scaler:
+            self.scaler.load_state_dict(state["scaler"])
+        for name, each in self.hooks.items():
+            each.load_state_dict(state["hooks"][name])
+        set_random_state(state["random"])

@@ -1,0 +1,19 @@
+"""What a run does besides learning, at moments that the loop names."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from cn import CN
+
+if TYPE_CHECKING:
+    from runs.callbacks._hooks import Hooks
+
+
+class Callback(CN):
+    """One of several that a run holds by name: `callbacks=[early_stopping,model_summary]`."""
+
+    @abstractmethod
+    def build(self) -> Hooks:
+        """The hooks, with the state that belongs to one run."""

@@ -1,0 +1,29 @@
+"""Counts validations since the best."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runs._training import Training
+from runs.callbacks._hooks import Hooks, Metrics
+
+
+class Stopper(Hooks):
+    def __init__(self, *, metric: str, sign: float, patience: int, least: float) -> None:
+        self.metric, self.sign, self.patience, self.least = metric, sign, patience, least
+        self.best, self.since = float("-inf"), 0
+
+    def on_validation(self, training: Training, metrics: Metrics) -> None:
+        value = self.sign * metrics[self.metric]
+        if value > self.best + self.least:
+            self.best, self.since = value, 0
+            return
+        self.since += 1
+        if self.since >= self.patience:
+            training.stop(f"{self.metric} has not improved for {self.since} validations")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "since": self.since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.since = state["best"], state["since"]

@@ -1,0 +1,28 @@
+"""python train.py callbacks=early_stopping callbacks.early_stopping.patience=3"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from runs.callbacks import Callback
+
+if TYPE_CHECKING:
+    from runs.callbacks._early_stopping import Stopper
+
+
+class EarlyStopping(Callback):
+    """Ends the run when a validation metric has stopped improving."""
+
+    metric: Literal["validation/loss", "validation/accuracy"] = "validation/loss"
+    patience: int = 5  # validations without an improvement
+    least: float = 0.0  # an improvement by less than this is none
+
+    def build(self) -> Stopper:
+        from runs.callbacks._early_stopping import Stopper
+
+        sign = -1.0 if self.metric == "validation/loss" else 1.0
+        return Stopper(metric=self.metric, sign=sign, patience=self.patience, least=self.least)
+
+    def check(self) -> None:
+        if self.patience < 1:
+            raise ValueError(f"patience is {self.patience}, and must be at least 1 validation")

@@ -1,0 +1,25 @@
+"""python train.py callbacks=model_summary"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runs.callbacks import Callback
+
+if TYPE_CHECKING:
+    from runs.callbacks._model_summary import Summary
+
+
+class ModelSummary(Callback):
+    """Prints the modules with their parameters and the shapes that leave them, before the first step."""
+
+    depth: int = 2  # levels of modules within modules
+
+    def build(self) -> Summary:
+        from runs.callbacks._model_summary import Summary
+
+        return Summary(depth=self.depth)
+
+    def check(self) -> None:
+        if self.depth < 1:
+            raise ValueError(f"depth is {self.depth}, and must be at least 1")

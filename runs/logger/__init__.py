@@ -1,0 +1,20 @@
+"""Where metrics go besides the run folder's own metrics.jsonl."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cn import CN
+
+if TYPE_CHECKING:
+    from runs.logger._writer import Writer
+
+
+class Logger(CN):
+    """One of several that a run holds by name: `logger=csv`."""
+
+    @abstractmethod
+    def build(self, folder: Path) -> Writer:
+        """The writer for a run folder, which may hold what an earlier part of the run wrote."""

@@ -1,0 +1,42 @@
+"""A csv file with a column for each metric seen so far."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from runs.logger._writer import Record, Writer
+
+
+class CsvWriter(Writer):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns: list[str] = []
+
+    def resume(self, step: int) -> None:
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows: list[dict[str, Any]] = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+            self.columns = list(rows[0]) if rows else []
+            self._rewrite(rows)
+
+    def write(self, record: Record) -> None:
+        new = [name for name in record if name not in self.columns]
+        if new:  # the first row, or the first with a metric that no row had
+            rows: list[dict[str, Any]] = []
+            if self.columns:
+                with self.path.open(newline="") as file:
+                    rows = list(csv.DictReader(file))
+            self.columns += new
+            self._rewrite(rows)
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns, restval="").writerow(record)
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        partial = self.path.with_name(f".{self.path.name}")
+        with partial.open("w", newline="") as file:
+            table = csv.DictWriter(file, self.columns, restval="")
+            table.writeheader()
+            table.writerows(rows)
+        partial.replace(self.path)
