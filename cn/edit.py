@@ -4,75 +4,68 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from cn.errors import UserError, hint
-from cn.kinds import Either, Items, Kind, Mismatch, Row, Table
+from cn.errors import UserError, hint, short
+from cn.kinds import SCALARS, Anything, Either, Items, Kind, Mismatch, Row, Table, same
 from cn.overrides import Assignment
 
 
 def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) -> Any:
-    """The new value of what was `old`; as in Hydra, a dict is merged and a list replaced."""
+    """The new value of what was `old`, or `...` if there was none; as in Hydra, a dict is merged, a list replaced."""
+    there = f"{each.text}: {each.key} is there already; write {each.key}={short(str(each.raw))}"
     if len(rest) == 1:
         if each.verb == "delete":
             raise UserError(f"{each.text}: {each.key} is a field of its class and cannot be taken away; set it instead")
         if each.verb == "add" and old is not ...:
-            raise UserError(f"{each.text}: {each.key} is there already; write {each.key}={each.raw}")
+            raise UserError(there)
         if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
-            table = _inner(kind, old)
-            keys = (
-                {table.key_of(key): item for key, item in cast("dict[Any, Any]", value).items()}
-                if isinstance(table, Table)
-                else value
-            )
-            value = {**old, **keys}
+            table, new = _inner(kind, old), cast("dict[Any, Any]", value)
+            if isinstance(table, Table):
+                new = {table.key_of(key): item for key, item in new.items()}
+            value = {**old, **new}
         return kind.accept(value, each.raw)
     inner = _inner(kind, old)
-    if isinstance(inner, Table) and isinstance(old, dict):
-        entries = cast("dict[Any, Any]", old)
-        key = inner.key_of(rest[1])
-        if len(rest) == 2 and each.verb == "delete":
-            _present(key, entries, each)
+    holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
+    if isinstance(inner, Table) and (isinstance(old, dict) or old is ...):
+        entries = cast("dict[Any, Any]", old if isinstance(old, dict) else {})
+        try:
+            key = inner.key_of(rest[1])
+        except Mismatch:
+            raise UserError(f"{each.text}: {holder} is {inner.name}, so {rest[1]!r} is no key of it") from None
+        last = len(rest) == 2
+        if key not in entries and not (last and each.verb in ("add", "force")):
+            add = f"to add it: +{'.'.join(each.path[: len(each.path) - len(rest) + 2])}=..."
+            raise UserError(f"{each.text}: there is no {rest[1]!r}; {hint(rest[1], map(str, entries))}; {add}")
+        if last and each.verb == "delete":
+            if each.raw is not None and not same(inner.value.accept(value, each.raw), entries[key]):
+                raise UserError(f"{each.text}: {each.key} is {short(repr(entries[key]))}, so it is not taken away")
             return {k: v for k, v in entries.items() if k != key}
-        if len(rest) == 2 and each.verb == "add":
-            if key in entries:
-                raise UserError(f"{each.text}: {each.key} is there already; write {each.key}={each.raw}")
-            return {**entries, key: inner.value.accept(value, each.raw)}
-        if each.verb != "force" or len(rest) > 2:
-            _present(key, entries, each)
         return {**entries, key: edit(inner.value, entries.get(key, ...), rest[1:], each, value)}
     if isinstance(inner, (Items, Row)) and isinstance(old, (list, tuple)):
-        items = cast("list[Any]", list(cast("tuple[Any, ...]", old)))
-        if not rest[1].isdecimal() or int(rest[1]) >= len(items):
-            raise UserError(
-                f"{each.text}: {'.'.join(each.path[: -len(rest) + 1])} has the places 0 to {len(items) - 1}, not {rest[1]!r}"
-            )
+        items = list(cast("list[Any]", old))
+        if each.verb == "delete" and len(rest) == 2:
+            raise UserError(f"{each.text}: nothing can be taken out of a list; write the whole: {holder}=[...]")
+        if not rest[1].isdecimal() or len(rest[1]) > 9 or int(rest[1]) >= len(items):
+            places = f"has the places 0 to {len(items) - 1}" if items else "is empty"
+            raise UserError(f"{each.text}: {holder} {places}, so there is no {short(rest[1])!r}")
         place = int(rest[1])
         items[place] = edit(
-            inner.item if isinstance(inner, Items) else inner.items[place],
-            items[place],
-            rest[1:],
-            each,
-            value,
+            inner.item if isinstance(inner, Items) else inner.items[place], items[place], rest[1:], each, value
         )
-        return inner.accept(items, "")
-    raise UserError(
-        f"{each.text}: {'.'.join(each.path[: len(each.path) - len(rest) + 1])} is {kind.name}, which has nothing inside it"
-    )
+        return type(cast("list[Any]", old))(items)
+    raise UserError(f"{each.text}: {holder} is {kind.name}, which has nothing inside it")
 
 
 def _inner(kind: Kind, old: Any) -> Kind:
-    """The member of a union that holds the value; any other kind as it is."""
+    """The member of a union that holds the value, and what Any holds; any other kind as it is."""
     if isinstance(kind, Either):
         for member in kind.members:
             try:
                 if type(member.accept(old)) is type(old):
-                    return member
+                    return _inner(member, old)
             except Mismatch:
                 continue
+    if isinstance(kind, Anything) and isinstance(old, dict):
+        return Table(SCALARS[str], kind)
+    if isinstance(kind, Anything) and isinstance(old, list):
+        return Items(list, kind)
     return kind
-
-
-def _present(key: Any, entries: dict[Any, Any], each: Assignment) -> None:
-    if key not in entries:
-        raise UserError(
-            f"{each.text}: there is no {key!r}; {hint(str(key), map(str, entries))}; to add it: +{each.key}=..."
-        )

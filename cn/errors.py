@@ -39,6 +39,12 @@ def lines(what: str, *more: str | None) -> str:
     return "\n  ".join([what, *(line for line in more if line)][:6])
 
 
+def short(text: str) -> str:
+    """On one line, and cut where it is long: for what a user typed."""
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= 200 else f"{text[:120]} ... {text[-60:]}"
+
+
 def nearest(word: str, words: Iterable[str], *, most: int = 3) -> list[str]:
     """The names most like `word`, best first: by spelling, by a shared last part, then by a shared beginning."""
     names = sorted(set(words))

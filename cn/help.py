@@ -25,17 +25,19 @@ WIDTH = 100
 
 def help_text(contract: Any, base: CN | None, overrides: list[str]) -> str:
     """The page that `--help` prints; with overrides, for what they choose."""
-    root = assemble(base if base is not None else contract, overrides)
-    note = ""
+    root, note = None, ""
     try:
+        root = assemble(base if base is not None else contract, overrides)
         done = thaw(root)
         finish(done)
         root = done
     except UserError as error:
+        if root is None and not isinstance(error, registry.NoDefaultError):
+            raise
         note = f"\nnot complete: {error}\n"
     parts = [f"python {command.script} [NAME=VALUE ...]", "", "choose"]
     parts += _choices(contract, root)
-    for address, node in walk(root):
+    for address, node in walk(root) if root is not None else ():
         if rows := list(_rows(address, node)):
             doc = (type(node).__doc__ or "").strip().split("\n")[0]
             title = f"{address + ' = ' if address else ''}{type(node).__name__}, {source.place(type(node))}"
@@ -43,17 +45,17 @@ def help_text(contract: Any, base: CN | None, overrides: list[str]) -> str:
     return "\n".join([*parts, note, FLAGS.replace("SCRIPT", command.script)])
 
 
-def keys(contract: Any, root: CN) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
+def keys(contract: Any, root: CN | None) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
     """Every key that chooses a node: its name, the types of its options, its kind, and what is there now."""
     yield root_name(contract), (contract,), None, root
-    for address, node in walk(root):
+    for address, node in walk(root) if root is not None else ():
         for name, kind in cast("dict[str, Kind]", resolve(type(node))).items():
             if isinstance(kind, Child):
                 key = f"{address}.{name}" if address else name
                 yield key.replace(".", "/"), kind.types, kind, node.__dict__.get(name)
 
 
-def _choices(contract: Any, root: CN) -> list[str]:
+def _choices(contract: Any, root: CN | None) -> list[str]:
     found: list[str] = []
     broken: dict[registry.Broken, None] = {}
     listed = [(key, registry.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
@@ -106,20 +108,20 @@ def _shown(kind: Kind, value: Any) -> str:
     if plain is None or isinstance(plain, bool):
         return {None: "null", True: "true", False: "false"}[plain]
     if isinstance(plain, str):
-        return plain if plain else "''"
+        return plain if plain and plain.isprintable() else repr(plain)
     return str(plain).replace("'", "") if isinstance(plain, (list, dict)) else str(plain)
 
 
 def complete(contract: Any, words: list[str]) -> list[str]:
     """What the last word may become; the words before it are overrides that are in force."""
     word = words[-1] if words else ""
-    root = _tolerant(contract, [each for each in words[:-1] if not each.startswith("-")])
+    root = tolerant(contract, [each for each in words[:-1] if not each.startswith("-")])
     prefix = word[: len(word) - len(word.lstrip("+~"))]
     bare = word[len(prefix) :]
     return sorted(prefix + each for each in _candidates(contract, root, bare, prefix) if each.startswith(bare))
 
 
-def _candidates(contract: Any, root: CN, word: str, prefix: str) -> Iterable[str]:
+def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Iterable[str]:
     key, equal, _ = word.partition("=")
     chosen = {name: (types, kind, now) for name, types, kind, now in keys(contract, root)}
     if equal and key in chosen:
@@ -136,7 +138,8 @@ def _candidates(contract: Any, root: CN, word: str, prefix: str) -> Iterable[str
         return [f"{key}={value}" for value in _values(kind)] if kind else []
     if prefix == "~":
         return [f"{name}.{each}" for name, (_, kind, now) in chosen.items() if kind and kind.many for each in now or {}]
-    fields = [f"{row[0]}=" for address, node in walk(root) for row in _rows(address, node)]
+    nodes = walk(root) if root is not None else ()
+    fields = [f"{row[0]}=" for address, node in nodes for row in _rows(address, node)]
     return [*(f"{name}=" for name in chosen), *fields]
 
 
@@ -150,21 +153,24 @@ def _values(kind: Kind) -> list[str]:
     return {SCALARS[bool]: ["true", "false"], SCALARS[None]: ["null"]}.get(kind, []) if kind in SCALARS.values() else []
 
 
-def _kind_at(root: CN, key: str) -> Kind | None:
+def _kind_at(root: CN | None, key: str) -> Kind | None:
     address, _, name = key.rpartition(".")
-    for at, node in walk(root):
+    for at, node in walk(root) if root is not None else ():
         if at == address:
             return cast("dict[str, Kind]", resolve(type(node))).get(name)
     return None
 
 
-def _tolerant(contract: Any, words: list[str]) -> CN:
-    """The object of those words that can be used; a word that is wrong is left out."""
+def tolerant(start: Any, words: Iterable[str]) -> CN | None:
+    """The object of those words that can be used, a word that is wrong left out; None where no word chooses one."""
     kept: list[str] = []
     for word in words:
         try:
-            assemble(contract, [*kept, word])
+            assemble(start, [*kept, word])
         except CNError:
             continue
         kept.append(word)
-    return assemble(contract, kept)
+    try:
+        return assemble(start, kept)
+    except registry.NoDefaultError:
+        return None

@@ -1,4 +1,4 @@
-"""What an annotation means: which values it accepts, and how they are written down.
+"""The kinds of value that a field can hold: what each accepts, and how it is written down.
 
 A `Kind` is made once from a field's annotation. `accept` takes a value from Python, from the command line or from
 JSON and returns it as the annotation says, or raises `Mismatch`. OmegaConf's own types are not used, since they know
@@ -7,20 +7,18 @@ no Literal, tuple or union of nodes.
 
 from __future__ import annotations
 
+import contextlib
 import enum
-import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cn.errors import DefinitionError
-
-Eval = Callable[[str], Any]  # evaluates an annotation that was written as a string
+MEMBER, VALUE = "_member_", "_value_"  # a value of a union whose JSON another member would take for its own
 
 
-class Mismatch(ValueError):
+class Mismatch(ValueError):  # noqa: N818
     """The value does not fit; the text says what would, such as `an int`."""
 
 
@@ -88,13 +86,20 @@ class OneOf(Kind):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return "one of " + ", ".join(map(repr, self.values))
+        return "one of " + ", ".join(v.name if isinstance(v, enum.Enum) else repr(v) for v in self.values)
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
         for known in self.values:
-            if same(known, value) or (isinstance(known, str) and known == raw):
+            if same(known, value):
+                return known
+        for known in self.values:
+            text = known.name if isinstance(known, enum.Enum) else known
+            if isinstance(text, str) and (text == raw or (text is not known and text == value)):
                 return known
         raise Mismatch(self.name)
+
+    def plain(self, value: Any) -> Any:
+        return value.name if isinstance(value, enum.Enum) else value
 
 
 @dataclass(frozen=True)
@@ -108,8 +113,8 @@ class Member(Kind):
         return "one of " + ", ".join(self.type.__members__)
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
-        if isinstance(value, self.type):
-            return value
+        if isinstance(value, self.type) and value.name in self.type.__members__:
+            return value  # two flags together have no name
         for text in (value, raw):
             if isinstance(text, str) and text.removeprefix(f"{self.type.__name__}.") in self.type.__members__:
                 return self.type[text.removeprefix(f"{self.type.__name__}.")]
@@ -130,8 +135,9 @@ class Either(Kind):
         return " | ".join(member.name for member in self.members)
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
-        if isinstance(value, dict) and set(value) == {"_member_", "_value_"}:
-            return self.members[value["_member_"]].accept(value["_value_"])
+        if raw is None and isinstance(value, dict) and set(typing.cast("dict[Any, Any]", value)) == {MEMBER, VALUE}:
+            with contextlib.suppress(Mismatch, TypeError, IndexError):
+                return self.members[value[MEMBER]].accept(value[VALUE])
         taken: list[Any] = []
         for member in self.members:
             try:
@@ -155,7 +161,7 @@ class Either(Kind):
             plain = member.plain(value)
             if same(self.accept(plain), value):
                 return plain
-            return {"_member_": index, "_value_": plain}
+            return {MEMBER: index, VALUE: plain}
         return value
 
 
@@ -175,7 +181,8 @@ class Items(Kind):
             raise Mismatch(self.name)
         if raw is None and self.type is list and not isinstance(value, list):
             raise Mismatch(self.name)
-        return self.type(_inner(self.item, item, raw) for item in typing.cast("Sequence[Any]", value))
+        items = typing.cast("Sequence[Any]", value)
+        return self.type(_inner(self, self.item, item, raw) for item in items)
 
     def plain(self, value: Any) -> Any:
         return [self.item.plain(item) for item in value]
@@ -194,7 +201,7 @@ class Row(Kind):
     def accept(self, value: Any, raw: str | None = None) -> Any:
         if not isinstance(value, (list, tuple)) or len(typing.cast("Sequence[Any]", value)) != len(self.items):
             raise Mismatch(self.name)
-        return tuple(_inner(kind, item, raw) for kind, item in zip(self.items, value, strict=True))
+        return tuple(_inner(self, kind, item, raw) for kind, item in zip(self.items, value, strict=True))
 
     def plain(self, value: Any) -> Any:
         return [kind.plain(item) for kind, item in zip(self.items, value, strict=True)]
@@ -215,16 +222,16 @@ class Table(Kind):
         if not isinstance(value, Mapping):
             raise Mismatch(self.name)
         table = typing.cast("Mapping[Any, Any]", value)
-        return {self.key_of(key): _inner(self.value, item, raw) for key, item in table.items()}
+        return {self.key_of(key, raw): _inner(self, self.value, item, raw) for key, item in table.items()}
 
-    def key_of(self, key: Any) -> Any:
+    def key_of(self, key: Any, raw: str | None = "") -> Any:
         """A key from Python, from the command line, or from JSON, where each is a string."""
         if isinstance(key, str) and isinstance(self.key, Scalar) and self.key.type is int:
             try:
                 return int(key)
             except ValueError:
                 raise Mismatch(self.name) from None
-        return self.key.accept(key, None if isinstance(key, str) else str(key))
+        return _inner(self, self.key, key, None if isinstance(key, str) else raw)
 
     def plain(self, value: Any) -> Any:
         return {str(self.key.plain(key)): self.value.plain(item) for key, item in value.items()}
@@ -266,15 +273,18 @@ class Child(Kind):
             if isinstance(value, dict):
                 table = typing.cast("dict[Any, Any]", value)
                 if all(type(k) is str and isinstance(v, self.types) for k, v in table.items()):
-                    return table
+                    return dict(table)
         elif isinstance(value, self.types) or (self.optional and value is None):
             return value
         raise Mismatch(self.name)
 
 
-def _inner(kind: Kind, item: Any, raw: str | None) -> Any:
+def _inner(outer: Kind, kind: Kind, item: Any, raw: str | None) -> Any:
     """An element of a container; on the command line its text is near enough to what was typed."""
-    return kind.accept(item, None if raw is None or isinstance(item, (list, dict)) else _text(item))
+    try:
+        return kind.accept(item, raw if raw is None or isinstance(item, (list, dict)) else _text(item))
+    except Mismatch:
+        raise Mismatch(outer.name) from None
 
 
 def _text(item: Any) -> str:
@@ -283,96 +293,3 @@ def _text(item: Any) -> str:
 
 SCALARS: dict[Any, Kind] = {t: Scalar(t, t.__name__) for t in (int, float, str, bool, Path)}
 SCALARS[None] = SCALARS[type(None)] = Scalar(type(None), "None")
-BARE: dict[Any, Kind] = {
-    list: Items(list, Anything()),
-    tuple: Items(tuple, Anything()),
-    dict: Table(SCALARS[str], Anything()),
-    Any: Anything(),
-}
-INSTEAD = {
-    "set": "a list",
-    "frozenset": "a tuple",
-    "Callable": "the dotted name of the function as a str, or a node that builds it",
-    "bytes": "a str, or a Path to the bytes",
-    "complex": "two floats",
-    "object": "Any, or the types that it may have",
-    "type": "a node: its class is the choice",
-    "Sequence": "a list, or a tuple with `...`",
-    "Mapping": "a dict",
-}
-
-
-def kind_of(annotation: Any, evaluate: Eval, node: type) -> Kind:
-    """The kind of an annotation. `node` is the base class of all nodes.
-
-    Raises NameError while a name in it is not defined yet, and DefinitionError for what cannot work.
-    """
-    if isinstance(annotation, str):
-        annotation = evaluate(annotation)
-    if isinstance(annotation, typing.ForwardRef):
-        annotation = evaluate(annotation.__forward_arg__)
-    if _hashable(annotation) and annotation in SCALARS:
-        return SCALARS[annotation]
-    if _hashable(annotation) and annotation in BARE:
-        return BARE[annotation]
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return Member(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, node):
-        return Child((annotation,))
-    if hasattr(annotation, "__supertype__"):  # NewType
-        return kind_of(annotation.__supertype__, evaluate, node)
-    if type(annotation).__name__ == "TypeAliasType":
-        return kind_of(annotation.__value__, evaluate, node)
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    inner = (
-        []
-        if origin in (typing.Literal, typing.Annotated)
-        else [arg if arg is ... else kind_of(arg, evaluate, node) for arg in args]
-    )
-    if origin in (typing.Annotated, typing.Final):
-        return kind_of(args[0], evaluate, node)
-    if origin is typing.Literal:
-        return OneOf(args)
-    if origin in (typing.Union, types.UnionType):
-        return _union(inner, annotation)
-    if any(isinstance(kind, Child) for kind in inner):
-        if origin is dict and inner[0] == SCALARS[str] and not inner[1].many and not inner[1].optional:
-            return Child(inner[1].types, many=True)
-        raise DefinitionError(f"cannot be {_write(annotation)}: write dict[str, T] to hold several nodes by name")
-    if origin is list:
-        return Items(list, inner[0])
-    if origin is tuple and len(inner) == 2 and inner[1] is ...:
-        return Items(tuple, inner[0])
-    if origin is tuple:
-        return Row(tuple(inner))
-    if origin is dict:
-        if inner[0] not in (SCALARS[str], SCALARS[int]) and not isinstance(inner[0], Member):
-            raise DefinitionError(f"cannot be {_write(annotation)}: write str, int or an Enum for the keys of a dict")
-        return Table(inner[0], inner[1])
-    name = getattr(origin or annotation, "__name__", str(annotation))
-    instead = INSTEAD.get(name, f"a node (class {name}(CN)) that holds its plain values and builds it")
-    raise DefinitionError(f"cannot be {_write(annotation)}: write {instead}")
-
-
-def _union(inner: list[Any], annotation: Any) -> Kind:
-    children = [kind for kind in inner if isinstance(kind, Child)]
-    plain = [kind for kind in inner if not isinstance(kind, Child)]
-    if not children:
-        return Either(tuple(plain))
-    if any(kind.many for kind in children) or any(kind != SCALARS[None] for kind in plain):
-        raise DefinitionError(f"cannot be {_write(annotation)}: a field holds nodes or plain values, write two fields")
-    return Child(tuple(t for kind in children for t in kind.types), optional=bool(plain))
-
-
-def _write(annotation: Any) -> str:
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "").replace("collections.abc.", "")
-
-
-def _hashable(annotation: Any) -> bool:
-    try:
-        hash(annotation)
-    except TypeError:  # Annotated with a list, say
-        return False
-    return True

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from cn import registry
-from cn.compose import compose, root_name
+from cn.compose import compose
 from cn.errors import CNError, RunError
-from cn.help import keys
+from cn.help import keys, tolerant
 from cn.main import Job
 from cn.node import CN
 from cn.overrides import expand
@@ -22,7 +22,7 @@ def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None
     A run that fails is told and the others go on; RunError at the end if any did.
     """
     start = base if base is not None else contract
-    combinations = expand(words, lambda key: _options(contract, base, key))
+    combinations = expand(words, lambda key: _options(contract, base, key, words))
     nodes = [compose(start, combination) for combination in combinations]
     group = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     varied = [i for i in range(len(words)) if len({row[i] for row in combinations}) > 1]
@@ -54,13 +54,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     )
 
 
-def _options(contract: Any, base: CN | None, key: str) -> list[str]:
-    """What `glob(...)` may choose from at a key."""
-    root = base if base is not None else None
-    if key == root_name(contract):
-        return list(registry.options((contract,))[0])
-    if root is None:
-        root = cast("CN", compose(contract))
+def _options(contract: Any, base: CN | None, key: str, words: Iterable[str] = ()) -> list[str]:
+    """What `glob(...)` may choose from at a key; the other words may have chosen the node that has it."""
+    root = tolerant(base if base is not None else contract, words)
     for name, types, *_ in keys(contract, root):
         if name == key:
             return list(registry.options(types)[0])

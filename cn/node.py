@@ -2,120 +2,69 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
-import types
 from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
-from cn import registry, source
-from cn.errors import (
-    CNError,
-    DefinitionError,
-    FrozenError,
-    MissingValueError,
-    UserError,
-    hint,
-    lines,
-)
-from cn.kinds import Child, Kind, Mismatch, kind_of, same
+from cn import registry
+from cn.annotations import hashable, kind_of
+from cn.body import refuse
+from cn.derived import Derived
+from cn.errors import DefinitionError, FrozenError, MissingValueError, UserError, hint, lines, short
+from cn.kinds import Kind, Mismatch, same
+from cn.source import own_annotations, where
 
 T = TypeVar("T")
-TARGET = {
-    "_target_": "str",
-    "_partial_": "bool",
-}  # Hydra's own names; the only fields with an underscore
-RESERVED = {"hydra": "Hydra's own configuration", "defaults": "the defaults list"}
-WRAPPED = (types.FunctionType, property, classmethod, staticmethod)
-
-
-class Derived:
-    """A default that is worked out from the run once everything else is known; see `derive`."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.arguments = function.__code__.co_argcount if isinstance(function, types.FunctionType) else 1
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, node: CN | None, owner: type) -> Any:
-        """The value, of a node that is not composed with the node itself as the run."""
-        if node is None:
-            return self
-        if any(each is node and name == self.name for each, name in _active):
-            circle = " -> ".join(f"{type(each).__name__}.{name}" for each, name in [*_active, (node, self.name)])
-            raise UserError(f"values are derived in a circle: {circle}")
-        _active.append((node, self.name))
-        try:
-            return self.function(*(_roots[-1] if _roots else node, node)[: self.arguments])
-        except CNError:
-            raise
-        except Exception as error:
-            why = f"{type(node).__name__}.{self.name} cannot be derived: {type(error).__name__}: {error}"
-            raise UserError(lines(why, where(type(node), self.name), f"to give it: {self.name}=VALUE")) from error
-        finally:
-            _active.pop()
-
-
-_roots: list[CN] = []  # the run that is being composed
-_active: list[tuple[CN, str]] = []  # what is being derived
-
-
-@contextlib.contextmanager
-def deriving(root: CN) -> Iterator[None]:
-    """Within it, derived fields are worked out from this run."""
-    _roots.append(root)
-    try:
-        yield
-    finally:
-        _roots.pop()
-
-
-def derive(function: Callable[..., T]) -> T:
-    """A default worked out in Python: `warmup: int = derive(lambda run: run.steps // 20)`.
-
-    `function` is called with the whole composed run, and with the node that holds the field if it takes two arguments.
-    A value that is given, in a class, in Python or on the command line, wins.
-    """
-    return cast("T", Derived(function))
 
 
 @dataclass_transform(kw_only_default=True, eq_default=True, field_specifiers=(dataclasses.field,))
 class CNMeta(ABCMeta):
-    """Makes a class body into a keyword-only dataclass, refuses what cannot work, and registers the class by its path."""
+    """Makes a class body a keyword-only dataclass, refuses what cannot work, and registers the class by its path."""
 
     if TYPE_CHECKING:
         _scope: dict[str, Any]
         _kinds: dict[str, Kind] | None
+        _fields: dict[str, dataclasses.Field[Any]]
 
     def __new__(mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
         root = not any(isinstance(base, CNMeta) for base in bases)
         cls: Any = super().__new__(mcls, name, bases, body, **options)
         if root:
+            dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
             cls._fields = {}
-            return dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
+            return cls
         cls._scope = dict(sys._getframe(1).f_locals) if "<locals>" in cls.__qualname__ else {}
         annotations = own_annotations(cls)
-        _refuse(cls, body, annotations)
+        refuse(cls, body, annotations)
         for field in annotations:
             default = cls.__dict__.get(field)
-            if isinstance(default, (CN, list, dict)):
+            if isinstance(default, CN) or not hashable(default):
                 setattr(cls, field, dataclasses.field(default_factory=_copier(default)))
         doc = cls.__doc__
         cls.__doc__ = doc or name  # without one, dataclass would work out a signature, which is slow
-        dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=True)(cls)
+        try:
+            dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=True)(cls)
+        except (TypeError, ValueError) as error:
+            raise DefinitionError(lines(f"{name} cannot be made: {error}", where(cls))) from None
         cls.__doc__ = doc
-        cls._fields = {field.name: field for field in dataclasses.fields(cls)}
         cls._kinds = None
-        kinds = resolve(cls, strict=False)
-        for field in annotations:
-            if kinds and field in kinds:
-                _check_default(cls, cls._fields[field], kinds[field])
+        cls._fields = {field.name: field for field in dataclasses.fields(cls)}
+        resolve(cls, strict=False)
         registry.register(cls)
         return cls
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if name == "__dataclass_params__" and "_fields" in cls.__dict__:
+            raise DefinitionError(
+                lines(
+                    f"{cls.__name__} is a node, which is a dataclass already",
+                    "write: no @dataclass above it",
+                    where(cls),
+                )
+            )
+        super().__setattr__(name, value)
 
 
 class CN(metaclass=CNMeta):
@@ -194,7 +143,7 @@ class CN(metaclass=CNMeta):
     def __setstate__(self, state: Any) -> None:
         object.__setattr__(self, "_frozen", state[1])
         object.__setattr__(self, "_derived", state[2])
-        self.__dict__.update(state[0])
+        vars(self).update(state[0])
 
     def __replace__(self, /, **changes: Any) -> Self:
         return type(self)(**{**values(self), **changes})
@@ -229,8 +178,8 @@ def thaw(value: Any) -> Any:
         copy = object.__new__(type(value))
         copy.__setstate__(({k: thaw(v) for k, v in value.__dict__.items()}, False, value._derived))
         return copy
-    if isinstance(value, list):
-        return [thaw(item) for item in cast("list[Any]", value)]
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(thaw, cast("list[Any]", value)))
     if isinstance(value, dict):
         return {key: thaw(item) for key, item in cast("dict[Any, Any]", value).items()}
     return value
@@ -247,44 +196,41 @@ def is_field(name: str) -> bool:
     return not name.startswith("_")
 
 
-def own_annotations(cls: type) -> dict[str, Any]:
-    """The annotations of this class body alone, unevaluated where they are strings."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return cls.__dict__.get("__annotations__", {})
-
-
 def resolve(cls: CNMeta, *, strict: bool = True) -> dict[str, Kind] | None:
-    """The kind of each field; None where a name in an annotation is not defined yet and `strict` is off."""
+    """The kind of each field; None where a name in an annotation is not defined yet and `strict` is off.
+
+    Raises DefinitionError for an annotation that cannot work, and for a default that does not fit.
+    """
     if cls._kinds is not None:
         return cls._kinds
     kinds: dict[str, Kind] = {}
-    for base in reversed(cls.__mro__):
-        if not isinstance(base, CNMeta) or base is CN:
-            continue
-        if base is not cls and base._kinds is not None:
-            kinds |= base._kinds
-            continue
-        for name, annotation in own_annotations(base).items():
-            if name not in cls._fields:
-                continue  # ClassVar
-            try:
-                kinds[name] = kind_of(annotation, _evaluator(base), CN)
-            except NameError as error:
-                if not strict:
-                    return None
-                raise DefinitionError(
-                    lines(
-                        f"{base.__name__}.{name} is annotated with a name that is not defined: {error}",
-                        where(base, name),
-                    )
-                ) from None
-            except DefinitionError as error:
-                raise DefinitionError(lines(f"{base.__name__}.{name} {error}", where(base, name))) from None
-    cls._kinds = kinds
-    return kinds
+    for base in reversed(cls.__mro__[1:]):
+        if isinstance(base, CNMeta) and base is not CN:
+            above = resolve(base, strict=strict)
+            if above is None:
+                return None
+            kinds |= above
+    own: dict[str, Kind] = {}
+    for name, annotation in own_annotations(cls).items():
+        if name not in cls._fields:
+            continue  # ClassVar
+        try:
+            own[name] = kind_of(annotation, _evaluator(cls), CN)
+        except (NameError, AttributeError) as error:
+            if not strict:
+                return None
+            why = f"{cls.__name__}.{name} is annotated with a name that is not defined: {error}"
+            instead = "write: its import outside of `if TYPE_CHECKING`, so that it is there when the program runs"
+            raise DefinitionError(lines(why, instead, where(cls, name))) from None
+        except DefinitionError as error:
+            raise DefinitionError(lines(f"{cls.__name__}.{name} {error}", where(cls, name))) from None
+        except Exception as error:
+            why = f"{cls.__name__}.{name} has an annotation that cannot be read: {type(error).__name__}: {error}"
+            raise DefinitionError(lines(why, where(cls, name))) from None
+    for name, kind in own.items():
+        _check_default(cls, cls._fields[name], kind)
+    cls._kinds = kinds | own
+    return cls._kinds
 
 
 def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
@@ -292,7 +238,9 @@ def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
     try:
         return kind.accept(value)
     except Mismatch as error:
-        raise UserError(lines(f"{cls.__name__}.{name} is {error}, not {value!r}", where(cls, name))) from None
+        raise UserError(
+            lines(f"{cls.__name__}.{name} is {error}, not {short(repr(value))}", where(cls, name))
+        ) from None
 
 
 def unknown_field(cls: type[CN], name: str) -> str:
@@ -303,100 +251,30 @@ def unknown_field(cls: type[CN], name: str) -> str:
     )
 
 
-def where(cls: type, field: str | None = None) -> str:
-    """Where a class, or the class that gave it a field, is written: `defined in models/vit.py:12`."""
-    owner = next((b for b in cls.__mro__ if field in b.__dict__.get("__annotations__", {})), cls) if field else cls
-    return f"defined in {source.place(owner, field)}"
-
-
 def _evaluator(cls: Any) -> Callable[[str], Any]:
     scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     return lambda text: eval(text, scope, {**vars(cls).get("_scope", {})})
 
 
 def _copier(default: Any) -> Callable[[], Any]:
-    return lambda: thaw(default)
+    kept = thaw(default)
+    return lambda: thaw(kept)
 
 
-def _refuse(cls: type, body: dict[str, Any], annotations: dict[str, Any]) -> None:
-    """What a class body may not hold, each with what to write instead."""
-
-    def stop(name: str, what: str, instead: str) -> None:
-        raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", f"write: {instead}", where_line(name)))
-
-    def where_line(name: str) -> str:
-        return f"defined in {source.place(cls, name)}"
-
-    for name in ("__init__", "__post_init__", "__slots__"):
-        if name in body:
-            stop(
-                name,
-                "cannot be defined: fields are all there is",
-                "def check(self) to check values, derive(...) to work them out",
-            )
-    for name in RESERVED.keys() & annotations.keys():
-        stop(
-            name,
-            f"cannot be a field: the name belongs to {RESERVED[name]}",
-            f"another name, such as {name}_: ...",
-        )
-    for name, annotation in annotations.items():
-        text = annotation if isinstance(annotation, str) else str(annotation)
-        if name.startswith("_") and name not in TARGET and "ClassVar" not in text:
-            stop(
-                name,
-                "cannot be a field: it begins with an underscore",
-                f"{name}: ClassVar[...] for a constant, {name.lstrip('_')}: ... for a field",
-            )
-        if "InitVar" in text:
-            stop(name, "cannot be an InitVar: a node is its values", f"{name}: the type itself")
-    for name, value in body.items():
-        if name.startswith("_") or name in annotations or isinstance(value, WRAPPED):
-            continue
-        if isinstance(value, type) and not isinstance(value, CNMeta):
-            continue
-        if isinstance(value, CNMeta):
-            stop(
-                name,
-                "is a node inside a node: a path could not name it",
-                f"class {name} at the top of the file",
-            )
-        if callable(value) and not isinstance(value, CN):
-            continue
-        known = next(
-            (
-                own_annotations(base)[name]
-                for base in cls.__mro__[1:]
-                if isinstance(base, CNMeta) and name in own_annotations(base)
-            ),
-            None,
-        )
-        kind = (
-            known
-            if isinstance(known, str)
-            else getattr(known, "__name__", str(known))
-            if known
-            else type(value).__name__
-        )
-        stop(name, "has no annotation, so it would not be a field", f"{name}: {kind} = {value!r}")
-
-
-def _check_default(cls: type[CN], field: dataclasses.Field[Any], kind: Kind) -> None:
-    if field.default_factory is not dataclasses.MISSING:
-        default = field.default_factory()
-    elif field.default is dataclasses.MISSING or isinstance(field.default, Derived):
+def _check_default(cls: CNMeta, field: dataclasses.Field[Any], kind: Kind) -> None:
+    made = field.default_factory is not dataclasses.MISSING
+    default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+    if default is dataclasses.MISSING or isinstance(default, Derived):
         return
-    else:
-        default = field.default
     try:
         value = kind.accept(default)
     except Mismatch as error:
-        raise DefinitionError(
-            lines(
-                f"{cls.__name__}.{field.name} is {error}, but its default is {default!r}",
-                where(cls, field.name),
-            )
-        ) from None
-    if field.default_factory is dataclasses.MISSING and value is not default and not isinstance(kind, Child):
-        field.default = value  # an int given for a float
+        why = f"{cls.__name__}.{field.name} is {error}, but its default is {short(repr(default))}"
+        raise DefinitionError(lines(why, where(cls, field.name))) from None
+    if same(value, default):
+        return
+    if made:  # ints given for floats
+        field.default_factory = _copier(value)
+    else:
+        field.default = value
         setattr(cls, field.name, value)

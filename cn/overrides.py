@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, OverrideType, QuotedString, ValueType
 from hydra.errors import HydraException
 
-from cn.errors import UserError, lines
+from cn import command
+from cn.errors import UserError, lines, short
 
 Verb = Literal["set", "add", "force", "delete"]
 VERBS: dict[OverrideType, Verb] = {
@@ -41,6 +43,8 @@ class Assignment:
 
 def parse(texts: Iterable[str]) -> list[Assignment]:
     """The assignments that the texts mean, in their order; UserError for what cannot be read, or is said twice."""
+    if isinstance(texts, str):
+        raise UserError(lines(f"overrides are a list of texts, not {texts!r}", f"write: [{texts!r}]"))
     assignments = [_assignment(text) for text in texts]
     seen: dict[tuple[str, ...], Assignment] = {}
     for each in assignments:
@@ -50,6 +54,14 @@ def parse(texts: Iterable[str]) -> list[Assignment]:
         if other is not each:
             raise UserError(lines(f"{each.key} is given twice: {other.text} and {each.text}", "keep one of them"))
     return assignments
+
+
+def read(text: str) -> Any:
+    """The value that a text has on the command line; the text itself where it has none."""
+    try:
+        return _assignment(f"x={text}").value
+    except UserError:
+        return text
 
 
 def of_hydra(text: str) -> bool:
@@ -101,49 +113,38 @@ def expand(texts: Iterable[str], options: Callable[[str], list[str]]) -> list[li
 def _assignment(text: str) -> Assignment:
     override = _parse(text)
     key = override.key_or_group
+    typed = text.partition("=")[2]
     if override.package is not None:
-        raise UserError(
-            lines(
-                f"{text}: the attribute is the address, so no package is named",
-                f"write: {override.package}={text.partition('=')[2]}",
-            )
-        )
+        why = f"{short(text)}: the attribute is the address, so no package is named"
+        raise UserError(lines(why, f"write: {override.package}={short(typed)}"))
     if override.is_sweep_override():
-        raise UserError(
-            lines(
-                f"{text} stands for several runs, and one was asked for",
-                f"for one run each: python {_script()} -m {text}",
-                f"for one list: '{key}=[{text.partition('=')[2]}]'",
-            )
-        )
-    quoted = isinstance(override._value, QuotedString)
+        why = f"{short(text)} stands for several runs, and one was asked for"
+        each = f"for one run each: python {command.script} -m {short(text)}"
+        raise UserError(lines(why, each, f"for one list: '{key}=[{short(typed)}]'"))
     value = override.value()
-    raw = None if "=" not in text else str(value) if quoted else text.partition("=")[2]
-    return Assignment(text, VERBS[override.type], key, tuple(key.replace("/", ".").split(".")), value, raw)
+    quoted = isinstance(override._value, QuotedString)  # pyright: ignore[reportPrivateUsage]
+    raw = None if "=" not in text else str(value) if quoted else typed
+    return Assignment(short(text), VERBS[override.type], key, tuple(key.replace("/", ".").split(".")), value, raw)
 
 
 def _parse(text: str) -> Override:
+    detail: str | None = None
     try:
-        return _parser().parse_overrides([text])[0]
-    except HydraException as error:
-        detail = str(error).split("\n")[0]
-        if "=" not in text and not text.startswith("~"):
-            detail = f"write: {text}=VALUE"
-        raise UserError(
-            lines(
-                f"{text!r} cannot be read as NAME=VALUE",
-                detail,
-                "quote what holds spaces, commas or brackets: 'name=\"a, b\"'",
-            )
-        ) from None
+        override = _parser().parse_overrides([text])[0]
+        if override.key_or_group:
+            return override
+    except (HydraException, RecursionError, ValueError) as error:  # too deep, and an int of 5000 digits
+        detail = short(str(error).split("\n")[0])
+        if detail.startswith(("LexerNoViableAltException", "Error parsing override")):
+            detail = None  # says no more than the text itself
+    if re.fullmatch(r"[\w./]+", text):
+        detail = f"write: {text}=VALUE"
+    quote = "quote what holds spaces, commas or brackets: 'name=\"a, b\"'"
+    if not text.isascii():
+        quote = "quote what holds other letters than those of ASCII: 'name=\"é\"'"
+    raise UserError(lines(f"{short(text)!r} cannot be read as NAME=VALUE", detail, quote))
 
 
 @functools.cache
 def _parser() -> OverridesParser:
     return OverridesParser.create()
-
-
-def _script() -> str:
-    from cn import command
-
-    return command.script

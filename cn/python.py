@@ -6,7 +6,8 @@ import enum
 from pathlib import Path
 from typing import Any, cast
 
-from cn.node import CN, is_field, values, walk
+from cn.errors import UserError, lines
+from cn.node import CN, is_field, values, walk, where
 
 WIDTH = 100
 
@@ -31,9 +32,13 @@ class _Writer:
                 types |= set(_types(value))
         self.names: dict[type, str] = {}
         for cls in sorted(types, key=lambda cls: (cls.__module__, cls.__qualname__)):
-            alone = sum(other.__qualname__ == cls.__qualname__ for other in types) == 1
+            if "<locals>" in cls.__qualname__:
+                why = f"{cls.__qualname__} is defined in a function, so no Python elsewhere can name it"
+                raise UserError(lines(why, f"write: class {cls.__name__} at the top of a file", where(cls)))
+            top = cls.__qualname__.split(".")[0]
+            alone = all(o.__module__ == cls.__module__ for o in types if o.__qualname__.split(".")[0] == top)
             if alone:
-                self.froms.setdefault(cls.__module__, set()).add(cls.__qualname__.split(".")[0])
+                self.froms.setdefault(cls.__module__, set()).add(top)
             else:
                 self.modules.add(cls.__module__)
             self.names[cls] = cls.__qualname__ if alone else f"{cls.__module__}.{cls.__qualname__}"
@@ -62,14 +67,14 @@ class _Writer:
         return opening + "\n" + "".join(f"{indent}{each},\n" for each in inner) + "    " * depth + closing
 
     def parts(self, value: Any) -> tuple[str, list[tuple[str, Any]], str | None]:
-        """What opens the expression, its parts with what stands before each, and what closes it; None if it has no parts."""
+        """What opens the expression, its parts with what stands before each, and what closes it, if it has parts."""
         if isinstance(value, CN):
             fields = [(f"{name}=", item) for name, item in values(value).items() if is_field(name)]
             return f"{self.names[type(value)]}(", fields, ")"
         if isinstance(value, enum.Enum):
             return f"{self.names[type(value)]}.{value.name}", [], None
         if isinstance(value, Path):
-            return f"Path({_quoted(str(value))})", [], None
+            return f"{self.names[_Path]}({_quoted(str(value))})", [], None
         if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
             return f'float("{value}")', [], None
         if isinstance(value, dict):

@@ -6,12 +6,14 @@ import importlib
 import json
 import os
 import warnings
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, cast
 
-from cn.errors import CNError, UserError, hint, lines
+from cn.derived import Derived
+from cn.errors import CNError, UserError, hint, lines, short
 from cn.kinds import Child, Kind, Mismatch
-from cn.node import CN, CNMeta, Derived, freeze, resolve, values, where
+from cn.node import CN, CNMeta, freeze, resolve, values, where
 
 FILE = "config.json"
 CLASS, DERIVED = "_class_", "_derived_"
@@ -22,7 +24,7 @@ class RecordWarning(UserWarning):
 
 
 def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
-    """The node as dicts, lists and plain values; `tagged` adds to each node its class, and which values were derived."""
+    """The node as dicts, lists and plain values; `tagged` adds each node's class, and which values were derived."""
     kinds = cast("dict[str, Kind]", resolve(type(node)))
     result: dict[str, Any] = {CLASS: f"{type(node).__module__}:{type(node).__qualname__}"} if tagged else {}
     if tagged and node._derived:
@@ -40,6 +42,8 @@ def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
 
 def unplain(record: dict[str, Any], place: str = "the record") -> CN:
     """The node that `plain` wrote down, not yet frozen. `place` is named in errors."""
+    if not isinstance(cast("Any", record), dict):
+        raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
     cls = _class(record, place)
     kinds = cast("dict[str, Kind]", resolve(cls))
     given: dict[str, Any] = {}
@@ -60,15 +64,20 @@ def unplain(record: dict[str, Any], place: str = "the record") -> CN:
             given[name] = {k: unplain(v, place) for k, v in table.items()} if kind.many else unplain(table, place)
             continue
         try:
-            given[name] = kind.accept(value, _raw(value))
+            given[name] = kind.accept(value)
         except Mismatch as error:
             raise UserError(
                 lines(
-                    f"{place} gives {cls.__name__}.{name} the value {value!r}, which is not {error}",
+                    f"{place} gives {cls.__name__}.{name} the value {short(repr(value))}, which is not {error}",
                     where(cls, name),
                 )
             ) from None
-    new = [name for name, field in cls._fields.items() if name not in given and not isinstance(field.default, Derived)]
+    absent = {name: field for name, field in cls._fields.items() if name not in given}
+    required = [name for name, field in absent.items() if field.default is field.default_factory is MISSING]
+    if required:
+        what = f"{place} has no value for {cls.__name__}.{required[0]}, which is required now"
+        raise UserError(lines(what, where(cls, required[0]), "edit the record, or give the field a default"))
+    new = [name for name, field in absent.items() if not isinstance(field.default, Derived)]
     if new:
         warnings.warn(
             f"{place} was written before {cls.__name__} had {', '.join(new)}: the defaults of now are taken",
@@ -76,7 +85,8 @@ def unplain(record: dict[str, Any], place: str = "the record") -> CN:
             stacklevel=2,
         )
     node = cls(**given)
-    object.__setattr__(node, "_derived", frozenset(cast("list[str]", record.get(DERIVED, []))))
+    derived = cast("list[str]", record.get(DERIVED, []))
+    object.__setattr__(node, "_derived", frozenset(name for name in derived if name in given))
     return node
 
 
@@ -139,8 +149,3 @@ def _class(record: dict[str, Any], place: str) -> type[CN]:
     if not isinstance(found, CNMeta):
         raise UserError(f"{place} needs the class {name!r}, which is not a node")
     return cast("type[CN]", found)
-
-
-def _raw(value: Any) -> str | None:
-    """JSON has no tuple, Path or Enum, so these come as the command line would give them."""
-    return "" if isinstance(value, list) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import keyword
 import os
 import re
 import sys
@@ -19,7 +20,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from cn import source
-from cn.errors import CNError, DefinitionError, UserError, hint, lines
+from cn.errors import CNError, DefinitionError, UserError, hint, lines, short
 from cn.store import Entry, store
 
 ROOT = "runs"  # the folder whose nodes are whole runs
@@ -33,6 +34,14 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.group}={self.option}"
+
+
+class NoOptionError(UserError):
+    """Nothing has the name that was asked for."""
+
+
+class NoDefaultError(NoOptionError):
+    """No name was asked for, and nothing is called `default`."""
 
 
 class Broken(NamedTuple):
@@ -64,7 +73,8 @@ def register(cls: Any) -> None:
             )
         )
     _classes[key] = cls
-    store(Entry(cls, key.group, key.option))
+    if not inspect.isabstract(cls):
+        store(Entry(cls, key.group, key.option))
 
 
 def key_of(cls: Any) -> Key | None:
@@ -127,15 +137,12 @@ def find(types: tuple[Any, ...], option: str) -> type:
                     seen = cls
     asked = " or ".join(group_of(home(kind)) for kind in types)
     if seen is not None:
-        why = "is a contract, not an option" if inspect.isabstract(seen) else f"is not a {_names(types)}"
-        raise UserError(
-            lines(
-                f"{seen.__name__} {why}",
-                f"defined in {source.place(seen)}",
-                _choices(types, option),
-            )
-        )
-    raise UserError(lines(f"no {asked} is called {option!r}", _contract(types), _choices(types, option)))
+        why = f"{seen.__name__} is not a {_names(types)}"
+        if inspect.isabstract(seen):
+            missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
+            why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
+        raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option)))
+    raise NoOptionError(lines(f"no {asked} is called {short(option)!r}", _contract(types), _choices(types, option)))
 
 
 def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
@@ -156,12 +163,7 @@ def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
                     ):
                         found[key.option] = cls
             except UserError as error:
-                broken.append(
-                    Broken(
-                        _file(module),
-                        str(error).split("\n")[-1].strip() if len(str(error).split("\n")) > 1 else str(error),
-                    )
-                )
+                broken.append(Broken(_file(module), str(error).split("\n")[1].strip()))
     return dict(sorted(found.items())), sorted(set(broken))
 
 
@@ -169,44 +171,50 @@ def load(module: str) -> ModuleType:
     """Import a node file; whatever it raises becomes one error that names the file and the line."""
     if module in sys.modules:
         return sys.modules[module]
+    what = f"{_file(module)} cannot be used"
+    name = module.rsplit(".", 1)[-1]
+    if not name.isidentifier() or keyword.iskeyword(name):
+        better = re.sub(r"\W", "_", name)
+        better = better if better.isidentifier() and not keyword.iskeyword(better) else f"x_{better}"
+        raise UserError(lines(what, f"its name is none that Python can import, rename it to {better}.py"))
     try:
         return importlib.import_module(module)
     except CNError as error:
-        raise UserError(lines(f"{_file(module)} cannot be used", *str(error).split("\n"))) from error
+        raise UserError(lines(what, *str(error).split("\n"))) from error
     except SyntaxError as error:
-        place = f"{_file(module)}:{error.lineno}"
-        raise UserError(lines(f"{_file(module)} cannot be used", f"{place}: SyntaxError: {error.msg}")) from None
+        file = error.filename or ""
+        file = _file(module) if file.endswith(_file(module)) else os.path.relpath(file)
+        raise UserError(lines(what, f"{file}:{error.lineno}: {type(error).__name__}: {error.msg}")) from None
     except Exception as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_file(module))]
         place = f"{_file(module)}:{frames[-1].lineno}" if frames else _file(module)
-        raise UserError(
-            lines(f"{_file(module)} cannot be used", f"{place}: {type(error).__name__}: {error}")
-        ) from error
+        raise UserError(lines(what, f"{place}: {type(error).__name__}: {short(str(error))}")) from error
 
 
 def _candidates(package: str, option: str) -> Iterator[tuple[str, bool]]:
     """Modules that may hold the option: the file of that name, else a class of the file above it."""
-    if not re.fullmatch(r"[A-Za-z0-9]\w*(/[A-Za-z0-9]\w*)*", option):
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*", option) or len(option) > 200:
         return
     parts = option.split("/")
-    for folder in map(Path, importlib.import_module(package).__path__):
-        for depth, name in ((len(parts), False), (len(parts) - 1, True)):
+    for folder in map(Path, _folders(package)):
+        for depth in range(1, len(parts) + 1):
             path = folder.joinpath(*parts[:depth]).with_suffix(".py")
-            if depth and path.is_file():
-                if path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
-                    file = _file(".".join([package, *parts[:depth]]))
-                    raise UserError(
-                        lines(
-                            f"{file} and {file[:-3]}/ have one name, so Python sees only one of them",
-                            "rename one of the two",
-                        )
-                    )
-                yield ".".join([package, *parts[:depth]]), name
+            if path.is_file() and path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
+                file = _file(".".join([package, *parts[:depth]]))
+                why = f"{file} and {file[:-3]}/ have one name, so Python sees only one of them"
+                raise UserError(lines(why, "rename one of the two"))
+            if path.is_file() and depth >= len(parts) - 1:
+                yield ".".join([package, *parts[:depth]]), depth < len(parts)
+
+
+def _folders(package: str) -> list[str]:
+    """Where a package's files are; a module that is none, such as a script, has no options beside it."""
+    return list(getattr(importlib.import_module(package), "__path__", []))
 
 
 def _modules(package: str) -> Iterator[str]:
     """Every public node file below a package, by module name."""
-    for folder in importlib.import_module(package).__path__:
+    for folder in _folders(package):
         yield from _scan(folder, package)
 
 

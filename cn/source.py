@@ -6,7 +6,7 @@ import ast
 import functools
 import linecache
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Line(NamedTuple):
@@ -66,6 +66,15 @@ def _comment(text: list[str], statement: ast.stmt) -> str:
     return ""
 
 
+def own_annotations(cls: type) -> dict[str, Any]:
+    """The annotations of this class body alone, unevaluated where they are strings."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return cls.__dict__.get("__annotations__", {})  # noqa: RUF063 (not those of a base class)
+
+
 def file(module: str) -> str:
     """The file of a module as one reads it from the repository's root: `models/vit.py`."""
     loaded = sys.modules.get(module)
@@ -89,3 +98,9 @@ def comment(cls: type, field: str) -> str:
         if entry and field in entry[1] and entry[1][field].comment:
             return entry[1][field].comment
     return ""
+
+
+def where(cls: type, field: str | None = None) -> str:
+    """Where a class, or the class that gave it a field, is written: `defined in models/vit.py:12`."""
+    owner = next((base for base in cls.__mro__ if field in own_annotations(base)), cls) if field else cls
+    return f"defined in {place(owner, field)}"

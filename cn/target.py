@@ -42,7 +42,7 @@ def locate(name: str) -> Any:
 
 
 def instantiate(node: CN, *args: Any, **later: Any) -> Any:
-    """Call the node's target with its fields and with what is known only now; with `_partial_`, return the rest of the call.
+    """Call the node's target with its fields and what is known only now; with `_partial_`, return the rest of the call.
 
     A child that has a target itself is built first; any other child is passed as it is.
     """

@@ -3,7 +3,6 @@
 Nothing here asks the device for a value, so nothing waits for it.
 b images, c channels, h height, w width.
 """
-# pyright: standard
 
 from __future__ import annotations
 

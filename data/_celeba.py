@@ -1,5 +1,4 @@
 """CelebA in its published layout: JPEGs, a table of attributes, and who belongs to train, validation and test."""
-# pyright: standard
 
 from __future__ import annotations
 
@@ -58,7 +57,7 @@ def _label(signs: list[bool]) -> int:
 
 def _partition(path: Path) -> list[list[str]]:
     """The files of train, of validation and of test, in the order of the table."""
-    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    rows = [line.split() for line in _lines(path) if line.strip()]
     wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2 or row[1] not in PARTS), None)
     if wrong is not None:
         raise UserError(f"'{path}' is damaged: line {wrong} is not the name of a file and 0, 1 or 2")
@@ -71,7 +70,7 @@ def _partition(path: Path) -> list[list[str]]:
 
 def _attributes(path: Path, wanted: list[str]) -> dict[str, list[bool]]:
     """Whether each picture has each of the wanted attributes."""
-    _, header, *body = [*path.read_text().splitlines(), "", ""]
+    _, header, *body = [*_lines(path), "", ""]
     columns = [name.lower() for name in header.split()]
     if absent := [name for name in wanted if name not in columns]:
         raise UserError(f"'{path}' is damaged: its second line does not name {' or '.join(absent)}")
@@ -85,21 +84,30 @@ def _attributes(path: Path, wanted: list[str]) -> dict[str, list[bool]]:
     return table
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None
+
+
 def _decoded(folder: Path, names: list[str], size: int) -> Pixels:
     """Images `n 3 size size`, decoded once and kept in the cache until the folder gains or loses a picture."""
     text = "\n".join([str(folder.resolve()), str(folder.stat().st_mtime_ns), str(size), *names])
     kept = cache("celeba") / f"decoded_{size}_{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(kept.with_suffix(".lock")):
-            if not kept.exists():
-                images = _decode(folder, names, size)
-                _keep(images, kept)
-                return images
-        return np.load(kept)
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.with_suffix(".lock")):
+                if not kept.exists():
+                    _keep(_decode(folder, names, size), kept)
     except OSError as error:
-        what = f"'{kept}' cannot be used: {error.strerror}"
+        what = f"'{kept}' cannot be written: {error.strerror}"
         raise UserError(lines(what, "XDG_CACHE_HOME chooses another place")) from None
+    try:
+        return np.load(kept)
+    except (OSError, EOFError, ValueError):
+        raise UserError(lines(f"'{kept}' cannot be read", "delete it, and it is made again")) from None
 
 
 def _keep(images: Pixels, path: Path) -> None:
@@ -130,9 +138,8 @@ def _picture(path: Path, size: int) -> Pixels:
     try:
         with Image.open(path) as picture:
             side = min(picture.size)
-            left, top = (picture.width - side) / 2, (picture.height - side) / 2
-            box = (left, top, left + side, top + side)
-            small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=box)
+            left, top = (picture.width - side) // 2, (picture.height - side) // 2
+            square = picture.convert("RGB").crop((left, top, left + side, top + side))
     except UNREADABLE as error:
         raise UserError(f"'{path}' is damaged or no picture: {error}") from None
-    return np.asarray(small).transpose(2, 0, 1)
+    return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR)).transpose(2, 0, 1)

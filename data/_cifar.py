@@ -1,5 +1,4 @@
 """The binary form of CIFAR: records of one or two labels and 3x32x32 bytes, in one tar.gz. No code is in it or run."""
-# pyright: standard
 
 from __future__ import annotations
 

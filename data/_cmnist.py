@@ -1,5 +1,4 @@
 """Colour for grey images, tied to their labels in an exact fraction of them."""
-# pyright: standard
 
 from __future__ import annotations
 

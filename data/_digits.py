@@ -1,5 +1,4 @@
 """The digits in scikit-learn's wheel, as bytes."""
-# pyright: standard
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Files that others publish: found in a folder, or fetched once into this user's cache.
 
-None is used unless its md5 is right. The md5 is taken each time, about 0.3 s for the largest file (180 MB): cheaper
-than a day lost to a damaged one.
+None is used unless its md5 is right. It is taken each time (0.24 s for the 162 MB of CIFAR-10, measured on one core):
+cheaper than a day lost to a damaged file.
 """
-# pyright: standard
 
 from __future__ import annotations
 
@@ -111,6 +110,8 @@ def _append(url: str, part: Path, have: int, show: Show) -> None:
                     file.write(chunk)
                     done += len(chunk)
                     show(done, total)
+            except urllib3.exceptions.ReadTimeoutError as error:
+                raise requests.ReadTimeout(error) from error
             except urllib3.exceptions.HTTPError as error:
                 raise requests.exceptions.ChunkedEncodingError(error) from error
 

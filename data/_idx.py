@@ -1,5 +1,4 @@
 """The idx format of MNIST: a magic number, the sizes, then bytes; packed with gzip or plain."""
-# pyright: standard
 
 from __future__ import annotations
 

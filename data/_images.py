@@ -2,7 +2,6 @@
 
 n images in all, b in a batch, c channels, h height, w width.
 """
-# pyright: standard
 
 from __future__ import annotations
 

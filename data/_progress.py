@@ -1,5 +1,4 @@
 """A progress bar for what precedes a run: on a terminal only, and gone when it is done."""
-# pyright: standard
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Which images are held out: a pure function of the labels and a seed, whatever the state of any global generator."""
-# pyright: standard
 
 from __future__ import annotations
 

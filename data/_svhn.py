@@ -1,5 +1,4 @@
 """The MATLAB files of SVHN: `X` is height, width, channel, image, and `y` is 1 to 10, where 10 is the digit 0."""
-# pyright: standard
 
 from __future__ import annotations
 

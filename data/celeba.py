@@ -64,12 +64,12 @@ class Celeba(Images):
 class MaleSmiling(Celeba):
     """Four classes: smiling or not, male or not."""
 
-    superclass: Attribute = "smiling"  # attribute that is the label
-    subclass: Attribute | None = "male"  # attribute that divides each class in two, which makes four; null: two classes
+    superclass: Attribute = "smiling"
+    subclass: Attribute | None = "male"
 
 
 class MaleSmilingSmall(MaleSmiling):
-    """The same four on a tenth of the images, 32 pixels wide, so that an epoch takes a fortieth of the pixels."""
+    """The same four on a tenth of the images, 32 pixels wide: a fortieth of the pixels."""
 
-    size: int = 32  # pixels, height and width, 8 to 178: the middle square of each picture, made smaller
-    fraction: float = 0.1  # of each of the three parts, its first images in the published order, in (0, 1]
+    size: int = 32
+    fraction: float = 0.1

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Cifar(Published):
     """CIFAR-10: 60 000 colour images of 32x32 pixels, 45 000 to train on, 5000 held out, 10 000 to test."""
 
-    crop: int = 4  # pixels of reflect padding on each side, before a random window is cut out
-    flip: bool = True  # mirror each image, left to right, with probability 1/2
+    crop: int = 4
+    flip: bool = True
 
     _address = "https://www.cs.toronto.edu/~kriz/"
     _folder = "cifar"

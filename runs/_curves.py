@@ -17,7 +17,10 @@ def draw(folder: Path) -> Path | None:
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for axes, part, names in ((left, "loss", ("train/loss", "validation/loss")), (right, "accuracy", ("validation/accuracy",))):
+    for axes, part, names in (
+        (left, "loss", ("train/loss", "validation/loss")),
+        (right, "accuracy", ("validation/accuracy",)),
+    ):
         for name in names:
             points = [(record["step"], record[name]) for record in records if name in record]
             if points:

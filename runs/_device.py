@@ -28,7 +28,11 @@ class Device:
     compiled: bool
 
     def __str__(self) -> str:
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{torch.get_num_threads()} threads"
+        name = (
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else f"{torch.get_num_threads()} threads"
+        )
         precision = next(name for name, dtype in PRECISIONS.items() if dtype is self.autocast)
         return f"{self.device} ({name}), {precision}{', compiled' if self.compiled else ''}"
 
@@ -37,7 +41,11 @@ def choose(run: Run, *, steps: int) -> Device:
     """The device of a run of `steps` steps; UserError for a GPU that is not there."""
     count = torch.cuda.device_count()
     if run.gpu is not None and run.gpu >= count:
-        there = f"it has {count}: {', '.join(f'gpu={i}' for i in range(count))}" if count else "it has none that torch can use"
+        there = (
+            f"it has {count}: {', '.join(f'gpu={i}' for i in range(count))}"
+            if count
+            else "it has none that torch can use"
+        )
         raise UserError(lines(f"gpu={run.gpu}: this machine has no GPU {run.gpu}", there, "for the CPU: gpu=-1"))
     cuda = run.gpu != -1 and count > 0
     device = torch.device("cuda", run.gpu or 0) if cuda else torch.device("cpu")
@@ -68,29 +76,35 @@ def place(module: nn.Module, device: Device) -> nn.Module:
     """The module on its device; with convolutions on a GPU, in the layout that tensor cores read."""
     convolves = any(isinstance(each, (nn.Conv2d, nn.ConvTranspose2d)) for each in module.modules())
     if convolves and device.device.type == "cuda":
-        return module.to(device.device, memory_format=torch.channels_last)
+        format_only: Any = module.to(device.device).to  # torch's stub has left out the argument
+        return format_only(memory_format=torch.channels_last)
     return module.to(device.device)
 
 
-def random_state() -> dict[str, Any]:
-    """The state of every generator, as tensors and plain values."""
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The state of every generator that a run on this device draws from, as tensors and plain values."""
     version, keys, gauss = random.getstate()
     name, words, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
         "python": [version, list(keys), gauss],
-        "numpy": [name, torch.from_numpy(np.asarray(words).astype(np.int64)), int(position), int(has_gauss), float(cached)],
+        "numpy": [
+            name,
+            torch.from_numpy(np.asarray(words).astype(np.int64)),
+            int(position),
+            int(has_gauss),
+            float(cached),
+        ],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
 
 
-def set_random_state(state: dict[str, Any]) -> None:
+def set_random_state(state: dict[str, Any], device: torch.device) -> None:
     """Put every generator where `random_state` found it."""
     version, keys, gauss = state["python"]
     random.setstate((version, tuple(keys), gauss))
     name, words, *rest = state["numpy"]
     np.random.set_state((name, words.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and state["cuda"]:
-        for index, each in enumerate(state["cuda"][: torch.cuda.device_count()]):
-            torch.cuda.set_rng_state(each, index)
+    if device.type == "cuda" and state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cn import Job, RunError, command
+from cn import Job, RunError, UserError, command
 from cn.errors import lines
 from cn.record import dump
 from runs import Run
@@ -23,7 +23,8 @@ OUTPUTS = Path("outputs")
 
 def create(run: Run, job: Job) -> Path:
     """A new folder with the run's configuration and command line; RunError where it cannot be made."""
-    wanted = run.folder or job.folder
+    moved = job.source is not None and not any(each.startswith("folder=") for each in job.overrides)
+    wanted = job.folder if moved else run.folder or job.folder  # the folder of the run it came from is taken
     try:
         folder = _exactly(wanted) if wanted else _new(job)
         dump(run, folder)
@@ -36,6 +37,19 @@ def create(run: Run, job: Job) -> Path:
 def command_line(job: Job) -> str:
     """The command that asked for the run, for a shell."""
     return shlex.join(["python", command.script, *(job.argv or job.overrides)])
+
+
+def source_of(folder: Path) -> str | None:
+    """The folder that the run in this one took its configuration from, as an earlier part of the run noted it."""
+    try:
+        return json.loads((folder / "summary.json").read_text()).get("source")
+    except FileNotFoundError:
+        return None
+
+
+def again(folder: Path) -> str:
+    """The command that goes on with the run in a folder, for a shell."""
+    return shlex.join(["python", command.script, "--from", str(folder)])
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -51,21 +65,29 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Within it, no other process can claim the folder; the kernel gives it back when this one dies."""
-    with (folder / ".lock").open("w") as lock:
+    try:
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise RunError(
+            lines(f"cannot write to {folder}: {error}", f"to test it all the same: {again(folder)} mode=eval")
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(lines(f"{folder} is being written to by another process", "wait for it to end, or stop it")) from None
+            raise RunError(
+                lines(f"{folder} is being written to by another process", "wait for it to end, or stop it")
+            ) from None
         yield
 
 
 def _exactly(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "config.json").exists():
-        raise RunError(
+        raise UserError(
             lines(
                 f"folder={folder}: a run is there already",
-                f"to go on with it: python {command.script} --from {folder}",
+                f"to go on with it: {again(folder)}",
                 "for a new run: another folder",
             )
         )
@@ -74,7 +96,8 @@ def _exactly(folder: Path) -> Path:
 
 def _new(job: Job) -> Path:
     """outputs/TIME_OVERRIDES, or outputs/TIME/OVERRIDES for one of several; numbered where it is taken."""
-    named = re.sub(r"[^\w.=,+~\[\]-]+", "-", ",".join(job.overrides))[:120]
+    plain = re.sub(r"[][(){}'\"~ ]", "", ",".join(job.overrides))  # no name needs quotes in a shell
+    named = re.sub(r"[^\w.=,+-]+", "-", plain, flags=re.ASCII)[:120]
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     parent = OUTPUTS / job.group if job.group else OUTPUTS
     stem = (named or "default") if job.group else f"{now}_{named}" if named else now

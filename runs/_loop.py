@@ -6,6 +6,7 @@ b images in a batch, c h w their channels, height and width, k classes. One `ste
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 Metrics = dict[str, float]
 
 
-class Interrupted(RunError):
+class Interrupted(RunError):  # noqa: N818
     """The run was asked to end, and has saved where it was."""
+
+
+class Diverged(RunError):  # noqa: N818
+    """A loss or a weight is no finite number any more; the checkpoint before is good."""
 
 
 def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> None:
@@ -43,6 +48,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
     k, log_every, save_every = run.accumulate, run.log_every, run.save_every
     step, steps, per_epoch = training.step, training.steps, training.per_epoch
+    between = per_epoch * run.validate_every  # validations, in steps
     later: Later | None = None
     refresh = 0.0  # when the screen is due, in seconds of the monotonic clock
     clock = time.monotonic
@@ -77,74 +83,89 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             for hook in on_step:
                 hook(training)
             if step % log_every == 0:
-                report(later, training, on_log, writer)
-                later = Later(step, total, log_every)
+                report(later, writer)
+                later = Later(training, on_log)
             now = clock()
             if now >= refresh:
                 refresh = now + 0.1
                 screen.update(step)
-            if stop.asked or (save_every is not None and step % save_every == 0 and position + 1 < per_epoch):
-                later = report(later, training, on_log, writer)
-                writer.flush()
-                _checkpoint.save(training.folder, training.state_dict(), best=False)
-                if stop.asked:
-                    raise Interrupted(f"stopped by {stop.asked} after step {step} of {steps}")
-        done = step // per_epoch if step % per_epoch == 0 else 0
-        if step == steps or (done and done % run.validate_every == 0):
-            later = report(later, training, on_log, writer)
-            validate(training, screen=screen, writer=writer)
-            module.train()
+            if step == steps or step % between == 0 or training.reason is not None:
+                later = report(later, writer)
+                validate(training, screen=screen, writer=writer)
+                module.train()
+            elif stop.asked or (save_every is not None and step % save_every == 0):
+                later = report(later, writer)
+                keep(training, writer)
+            if step == steps or training.reason is not None:
+                break
+            if stop.asked:
+                raise Interrupted(f"stopped by {stop.asked} after step {step} of {steps}")
     for hook in bind(training.hooks, "on_end"):
         hook(training)
 
 
 class Later:
-    """The mean loss of the steps up to one log, on its way from the device."""
+    """The metrics of the steps up to one log, whose mean loss is on its way from the device."""
 
-    def __init__(self, step: int, total: Tensor, steps: int) -> None:
-        self.step = step
-        self.loss = (total / steps).to("cpu", non_blocking=True)
+    def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
+        total = training.total
+        self.loss = (total / training.run.log_every).to("cpu", non_blocking=True)
         self.ready = torch.cuda.Event() if total.is_cuda else None
         if self.ready is not None:
             self.ready.record()
         total.zero_()
+        self.metrics: Metrics = {"step": training.step, "epoch": training.epoch}
+        for hook in on_log:
+            hook(training, self.metrics)
 
-    def read(self) -> float:
+    def read(self) -> Metrics:
         if self.ready is not None:
             self.ready.synchronize()
-        return float(self.loss)
+        step, loss = self.metrics.pop("step"), float(self.loss)
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} in the steps up to {step}")
+        return {"step": step, "epoch": self.metrics.pop("epoch"), "train/loss": loss, **self.metrics}
 
 
-def report(later: Later | None, training: Training, on_log: list[Callable[..., None]], writer: Thread) -> None:
-    """Write the metrics of a log that was taken before; RunError if the loss is no number any more."""
-    if later is None:
-        return
-    loss = later.read()
-    if loss != loss or loss in (float("inf"), float("-inf")):
-        raise RunError(f"the loss is {loss} in the steps up to {later.step}")
-    metrics: Metrics = {"step": later.step, "epoch": later.step / training.per_epoch, "train/loss": loss}
-    for hook in on_log:
-        hook(training, metrics)
-    writer.put(metrics)
+def report(later: Later | None, writer: Thread) -> None:
+    """Write the metrics of a log that was taken before; Diverged if the loss is no number any more."""
+    if later is not None:
+        writer.put(later.read())
+
+
+def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
+    """A checkpoint, once all metrics up to it are written; Diverged if there is nothing worth keeping."""
+    writer.flush()
+    if not all(bool(each.isfinite().all()) for each in training.module.parameters()):
+        raise Diverged(f"a weight is no finite number after step {training.step}")
+    _checkpoint.save(training.folder, training.state_dict(), best=best)
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     """Measure on the validation split, tell everyone, and save."""
     loss, accuracy = evaluate(training, training.dataset.validation)
-    metrics: Metrics = {"step": training.step, "epoch": training.epoch, "validation/loss": loss, "validation/accuracy": accuracy}
-    if loss != loss:
-        raise RunError(f"the validation loss is nan after step {training.step}")
-    best = not training.best or (accuracy, -loss) > (training.best["validation/accuracy"], -training.best["validation/loss"])
+    metrics: Metrics = {
+        "step": training.step,
+        "epoch": training.epoch,
+        "validation/loss": loss,
+        "validation/accuracy": accuracy,
+    }
+    if not math.isfinite(loss):
+        raise Diverged(f"the validation loss is {loss} after step {training.step}")
+    best = not training.best or (accuracy, -loss) > (
+        training.best["validation/accuracy"],
+        -training.best["validation/loss"],
+    )
     if best:
         training.best = dict(metrics)
     training.rule.observe(loss)
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
     writer.put(metrics)
-    writer.flush()
-    _checkpoint.save(training.folder, training.state_dict(), best=best)
+    keep(training, writer, best=best)
     screen.line(
-        f"epoch {training.epoch:g}, step {training.step}: validation loss {loss:.4f}, accuracy {accuracy:.4f}{' (best)' if best else ''}"
+        f"epoch {training.epoch:g}, step {training.step}: "
+        f"validation loss {loss:.4f}, accuracy {accuracy:.4f}{' (best)' if best else ''}"
     )
     if training.reason is not None:
         screen.line(f"ends early: {training.reason}")

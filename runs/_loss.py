@@ -36,6 +36,9 @@ class Distillation:
         hard = F.cross_entropy(student, labels, label_smoothing=self.label_smoothing)
         taught = F.cross_entropy(teacher, labels, label_smoothing=self.label_smoothing)
         soft = F.kl_div(
-            F.log_softmax(student / t, dim=1), F.log_softmax(teacher.detach() / t, dim=1), log_target=True, reduction="batchmean"
+            F.log_softmax(student / t, dim=1),
+            F.log_softmax(teacher.detach() / t, dim=1),
+            log_target=True,
+            reduction="batchmean",
         )
         return taught + (1 - self.weight) * hard + self.weight * t * t * soft

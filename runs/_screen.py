@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 from rich.console import Console
@@ -12,9 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 class Screen:
     """Lines go to the screen and to log.txt; the bar goes to a terminal's stderr alone."""
 
-    def __init__(self, folder: Path, *, steps: int, step: int) -> None:
-        self.log = (folder / "log.txt").open("a")
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log.txt"
+        self.lock = threading.Lock()  # a logger that fails says so on the writer thread
         self.bar: Progress | None = None
+
+    def start(self, *, step: int, steps: int) -> None:
+        """Show the bar, where there is a terminal for it."""
         if sys.stderr.isatty():
             self.bar = Progress(
                 TextColumn("step"),
@@ -35,18 +40,14 @@ class Screen:
 
     def line(self, text: str) -> None:
         """Say one thing; it is in the log at once."""
-        if self.bar is not None and sys.stdout.isatty():
-            self.bar.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, flush=True)
-        self.note(text)
-
-    def note(self, text: str) -> None:
-        """Write to the log alone."""
-        self.log.write(text + "\n")
-        self.log.flush()
+        with self.lock:
+            if self.bar is not None and sys.stdout.isatty():
+                self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                print(text, flush=True)
+            with self.log.open("a") as log:
+                log.write(text + "\n")
 
     def close(self) -> None:
         if self.bar is not None:
             self.bar.stop()
-        self.log.close()

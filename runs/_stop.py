@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the loop to end at the next step boundary, the second ends it at once."""
+"""Ctrl-C and SIGTERM: the loop ends after its step; outside the loop, or at a second Ctrl-C, the run ends at once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 
 class Stop:
-    """While it is entered, `asked` names the signal that has come; only the main thread can enter it with effect."""
+    """While it is entered, it takes both signals; only the main thread can enter it with effect."""
 
     def __init__(self) -> None:
-        self.asked: str | None = None
+        self.asked: str | None = None  # by which signal
+        self.status = 130  # of the process, once it was asked: 128 and the signal's number, as shells count
+        self.looping = False  # whether somebody looks at `asked`
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
@@ -26,6 +28,9 @@ class Stop:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked is not None and number == signal.SIGINT:
+        again = self.asked is not None
+        if not again:
+            self.asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+            self.status = 128 + number
+        if not self.looping or (again and number == signal.SIGINT):  # a scheduler may well send SIGTERM twice
             raise KeyboardInterrupt
-        self.asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cn import CNError, Job, RunError, UserError, command
+from cn import Job, UserError
 from cn.errors import lines
 from runs import Run, _checkpoint, _folder
 from runs._curves import draw
-from runs._device import choose, place, prepare
+from runs._device import choose, place, prepare, set_random_state
+from runs._failure import explain, note
 from runs._loop import Interrupted, evaluate, fit
 from runs._screen import Screen
 from runs._stop import Stop
 from runs._training import Training
-from runs.callbacks._hooks import CallbackError, bind
+from runs.callbacks._hooks import bind
 from runs.logger._writer import JsonLines, Thread
 
 
@@ -28,25 +29,31 @@ def train(run: Run, job: Job) -> float:
     With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
     """
     changed = [text for text in job.overrides if not text.startswith("mode=")]
-    if run.mode == "eval" and (job.source is None or changed):
-        what = f"leave out {' '.join(changed)}" if changed else "write: --from FOLDER mode=eval"
-        raise UserError(lines("mode=eval tests a run that has been trained, as it is", what))
-    resumed = job.source is not None and not changed
-    folder = Path(job.source) if resumed and job.source else _folder.create(run, job)
+    source = job.source.parent if job.source is not None and job.source.is_file() else job.source
+    if run.mode == "eval":
+        if source is None or changed:
+            what = f"leave out {' '.join(changed)}" if changed else "write: --from FOLDER mode=eval"
+            raise UserError(lines("mode=eval tests a run that has been trained, as it is", what))
+        return test(run, source)
+    resumed = source is not None and not changed
+    folder = source if source is not None and resumed else _folder.create(run, job)
     with _folder.claimed(folder):
-        if run.mode == "eval":
-            return test(run, folder)
         _checkpoint.clean(folder)
         return _attempt(run, job, folder, resumed=resumed)
 
 
 def test(run: Run, folder: Path) -> float:
-    """The test accuracy of a folder's best checkpoint."""
+    """The test accuracy of a folder's best checkpoint; nothing in the folder changes."""
     training = build(run, folder, print)
-    training.module.load_state_dict(_checkpoint.load(folder / _checkpoint.BEST, training.device.device)["module"])
+    state = _checkpoint.load(folder / _checkpoint.BEST)
+    return _score(training, state, print)["test/accuracy"]
+
+
+def _score(training: Training, best: dict[str, Any], say: Callable[[str], None]) -> dict[str, float]:
+    training.module.load_state_dict(best["module"])
     loss, accuracy = evaluate(training, training.dataset.test)
-    print(f"test loss {loss:.4f}, accuracy {accuracy:.4f}")
-    return accuracy
+    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {best['step']}")
+    return {"test/loss": loss, "test/accuracy": accuracy}
 
 
 def build(run: Run, folder: Path, say: Any) -> Training:
@@ -57,7 +64,8 @@ def build(run: Run, folder: Path, say: Any) -> Training:
     if per_epoch == 0:
         raise UserError(
             lines(
-                f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than the {len(dataset.train)} training images",
+                f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than "
+                f"the {len(dataset.train)} training images",
                 f"nearest: accumulate={len(dataset.train) // batch}",
             )
         )
@@ -86,90 +94,74 @@ def build(run: Run, folder: Path, say: Any) -> Training:
 def _attempt(run: Run, job: Job, folder: Path, *, resumed: bool) -> float:
     """One process's part of a run: whatever happens, the folder says what."""
     started = time.time()
-    again = f"to go on: python {command.script} --from {folder}"
-    summary: dict[str, Any] = {"state": "failed", "command": _folder.command_line(job)}
-    if job.source is not None and not resumed:
-        summary["source"] = str(job.source)
-    try:
-        result = _guarded(run, folder, summary, resumed=resumed)
-        summary["state"] = "finished"
-        return result
-    except Interrupted as error:
-        summary |= {"state": "interrupted", "reason": str(error)}
-        stopped = Interrupted(lines(str(error), again))
-        stopped.status = 130
-        raise stopped from None
-    except (CallbackError, RunError, torch.OutOfMemoryError, OSError, MemoryError, RuntimeError) as error:
-        summary["reason"] = f"{type(error).__name__}: {error}"
-        told = _told(error, run, folder)
-        if told is None:
-            _note(folder, traceback.format_exc())
-            raise
-        _note(folder, told)
-        raise RunError(told) from error
-    except BaseException as error:
-        summary["reason"] = f"{type(error).__name__}: {error}"
-        _note(folder, traceback.format_exc())
-        raise
-    finally:
-        summary["seconds"] = round(time.time() - started, 3)
+    summary: dict[str, Any] = {"state": "running", "command": _folder.command_line(job)}
+    origin = _folder.source_of(folder) if resumed else str(job.source) if job.source is not None else None
+    if origin is not None:
+        summary["source"] = origin
+
+    def leave(state: str, **more: Any) -> None:
+        summary.update(state=state, **more, seconds=round(time.time() - started, 3))
         _folder.write_json(folder / "summary.json", summary)
-        draw(folder)
 
-
-def _guarded(run: Run, folder: Path, summary: dict[str, Any], *, resumed: bool) -> float:
-    with Stop() as stop:
-        screen: Screen | None = None
-        training = build(run, folder, lambda text: screen.line(text) if screen else print(text))
-        if resumed and (folder / _checkpoint.LAST).exists():
-            training.load_state_dict(_checkpoint.load(folder / _checkpoint.LAST, training.device.device))
-        screen = Screen(folder, steps=training.steps, step=training.step)
-        others = {name: logger.build(folder) for name, logger in run.logger.items()}
-        writer = Thread(JsonLines(folder / "metrics.jsonl"), others, screen.note)
-        summary |= {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
-        try:
-            screen.line(
-                f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
-                f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
-            )
-            if training.step:
-                screen.line(f"goes on after step {training.step}")
-            for hook in bind(training.hooks, "on_start"):
-                hook(training)
-            writer.start(training.step)
-            fit(training, screen=screen, writer=writer, stop=stop)
-            training.module.load_state_dict(_checkpoint.load(folder / _checkpoint.BEST, training.device.device)["module"])
-            loss, accuracy = evaluate(training, training.dataset.test)
-            summary |= training.best | {"test/loss": loss, "test/accuracy": accuracy, "step": training.step}
-            screen.line(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {training.best['step']:g}")
-            screen.line(f"{folder}")
-            return accuracy
-        finally:
-            writer.close()
-            screen.close()
-
-
-def _told(error: BaseException, run: Run, folder: Path) -> str | None:
-    """What a failure of a known kind means and what to do; None for a defect in the code, whose traceback is wanted."""
-    kept = (folder / _checkpoint.LAST).exists()
-    again = f"to go on from the last checkpoint: python {command.script} --from {folder}" if kept else None
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
-        half = max(1, run.data.batch_size // 2)
-        same = f"the same gradients in less memory: data.batch_size={half} accumulate={run.accumulate * 2}"
-        return lines("out of memory", same, f"the run is in {folder}", again)
-    if isinstance(error, OSError):
-        return lines(f"cannot write the run: {error}", f"the run is in {folder}", again)
-    if isinstance(error, RunError) and "loss is" in str(error):
-        lower = f"try a lower learning rate, clip=1, or precision=fp32; the last good checkpoint is in {folder}"
-        return lines(str(error), lower if kept else "try a lower learning rate, clip=1, or precision=fp32", f"the run is in {folder}")
-    if isinstance(error, (CNError, CallbackError)):
-        return lines(*str(error).split("\n  "), f"the run is in {folder}", again)
-    return None
-
-
-def _note(folder: Path, text: str) -> None:
+    stop = Stop()
     try:
-        with (folder / "log.txt").open("a") as log:
-            log.write(text + "\n")
-    except OSError:
-        pass  # the disk is full, and that is what is being reported
+        with stop:
+            leave("running")
+            summary |= _guarded(run, folder, summary, stop, resumed=resumed)
+            leave("finished")
+    except BaseException as error:
+        told = explain(error, run, folder, stop)
+        try:
+            leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
+        except OSError as second:
+            note(folder, f"summary.json cannot be written: {second}")
+        raise told from (None if told is error else error)
+    finally:
+        try:
+            draw(folder)
+        except Exception as error:  # a picture is not worth a run
+            note(folder, f"curves.png cannot be drawn: {type(error).__name__}: {error}")
+    return float(summary["test/accuracy"])
+
+
+def _guarded(run: Run, folder: Path, summary: dict[str, Any], stop: Stop, *, resumed: bool) -> dict[str, Any]:
+    """Train and test; what the summary says of the result. `summary` learns at once what the parts are."""
+    screen = Screen(folder)
+    writer = Thread(JsonLines(folder / "metrics.jsonl"), screen.line)
+    try:
+        training = build(run, folder, screen.line)
+        summary |= {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
+        screen.line(
+            f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
+            f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
+        )
+        state = _checkpoint.load(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
+        if state is not None:
+            training.load_state_dict(state)
+        if resumed:
+            screen.line(_resumes(training))
+        for hook in bind(training.hooks, "on_start"):
+            hook(training)
+        if state is not None:
+            set_random_state(state["random"], training.device.device)  # whatever the hooks drew from it
+        writer.start(training.step, {name: logger.build(folder) for name, logger in run.logger.items()})
+        screen.start(step=training.step, steps=training.steps)
+        stop.looping = True
+        fit(training, screen=screen, writer=writer, stop=stop)
+        stop.looping = False
+        score = _score(training, _checkpoint.load(folder / _checkpoint.BEST), screen.line)
+        screen.line(f"{folder}")
+        early = {"reason": training.reason} if training.reason is not None else {}
+        best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
+        return {"step": training.step, "epoch": training.epoch} | early | best | score
+    finally:
+        writer.close()
+        screen.close()
+
+
+def _resumes(training: Training) -> str:
+    if training.step == 0:
+        return "no checkpoint was saved: starts from the beginning"
+    if training.step == training.steps or training.reason is not None:
+        return f"has finished, at step {training.step}: nothing is left to train"
+    return f"goes on after step {training.step}"

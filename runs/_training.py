@@ -64,7 +64,7 @@ class Training:
         return sum(each.numel() for each in self.module.parameters() if each.requires_grad)
 
     def stop(self, reason: str) -> None:
-        """End the run after this validation, as if its last step had come."""
+        """End the run after this step, with a validation, as if it had been the last."""
         self.reason = reason
 
     def state_dict(self) -> dict[str, Any]:
@@ -80,14 +80,15 @@ class Training:
             "rule": self.rule.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
             "hooks": {name: each.state_dict() for name, each in self.hooks.items()},
-            "random": random_state(),
+            "random": random_state(self.device.device),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` was called; RunError if it is another run's."""
         if state["per_epoch"] != self.per_epoch:
             raise RunError(
-                f"the checkpoint counts {state['per_epoch']} steps an epoch and the data now give {self.per_epoch}: the data have changed"
+                f"the checkpoint counts {state['per_epoch']} steps an epoch and the data now give {self.per_epoch}: "
+                "the data have changed"
             )
         self.step, self.best, self.reason = state["step"], dict(state["best"]), state["reason"]
         self.total = state["total"].to(self.device.device)
@@ -98,4 +99,4 @@ class Training:
             self.scaler.load_state_dict(state["scaler"])
         for name, each in self.hooks.items():
             each.load_state_dict(state["hooks"][name])
-        set_random_state(state["random"])
+        set_random_state(state["random"], self.device.device)

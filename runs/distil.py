@@ -31,9 +31,7 @@ class Distil(Default):
     def loss(self) -> Callable[..., Tensor]:
         from runs._loss import Distillation
 
-        return Distillation(
-            weight=self.weight, temperature=self.temperature, label_smoothing=self.label_smoothing
-        )
+        return Distillation(weight=self.weight, temperature=self.temperature, label_smoothing=self.label_smoothing)
 
     def check(self) -> None:
         super().check()

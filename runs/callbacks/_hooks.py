@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from cn import CNError
+
 if TYPE_CHECKING:
     from runs._training import Training
 
@@ -21,10 +23,10 @@ class Hooks:
         """After each optimiser step: keep it free of host syncs."""
 
     def on_log(self, training: Training, metrics: Metrics) -> None:
-        """Before the metrics of the last `log_every` steps are written; may add to them."""
+        """After every `log_every` steps; may add numbers to what is written with their loss, which is not read yet."""
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
-        """After each validation; `training.stop(reason)` ends the run after it."""
+        """After each validation; may add numbers to what is written, or `training.stop(reason)`."""
 
     def on_end(self, training: Training) -> None:
         """After the last step."""
@@ -48,6 +50,8 @@ def bind(hooks: dict[str, Hooks], moment: str) -> list[Callable[..., None]]:
         def call(*args: Any) -> None:
             try:
                 method(*args)
+            except CNError:
+                raise
             except Exception as error:
                 raise CallbackError(f"callbacks.{name} failed in {moment}: {type(error).__name__}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""Reads the rates that the optimiser used last."""
+"""Reads the rates of the step that a log ends with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from runs.callbacks._hooks import Hooks, Metrics
 
 class Rates(Hooks):
     def on_log(self, training: Training, metrics: Metrics) -> None:
-        rates = list(dict.fromkeys(float(group["lr"]) for group in training.optimizer.param_groups))
-        metrics["lr"] = rates[0]
-        metrics.update({f"lr/{number}": rate for number, rate in enumerate(rates[1:], 1)})
+        now = (float(group["lr"]) for group in training.optimizer.param_groups)
+        rates = dict(zip(training.bases, now, strict=True))
+        for number, rate in enumerate(rates.values()):  # one for each base: those that share it never part
+            metrics[f"lr/{number}" if number else "lr"] = rate

@@ -16,8 +16,8 @@ class CsvWriter(Writer):
 
     def resume(self, step: int) -> None:
         if self.path.exists():
-            with self.path.open(newline="") as file:
-                rows: list[dict[str, Any]] = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+            whole = self.path.read_text().split("\n")[:-1]  # a kill or a full disk may have cut the last line short
+            rows: list[dict[str, Any]] = [row for row in csv.DictReader(whole) if int(row["step"]) <= step]
             self.columns = list(rows[0]) if rows else []
             self._rewrite(rows)
 

@@ -42,28 +42,30 @@ class JsonLines(Writer):
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a metrics.jsonl; a last line that a kill cut short is left out."""
+    """The records of a metrics.jsonl; a last line that a kill or a full disk cut short is left out."""
     if not path.exists():
         return []
     lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    return [json.loads(line) for line in lines[:-1]]
 
 
 class Thread:
     """Hands records to writers on a thread of its own.
 
-    The first writer is the run's own: where it fails, `error` is set, for the loop to raise. Another that fails is
-    reported once and left out from then on.
+    The first writer is the run's own: where it fails, the loop is told at its next record, and nothing is written
+    after what failed. Another that fails is reported once and left out from then on.
     """
 
-    def __init__(self, own: Writer, others: dict[str, Writer], report: Callable[[str], None]) -> None:
-        self.own, self.others, self.report = own, dict(others), report
-        self.error: OSError | None = None
+    def __init__(self, own: Writer, report: Callable[[str], None]) -> None:
+        self.own, self.report = own, report
+        self.others: dict[str, Writer] = {}
+        self.error: Exception | None = None
         self.records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
-    def start(self, step: int) -> None:
+    def start(self, step: int, others: dict[str, Writer]) -> None:
         """Begin, with all that was written after `step` forgotten."""
+        self.others = dict(others)
         self.own.resume(step)
         for name in list(self.others):
             self._try(name, lambda name=name: self.others[name].resume(step))
@@ -71,16 +73,19 @@ class Thread:
 
     def put(self, record: Record) -> None:
         """Take a record and return at once; raises what an earlier one of the run's own file met."""
-        self.check()
+        self._check()
+        for name, value in record.items():
+            if not isinstance(value, (int, float)):
+                raise TypeError(f"the metric {name} is a {type(value).__name__}, and must be an int or a float")
         self.records.put(record)
 
     def flush(self) -> None:
         """Wait until all that was put is written."""
-        if self.thread.is_alive():
-            done = threading.Event()
-            self.records.put(done)
-            done.wait()
-        self.check()
+        done = threading.Event()
+        self.records.put(done)
+        while self.thread.is_alive() and not done.wait(1):
+            pass
+        self._check()
 
     def close(self) -> None:
         """Write what is left and end the thread."""
@@ -90,7 +95,7 @@ class Thread:
         for name in list(self.others):
             self._try(name, self.others[name].close)
 
-    def check(self) -> None:
+    def _check(self) -> None:
         if self.error is not None:
             raise self.error
 
@@ -100,11 +105,12 @@ class Thread:
                 record.set()
                 continue
             try:
-                self.own.write(record)
-            except OSError as error:
+                if self.error is None:
+                    self.own.write(record)
+                for name in list(self.others):
+                    self._try(name, lambda name=name, record=record: self.others[name].write(record))
+            except Exception as error:  # the loop raises it
                 self.error = self.error or error
-            for name in list(self.others):
-                self._try(name, lambda name=name, record=record: self.others[name].write(record))
 
     def _try(self, name: str, action: Callable[[], None]) -> None:
         try:
@@ -112,4 +118,3 @@ class Thread:
         except Exception as error:
             del self.others[name]
             self.report(f"logger.{name} failed and is left out from here: {type(error).__name__}: {error}")
-

@@ -1,0 +1,124 @@
+"""What an annotation means: the kind of value that a field so annotated holds."""
+
+from __future__ import annotations
+
+import enum
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from cn.errors import DefinitionError
+from cn.kinds import SCALARS, Anything, Child, Either, Items, Kind, Member, OneOf, Row, Table
+
+Eval = Callable[[str], Any]  # evaluates an annotation that was written as a string
+BARE: dict[Any, Kind] = {
+    list: Items(list, Anything()),
+    tuple: Items(tuple, Anything()),
+    dict: Table(SCALARS[str], Anything()),
+    Any: Anything(),
+}
+BARE |= {getattr(typing, kind.__name__.title()): BARE[kind] for kind in (list, tuple, dict)}  # typing.List
+PLACES = {list: 1, dict: 2}
+INSTEAD = {
+    **dict.fromkeys(["set", "MutableSet", "Iterable", "Iterator", "Collection", "MutableSequence", "deque"], "a list"),
+    **dict.fromkeys(["Mapping", "MutableMapping", "OrderedDict", "defaultdict"], "a dict"),
+    **dict.fromkeys(["PurePath", "PosixPath", "PathLike"], "Path"),
+    **dict.fromkeys(["bytes", "bytearray"], "a str, or a Path to the bytes"),
+    "frozenset": "a tuple",
+    "Sequence": "a list, or a tuple with `...`",
+    "Callable": "the dotted name of the function as a str, or a node that builds it",
+    "complex": "two floats",
+    "object": "Any, or the types that it may have",
+    "type": "a node: its class is the choice",
+    "Enum": "a subclass of Enum that has members",
+}
+
+
+def kind_of(annotation: Any, evaluate: Eval, node: type) -> Kind:
+    """The kind of an annotation. `node` is the base class of all nodes.
+
+    Raises NameError while a name in it is not defined yet, and DefinitionError for what cannot work.
+    """
+    if isinstance(annotation, str):
+        annotation = evaluate(annotation)
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = evaluate(annotation.__forward_arg__)
+    known = (SCALARS.get(annotation) or BARE.get(annotation)) if hashable(annotation) else None
+    alias: Any = annotation
+    if known is not None:
+        return known
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum) and annotation.__members__:
+        return Member(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, node):
+        return Child((annotation,))
+    if hasattr(alias, "__supertype__"):  # NewType
+        return kind_of(alias.__supertype__, evaluate, node)
+    if type(alias).__name__ == "TypeAliasType":
+        return kind_of(alias.__value__, evaluate, node)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Annotated, typing.Final):
+        return kind_of(args[0], evaluate, node)
+    if origin is typing.Literal:
+        if any(isinstance(value, bytes) for value in args):
+            raise DefinitionError(f"cannot be {written(annotation)}: write a Literal of str")
+        return OneOf(args)
+    if origin in (typing.Union, types.UnionType):
+        return _union([kind_of(arg, evaluate, node) for arg in args], annotation)
+    if origin in (list, tuple, dict):
+        return _container(origin, args, annotation, lambda arg: kind_of(arg, evaluate, node))
+    name = getattr(origin or annotation, "__name__", "")
+    instead = "a type, such as int or list[str]"
+    if isinstance(origin or annotation, type):
+        instead = f"a node (class {name}(CN)) that holds its plain values and builds it"
+    raise DefinitionError(f"cannot be {written(annotation)}: write {INSTEAD.get(name, instead)}")
+
+
+def hashable(value: Any) -> bool:
+    """Whether a value can stand for itself in every instance; a list cannot."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _container(origin: Any, args: tuple[Any, ...], annotation: Any, inner_kind: Callable[[Any], Kind]) -> Kind:
+    endless = origin is tuple and len(args) == 2 and args[1] is ...
+    inner = [inner_kind(arg) for arg in (args[:1] if endless else args) if arg is not ...]
+    if any(isinstance(kind, Child) for kind in inner):
+        entry = inner[-1]
+        named = origin is dict and inner[0] == SCALARS[str]
+        if named and isinstance(entry, Child) and not entry.many and not entry.optional:
+            return Child(entry.types, many=True)
+        raise DefinitionError(f"cannot be {written(annotation)}: write dict[str, T] to hold several nodes by name")
+    if len(inner) != (1 if endless else len(args)) or len(inner) != PLACES.get(origin, len(inner)):
+        instead = {list: "list[T]", dict: "dict[str, T]"}.get(origin, "tuple[T, ...] or tuple[A, B]")
+        raise DefinitionError(f"cannot be {written(annotation)}: write {instead}")
+    if origin is dict:
+        if inner[0] not in (SCALARS[str], SCALARS[int]) and not isinstance(inner[0], Member):
+            raise DefinitionError(f"cannot be {written(annotation)}: write str, int or an Enum for the keys of a dict")
+        return Table(inner[0], inner[1])
+    return Items(origin, inner[0]) if origin is list or endless else Row(tuple(inner))
+
+
+def _union(inner: list[Kind], annotation: Any) -> Kind:
+    children = [kind for kind in inner if isinstance(kind, Child)]
+    plain = [kind for kind in inner if not isinstance(kind, Child)]
+    if not children:
+        return Either(tuple(plain))
+    if any(kind.many for kind in children):
+        instead = "dict[str, T] = {}: an empty dict holds none"
+    elif any(kind != SCALARS[None] for kind in plain):
+        instead = "two fields, one for the node and one for the plain value"
+    else:
+        return Child(tuple(each for kind in children for each in kind.types), optional=bool(plain))
+    raise DefinitionError(f"cannot be {written(annotation)}: write {instead}")
+
+
+def written(annotation: Any) -> str:
+    """An annotation as it is written, without the modules in it."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__name__
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(annotation))

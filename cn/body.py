@@ -1,0 +1,81 @@
+"""What a class body may hold, and what to write instead of the rest."""
+
+from __future__ import annotations
+
+import enum
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cn.annotations import written
+from cn.derived import Derived
+from cn.errors import DefinitionError, lines, short
+from cn.source import own_annotations, place
+
+TARGET = {"_target_", "_partial_"}  # Hydra's own names; the only fields with an underscore
+RESERVED = {
+    "hydra": "Hydra's own configuration",
+    "defaults": "the defaults list",
+    "check": "the method by which a node checks itself",
+}
+PLAIN = (bool, int, float, str, list, tuple, dict, Path, enum.Enum)
+
+
+def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
+    """Raise DefinitionError for the first thing in a class body that would not do what it says."""
+    nodes: list[Any] = [base for base in cls.__mro__[1:] if isinstance(base, type(cls))]
+    for name in ("__init__", "__post_init__", "__slots__"):
+        if name in body:
+            instead = "def check(self) to check values, derive(...) to work them out"
+            _stop(cls, name, "cannot be defined: fields are all there is", instead)
+    for name, annotation in annotations.items():
+        text = annotation if isinstance(annotation, str) else str(annotation)
+        if "ClassVar" in text:
+            continue
+        if name in RESERVED:
+            instead = f"another name, such as {name}_: ..."
+            _stop(cls, name, f"cannot be a field: the name belongs to {RESERVED[name]}", instead)
+        if name.startswith("_") and name not in TARGET:
+            instead = f"{name}: ClassVar[...] for a constant, {name.strip('_')}: ... for a field"
+            _stop(cls, name, "cannot be a field: it begins with an underscore", instead)
+        if "InitVar" in text:
+            _stop(cls, name, "cannot be an InitVar: a node is its values", f"{name}: the type itself")
+        method = next((base for base in nodes if _is_method(vars(base).get(name))), None)
+        if method is not None:
+            _stop(
+                cls, name, f"cannot be a field: it is a method of {method.__name__}", f"another name, such as {name}_"
+            )
+    for name, value in body.items():
+        if name.startswith("_") or name in annotations:
+            continue
+        if isinstance(value, type(cls)):
+            _stop(
+                cls, name, "is a node inside a node: a path could not name it", f"class {name} at the top of the file"
+            )
+        if _is_method(value):
+            if any(name in base._fields for base in nodes):
+                _stop(cls, name, "cannot be a method: it is a field of a base class", "another name for the method")
+            continue
+        if not isinstance(value, type):
+            _stop(cls, name, "has no annotation, so it would not be a field", _annotated(name, value, nodes))
+
+
+def _stop(cls: type, name: str, what: str, instead: str) -> NoReturn:
+    raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", f"write: {instead}", f"defined in {place(cls, name)}"))
+
+
+def _is_method(value: Any) -> bool:
+    """Whether Python binds the value to the instance: a function, a property, a cached property."""
+    return isinstance(value, types.FunctionType) or (hasattr(type(value), "__get__") and not isinstance(value, Derived))
+
+
+def _annotated(name: str, value: Any, nodes: list[Any]) -> str:
+    """The line as it should have been, with the annotation of the base class if that has the field."""
+    known = next((own_annotations(base)[name] for base in nodes if name in own_annotations(base)), None)
+    plain = isinstance(value, PLAIN) or isinstance(type(value), type(nodes[0]))
+    kind = written(known) if known is not None else type(value).__name__ if plain else "T"
+    if isinstance(value, Derived):
+        return f"{name}: {kind} = derive(...)"
+    if value is None:
+        return f"{name}: {kind if known is not None else 'T | None'} = None"
+    return f"{name}: {kind} = {short(repr(value)) if plain else '...'}"

@@ -1,0 +1,125 @@
+"""Hydra's own options: `hydra/launcher=...`, `hydra.run.dir=...`, `--info`, `--cfg hydra`.
+
+Hydra composes its own configuration and starts the jobs; the run is composed by `cn`, here and again in each job. So
+an override means what it means without Hydra's options, and no file is imported but those that are chosen.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_automatic_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from cn import command
+from cn.errors import UserError, hint, lines
+from cn.groups import PRIMARY
+from cn.groups import prepare as prepare
+from cn.launch import launch
+from cn.loader import Loader, Task, key_of, told
+from cn.main import Job, main, parser
+from cn.overrides import of_hydra, parse
+
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
+
+def run_hydra(function: Callable[[Any, Job], Any], contract: Any, words: list[str]) -> None:
+    """Do what a command line with Hydra's own options says."""
+    args = parser().parse_intermixed_args(words)
+    _check(args)
+    if args.help or args.cfg == "job":
+        return main(function, [word for word in words if not of_hydra(word)])
+    version.setbase("1.3")
+    task = Task(function, contract, tuple(words))
+    if args.experimental_rerun:
+        return _rerun(task, Path(args.experimental_rerun))
+    file = inspect.getfile(inspect.unwrap(function))
+    search_path = create_automatic_config_search_path(file, None, args.config_path)
+    if args.config_dir:
+        folder = f"file://{os.path.abspath(args.config_dir)}"
+        search_path.prepend("command-line", folder, SearchPathQuery(provider="schema"))
+    hydra = Hydra(Path(file).stem, Loader(search_path, contract))
+    GlobalHydra.instance().initialize(hydra)
+    try:
+        with told():
+            _dispatch(hydra, task, args)
+    finally:
+        GlobalHydra.instance().clear()
+    return None
+
+
+def _check(args: Any) -> None:
+    """Refuse what does not go together, before Hydra starts."""
+    flags = ("run", "multirun", "cfg", "info", "help", "hydra_help", "experimental_rerun")
+    asked = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]
+    if len(asked) > 1:
+        raise UserError(f"{' and '.join(asked)} do not go together; keep one of them")
+    if args.info and args.info not in INFO:
+        raise UserError(lines(f"--info {args.info} is not known", hint(args.info, INFO)))
+    if args.config_name:
+        raise UserError(
+            lines(
+                f"--config-name {args.config_name}: a run is a class, chosen by its name",
+                f"see: python {command.script} --help",
+            )
+        )
+    if args.config_dir and not Path(args.config_dir).is_dir():
+        raise UserError(f"--config-dir {args.config_dir} is not a folder")
+
+
+def _dispatch(hydra: Hydra, task: Task, args: Any) -> None:
+    words: list[str] = args.overrides
+    if args.hydra_help:
+        hydra.hydra_help(None, get_args_parser(), args)
+    elif args.info:
+        prepare(task.contract)
+        hydra.show_info(args.info, PRIMARY, words)
+    elif args.cfg:
+        _show(hydra, args)
+    else:
+        modes = [word for word in words if key_of(word) == "hydra.mode"]
+        several = args.multirun or any(mode.upper().endswith("=MULTIRUN") for mode in modes)
+        words = [*(word for word in words if word not in modes), f"hydra.mode={'MULTIRUN' if several else 'RUN'}"]
+        if several:
+            launch(hydra, task, words)
+        else:
+            parse(words)
+            hydra.run(PRIMARY, task, words)
+
+
+def _show(hydra: Hydra, args: Any) -> None:
+    """Print the configuration as Hydra does."""
+    config: Any = hydra.compose_config(PRIMARY, args.overrides, RunMode.RUN)
+    HydraConfig.instance().set_config(config)
+    OmegaConf.set_readonly(config.hydra, None)
+    config = hydra.get_sanitized_cfg(config, args.cfg)
+    if args.package and args.package != "_global_":
+        config = OmegaConf.select(config, args.package)
+        if config is None:
+            raise UserError(f"--package {args.package}: there is nothing at {args.package}")
+        print(f"# @package {args.package}")
+    if args.resolve and OmegaConf.is_config(config):
+        OmegaConf.resolve(config)
+    print(OmegaConf.to_yaml(config) if OmegaConf.is_config(config) else f"{config}\n", end="")
+
+
+def _rerun(task: Task, file: Path) -> None:
+    """Run again what Hydra's PickleJobInfoCallback has kept of a job."""
+    from hydra.main import _get_rerun_conf  # pyright: ignore[reportPrivateUsage]
+
+    if not file.is_file():
+        raise UserError(f"--experimental-rerun {file}: there is no such file")
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        config = _get_rerun_conf(str(file), [])
+    task(config)

@@ -1,0 +1,202 @@
+"""The object while it is composed: an override's path is walked to a node, and an option or a value put there."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from cn import command, registry
+from cn.edit import edit
+from cn.errors import UserError, hint, lines, nearest, short
+from cn.kinds import Child, Kind, Mismatch
+from cn.node import CN, is_field, resolve, walk, where
+from cn.overrides import Assignment
+
+
+class Tree:
+    """A node whose fields, and those of the nodes below it, are being set."""
+
+    def __init__(self, root: CN) -> None:
+        self.root = root
+
+    def locate(self, each: Assignment) -> tuple[CN, list[str]]:
+        """The node that an assignment is about, and its path from there, which begins with a field."""
+        node, at = self.root, 0
+        types: tuple[Any, ...] = ()
+        path = list(each.path)
+        while True:
+            name = path[at]
+            kind = kinds(node).get(name) if is_field(name) else None
+            if kind is None:
+                raise UserError(_unknown(each, node, name, types))
+            rest = path[at:]
+            if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
+                return node, rest
+            below = node.__dict__.get(name)
+            at += 1
+            if kind.many:
+                entries = cast("dict[str, CN]", below or {})
+                if path[at] not in entries:
+                    raise UserError(
+                        lines(
+                            f"{each.text}: {'.'.join(path[:at])} holds no {path[at]!r}",
+                            hint(path[at], entries),
+                            f"to add it: +{'/'.join(path[:at])}={path[at]}",
+                        )
+                    )
+                below = entries[path[at]]
+                at += 1
+            if below is None:
+                address = "/".join(path[:at])
+                raise UserError(
+                    lines(
+                        f"{each.text}: {address} is not chosen, so it has no fields",
+                        f"write: {address}=NAME too ({kind.name})",
+                    )
+                )
+            node, types = below, kind.types
+
+    def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
+        """Put an option at a node attribute."""
+        dotted = "." in each.key and each.verb != "delete"
+        if dotted:
+            raise UserError(
+                lines(
+                    f"{each.text}: {each.key} is a node ({kind.name}), not a value",
+                    where(type(node), rest[0]),
+                    f"to choose it: {each.key.replace('.', '/')}=NAME",
+                )
+            )
+        own = vars(node)
+        name = rest[0]
+        if kind.many:
+            self.choose_many(own, kind, rest, each)
+        elif each.verb == "delete" or (each.value is None and each.raw is not None):
+            if not kind.optional:
+                raise UserError(
+                    lines(
+                        f"{each.text}: {each.key} cannot be left out",
+                        where(type(node), name),
+                        _options(kind),
+                    )
+                )
+            if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
+                raise UserError(f"{each.text}: {each.key} is not {each.raw}, so it is not deleted")
+            own[name] = None
+        elif each.verb == "add" and own.get(name) is not None:
+            instead = f"to change it: {each.key}={each.raw}"
+            raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
+        else:
+            own[name] = self.option(kind, each, each.value, own.get(name))
+
+    def choose_many(self, own: dict[str, Any], kind: Child, rest: list[str], each: Assignment) -> None:
+        """Set, add to, or take from several nodes held by name."""
+        name, key = rest[0], rest[1] if len(rest) > 1 else None
+        key_of_field = "/".join(each.path[: -1 if key else None])
+        before = cast("dict[str, CN]", own.get(name, {}))
+        listed: list[Any] = [] if each.value is None else each.value if isinstance(each.value, list) else [each.value]
+        if each.verb == "delete":
+            dropped = [key] if key is not None else list(before) if each.raw is None else listed
+            for one in dropped:
+                if one not in before:
+                    raise UserError(lines(f"{each.text}: {name} holds no {one!r}", hint(str(one), before)))
+            own[name] = {k: v for k, v in before.items() if k not in dropped}
+        elif key is not None:
+            right = f"{each.key}={each.raw}"
+            if each.value is None:
+                right = f"~{'.'.join(each.path)}"
+                raise UserError(lines(f"{each.text}: an entry of {name} is no null", f"to drop it: {right}"))
+            if key in before and each.verb == "add":
+                raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {right}"))
+            if key not in before and each.verb == "set":
+                raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: +{right}"))
+            own[name] = {**before, key: self.option(kind, each, each.value, before.get(key))}
+        else:
+            chosen: dict[str, CN] = {}
+            for option in listed:
+                entry = str(option).replace("/", "_")
+                if entry in chosen or (each.verb == "add" and entry in before):
+                    instead = f"for a second one: +{key_of_field}/OTHER_NAME={option}"
+                    raise UserError(lines(f"{each.text}: {name} holds {entry!r} already", instead))
+                chosen[entry] = self.option(kind, each, option, before.get(entry))
+            own[name] = {**before, **chosen} if each.verb == "add" else chosen
+
+    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> CN:
+        """A fresh instance of an option; if it is there already, that instance with its preset values."""
+        if isinstance(option, (list, dict)):
+            chosen = "each of them" if kind.many else f"one {each.key}"
+            raise UserError(lines(f"{each.text}: {chosen} is chosen, by its name", _options(kind)))
+        text = option if isinstance(option, str) else str(each.raw if each.value is option else option)
+        cls = find(kind.types, text, each.text)
+        return before if type(before) is cls else cls()
+
+    def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
+        """Give a field, or an element of the container in it, a value."""
+        if "/" in each.key:
+            raise UserError(
+                lines(
+                    f"{each.text}: {each.key} is a value ({kind.name}), not a node",
+                    where(type(node), rest[0]),
+                    f"to set it: {each.key.replace('/', '.')}=VALUE",
+                )
+            )
+        try:
+            new = edit(kind, node.__dict__.get(rest[0], ...), rest, each, value)
+        except Mismatch as error:
+            raise UserError(
+                lines(
+                    f"{each.text}: {each.key} is {error}, not {_shown(each)}",
+                    where(type(node), rest[0]),
+                )
+            ) from None
+        except UserError as error:
+            raise UserError(lines(str(error), where(type(node), rest[0]))) from None
+        vars(node)[rest[0]] = new
+
+
+def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
+    """The class of an option; an error begins with the override that asked for it."""
+    try:
+        return cast("type[CN]", registry.find(types, option))
+    except UserError as error:
+        raise type(error)(f"{text}: {error}") from None
+
+
+def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
+    cls = type(node)
+    others = [option for option, kind in registry.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
+    has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
+    own = list(filter(is_field, cls._fields))
+    near = hint(name, own)
+    below = [(f"{address}.{field}", field) for address, child in walk(node) if address for field in type(child)._fields]
+    likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
+    if likely and (name in likely or not nearest(name, own)):
+        above = each.path[: each.path.index(name)]
+        near = f"nearest: {', '.join('.'.join([*above, at]) for at, field in below if field in likely)}"
+    return lines(
+        f"{each.text}: {cls.__name__} has no field {name!r}",
+        where(cls),
+        near,
+        has,
+        f"see: python {command.script} --help",
+    )
+
+
+def _shown(each: Assignment) -> str:
+    shown = "null" if each.value is None else repr(each.value) if isinstance(each.value, str) else str(each.raw)
+    return short(shown)
+
+
+def _options(kind: Child) -> str:
+    names = list(registry.options(kind.types)[0])
+    return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+
+
+def option_of(node: Any) -> str | None:
+    """The name under which a node is chosen."""
+    key = registry.key_of(type(node)) if isinstance(node, CN) else None
+    return key.option if key else None
+
+
+def kinds(node: CN) -> dict[str, Kind]:
+    """The kind of each field of a node."""
+    return cast("dict[str, Kind]", resolve(type(node)))

@@ -1,0 +1,87 @@
+"""What ended a run early, told to the person who started it: what it was, and how to go on."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from pathlib import Path
+
+import torch
+
+from cn import CNError, RunError, UserError
+from cn.errors import lines
+from runs import Run, _checkpoint, _folder
+from runs._loop import Diverged, Interrupted
+from runs._stop import Stop
+from runs.callbacks._hooks import CallbackError
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+
+
+def explain(error: BaseException, run: Run, folder: Path, stop: Stop) -> Exception:
+    """The error to end with, which is in log.txt too; a defect in the code shows its traceback before."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output has gone, and none is left to tell
+        note(folder, str(error))
+        return error
+    told = _known(error, run, folder, stop)
+    if told is None:
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        print(trace, file=sys.stderr, flush=True)
+        note(folder, trace)
+        first = str(error).partition("\n")[0]
+        what = first if isinstance(error, CallbackError) else f"{type(error).__name__}: {first}"
+        compiling = type(error).__module__.startswith(("torch._inductor", "torch._dynamo"))
+        without = "to leave out the compiler: compile=false" if compiling else None
+        told = RunError(lines(what, without, f"its traceback is above, and in {folder / 'log.txt'}", _on(folder)))
+    note(folder, str(told))
+    return told
+
+
+def note(folder: Path, text: str) -> None:
+    """Add to log.txt, or say on the screen that it cannot be."""
+    try:
+        with (folder / "log.txt").open("a") as log:
+            log.write(text + "\n")
+    except OSError as error:
+        print(f"log.txt cannot be written: {error}", file=sys.stderr)
+
+
+def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError | None:
+    """What the error means where it is of a known kind; None for a defect, whose traceback is wanted."""
+    if isinstance(error, (Interrupted, KeyboardInterrupt)):
+        what = str(error) if isinstance(error, Interrupted) else f"stopped at once by {stop.asked or 'Ctrl-C'}"
+        stopped = Interrupted(lines(what, _on(folder)))
+        stopped.status = stop.status
+        return stopped
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, Diverged):
+        lr = getattr(run.optim, "lr", None)
+        calmer = [f"optim.lr={lr / 10:g}" if isinstance(lr, float) else "", "clip=1" if run.clip is None else ""]
+        try_it = f"to try again more calmly: {_folder.again(folder)} {' '.join(filter(None, calmer))}".rstrip()
+        kept = f"what it was before: {_folder.again(folder)} mode=eval" if _has(folder, _checkpoint.BEST) else None
+        return RunError(lines(str(error), try_it, kept))
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error):
+        half, twice = run.data.batch_size // 2, run.accumulate * 2
+        same = f"the same steps in less memory: data.batch_size={half} accumulate={twice}" if half else None
+        return RunError(lines("out of memory", same, _on(folder)))
+    if isinstance(error, OSError) and (error.errno in DISK or _inside(error, folder)):
+        return RunError(lines(f"cannot write the run: {error}", _on(folder)))
+    if isinstance(error, CNError):
+        return RunError(lines(*str(error).split("\n  "), _on(folder)))
+    return None
+
+
+def _on(folder: Path) -> str:
+    if _has(folder, _checkpoint.LAST):
+        return f"to go on from the last checkpoint: {_folder.again(folder)}"
+    return f"the run is in {folder}, which has no checkpoint yet"
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).exists()
+
+
+def _inside(error: OSError, folder: Path) -> bool:
+    return error.filename is not None and Path(str(error.filename)).is_relative_to(folder)

@@ -1,0 +1,68 @@
+"""What a command costs from a cold start: time and memory, against `import hydra` and against a smaller tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from tests.bench.measure import IMPORT_HYDRA, Command, in_turn, ratio, seconds
+from tests.bench.table import Row, Setting, at_most
+from tests.bench.trees import grow
+
+HELP = Command(("train.py", "--help"))
+CFG = Command(("train.py", "--cfg", "job"))
+
+
+def start(setting: Setting) -> Iterator[Row]:
+    """`--help` and `--cfg job` of this repository."""
+    hydra, *ours = in_turn([IMPORT_HYDRA, HELP, CFG], setting.rounds)
+    for command, costs in zip((HELP, CFG), ours, strict=True):
+        figure = ratio(seconds(costs), seconds(hydra))
+        yield at_most(f"{_name(command)}, cold, of import hydra", figure, 1.5, note=f"{median(seconds(costs)):.3f} s")
+    heavy = [_name(each) for each in (HELP, CFG) if imports(each, "torch")]
+    yield Row("torch imported by them", ", ".join(heavy) or "never", "never", not heavy)
+
+
+def memory(setting: Setting) -> Iterator[Row]:
+    """The largest resident set of `--cfg job`."""
+    hydra, ours = in_turn([IMPORT_HYDRA, CFG], min(setting.rounds, 5))
+    figure = ratio([cost.bytes for cost in ours], [cost.bytes for cost in hydra])
+    note = f"{median(cost.bytes for cost in ours) / 2**20:.1f} MiB"
+    yield at_most("--cfg job, memory, of import hydra", figure, 1.3, note=note)
+
+
+def growth(setting: Setting) -> Iterator[Row]:
+    """`--cfg job` in a large tree against a small one."""
+    few, many = (Command(CFG.words, grow(setting.folder / str(count), count)) for count in (20, 2000))
+    small, large = map(seconds, in_turn([few, many], setting.rounds))
+    yield at_most("--cfg job, cold, 2000 node files of 20", ratio(large, small), 1.3, note=f"{median(large):.3f} s")
+
+
+def thousand(setting: Setting) -> Iterator[Row]:
+    """`--help` and completion where each of a thousand node files is looked into."""
+    tree = grow(setting.folder / "tree", 1000)
+    asks = {
+        "--help": Command(HELP.words, tree),
+        "completion of model=": completion("python train.py model=", tree),
+        "completion of model.w": completion("python train.py model.w", tree),
+    }
+    hydra, *ours = in_turn([IMPORT_HYDRA, *asks.values()], setting.rounds)
+    for name, costs in zip(asks, ours, strict=True):
+        figure = ratio(seconds(costs), seconds(hydra))
+        yield at_most(f"{name}, 1000 nodes, of import hydra", figure, 3, note=f"{median(seconds(costs)):.3f} s")
+
+
+def completion(line: str, tree: Path) -> Command:
+    """What a shell asks when someone presses tab behind a line."""
+    return Command(("train.py", "-sc", "query=bash"), tree, {"COMP_LINE": line, "COMP_POINT": str(len(line))})
+
+
+def imports(command: Command, package: str) -> bool:
+    """Whether a command imports a package, as Python itself tells."""
+    told = Command(("-X", "importtime", *command.words), command.folder).run().output
+    return any(line.split("|")[-1].strip() == package for line in told.splitlines())
+
+
+def _name(command: Command) -> str:
+    return " ".join(command.words[1:])

@@ -1,0 +1,107 @@
+"""Python and C calls on the main thread in a training step, ours and those of a bare loop on the same parts.
+
+    python -m tests.bench.steps FOLDER      prints both, counted on a run that is written to FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tests.bench.measure import Command
+from tests.bench.table import Row, Setting, at_most
+
+WORDS = (
+    "data.batch_size=8",  # 157 steps an epoch
+    "epochs=1",
+    "callbacks=[early_stopping,model_summary,learning_rate]",
+    "logger=csv",
+)
+SKIPPED, COUNTED = 20, 100  # steps; the first do once what later ones find done, and no validation is near the rest
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Calls in a step, as a mean over `COUNTED` steps."""
+
+    bare: float
+    ours: float
+
+    @property
+    def above(self) -> float:
+        return self.ours - self.bare
+
+
+def count(folder: Path) -> Calls:
+    """Count both in a process of their own."""
+    told = Command(("-m", "tests.bench.steps", str(folder))).run().output
+    return Calls(**json.loads(told.splitlines()[-1]))
+
+
+def steps(setting: Setting) -> Iterator[Row]:
+    calls = count(setting.folder / "run")
+    note = f"{calls.ours:.2f}, bare {calls.bare:.2f}"
+    yield at_most("calls a step above the bare loop, 3 callbacks, csv", calls.above, 10, unit="", note=note)
+
+
+def _main(folder: Path) -> None:
+    import torch
+
+    from cn import Job, compose
+    from runs import Run
+    from runs._train import build, train
+
+    torch.set_num_threads(1)
+    run = compose(Run, [*WORDS, f"folder={folder}"])
+    ours = _calls_a_step(lambda: train(run, Job()))
+    training = build(run, folder, print)  # the same parts, new
+    bare = _calls_a_step(lambda: _bare_loop(training))
+    print(json.dumps(asdict(Calls(bare, ours))))
+
+
+def _bare_loop(training: Any) -> None:
+    """One epoch as one would write it for this model, these images and this optimiser alone."""
+    import torch
+    import torch.nn.functional as F
+
+    module, optimizer, split = training.module, training.optimizer, training.dataset.train
+    images, labels, scale, shift = split.images, split.labels, split.scale, split.shift
+    module.train()
+    for index in torch.randperm(len(labels)).split(training.batch):
+        logits = module(images[index].float().mul_(scale).add_(shift))
+        loss = F.cross_entropy(logits, labels[index])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def _calls_a_step(loop: Callable[[], object]) -> float:
+    """The mean of the calls between one backward pass and the next."""
+    import torch
+
+    backward = torch.Tensor.backward.__code__
+    calls = 0
+    marks: list[int] = []  # calls made before each backward pass
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        if event == "call" or event == "c_call":
+            calls += 1
+            if event == "call" and frame.f_code is backward:
+                marks.append(calls)
+
+    sys.setprofile(note)
+    try:
+        loop()
+    finally:
+        sys.setprofile(None)
+    return (marks[SKIPPED + COUNTED] - marks[SKIPPED]) / COUNTED
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

@@ -1,0 +1,51 @@
+"""Runs that train on real images to the end: how long, and how well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from tests.bench.measure import Command, Cost
+from tests.bench.table import Row, Setting, at_least, at_most
+from tests.bench.trees import ROOT
+
+IMAGES = ROOT.parent / "shared" / "data" / "mnist"  # the published test images
+MNIST = {  # at least so many per cent, with these words
+    "linear": (92.0, ("optim.lr=3e-3", "epochs=10")),
+    "mlp": (95.5, ("optim.lr=3e-3", "epochs=10")),
+    "cnn": (98.0, ("optim.lr=3e-3", "epochs=10")),
+}
+
+
+def default(setting: Setting) -> Iterator[Row]:
+    """`python train.py`, as it stands and with two other seeds."""
+    runs = [train(setting.folder / str(seed), f"seed={seed}") for seed in ((1,) if setting.quick else (1, 2, 3))]
+    times = [cost.seconds for cost, _ in runs]
+    scores = [score for _, score in runs]
+    yield at_most("python train.py, imports included", median(times), 60, unit=" s", note=_all(times, "s"))
+    yield at_least("python train.py, test accuracy", scores[0], 97, note=f"seeds 1 to 3: {_all(scores, '%')}")
+
+
+def mnist(setting: Setting) -> Iterator[Row]:
+    """10 000 real images, 2000 of them to test; the worst of three seeds."""
+    if not IMAGES.is_dir():
+        yield Row("mnist/ten_thousand", f"skipped: there is no folder {IMAGES}")
+        return
+    data = ("data=mnist/ten_thousand", f"data.root={IMAGES}")
+    for model, (least, words) in MNIST.items():
+        folder = setting.folder / model
+        seeds = (0,) if setting.quick else (0, 1, 2)
+        scores = [train(folder / str(seed), f"model={model}", *data, *words, f"seed={seed}")[1] for seed in seeds]
+        yield at_least(f"mnist/ten_thousand, {model}, {' '.join(words)}", min(scores), least, note=_all(scores, "%"))
+
+
+def train(folder: Path, *words: str) -> tuple[Cost, float]:
+    """What a run cost, and its test accuracy in per cent."""
+    cost = Command(("train.py", *words, f"folder={folder}")).run()
+    return cost, 100 * json.loads((folder / "summary.json").read_text())["test/accuracy"]
+
+
+def _all(figures: list[float], unit: str) -> str:
+    return f"{', '.join(f'{figure:.2f}' for figure in figures)} {unit}"

@@ -1,0 +1,50 @@
+"""What holds for every data set: no torch before build, and values out of range refused in one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.cifar import Cifar
+from data.digits import Digits
+from data.mnist import Mnist
+
+HOUSE = Path(__file__).parents[2]
+
+
+def test_choosing_a_data_set_imports_nothing_heavy():
+    modules = [f"data.{path.stem}" for path in (HOUSE / "data").glob("[!_]*.py")]
+    assert len(modules) >= 6
+    heavy = {"torch", "numpy", "pooch", "requests", "scipy", "sklearn", "PIL", "rich"}
+    code = f"import {', '.join(modules)}, sys; sys.exit(str({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True)
+    assert done.stderr == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (Digits(batch_size=0), "batch_size is 0, and must be at least 1"),
+        (Digits(crop=8), "crop is 8, and must be 0 to 7 for images of 8x8 pixels"),
+        (Mnist(crop=-1), "crop is -1, and must be 0 to 27 for images of 28x28 pixels"),
+        (Cifar(cutout=33), "cutout is 33, and must be 0 to 32 for images of 32x32 pixels"),
+        (Mnist(validation=1.0), "validation is 1.0, and must be a fraction above 0 and below 1"),
+        (
+            Mnist(root=Path("a"), mirror="http://b"),
+            "root and mirror are both given: leave one out, since files in root are never fetched",
+        ),
+        (Mnist(mirror="/a"), "mirror is '/a', and must begin with http:// or https://; root takes a folder"),
+    ],
+)
+def test_values_out_of_range(node, text):
+    with pytest.raises(ValueError, match=r".") as error:
+        node.check()
+    assert str(error.value) == text
+
+
+@pytest.mark.parametrize("node", [Digits(), Mnist(), Cifar(crop=31, cutout=32), Mnist(mirror="https://a")])
+def test_values_in_range(node):
+    node.check()

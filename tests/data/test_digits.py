@@ -1,0 +1,47 @@
+"""The default data set: nothing to fetch, three disjoint parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from data.digits import Digits
+
+
+@pytest.mark.usefixtures("offline")
+def test_every_image_is_in_one_part():
+    data = Digits().build(seed=0)
+    assert (len(data.train), len(data.validation), len(data.test)) == (1258, 180, 359)
+    assert (data.inputs, data.classes) == ((1, 8, 8), tuple("0123456789"))
+    images = torch.cat([data.train.images, data.validation.images, data.test.images])
+    labels = torch.cat([data.train.labels, data.validation.labels, data.test.labels])
+    digits, known = load_digits(return_X_y=True)
+    ours = sorted((label.item(), *image.ravel().tolist()) for image, label in zip(images, labels, strict=True))
+    spread = np.round(digits * 255 / 16).astype(int)
+    theirs = sorted((label, *image) for image, label in zip(spread, known, strict=True))
+    assert ours == theirs
+
+
+def test_the_classes_are_in_proportion():
+    data = Digits().build(seed=7)
+    counts = torch.stack([split.labels.bincount() for split in (data.train, data.validation, data.test)])
+    shares = counts / counts.sum(1, keepdim=True)
+    assert (shares - shares[0]).abs().max() < 0.01
+
+
+def test_the_seed_splits():
+    one, again, other = (Digits().build(seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(one.test.images, again.test.images)
+    assert torch.equal(one.train.labels, again.train.labels)
+    assert not torch.equal(one.test.images, other.test.images)
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.0, 0.2), (0.1, 0.0), (0.5, 0.5)])
+def test_fractions_that_leave_a_part_empty_are_refused(validation, test):
+    with pytest.raises(ValueError, match=r".") as error:
+        Digits(validation=validation, test=test).check()
+    assert str(error.value) == (
+        f"validation is {validation} and test is {test}: each must be above 0, and both together below 1"
+    )

@@ -1,0 +1,212 @@
+"""What the tests of runs use: real runs on the digits, small ones, in a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+import cn
+from cn import CNError, Job
+from cn.compose import compose
+from runs import Run
+from runs._train import train
+from runs.default import Default
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128")  # 1258 images: 9 steps an epoch
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run left in its folder."""
+
+    folder: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.folder / "summary.json").read_text())
+
+    @property
+    def metrics(self) -> list[dict[str, float]]:
+        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text()
+
+    def state(self, name: str = "last.pt") -> dict[str, Any]:
+        return torch.load(self.folder / name, weights_only=True)
+
+    def weights(self, name: str = "last.pt") -> torch.Tensor:
+        return torch.cat([each.flatten() for each in self.state(name)["module"].values()])
+
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        return {each.name: (each.read_bytes(), each.stat().st_mtime_ns) for each in self.folder.iterdir()}
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng():
+        yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def left() -> type[Left]:
+    return Left
+
+
+@pytest.fixture
+def go(here: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Left]:
+    """Run as `train.py` would: `go("run", "epochs=2")` leaves a folder called run, `go(source=...)` is --from."""
+    monkeypatch.setattr("runs._train.draw", lambda folder: None)  # 0.3 s each; test_folder.py has a run with it
+
+    def go(name: str = "run", *overrides: str, of: Run | type[Run] = Default, source: Path | str | None = None) -> Left:
+        if source is not None:
+            words = overrides
+            node = compose(cn.load(source), words)
+        else:
+            small = () if isinstance(of, Run) else SMALL
+            words = (*[each for each in small if not _given(each, overrides)], *overrides, f"folder={name}")
+            node = compose(of, words)
+        train(node, Job(overrides=words, argv=words, source=None if source is None else Path(source)))
+        resumed = source is not None and all(each.startswith("mode=") for each in words)
+        return Left(Path(source) if source is not None and resumed else Path(name))
+
+    return go
+
+
+def _given(default: str, overrides: tuple[str, ...]) -> bool:
+    key = default.partition("=")[0]
+    chosen = {each.partition("=")[0] for each in overrides}
+    return key in chosen or (key.startswith("model.") and "model" in chosen)
+
+
+@pytest.fixture
+def failed() -> Callable[..., CNError]:
+    """The error that a run ends with."""
+
+    def failed(action: Callable[[], Any]) -> CNError:
+        with pytest.raises(CNError) as caught:
+            action()
+        return caught.value
+
+    return failed
+
+
+@pytest.fixture
+def after_step() -> Iterator[Callable[[int, Callable[[], Any]], None]]:
+    """`after_step(7, action)`: something happens when this process has taken its 7th optimiser step from now."""
+    handles: list[Any] = []
+
+    def after_step(number: int, action: Callable[[], Any]) -> None:
+        taken = 0
+
+        def count(*_: Any) -> None:
+            nonlocal taken
+            taken += 1
+            if taken == number:
+                action()
+
+        handles.append(register_optimizer_step_post_hook(count))
+
+    yield after_step
+    for handle in handles:
+        handle.remove()
+
+
+@pytest.fixture
+def forked() -> Callable[[Callable[[], Any]], int]:
+    """Does something in a child process; its exit status, or minus the signal that killed it."""
+
+    def forked(action: Callable[[], Any]) -> int:
+        sys.stdout.flush()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn where there are other threads
+            child = os.fork()
+        if child == 0:
+            try:
+                action()
+                os._exit(0)
+            except BaseException as error:
+                os._exit(getattr(error, "status", 99))
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    return forked
+
+
+@pytest.fixture
+def die() -> Callable[[], None]:
+    """kill -9."""
+    return lambda: os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def differences() -> Callable[[Any, Any], list[str]]:
+    """Where two checkpoints, or two lists of metrics, are not the same to the last bit."""
+
+    def differences(a: Any, b: Any, place: str = "") -> list[str]:
+        if type(a) is not type(b):
+            return [f"{place}: {type(a).__name__} and {type(b).__name__}"]
+        if isinstance(a, torch.Tensor):
+            return [] if a.dtype == b.dtype and torch.equal(a, b) else [f"{place}: tensors"]
+        if isinstance(a, dict):
+            if list(a) != list(b):
+                return [f"{place}: {list(a)} and {list(b)}"]
+            return [each for key in a for each in differences(a[key], b[key], f"{place}/{key}")]
+        if isinstance(a, (list, tuple)):
+            if len(a) != len(b):
+                return [f"{place}: {len(a)} and {len(b)} entries"]
+            return [
+                each for i, (x, y) in enumerate(zip(a, b, strict=True)) for each in differences(x, y, f"{place}/{i}")
+            ]
+        return [] if a == b else [f"{place}: {a} and {b}"]
+
+    return differences
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def shell(here: Path) -> Callable[..., Said]:
+    """`shell("epochs=1")` is `python train.py epochs=1`, in the empty folder."""
+
+    def shell(*words: str, script: Path = ROOT / "train.py") -> Said:
+        command = [sys.executable, str(script), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread(), timeout=120)
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return shell
+
+
+def one_thread() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
