@@ -41,10 +41,10 @@ def kind_of(annotation: Any, evaluate: Eval, node: type) -> Kind:
 
     Raises NameError while a name in it is not defined yet, and DefinitionError for what cannot work.
     """
-    if isinstance(annotation, str):
-        annotation = evaluate(annotation)
     if isinstance(annotation, typing.ForwardRef):
-        annotation = evaluate(annotation.__forward_arg__)
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        return kind_of(evaluate(annotation), evaluate, node)
     known = (SCALARS.get(annotation) or BARE.get(annotation)) if hashable(annotation) else None
     alias: Any = annotation
     if known is not None:

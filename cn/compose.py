@@ -111,7 +111,10 @@ def root_name(contract: type[CN]) -> str:
 
 
 def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignment]]:
-    if registry.key_of(what) is not None or (not inspect.isabstract(what) and not registry.is_contract(what)):
+    if not registry.is_contract(what):
+        if inspect.isabstract(what):
+            missing = ", ".join(f"{method}()" for method in sorted(what.__abstractmethods__))
+            raise UserError(lines(f"{what.__name__} cannot be composed: it does not define {missing}", where(what)))
         return what(), assignments
     name = root_name(what)
     chosen = next((each for each in assignments if each.path == (name,)), None)

@@ -1,8 +1,8 @@
 """What Hydra's ConfigStore holds of a node: its plain values, and a defaults list that chooses its children.
 
 The children themselves are left out. Were they in, `_self_` at the end of the list would overwrite the class of the
-chosen child. A default that is an instance with changed values is an option of its own, under a name that no listing
-shows: `model/_/cifar_vit` is what `runs/cifar_vit.py` has as its model.
+chosen child. A default that is an instance with changed values is an option of its own, in a folder that Hydra leaves
+out when it lists options: `model/_/cifar_vit` is what `runs/cifar_vit.py` has as its model.
 """
 
 from __future__ import annotations

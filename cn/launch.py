@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, RunMode
+from omegaconf import OmegaConf
 
 from cn.compose import compose
 from cn.errors import CNError, RunError
@@ -33,7 +34,7 @@ def launch(hydra: Hydra, task: Any, words: list[str]) -> None:
         hydra.multirun(PRIMARY, task, words)
         return
     params = [f"{key}={value}" for key, value in dict[str, Any](sweeper.params or {}).items()]
-    axes = [*params, *config.hydra.overrides.task]
+    axes = [*params, *cast("list[str]", OmegaConf.to_container(config.hydra.overrides.task))]
     combinations = expand(axes, functools.partial(options, task.contract, axes))
     for each in combinations:
         compose(task.contract, each)

@@ -17,7 +17,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from cn import command, registry
@@ -43,7 +43,7 @@ class Task:
     def __call__(self, config: DictConfig) -> Any:
         """Call the program's function with what the job's overrides compose to."""
         job = HydraConfig.get()
-        words = tuple(job.overrides.task)
+        words = tuple(cast("list[str]", OmegaConf.to_container(job.overrides.task)))
         folder = Path(job.runtime.output_dir)
         node = compose(self.contract, words)
         return self.function(node, Job(overrides=words, argv=self.argv, folder=folder))
@@ -127,7 +127,7 @@ def told(note: str | None = None) -> Generator[None]:
     """Hydra's errors as ours, but not those of a job; with HYDRA_FULL_ERROR=1 they are left as they are."""
     try:
         yield
-    except CNError:
+    except (CNError, BrokenPipeError):
         raise
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or _of_job(error):

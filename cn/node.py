@@ -253,7 +253,7 @@ def unknown_field(cls: type[CN], name: str) -> str:
 
 def _evaluator(cls: Any) -> Callable[[str], Any]:
     scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
-    return lambda text: eval(text, scope, {**vars(cls).get("_scope", {})})
+    return lambda text: eval(text, scope, {**vars(cls).get("_scope", {}), cls.__name__: cls})
 
 
 def _copier(default: Any) -> Callable[[], Any]:

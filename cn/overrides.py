@@ -50,8 +50,9 @@ def parse(texts: Iterable[str]) -> list[Assignment]:
     for each in assignments:
         if each.verb == "add" and len(each.path) == 1:
             continue  # +callbacks=a +callbacks=b
-        other = seen.setdefault(each.path, each)
-        if other is not each:
+        other = seen.get(each.path)
+        seen[each.path] = each
+        if other is not None:
             raise UserError(lines(f"{each.key} is given twice: {other.text} and {each.text}", "keep one of them"))
     return assignments
 
@@ -133,7 +134,9 @@ def _parse(text: str) -> Override:
         override = _parser().parse_overrides([text])[0]
         if override.key_or_group:
             return override
-    except (HydraException, RecursionError, ValueError) as error:  # too deep, and an int of 5000 digits
+    except RecursionError:
+        detail = "it is nested too deep"
+    except (HydraException, ValueError) as error:  # ValueError: an int of 5000 digits
         detail = short(str(error).split("\n")[0])
         if detail.startswith(("LexerNoViableAltException", "Error parsing override")):
             detail = None  # says no more than the text itself

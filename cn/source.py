@@ -37,6 +37,8 @@ def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
                         target = statement.targets[0]
                     if isinstance(target, ast.Name):
                         fields[target.id] = Line(statement.lineno, _comment(text, statement))
+                    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                        fields[statement.name] = Line(statement.lineno, "")
                 found[prefix + item.name] = (item.lineno, fields)
                 visit(item.body, f"{prefix}{item.name}.")
             elif isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):

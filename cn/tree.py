@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from cn import command, registry
@@ -38,9 +39,9 @@ class Tree:
                 if path[at] not in entries:
                     raise UserError(
                         lines(
-                            f"{each.text}: {'.'.join(path[:at])} holds no {path[at]!r}",
+                            f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}",
                             hint(path[at], entries),
-                            f"to add it: +{'/'.join(path[:at])}={path[at]}",
+                            f"to add it: +{'/'.join(path[:at])}={short(path[at])}",
                         )
                     )
                 below = entries[path[at]]
@@ -59,9 +60,10 @@ class Tree:
         """Put an option at a node attribute."""
         dotted = "." in each.key and each.verb != "delete"
         if dotted:
+            one = replace(kind, many=False) if kind.many and len(rest) > 1 else kind
             raise UserError(
                 lines(
-                    f"{each.text}: {each.key} is a node ({kind.name}), not a value",
+                    f"{each.text}: {each.key} is a node ({one.name}), not a value",
                     where(type(node), rest[0]),
                     f"to choose it: {each.key.replace('.', '/')}=NAME",
                 )
@@ -123,8 +125,8 @@ class Tree:
     def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> CN:
         """A fresh instance of an option; if it is there already, that instance with its preset values."""
         if isinstance(option, (list, dict)):
-            chosen = "each of them" if kind.many else f"one {each.key}"
-            raise UserError(lines(f"{each.text}: {chosen} is chosen, by its name", _options(kind)))
+            one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
+            raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
         text = option if isinstance(option, str) else str(each.raw if each.value is option else option)
         cls = find(kind.types, text, each.text)
         return before if type(before) is cls else cls()
@@ -173,7 +175,7 @@ def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> s
         above = each.path[: each.path.index(name)]
         near = f"nearest: {', '.join('.'.join([*above, at]) for at, field in below if field in likely)}"
     return lines(
-        f"{each.text}: {cls.__name__} has no field {name!r}",
+        f"{each.text}: {cls.__name__} has no field {short(name)!r}",
         where(cls),
         near,
         has,

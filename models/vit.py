@@ -20,7 +20,7 @@ class ViT(Model):
 
     patch: int = 4  # pixels, of a patch's side
     dim: int = 192  # channels; a multiple of heads
-    heads: int = 3
+    heads: int = 3  # of attention; they share dim
     depth: int = 9  # blocks
     head: Head = MeanPool()  # how the tokens become one vector
 
@@ -63,7 +63,7 @@ class Small(ViT):
     """The small size of DeiT (Touvron et al. 2021, arXiv:2012.12877)."""
 
     dim: int = 384  # channels; a multiple of heads
-    heads: int = 6
+    heads: int = 6  # of attention; they share dim
     depth: int = 12  # blocks
 
 
@@ -71,5 +71,5 @@ class Base(ViT):
     """The base size of the paper."""
 
     dim: int = 768  # channels; a multiple of heads
-    heads: int = 12
+    heads: int = 12  # of attention; they share dim
     depth: int = 12  # blocks

@@ -72,5 +72,5 @@ class Run(CN):
             raise ValueError(f"gpu is {self.gpu}, and must be the number of a GPU, or -1 for the CPU")
         if self.precision == "fp16" and self.gpu == -1:
             raise ValueError("precision is fp16, which a CPU does not train in; nearest: bf16")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}, and must be 0 or more")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed is {self.seed}, and must be at least 0 and below 2**63")

@@ -14,6 +14,10 @@ from cn.errors import lines
 LAST, BEST = "last.pt", "best.pt"
 
 
+class Unreadable(RunError):  # noqa: N818
+    """A checkpoint that is not there, or damaged."""
+
+
 def save(folder: Path, state: dict[str, Any], *, best: bool) -> None:
     """Write `last.pt`, and `best.pt` too where it is the best so far; a kill or a full disk leaves the old ones."""
     partial = folder / f".{LAST}.{os.getpid()}"
@@ -42,22 +46,23 @@ def exists(folder: Path) -> bool:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU, where generators keep theirs; RunError where it cannot be read."""
+    """The state in a checkpoint, on the CPU, where generators keep theirs; Unreadable where there is none."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise RunError(
+        raise Unreadable(
             lines(f"{path.parent} has no checkpoint {path.name}", "its run did not get as far as saving one")
         ) from None
     except Exception as error:
-        why = str(error).splitlines()[0]
-        raise RunError(lines(f"{path} cannot be read as a checkpoint", f"{type(error).__name__}: {why}")) from None
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        anew = "without it, its run starts from the beginning" if path.name == LAST else None
+        raise Unreadable(lines(f"{path} cannot be read as a checkpoint", why, anew)) from None
 
 
 def clean(folder: Path) -> None:
     """Remove what a killed process left half written: `.NAME.PROCESS`."""
-    for partial in folder.glob(".*.*[0-9]"):
-        if partial.suffix[1:].isdigit():
+    for name in (LAST, BEST, "config.json", "summary.json"):
+        for partial in folder.glob(f".{name}.*"):
             partial.unlink()
 
 

@@ -54,7 +54,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         stopped = Interrupted(lines(what, _on(folder)))
         stopped.status = stop.status
         return stopped
-    if isinstance(error, UserError):
+    if isinstance(error, (UserError, _checkpoint.Unreadable)):
         return error
     if isinstance(error, Diverged):
         lr = getattr(run.optim, "lr", None)

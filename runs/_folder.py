@@ -36,7 +36,10 @@ def create(run: Run, job: Job) -> Path:
 
 def command_line(job: Job) -> str:
     """The command that asked for the run, for a shell."""
-    return shlex.join(["python", command.script, *(job.argv or job.overrides)])
+    words = job.argv or job.overrides
+    if job.group:  # what was typed asked for all of them
+        words = (*(["--from", str(job.source)] if job.source else []), *job.overrides)
+    return shlex.join(["python", command.script, *words])
 
 
 def source_of(folder: Path) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from cn import Job, UserError
+from cn import Job, UserError, command
 from cn.errors import lines
 from runs import Run, _checkpoint, _folder
 from runs._curves import draw
@@ -32,8 +32,8 @@ def train(run: Run, job: Job) -> float:
     source = job.source.parent if job.source is not None and job.source.is_file() else job.source
     if run.mode == "eval":
         if source is None or changed:
-            what = f"leave out {' '.join(changed)}" if changed else "write: --from FOLDER mode=eval"
-            raise UserError(lines("mode=eval tests a run that has been trained, as it is", what))
+            right = f"write: python {command.script} --from {source or 'FOLDER'} mode=eval"
+            raise UserError(lines("mode=eval tests a run that has been trained, as it is", right))
         return test(run, source)
     resumed = source is not None and not changed
     folder = source if source is not None and resumed else _folder.create(run, job)

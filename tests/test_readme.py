@@ -76,7 +76,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy(tmp_path_factory.mktemp("readme") / "cn")
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda command: command.text)
+@pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.text)
 def test_a_command_prints_what_the_readme_shows(command: Command, repository: Path) -> None:
     printed = run(command.text, repository)
     tidy = [re.sub(r"-+", "-", re.sub(r" +", " ", line.rstrip())) for line in printed]

@@ -575,9 +575,16 @@ def test_yaml_is_written_where_it_is_asked_for(folder: Path) -> None:
 
 def test_every_form_of_override_works_beside_hydras_own(folder: Path) -> None:
     words = ["run=preset", "teacher=null", "~callbacks.mine", "+callbacks/more=stop", "warmup=3", "steps=1e3"]
+    words += ["seed=${model.dim}", "model.pattern='a, ${model.dim}'"]
     done = command(folder, "hydra.run.dir=out", *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"Preset 1 {folder}/out {' '.join(words)}\n"
+    assert done.stdout == f"Preset 96 {folder}/out {' '.join(words)}\n"
+
+
+def test_an_interpolation_is_of_each_run_of_a_sweep(folder: Path) -> None:
+    done = command(folder, "-m", "hydra.sweep.dir=s", "model=vit", "model.dim=1,2", "seed=${model.dim}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Default 2 {folder}/s/1 model=vit model.dim=2 seed=${{model.dim}}\n" in done.stdout
 
 
 def test_a_launcher_runs_every_combination_and_no_yaml_is_written(folder: Path) -> None:
@@ -645,7 +652,7 @@ WRONG = {
     "hydra.run.dir": (
         "'hydra.run.dir' cannot be read as NAME=VALUE\n"
         "  write: hydra.run.dir=VALUE\n"
-        "  quote what holds spaces, commas, brackets or accents: 'name=\"a, b\"'"
+        "  quote what holds spaces, commas or brackets: 'name=\"a, b\"'"
     ),
     "hydra/launcher=basik": (
         "In 'hydra/config': Could not find 'hydra/launcher/basik'\n  nearest: basic\n  see: python train.py --cfg hydra"
@@ -731,6 +738,52 @@ def test_a_folder_of_hydras_own_files_may_be_added(folder: Path) -> None:
     done = command(folder, "--config-dir", "site", "-m", "hydra/launcher=ours", "hydra.sweep.dir=s", "seed=1,2")
     assert (done.returncode, done.stderr) == (0, "")
     assert "s/1/train.log" in written(folder)
+
+
+PLUGIN = """
+    import pickle
+    from hydra._internal.core_plugins.basic_launcher import BasicLauncher, BasicLauncherConf
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.config_store import ConfigStore
+    class Away(BasicLauncher):
+        def launch(self, job_overrides, initial_job_idx):
+            self.__dict__.update(pickle.loads(pickle.dumps(self.__dict__)))
+            return super().launch(job_overrides, initial_job_idx)
+    class Backwards(BasicSweeper):
+        def sweep(self, arguments):
+            self.max_batch_size, self.overrides = None, None
+            for seed in (2, 1):
+                words = [f"seed={seed}" if each.startswith("seed=") else each for each in arguments]
+                self.validate_batch_is_legal([words])
+                print("returned", self.launcher.launch([words], initial_job_idx=seed)[0].return_value)
+    store = ConfigStore.instance().store
+    store("away", {"_target_": "hydra_plugins.ours.Away"}, group="hydra/launcher")
+    store("backwards", {"_target_": "hydra_plugins.ours.Backwards", "max_batch_size": None}, group="hydra/sweeper")
+"""
+
+
+def test_a_launcher_of_a_plugin_may_send_jobs_elsewhere(folder: Path) -> None:
+    plant(folder, {"hydra_plugins/ours.py": PLUGIN})
+    done = command(folder, "-m", "hydra/launcher=away", "hydra.sweep.dir=s", "seed=1,2", "callbacks=null")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Default 2 {folder}/s/1 seed=2 callbacks=null\n" in done.stdout
+
+
+def test_a_sweeper_of_a_plugin_gets_the_words_as_they_are(folder: Path) -> None:
+    plant(folder, {"hydra_plugins/ours.py": PLUGIN})
+    words = ["-m", "hydra/sweeper=backwards", "hydra.sweep.dir=s", "seed=interval(1,2)", "teacher=null", "steps=5"]
+    done = command(folder, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = [line for line in done.stdout.splitlines() if "HYDRA" not in line]
+    assert said == [
+        f"Default 2 {folder}/s/2 seed=2 teacher=null steps=5",
+        "returned 2.0",
+        f"Default 1 {folder}/s/1 seed=1 teacher=null steps=5",
+        "returned 1.0",
+    ]
+    done = command(folder, *words, "stepps=5")
+    assert done.stderr.startswith("stepps=5: Default has no field 'stepps'\n")
+    assert done.returncode == 2
 
 
 def test_only_the_files_that_are_chosen_are_imported(folder: Path) -> None:

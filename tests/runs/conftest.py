@@ -89,7 +89,7 @@ def go(here: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Left]:
             node = compose(cn.load(source), words)
         else:
             small = () if isinstance(of, Run) else SMALL
-            words = (*[each for each in small if not _given(each, overrides)], *overrides, f"folder={name}")
+            words = (*[each for each in small if not _given(each, overrides)], *overrides, f'folder="{name}"')
             node = compose(of, words)
         train(node, Job(overrides=words, argv=words, source=None if source is None else Path(source)))
         resumed = source is not None and all(each.startswith("mode=") for each in words)

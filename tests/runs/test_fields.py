@@ -130,9 +130,11 @@ def test_null_compiles_nothing_on_a_cpu_however_long_the_run(go, monkeypatch):
     assert go("run", "steps=1").summary["device"] == "cpu (1 threads), fp32"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports what it has deprecated
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++, which is not here")
 def test_compile_runs_the_compiled_network(go, monkeypatch, here):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(here / "inductor"))
+    monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool of processes
     given: list[Any] = []
     compiled = torch.compile
 

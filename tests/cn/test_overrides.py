@@ -1,0 +1,156 @@
+"""The words of the command line are read with Hydra's own grammar, and mistakes in them told in our own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cn import UserError
+from cn.overrides import Assignment, expand, of_hydra, parse, read
+
+READ = {
+    "a=1": Assignment("a=1", "set", "a", ("a",), 1, "1"),
+    "a=": Assignment("a=", "set", "a", ("a",), "", ""),
+    "a= 1 ": Assignment("a= 1 ", "set", "a", ("a",), 1, " 1 "),
+    "+a.b=[1,x]": Assignment("+a.b=[1,x]", "add", "a.b", ("a", "b"), [1, "x"], "[1,x]"),
+    "++a/b=x": Assignment("++a/b=x", "force", "a/b", ("a", "b"), "x", "x"),
+    "~a": Assignment("~a", "delete", "a", ("a",), None, None),
+    "~a=x": Assignment("~a=x", "delete", "a", ("a",), "x", "x"),
+    "a='b, c'": Assignment("a='b, c'", "set", "a", ("a",), "b, c", "b, c"),
+    "a={b:{c:1}}": Assignment("a={b:{c:1}}", "set", "a", ("a",), {"b": {"c": 1}}, "{b:{c:1}}"),
+    "a=null": Assignment("a=null", "set", "a", ("a",), None, "null"),
+    "a=b=c".replace("=c", "\\=c"): Assignment("a=b\\=c", "set", "a", ("a",), "b=c", "b\\=c"),
+}
+ASCII = "quote what holds other letters than those of ASCII: 'name=\"é\"'"
+QUOTE = "quote what holds spaces, commas or brackets: 'name=\"a, b\"'"
+UNREADABLE = {
+    "seed": f"'seed' cannot be read as NAME=VALUE\n  write: seed=VALUE\n  {QUOTE}",
+    "model.depth": f"'model.depth' cannot be read as NAME=VALUE\n  write: model.depth=VALUE\n  {QUOTE}",
+    "=": f"'=' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "=3": f"'=3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "~": f"'~' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "+": f"'+' cannot be read as NAME=VALUE\n"
+    f"  mismatched input '<EOF>' expecting {{EQUAL, '+', '@', KEY_SPECIAL, DOT_PATH, ID}}\n  {QUOTE}",
+    "seed==3": f"'seed==3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "seed=3=4": f"'seed=3=4' cannot be read as NAME=VALUE\n  mismatched input '=' expecting <EOF>\n  {QUOTE}",
+    "seed =3": f"'seed =3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "a.=3": f"'a.=3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    ".a=3": f"'.a=3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "a..b=3": f"'a..b=3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "/a=3": f"'/a=3' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "a=[1": f"'a=[1' cannot be read as NAME=VALUE\n  no viable alternative at input '[1'\n  {QUOTE}",
+    "a={b:": f"'a={{b:' cannot be read as NAME=VALUE\n  no viable alternative at input '{{b:'\n  {QUOTE}",
+    "a=(1,2)": f"'a=(1,2)' cannot be read as NAME=VALUE\n  {QUOTE}",
+    "model.lr/x=3": f"'model.lr/x=3' cannot be read as NAME=VALUE\n  mismatched input '/' expecting EQUAL\n  {QUOTE}",
+    "größe=3": f"'größe=3' cannot be read as NAME=VALUE\n  {ASCII}",
+    "name=ü": f"'name=ü' cannot be read as NAME=VALUE\n  {ASCII}",
+    "a=" + "[" * 3000 + "]" * 3000: f"'a={'[' * 118} ... {']' * 60}' cannot be read as NAME=VALUE\n"
+    f"  it is nested too deep\n  {QUOTE}",
+    "a=" + "9" * 5000: f"'a={'9' * 118} ... {'9' * 60}' cannot be read as NAME=VALUE\n"
+    "  Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; "
+    f"use sys.set_int_max_str_digits() to increase the limit\n  {QUOTE}",
+    "model@teacher=vit": "model@teacher=vit: the attribute is the address, so no package is named\n"
+    "  write: teacher=vit",
+    "seed=1,2": "seed=1,2 stands for several runs, and one was asked for\n"
+    "  for one run each: python train.py -m seed=1,2\n  for one list: 'seed=[1,2]'",
+}
+
+
+@pytest.mark.parametrize("text", READ)
+def test_a_word_is_read_as_hydra_reads_it(text: str) -> None:
+    assert parse([text]) == [READ[text]]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_word_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse([text])
+    assert str(caught.value) == UNREADABLE[text]
+
+
+TWICE = {
+    "seed=1 seed=2": "seed is given twice: seed=1 and seed=2\n  keep one of them",
+    "seed=1 seed=1": "seed is given twice: seed=1 and seed=1\n  keep one of them",
+    "model.head=1 model/head=x": "model/head is given twice: model.head=1 and model/head=x\n  keep one of them",
+    "a=1 ~a": "a is given twice: a=1 and ~a\n  keep one of them",
+    "a=1 ++a=2": "a is given twice: a=1 and ++a=2\n  keep one of them",
+    "+a.b=1 +a.b=2": "a.b is given twice: +a.b=1 and +a.b=2\n  keep one of them",
+}
+
+
+@pytest.mark.parametrize("words", TWICE)
+def test_an_override_given_twice_is_refused(words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(words.split())
+    assert str(caught.value) == TWICE[words]
+
+
+def test_several_additions_to_one_dict_of_nodes_are_no_repetition() -> None:
+    assert [each.value for each in parse(["+callbacks=a", "+callbacks=b"])] == ["a", "b"]
+
+
+def test_a_word_with_a_line_break_is_shown_on_one_line() -> None:
+    (each,) = parse(["a='x\ny'"])
+    assert (each.text, each.value) == ("a='x\\ny'", "x\ny")
+
+
+def test_a_text_is_read_as_its_value_or_as_itself() -> None:
+    assert [read(text) for text in ("3", "1e3", "null", "[a,1]", "a b", "'3'", "[", "1,2", "")] == [
+        3,
+        1000.0,
+        None,
+        ["a", 1],
+        "a b",
+        "3",
+        "[",
+        "1,2",
+        "",
+    ]
+
+
+def test_what_is_hydras_begins_with_its_name() -> None:
+    assert all(map(of_hydra, ["hydra.a=1", "+hydra.a=1", "~hydra/b", "hydra/a=b"]))
+    assert not any(map(of_hydra, ["hydras.a=1", "a.hydra.b=1", "hydrate=1"]))
+
+
+SWEEPS = {
+    "a=1,2 b=x": [["a=1", "b=x"], ["a=2", "b=x"]],
+    "a=1,2 b=x,y": [["a=1", "b=x"], ["a=1", "b=y"], ["a=2", "b=x"], ["a=2", "b=y"]],
+    "a=range(3)": [["a=0"], ["a=1"], ["a=2"]],
+    "a=range(1,2,0.5)": [["a=1.0"], ["a=1.5"]],
+    "a=choice(x,y)": [["a=x"], ["a=y"]],
+    "a=sort(3,1,2)": [["a=1"], ["a=2"], ["a=3"]],
+    "a=[1,2],[3]": [["a=[1,2]"], ["a=[3]"]],
+    "a={b:1},{b:2}": [["a={b:1}"], ["a={b:2}"]],
+    "a='x, y',z": [["a='x, y'"], ["a=z"]],
+    "+a=1,2": [["+a=1"], ["+a=2"]],
+    "~a": [["~a"]],
+    "m=glob(v*)": [["m=vit"], ["m=vit/small"]],
+    "m=glob(*,exclude=v*)": [["m=mlp"]],
+    "a=1": [["a=1"]],
+    "": [[]],
+}
+
+
+@pytest.mark.parametrize("words", SWEEPS)
+def test_a_sweep_stands_for_every_combination(words: str) -> None:
+    words_ = words.split() if "'" not in words else [words]
+    assert expand(words_, lambda key: ["mlp", "vit", "vit/small"]) == SWEEPS[words]
+    for combination in SWEEPS[words]:
+        parse(combination)
+
+
+NO_SWEEPS = {
+    "a=interval(0,1)": "a=interval(0,1): an interval has no list of values to run\n"
+    "  write: a=range(...) or a=choice(...)",
+    "m=glob(x*)": "m=glob(x*) matches none of the options\n  choose from: mlp, vit",
+    "a=range(0)": "a=range(0) stands for no value at all",
+    "a=range(": f"'a=range(' cannot be read as NAME=VALUE\n  no viable alternative at input 'range('\n  {QUOTE}",
+    "a": f"'a' cannot be read as NAME=VALUE\n  write: a=VALUE\n  {QUOTE}",
+}
+
+
+@pytest.mark.parametrize("word", NO_SWEEPS)
+def test_a_sweep_over_nothing_is_refused(word: str) -> None:
+    with pytest.raises(UserError) as caught:
+        expand([word], lambda key: ["mlp", "vit"])
+    assert str(caught.value) == NO_SWEEPS[word]
