@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import types
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,7 +67,9 @@ def _stop(cls: type, name: str, what: str, instead: str) -> NoReturn:
 
 def _is_method(value: Any) -> bool:
     """Whether Python binds the value to the instance: a function, a property, a cached property."""
-    return isinstance(value, types.FunctionType) or (hasattr(type(value), "__get__") and not isinstance(value, Derived))
+    if isinstance(value, (Derived, functools.partial)):  # a partial has a __get__ from Python 3.13 on
+        return False
+    return isinstance(value, types.FunctionType) or hasattr(type(value), "__get__")
 
 
 def _annotated(name: str, value: Any, nodes: list[Any]) -> str:

@@ -68,7 +68,7 @@ def deriving(root: CN) -> Iterator[None]:
         _roots.pop()
 
 
-def derive(function: Callable[..., T]) -> T:
+def derive(function: Callable[[Any], T] | Callable[[Any, Any], T]) -> T:
     """A default worked out in Python: `warmup: int = derive(lambda run: run.steps // 20)`.
 
     `function` is called with the whole composed run, and with the node that holds the field if it takes two arguments.

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from cn import command, registry, source
 from cn.compose import assemble, finish, root_name
+from cn.derived import Derived
 from cn.errors import CNError, UserError
 from cn.kinds import SCALARS, Child, Either, Kind, Member, OneOf
 from cn.node import CN, is_field, resolve, thaw, values, walk
@@ -86,7 +87,8 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
         kind = kinds[name]
         if isinstance(kind, Child):
             continue
-        value = "???" if name not in own else _shown(kind, own[name])
+        value = "derived" if isinstance(cls._fields[name].default, Derived) else "???"
+        value = _shown(kind, own[name]) if name in own else value
         yield (
             f"{address}.{name}" if address else name,
             kind.name,

@@ -6,7 +6,6 @@ import argparse
 import inspect
 import os
 import sys
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,8 +144,14 @@ def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
 
 def contract_of(function: Callable[..., Any]) -> Any:
     """The node class that the first parameter of a program's function is annotated with."""
-    name = next(iter(inspect.signature(function).parameters))
-    contract = typing.get_type_hints(function)[name]
+    name, parameter = next(iter(inspect.signature(function).parameters.items()), ("run", None))
+    contract: Any = parameter.annotation if parameter is not None else None
+    if isinstance(contract, str):
+        try:
+            contract = eval(contract, getattr(inspect.unwrap(function), "__globals__", {}))
+        except NameError as error:
+            why = f"{function.__name__}({name}: {contract}) has an annotation that cannot be read: {error}"
+            raise UserError(lines(why, "write: its import outside of `if TYPE_CHECKING`")) from None
     if not (isinstance(contract, type) and issubclass(contract, CN)):
         raise UserError(f"{function.__name__}({name}: ...) must be annotated with a node class, such as Run")
     return contract

@@ -30,7 +30,7 @@ def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None
     failed = 0
     for number, (node, combination) in enumerate(zip(nodes, combinations, strict=True)):
         named = [combination[i] for i in varied]
-        print(f"[{number + 1}/{len(nodes)}] {' '.join(named)}", flush=True)
+        print(" ".join([f"[{number + 1}/{len(nodes)}]", *named]), flush=True)
         try:
             result = function(node, replace(job, overrides=tuple(combination), group=group))
             shown = f"{result:.4f}" if isinstance(result, float) else str(result)

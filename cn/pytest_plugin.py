@@ -65,7 +65,7 @@ def keys() -> Keys:
         from cn.errors import UserError
 
         if isinstance(what, str):
-            return sorted(_stored(what))
+            return sorted(option for option in _stored(what) if not option.startswith("_"))
         options, broken = registry.options((what,))
         for file, why in broken:
             raise UserError(f"{file} cannot be used: {why}")
@@ -139,9 +139,8 @@ def _stored(group: str) -> Iterator[str]:
         for each in folder.values():
             if isinstance(each, dict):
                 yield from visit(each)
-            elif isinstance(each, Entry) and not each.option.startswith("_"):
-                if each.group == "/".join([group, *each.option.split("/")[:-1]]):  # and not of a group inside it
-                    yield each.option
+            elif isinstance(each, Entry) and each.group == "/".join([group, *each.option.split("/")[:-1]]):
+                yield each.option
 
     folder: Any = ConfigStore.instance().repo
     for part in group.split("/"):

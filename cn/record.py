@@ -120,7 +120,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
                 hint(Path(folder).name, beside) if beside else None,
             )
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
     if not isinstance(record, dict):
         raise UserError(lines(f"{path} cannot be read", "it holds no object"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +28,32 @@ def save(folder: Path, state: dict[str, Any], *, best: bool) -> None:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
+        _read_again(partial)
         if best:
             link = folder / f".{BEST}.{os.getpid()}"
             link.unlink(missing_ok=True)
             os.link(partial, link)
             link.replace(folder / BEST)
         partial.replace(folder / LAST)
+    except Unreadable:
+        raise
     except (OSError, RuntimeError) as error:  # torch raises RuntimeError where a write comes up short
         cause = error if isinstance(error, OSError) else error.__context__ or error
-        raise RunError(f"cannot save to {folder}: {cause}") from error
+        raise RunError(f"cannot write to {folder}: {cause}") from error
     finally:
         partial.unlink(missing_ok=True)
     _sync(folder)
+
+
+def _read_again(path: Path) -> None:
+    """Refuse what `load` would refuse, while it is still in memory; tensors stay on the disk, so this costs little."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        what = f"a {found[1]}" if found else str(error).partition("\n")[0]
+        advice = "let each state_dict, of a callback's hooks too, give plain numbers, texts, lists, dicts and tensors"
+        raise Unreadable(lines(f"a checkpoint cannot hold {what}", advice)) from None
 
 
 def exists(folder: Path) -> bool:

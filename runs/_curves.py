@@ -29,7 +29,8 @@ def draw(folder: Path) -> Path | None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    left.set_yscale("log")
+    if any(value > 0 for line in left.lines for value in line.get_ydata()):
+        left.set_yscale("log")
     path = folder / "curves.png"
     FigureCanvasAgg(figure).print_png(str(path))
     return path

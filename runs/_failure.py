@@ -30,7 +30,7 @@ def explain(error: BaseException, run: Run, folder: Path, stop: Stop) -> Excepti
         print(trace, file=sys.stderr, flush=True)
         note(folder, trace)
         first = str(error).partition("\n")[0]
-        what = first if isinstance(error, CallbackError) else f"{type(error).__name__}: {first}"
+        what = first if isinstance(error, CallbackError) else f"{type(error).__name__}{': ' if first else ''}{first}"
         compiling = type(error).__module__.startswith(("torch._inductor", "torch._dynamo"))
         without = "to leave out the compiler: compile=false" if compiling else None
         told = RunError(lines(what, without, f"its traceback is above, and in {folder / 'log.txt'}", _on(folder)))
@@ -67,7 +67,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         same = f"the same steps in less memory: data.batch_size={half} accumulate={twice}" if half else None
         return RunError(lines("out of memory", same, _on(folder)))
     if isinstance(error, OSError) and (error.errno in DISK or _inside(error, folder)):
-        return RunError(lines(f"cannot write the run: {error}", _on(folder)))
+        return RunError(lines(f"cannot write to {folder}: {error}", _on(folder)))
     if isinstance(error, CNError):
         return RunError(lines(*str(error).split("\n  "), _on(folder)))
     return None

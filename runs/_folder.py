@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import fcntl
 import json
 import os
@@ -46,7 +47,7 @@ def source_of(folder: Path) -> str | None:
     """The folder that the run in this one took its configuration from, as an earlier part of the run noted it."""
     try:
         return json.loads((folder / "summary.json").read_text()).get("source")
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a full disk may have torn it
         return None
 
 
@@ -56,11 +57,18 @@ def again(folder: Path) -> str:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Whole or not at all."""
+    """Whole or not at all; on a full disk in place, since a file that is there has a block of its own."""
+    text = json.dumps(value, indent=1) + "\n"
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(json.dumps(value, indent=1) + "\n")
+        partial.write_text(text)
         partial.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.exists() or len(text) > 4096:
+            raise
+        with path.open("r+") as file:
+            file.write(text)
+            file.truncate()
     finally:
         partial.unlink(missing_ok=True)
 

@@ -29,6 +29,7 @@ class Screen:
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                redirect_stdout=sys.stdout.isatty(),  # what is printed belongs above the bar, unless it goes to a file
             )
             self.task = self.bar.add_task("step", total=steps, completed=step)
             self.bar.start()

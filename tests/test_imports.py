@@ -1,95 +1,161 @@
-"""Who imports whom: cn <- models, data <- runs <- sweeps, and no torch where people wait for a word."""
+"""Who may import whom: `cn <- models, data <- runs <- sweeps`, models and data apart; nothing heavy before a run."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MAY = {
-    "cn": set[str](),
-    "models": {"cn"},
-    "data": {"cn"},
-    "runs": {"cn", "models", "data"},
-    "sweeps": {"cn", "models", "data", "runs"},
+ALLOWED = {
+    "cn": {"cn"},
+    "models": {"cn", "models"},
+    "data": {"cn", "data"},
+    "runs": {"cn", "models", "data", "runs"},
+    "sweeps": {"cn", "models", "data", "runs", "sweeps"},
+    "train.py": {"cn", "models", "data", "runs", "sweeps"},
 }
-HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "einops", "rich", "pooch", "PIL", "requests"}
-FILES = [path for folder in MAY for path in sorted((ROOT / folder).rglob("*.py"))]
+OURS = {"cn", "models", "data", "runs", "sweeps", "tests", "train"}
+HEAVY = {"torch", "torchvision", "numpy", "scipy", "sklearn", "matplotlib", "einops", "submitit", "pandas"}
 
 
-def imports(tree: ast.AST, *, everywhere: bool) -> Iterator[str]:
-    """The top-level names of the modules that a file imports; without `everywhere`, only those at its import."""
-    for node in ast.walk(tree) if everywhere else at_import(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            assert not node.level, "a relative import"
-            yield node.module.split(".")[0]
+class Import(NamedTuple):
+    """One imported module."""
+
+    file: Path
+    line: int
+    module: str
+    at_start: bool  # when the file is imported, not within a function or for the type checker alone
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line} imports {self.module}"
 
 
-def at_import(tree: ast.AST) -> Iterator[ast.AST]:
-    """The statements that run when a file is imported: not those of functions, nor those for type checkers alone."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        yield node
-        yield from at_import(node)
+def files() -> list[Path]:
+    folders = [ROOT / name for name in ALLOWED if (ROOT / name).is_dir()]
+    return [*(path for folder in folders for path in sorted(folder.rglob("*.py"))), ROOT / "train.py"]
 
 
-def is_public(path: Path) -> bool:
-    return path.name == "__init__.py" or not path.name.startswith("_")
+@functools.cache
+def imports(file: Path) -> list[Import]:
+    def visit(node: ast.AST, at_start: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                for name in child.names:
+                    yield Import(file, child.lineno, name.name, at_start)
+            elif isinstance(child, ast.ImportFrom):
+                package = ".".join(file.relative_to(ROOT).with_suffix("").parts[: -child.level]) if child.level else ""
+                base = ".".join(filter(None, [package, child.module]))
+                yield Import(file, child.lineno, base, at_start)
+                for name in child.names:
+                    if module_file(f"{base}.{name.name}"):
+                        yield Import(file, child.lineno, f"{base}.{name.name}", at_start)
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                yield from visit(ast.Module(child.body, []), False)
+                yield from visit(ast.Module(child.orelse, []), at_start)
+            else:
+                inside = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+                yield from visit(child, at_start and not inside)
+
+    return list(visit(ast.parse(file.read_text()), True))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_imports_only_what_stands_below_it(path: Path) -> None:
-    folder = path.relative_to(ROOT).parts[0]
-    ours = set(imports(ast.parse(path.read_text()), everywhere=True)) & MAY.keys()
-    assert ours <= MAY[folder] | {folder}
+def module_file(module: str) -> Path | None:
+    """The file of one of our own modules."""
+    path = ROOT.joinpath(*module.split("."))
+    found = path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+    return found if found.is_file() else None
 
 
-@pytest.mark.parametrize("path", list(filter(is_public, FILES)), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_public_file_imports_nothing_heavy(path: Path) -> None:
-    assert not set(imports(ast.parse(path.read_text()), everywhere=False)) & HEAVY
+def started(file: Path) -> dict[Path, str]:
+    """All of our files that importing this one imports, each with how it came to that."""
+    found = {file: str(file.relative_to(ROOT))}
+    todo = [file]
+    while todo:
+        current = todo.pop()
+        for each in imports(current):
+            parts = each.module.split(".")
+            if each.at_start and parts[0] in OURS:
+                for depth in range(1, len(parts) + 1):
+                    inner = module_file(".".join(parts[:depth]))
+                    if inner is not None and inner not in found:
+                        found[inner] = f"{found[current]} -> {inner.relative_to(ROOT)}"
+                        todo.append(inner)
+    return found
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.parts[-2] == "cn"], ids=lambda path: path.name)
-def test_cn_never_imports_torch(path: Path) -> None:
-    assert "torch" not in imports(ast.parse(path.read_text()), everywhere=True)
+def is_public(file: Path) -> bool:
+    """Whether a file is read before a run: all of `cn`, nodes, contracts, and the door."""
+    parts = file.relative_to(ROOT).parts
+    return parts[0] == "cn" or not any(part.startswith("_") and part != "__init__.py" for part in parts)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["model=cnn", "--help"],
-        ["--cfg", "job"],
-        ["model=vit", "model.dimm=3"],
-        ["epochs=many"],
-        ["model.num_hidden=-1"],
-        ["model=vit,mlp"],
-        ["--from", "nowhere"],
-        ["mode=eval"],
-        ["-m", "model=vit,nosuch"],
-        ["-sc", "query=bash"],
-    ],
-    ids=" ".join,
-)
-def test_no_torch_for_help_for_the_configuration_nor_for_any_mistake(words: list[str]) -> None:
-    program = "import atexit, runpy, sys; atexit.register(lambda: print('torch' in sys.modules)); " + (
-        f"sys.argv = {['train.py', *words]!r}; runpy.run_path('train.py', run_name='__main__')"
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_each_folder_imports_only_what_is_below_it(file: Path) -> None:
+    allowed = ALLOWED[file.relative_to(ROOT).parts[0]]
+    wrong = [each for each in imports(file) if (top := each.module.split(".")[0]) in OURS and top not in allowed]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize("file", [file for file in files() if is_public(file)], ids=lambda f: str(f.relative_to(ROOT)))
+def test_what_is_read_before_a_run_imports_nothing_heavy(file: Path) -> None:
+    wrong = [
+        f"{each}   ({how})"
+        for start, how in started(file).items()
+        for each in imports(start)
+        if each.at_start and each.module.split(".")[0] in HEAVY
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_cn_never_imports_torch_not_even_within_a_function() -> None:
+    wrong = [each for file in files() for each in imports(file) if file.parent.name == "cn" and "torch" in each.module]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_the_reader_of_imports_reads_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    for name in ("models/__init__.py", "models/deep/__init__.py", "models/deep/net.py", "data.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "models/vit.py").write_text(
+        "import os, torch.nn as nn\nfrom . import deep\nfrom .deep import net\nfrom typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import numpy\nelse:\n    import scipy\n"
+        "class A:\n    import data\n    def f(self):\n        from sklearn import x\n"
+        "try:\n    import pandas\nexcept ImportError:\n    pass\n"
     )
-    environment = {"COMP_LINE": "python train.py model=", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    found = {(each.module, each.at_start) for each in imports(tmp_path / "models/vit.py")}
+    assert found == {
+        ("os", True),
+        ("torch.nn", True),
+        ("models", True),
+        ("models.deep", True),
+        ("models.deep.net", True),
+        ("typing", True),
+        ("numpy", False),
+        ("scipy", True),
+        ("data", True),
+        ("sklearn", False),
+        ("pandas", True),
+    }
+    assert {path.name for path in started(tmp_path / "models/vit.py")} == {"vit.py", "__init__.py", "net.py", "data.py"}
+
+
+def test_importing_every_public_file_imports_no_torch() -> None:
+    modules = [
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for file in files()
+        if is_public(file)
+    ]
+    script = (
+        "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint('torch' in sys.modules)"
     )
-    assert done.stdout.splitlines()[-1] == "False", done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.returncode == (2 if done.stderr else 0)
-    assert len(done.stderr.splitlines()) <= 6
+    command = [sys.executable, "-c", script, *modules]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")

@@ -187,14 +187,11 @@ class AdamW(Optim):
     decay: float = 0.1
 """,
     "train.py": """
-import sys
-
 from cn import Job, main
 from runs import Run
 
 
 def train(run: Run, job: Job) -> float:
-    assert "torch" not in sys.modules
     print(f"trained {type(run.model).__name__} with seed {run.seed}")
     return run.seed / 2
 
@@ -240,7 +237,15 @@ def refused(run: Callable[..., Any]) -> Callable[..., str]:
 @pytest.fixture
 def program(tree: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`program("model=mlp")`: what `python train.py model=mlp` does in the small repository, torch being forbidden."""
-    return lambda *words, **options: start(tree, "train.py", *words, **options)
+    (tree / "torch.py").write_text("open('torch was imported', 'w')\n")
+
+    def program(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        done = start(tree, "train.py", *words, **variables)
+        assert not (tree / "torch was imported").exists()
+        assert "Traceback" not in done.stderr
+        return done
+
+    return program
 
 
 def start(root: Path, *words: str, path: Path = REPOSITORY, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Overrides make one typed, frozen object: the command line beats the run, the run the node; children stay themselves."""
+"""Overrides make one typed, frozen object: the command line beats the run, the run the node; a child stays itself."""
 
 from __future__ import annotations
 

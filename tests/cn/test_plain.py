@@ -287,7 +287,8 @@ def test_a_loaded_node_has_types_and_a_defaults_list_with_self_last_and_no_child
     importlib.import_module("models.vit")
     node = ConfigStore.instance().load("model/vit.yaml").node
     assert OmegaConf.to_yaml(node) == (
-        "dim: 192\nrate: 1.0\nact: gelu\nsize:\n- 32\n- 16\nroot: !!python/object/apply:pathlib.PosixPath\n- here\n"
+        "dim: 192\nrate: 1.0\nact: gelu\nsize:\n- 32\n- 16\nroot: !!python/object/apply:"
+        f"{type(Path()).__module__}.PosixPath\n- here\n"
         "colour: RED\ndrop: null\nnames:\n- a\n- b\ntable:\n  x: 1\neither: text\n"
         "pattern: \\${not} an \\\\\\${interpolation}\ndefaults:\n- /model/head@head: mean\n- _self_\n"
     )

@@ -16,6 +16,8 @@ from cn import RunError
 from data.digits import Digits
 from models.mlp import Mlp
 from runs import _checkpoint, _loop
+from runs.callbacks import Callback
+from runs.callbacks._hooks import Hooks
 from runs.default import Default
 
 RUN = Default(model=Mlp(hidden_sizes=(8,)), data=Digits(batch_size=300), epochs=3, save_every=3, log_every=2)
@@ -101,7 +103,7 @@ def test_a_save_that_fails_leaves_the_checkpoint_before(go, failed, monkeypatch)
     monkeypatch.setattr(torch, "save", full)
     error = failed(lambda: _checkpoint.save(run.folder, {}, best=True))
     assert isinstance(error, RunError)
-    assert str(error) == "cannot save to run: [Errno 28] No space left on device"
+    assert str(error) == "cannot write to run: [Errno 28] No space left on device"
     assert run.files() == before
 
 
@@ -129,6 +131,26 @@ def test_a_weight_that_is_no_number_is_not_saved(go, failed, left, monkeypatch):
         "  to try again more calmly: python train.py --from run optim.lr=0.0002 clip=1"
     )
     assert left(Path("run")).state()["step"] == 4
+
+
+class _PathHooks(Hooks):
+    def state_dict(self) -> dict[str, Any]:
+        return {"where": Path("x")}
+
+
+class _Path(Callback):
+    def build(self) -> Hooks:
+        return _PathHooks()
+
+
+def test_what_could_not_be_read_again_is_refused_before_it_takes_the_place_of_anything(go, failed):
+    run = Default(model=Mlp(hidden_sizes=(8,)), data=Digits(batch_size=300), callbacks={"mine": _Path()})
+    error = failed(lambda: go("run", of=run))
+    assert str(error) == (
+        "a checkpoint cannot hold a pathlib.PosixPath\n"
+        "  let each state_dict, of a callback's hooks too, give plain numbers, texts, lists, dicts and tensors"
+    )
+    assert not list(Path("run").glob("*.pt"))
 
 
 def test_what_another_process_left_half_written_is_removed_and_nothing_else(here):

@@ -1,0 +1,115 @@
+"""What a class body may not hold is refused when the class is made, with the line that should stand there."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from cn import CN, DefinitionError
+from tests.cn.conftest import python
+
+
+class Head(CN):
+    dim: int = 8
+
+
+class Part(CN):
+    size: int = 1
+    other: Head | None = None
+
+
+BODIES = {
+    "size = 3": "size has no annotation, so it would not be a field\n  write: size: int = 3",
+    "sizes = [1, 2]": "sizes has no annotation, so it would not be a field\n  write: sizes: list = [1, 2]",
+    "head = Head()": "head has no annotation, so it would not be a field\n  write: head: Head = Head(dim=8)",
+    "it = None": "it has no annotation, so it would not be a field\n  write: it: T | None = None",
+    "it = derive(len)": "it has no annotation, so it would not be a field\n  write: it: T = derive(...)",
+    "it = partial(len)": "it has no annotation, so it would not be a field\n  write: it: T = ...",
+    "it = len": "it has no annotation, so it would not be a field\n  write: it: T = ...",
+    "It = Head": "It is a node inside a node: a path could not name it\n  write: class It at the top of the file",
+    "_it: int = 3": "_it cannot be a field: it begins with an underscore\n"
+    "  write: _it: ClassVar[...] for a constant, it: ... for a field",
+    "hydra: int = 3": "hydra cannot be a field: the name belongs to Hydra's own configuration\n"
+    "  write: another name, such as hydra_: ...",
+    "defaults: list[int] = []": "defaults cannot be a field: the name belongs to the defaults list\n"
+    "  write: another name, such as defaults_: ...",
+    "check: bool = True": "check cannot be a field: the name belongs to the method by which a node checks itself\n"
+    "  write: another name, such as check_: ...",
+    "it: dataclasses.InitVar[int] = 3": "it cannot be an InitVar: a node is its values\n  write: it: the type itself",
+    "def __init__(self): ...": "__init__ cannot be defined: fields are all there is\n"
+    "  write: def check(self) to check values, derive(...) to work them out",
+    "def __post_init__(self): ...": "__post_init__ cannot be defined: fields are all there is\n"
+    "  write: def check(self) to check values, derive(...) to work them out",
+    "__slots__ = ('it',)": "__slots__ cannot be defined: fields are all there is\n"
+    "  write: def check(self) to check values, derive(...) to work them out",
+}
+
+
+@pytest.mark.parametrize("line", BODIES)
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations"])
+def test_a_class_body_that_would_not_do_what_it_says_is_refused(node_tree: Any, line: str, future: str) -> None:
+    names = "from functools import partial; import dataclasses; from cn import derive; from tests.cn.test_body import CN, Head"
+    node_tree({"wrong.py": python(future, names, "class Wrong(CN):", "    fine: int = 1", f"    {line}")})
+    with pytest.raises(DefinitionError) as caught:
+        __import__("wrong")
+    assert str(caught.value) == f"Wrong.{BODIES[line]}\n  defined in wrong.py:5"
+
+
+def test_an_inherited_field_set_without_annotation_is_told_with_that_of_its_base() -> None:
+    with pytest.raises(DefinitionError) as caught:
+
+        class Big(Part):
+            size = 3  # type: ignore
+
+    assert str(caught.value).split("\n")[:2] == [
+        "Big.size has no annotation, so it would not be a field",
+        "  write: size: int = 3",
+    ]
+    with pytest.raises(DefinitionError, match=r"write: other: Head \| None = None"):
+
+        class Other(Part):
+            other = None  # type: ignore
+
+
+def test_a_field_and_a_method_cannot_have_one_name() -> None:
+    class Base(CN):
+        size: int = 1
+
+        def build(self) -> int:
+            return self.size
+
+    with pytest.raises(DefinitionError) as caught:
+
+        class Method(Base):
+            def size(self) -> int:  # type: ignore
+                return 3
+
+    assert str(caught.value).split("\n")[:2] == [
+        "Method.size cannot be a method: it is a field of a base class",
+        "  write: another name for the method",
+    ]
+    with pytest.raises(DefinitionError) as caught:
+
+        class Field(Base):
+            build: int = 3  # type: ignore
+
+    assert str(caught.value).split("\n")[:2] == [
+        "Field.build cannot be a field: it is a method of Base",
+        "  write: another name, such as build_",
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"frozen": True}, {"slots": True}, {"kw_only": True}])
+def test_a_second_dataclass_decorator_is_refused(options: dict[str, bool]) -> None:
+    with pytest.raises(DefinitionError) as caught:
+
+        @dataclasses.dataclass(**options)  # type: ignore
+        class Twice(CN):
+            size: int = 1
+
+    assert str(caught.value).split("\n")[:2] == [
+        "Twice is a node, which is a dataclass already",
+        "  write: no @dataclass above it",
+    ]
