@@ -41,7 +41,7 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
             _stop(cls, name, "cannot be a field: it begins with an underscore", instead)
         if "InitVar" in text:
             _stop(cls, name, "cannot be an InitVar: a node is its values", f"{name}: the type itself")
-        method = next((base for base in nodes if _is_method(vars(base).get(name))), None)
+        method = next((base for base in nodes if name in vars(base) and _is_method(vars(base)[name])), None)
         if method is not None:
             _stop(
                 cls, name, f"cannot be a field: it is a method of {method.__name__}", f"another name, such as {name}_"

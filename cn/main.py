@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import os
 import sys
@@ -48,7 +49,9 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """Hydra's flags, and `--from`."""
-    flags = Parser(add_help=False, allow_abbrev=False)
+    # with a width, argparse does not import shutil (and zlib, bz2, lzma) to ask for that of the terminal
+    formatter = functools.partial(argparse.HelpFormatter, width=100)
+    flags = Parser(add_help=False, allow_abbrev=False, formatter_class=formatter)
     flags.add_argument("overrides", nargs="*")
     flags.add_argument("--help", "-h", action="store_true")
     flags.add_argument("--version", action="store_true")

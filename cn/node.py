@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
+import types
 from abc import ABCMeta
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform
@@ -211,11 +213,12 @@ def resolve(cls: CNMeta, *, strict: bool = True) -> dict[str, Kind] | None:
                 return None
             kinds |= above
     own: dict[str, Kind] = {}
+    evaluate = _evaluator(cls)
     for name, annotation in own_annotations(cls).items():
         if name not in cls._fields:
             continue  # ClassVar
         try:
-            own[name] = kind_of(annotation, _evaluator(cls), CN)
+            own[name] = kind_of(annotation, evaluate, CN)
         except (NameError, AttributeError) as error:
             if not strict:
                 return None
@@ -253,7 +256,15 @@ def unknown_field(cls: type[CN], name: str) -> str:
 
 def _evaluator(cls: Any) -> Callable[[str], Any]:
     scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
-    return lambda text: eval(text, scope, {**vars(cls).get("_scope", {}), cls.__name__: cls})
+    inside = {name: each for name, each in vars(cls).items() if isinstance(each, type)}
+    names = {**vars(cls).get("_scope", {}), cls.__name__: cls, **inside}
+    return lambda text: eval(_code(text), scope, names)
+
+
+@functools.cache
+def _code(text: str) -> types.CodeType:
+    """An annotation, compiled once for all the classes that write it."""
+    return compile(text.lstrip(" \t"), "<string>", "eval")
 
 
 def _copier(default: Any) -> Callable[[], Any]:

@@ -81,9 +81,11 @@ def isolated_store() -> Iterator[Any]:
     Restored are the store, the keys that are taken, and the modules and packages that nodes were imported from.
     """
     from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
 
     from cn import registry
 
+    Plugins.instance()  # Hydra's own nodes are in the store before it is copied
     store, classes = ConfigStore.instance(), registry._classes  # pyright: ignore[reportPrivateUsage]
     repo, taken, modules = _copied(store.repo), dict(classes), dict(sys.modules)
     try:
@@ -120,6 +122,7 @@ def node_tree(isolated_store: Any, tmp_path_factory: pytest.TempPathFactory) -> 
         _forget(written)
         for key in [key for key, cls in classes.items() if cls.__module__.split(".")[0] in written]:
             del classes[key]
+        _empty(isolated_store.repo, written)
         importlib.invalidate_caches()
         return root
 
@@ -146,6 +149,21 @@ def _stored(group: str) -> Iterator[str]:
     for part in group.split("/"):
         folder = folder.get(part, {})
     return visit(folder)
+
+
+def _empty(folder: dict[str, Any], packages: set[str]) -> None:
+    """Take from the store the nodes of these packages, and the folders that hold no others."""
+    from cn.store import Entry, Folder
+
+    for name, each in list(folder.items()):
+        if isinstance(each, Folder):
+            _empty(each, packages)
+        if each == {} or (isinstance(each, Entry) and _module(each.what).split(".")[0] in packages):
+            del folder[name]
+
+
+def _module(what: Any) -> str:
+    return (what if isinstance(what, type) else type(what)).__module__
 
 
 def _copied(folder: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cn import CN, DefinitionError
+from cn import derive as derive
 from tests.cn.conftest import python
 
 
@@ -50,7 +51,7 @@ BODIES = {
 @pytest.mark.parametrize("line", BODIES)
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations"])
 def test_a_class_body_that_would_not_do_what_it_says_is_refused(node_tree: Any, line: str, future: str) -> None:
-    names = "from functools import partial; import dataclasses; from cn import derive; from tests.cn.test_body import CN, Head"
+    names = "import dataclasses; from functools import partial; from tests.cn.test_body import CN, Head, derive"
     node_tree({"wrong.py": python(future, names, "class Wrong(CN):", "    fine: int = 1", f"    {line}")})
     with pytest.raises(DefinitionError) as caught:
         __import__("wrong")

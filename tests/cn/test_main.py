@@ -11,7 +11,7 @@ import pytest
 
 from cn import CN, Job, RunError, UserError, main
 from cn.record import dump
-from tests.cn.conftest import REPOSITORY
+from tests.cn.conftest import REPOSITORY, start
 
 HELP = "  see: python train.py --help\n"
 
@@ -257,6 +257,17 @@ def test_a_broken_file_that_is_not_used_breaks_nothing_and_is_shown(program: Any
         "model=bad: models/bad.py cannot be used\n"
         "  models/bad.py:1: ModuleNotFoundError: No module named 'nowhere_at_all'\n",
     )
+
+
+def test_letters_that_the_terminal_does_not_know_are_no_error(tree: Path) -> None:
+    (tree / "models/letters.py").write_text(
+        "from models import Model\nclass Letters(Model):\n    size: int = 1  # größe ü\n    def build(self): ...\n"
+    )
+    done = start(tree, "train.py", "--help", "model=letters", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "model.size  int  1  gr\\xf6\\xdfe \\xfc\n" in done.stdout
+    done = start(tree, "train.py", "model=\udcff", PYTHONIOENCODING="ascii")
+    assert done.stderr.startswith("'model=\\\\udcff' cannot be read as NAME=VALUE\n")
 
 
 def test_a_broken_contract_is_one_error(program: Any, tree: Path) -> None:

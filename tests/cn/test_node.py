@@ -347,3 +347,53 @@ def test_a_derived_default_is_written_as_such() -> None:
 def test_a_class_without_a_docstring_has_none() -> None:
     assert Part.__doc__ is None
     assert "Tree" not in (Tree.__doc__ or "")
+
+
+@pytest.mark.parametrize("future", [True, False])
+def test_a_field_may_have_a_type_that_is_defined_in_its_class(node_tree: Any, future: bool) -> None:
+    source = python(
+        "from __future__ import annotations" if future else "",
+        "from enum import Enum",
+        "from cn import CN",
+        "class Node(CN):",
+        "    class Mode(Enum):",
+        "        fast = 1",
+        "    mode: Mode = Mode.fast",
+    )
+    node_tree({"inside.py": source})
+    inside = __import__("inside")
+    assert compose(inside.Node, ["mode=fast"]).mode is inside.Node.Mode.fast
+
+
+def test_a_field_may_be_called_as_its_type_is(node_tree: Any) -> None:
+    source = python(
+        "from __future__ import annotations",
+        "from pathlib import Path",
+        "from cn import CN",
+        "class Node(CN):",
+        "    Path: Path = Path('a')",
+        "    int: int = 3",
+        "    other: int = 4",
+    )
+    node_tree({"named.py": source})
+    assert repr(compose(__import__("named").Node, ["Path=b"])) == "Node(Path=PosixPath('b'), int=3, other=4)"
+
+
+def test_nodes_may_have_several_bases() -> None:
+    class Left(CN):
+        size: int = 1
+        left: str = "l"
+
+    class Right(CN):
+        size: int = 2
+        right: list[str] = ["r"]
+
+    class Mixin:
+        def double(self) -> int:
+            return self.size * 2  # type: ignore
+
+    class Both(Mixin, Left, Right):
+        both: bool = True
+
+    assert compose(Both, ["right=[x]", "left=y"]) == Both(size=1, left="y", right=["x"])
+    assert Both().double() == 2

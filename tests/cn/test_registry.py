@@ -260,6 +260,7 @@ BROKEN = {
     "from models import Model\nclass Bad(Model):\n    size = 3\n": "Bad.size has no annotation, so it would",
     "from models._deep import x\n": "models/bad.py:1: ZeroDivisionError: division by zero",
     "from models._syntax import x\n": "models/_syntax.py:2: SyntaxError: invalid syntax",
+    "import sys\nsys.exit(3)\n": "models/bad.py:2: SystemExit: 3",
     "raise ValueError('a\\nb' * 500)\n": "models/bad.py:1: ValueError: a\\nba\\nba",
 }
 

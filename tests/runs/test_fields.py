@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
-from runs import Run, _checkpoint
+from runs import Run, _checkpoint, _train
+from runs._device import Device
 
 # what is given, and what must then differ from a run without it
 CHANGES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -191,3 +193,19 @@ def test_a_value_out_of_range_is_refused(word, told, go, failed):
     error = failed(lambda: go("run", word))
     assert told in str(error)
     assert error.status == 2
+
+
+def test_fp16_scales_the_loss_and_a_resume_brings_the_scale_back(go, failed, after_step, differences, monkeypatch):
+    """As on a GPU, with the scale alone: powers of two change no bit of a gradient."""
+    words = ("epochs=2", "clip=0.5", "accumulate=2", "log_every=2")
+    plain = go("plain", *words)
+    monkeypatch.setattr(_train, "choose", lambda run, *, steps: Device(torch.device("cpu"), None, True, False))
+    scaled = go("scaled", *words)
+    assert scaled.state()["scaler"]["scale"] == 65536.0
+    torch.testing.assert_close(scaled.weights(), plain.weights(), rtol=1e-4, atol=1e-6)
+    assert [each["step"] for each in scaled.metrics] == [each["step"] for each in plain.metrics]
+    losses = [[each["train/loss"] for each in run.metrics if "train/loss" in each] for run in (plain, scaled)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)  # what is told is not scaled
+    after_step(3, lambda: signal.raise_signal(signal.SIGINT))
+    failed(lambda: go("parts", *words))
+    assert differences(scaled.state(), go(source="parts").state()) == []
