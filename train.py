@@ -6,6 +6,9 @@ from runs import Run
 
 def train(run: Run, job: Job) -> float:
     """The score of the run: its test accuracy."""
+    from runs._asked import asked
+
+    asked(run, job)  # what makes no sense is refused here, before torch is imported
     from runs._train import train
 
     return train(run, job)

@@ -44,6 +44,10 @@ class Kind:
         """The value as this kind holds it. `raw` is its text on the command line, where it came from there."""
         raise Mismatch(self.name)
 
+    def choices(self) -> list[str]:
+        """What may be written, where these are few words."""
+        return []
+
     def plain(self, value: Any) -> Any:
         """The value as JSON can hold it, so that `accept` gives it back."""
         return value
@@ -78,6 +82,10 @@ class Scalar(Kind):
         return str(value) if self.type is Path else value
 
 
+def _one_of(choices: list[str]) -> str:
+    return f"one of {', '.join(choices)}" if len(choices) <= 8 else f"one of {len(choices)} words"
+
+
 @dataclass(frozen=True)
 class OneOf(Kind):
     """A Literal: one of a few values, compared with their type."""
@@ -86,7 +94,10 @@ class OneOf(Kind):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return "one of " + ", ".join(v.name if isinstance(v, enum.Enum) else repr(v) for v in self.values)
+        return _one_of([v.name if isinstance(v, enum.Enum) else repr(v) for v in self.values])
+
+    def choices(self) -> list[str]:
+        return [v.name if isinstance(v, enum.Enum) else str(v) for v in self.values]
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
         for known in self.values:
@@ -110,7 +121,10 @@ class Member(Kind):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return "one of " + ", ".join(self.type.__members__)
+        return _one_of(self.choices())
+
+    def choices(self) -> list[str]:
+        return list(self.type.__members__)
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
         if isinstance(value, self.type) and value.name in self.type.__members__:
@@ -133,6 +147,9 @@ class Either(Kind):
     @property
     def name(self) -> str:  # type: ignore[override]
         return " | ".join(member.name for member in self.members)
+
+    def choices(self) -> list[str]:
+        return [choice for member in self.members for choice in member.choices()]
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
         if raw is None and isinstance(value, dict) and set(typing.cast("dict[Any, Any]", value)) == {MEMBER, VALUE}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import inspect
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -77,6 +78,8 @@ def main(function: Callable[[Any, Job], Any], argv: list[str] | None = None) -> 
     """
     words = sys.argv[1:] if argv is None else argv
     command.script = os.path.basename(sys.argv[0]) or command.script
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a comment in a node file may hold any letter
     try:
         _main(function, words)
     except CNError as error:

@@ -19,7 +19,7 @@ from cn.overrides import expand
 def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None, words: list[str], job: Job) -> None:
     """Run each combination. All are composed before the first starts, so that a mistake in the last costs nothing.
 
-    A run that fails is told and the others go on; RunError at the end if any did.
+    A run that fails is told and the others go on, with a RunError at the end; one that is stopped stops them all.
     """
     start = base if base is not None else contract
     combinations = expand(words, lambda key: _options(contract, base, key, words))
@@ -27,6 +27,7 @@ def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None
     group = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     varied = [i for i in range(len(words)) if len({row[i] for row in combinations}) > 1]
     rows: list[list[str]] = []
+    header = ["run", *(words[i].partition("=")[0] for i in varied), "result"]
     failed = 0
     for number, (node, combination) in enumerate(zip(nodes, combinations, strict=True)):
         named = [combination[i] for i in varied]
@@ -35,11 +36,13 @@ def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None
             result = function(node, replace(job, overrides=tuple(combination), group=group))
             shown = f"{result:.4f}" if isinstance(result, float) else str(result)
         except CNError as error:
+            if error.status > 128:  # a signal, meant for all of them
+                print("\n" + table(header, rows))
+                raise
             print(error, flush=True)
             failed += 1
             shown = f"failed: {str(error).splitlines()[0]}"
         rows.append([str(number), *(each.partition("=")[2] for each in named), shown])
-    header = ["run", *(words[i].partition("=")[0] for i in varied), "result"]
     print("\n" + table(header, rows))
     if failed:
         raise RunError(f"{failed} of {len(nodes)} runs failed")

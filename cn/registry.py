@@ -202,7 +202,7 @@ def load(module: str) -> ModuleType:
         file = error.filename or ""
         file = _file(module) if file.endswith(_file(module)) else os.path.relpath(file)
         raise UserError(lines(what, f"{file}:{error.lineno}: {type(error).__name__}: {error.msg}")) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_file(module))]
         place = f"{_file(module)}:{frames[-1].lineno}" if frames else _file(module)
         raise UserError(lines(what, f"{place}: {type(error).__name__}: {short(str(error))}")) from error

@@ -82,10 +82,10 @@ class Tree:
                     )
                 )
             if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
-                raise UserError(f"{each.text}: {each.key} is not {each.raw}, so it is not deleted")
+                raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")
             own[name] = None
         elif each.verb == "add" and own.get(name) is not None:
-            instead = f"to change it: {each.key}={each.raw}"
+            instead = f"to change it: {each.key}={short(str(each.raw))}"
             raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
         else:
             own[name] = self.option(kind, each, each.value, own.get(name))
@@ -97,13 +97,15 @@ class Tree:
         before = cast("dict[str, CN]", own.get(name, {}))
         listed: list[Any] = [] if each.value is None else each.value if isinstance(each.value, list) else [each.value]
         if each.verb == "delete":
-            dropped = [key] if key is not None else list(before) if each.raw is None else listed
+            dropped = [key] if key is not None else list(before) if each.raw is None else [str(one) for one in listed]
             for one in dropped:
                 if one not in before:
-                    raise UserError(lines(f"{each.text}: {name} holds no {one!r}", hint(str(one), before)))
+                    raise UserError(lines(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before)))
+            if key is not None and each.raw not in (None, option_of(before[key])):
+                raise UserError(f"{each.text}: {each.key} is not {short(str(each.raw))}, so it is not deleted")
             own[name] = {k: v for k, v in before.items() if k not in dropped}
         elif key is not None:
-            right = f"{each.key}={each.raw}"
+            right = f"{each.key}={short(str(each.raw))}"
             if each.value is None:
                 right = f"~{'.'.join(each.path)}"
                 raise UserError(lines(f"{each.text}: an entry of {name} is no null", f"to drop it: {right}"))
@@ -117,8 +119,8 @@ class Tree:
             for option in listed:
                 entry = str(option).replace("/", "_")
                 if entry in chosen or (each.verb == "add" and entry in before):
-                    instead = f"for a second one: +{key_of_field}/OTHER_NAME={option}"
-                    raise UserError(lines(f"{each.text}: {name} holds {entry!r} already", instead))
+                    instead = f"for a second one: +{key_of_field}/OTHER_NAME={short(str(option))}"
+                    raise UserError(lines(f"{each.text}: {name} holds {short(entry)!r} already", instead))
                 chosen[entry] = self.option(kind, each, option, before.get(entry))
             own[name] = {**before, **chosen} if each.verb == "add" else chosen
 
@@ -144,12 +146,10 @@ class Tree:
         try:
             new = edit(kind, node.__dict__.get(rest[0], ...), rest, each, value)
         except Mismatch as error:
-            raise UserError(
-                lines(
-                    f"{each.text}: {each.key} is {error}, not {_shown(each)}",
-                    where(type(node), rest[0]),
-                )
-            ) from None
+            why = f"{each.text}: {each.key} is {error}, not {_shown(each)}"
+            near = nearest(str(each.raw), kind.choices())
+            like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
+            raise UserError(lines(why, where(type(node), rest[0]), like)) from None
         except UserError as error:
             raise UserError(lines(str(error), where(type(node), rest[0]))) from None
         vars(node)[rest[0]] = new
@@ -165,6 +165,7 @@ def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
 
 def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
     cls = type(node)
+    types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
     others = [option for option, kind in registry.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
     has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
     own = list(filter(is_field, cls._fields))

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
-from cn import Job, UserError, command
+from cn import Job, UserError
 from cn.errors import lines
 from runs import Run, _checkpoint, _folder
+from runs._asked import asked
 from runs._curves import draw
 from runs._device import choose, place, prepare, set_random_state
 from runs._failure import explain, note
@@ -28,14 +29,9 @@ def train(run: Run, job: Job) -> float:
 
     With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
     """
-    changed = [text for text in job.overrides if not text.startswith("mode=")]
-    source = job.source.parent if job.source is not None and job.source.is_file() else job.source
-    if run.mode == "eval":
-        if source is None or changed:
-            right = f"write: python {command.script} --from {source or 'FOLDER'} mode=eval"
-            raise UserError(lines("mode=eval tests a run that has been trained, as it is", right))
+    source, resumed = asked(run, job)
+    if run.mode == "eval" and source is not None:
         return test(run, source)
-    resumed = source is not None and not changed
     folder = source if source is not None and resumed else _folder.create(run, job)
     with _folder.claimed(folder):
         _checkpoint.clean(folder)

@@ -1,4 +1,4 @@
-"""Processes started in turn, and what each took. One time says nothing on a busy machine; a ratio of neighbours does."""
+"""Processes started in turn, and what each took: on a busy machine a time says little, a ratio of neighbours more."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Rival:
     def grow(self, folder: Path, count: int) -> Path:
         """Write the program with `count` models to `folder`, which it returns."""
         folder.mkdir(parents=True)
-        parts = [f"from dataclasses import dataclass, field\nfrom typing import Annotated, Any, Union\n\n{self.imports}"]
+        always = "from dataclasses import dataclass, field\nfrom typing import Annotated, Any, Union\n"
+        parts = [f"{always}\n{self.imports}"]
         parts += [f"{self.decorator}\nclass {name}:\n    pass" for name in ("Head", "Model")]
         for name, scale in (("Mean", 1.0), ("Largest", 0.5)):
             parts.append(f"{self.decorator}\nclass {name}(Head):\n    scale: float = {scale}\n    bias: bool = True")

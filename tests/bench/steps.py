@@ -1,6 +1,6 @@
 """Python and C calls on the main thread in a training step, ours and those of a bare loop on the same parts.
 
-    python -m tests.bench.steps FOLDER      prints both, counted on a run that is written to FOLDER
+`python -m tests.bench.steps FOLDER` prints both, counted on a run that is written to FOLDER.
 """
 
 from __future__ import annotations

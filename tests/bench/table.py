@@ -40,7 +40,7 @@ def at_least(what: str, figure: float, least: float, unit: str = " %", note: str
     return Row(what, f"{figure:.2f}{unit}" + (f" ({note})" if note else ""), f">= {least:g}{unit}", figure >= least)
 
 
-WIDTHS = (58, 44, 9)
+WIDTHS = (52, 44, 9)
 
 
 def heading() -> str:
@@ -49,7 +49,8 @@ def heading() -> str:
 
 
 def show(row: Row) -> str:
-    return f"{_columns((row.what, row.measured, row.reach))}  {'' if row.ok is None else 'yes' if row.ok else 'NO'}".rstrip()
+    ok = {None: "", True: "yes", False: "NO"}[row.ok]
+    return f"{_columns((row.what, row.measured, row.reach))}  {ok}".rstrip()
 
 
 def _columns(cells: Iterable[str]) -> str:

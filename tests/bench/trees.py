@@ -1,4 +1,4 @@
-"""Programs of any size, written to a folder: one run, N models of six values and one child, two options of that child."""
+"""Programs of any size, written to a folder: one run, N models of six values and a child, two options of that child."""
 
 from __future__ import annotations
 

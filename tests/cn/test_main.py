@@ -118,7 +118,8 @@ MISTAKES: dict[str, str] = {
     f"  nearest: mode, model\n{HELP}",
     "seed=x": "seed=x: seed is int, not 'x'\n  defined in runs/__init__.py:28\n",
     "mode=test": "mode=test: mode is one of train, eval, not 'test'\n  defined in runs/__init__.py:31\n",
-    "precision=fp8": "precision=fp8: precision is one of 'fp32', 'bf16', not 'fp8'\n  defined in runs/__init__.py:32\n",
+    "precision=fp8": "precision=fp8: precision is one of 'fp32', 'bf16', not 'fp8'\n"
+    "  defined in runs/__init__.py:32\n  nearest: fp32\n",
     "model.head=cls_token": "model.head=cls_token: model.head is a node (Head), not a value\n"
     "  defined in models/vit.py:12\n  to choose it: model/head=NAME\n",
     "model.heads=5": "model: dim 192 does not divide by 5 heads\n  ViT is defined in models/vit.py:6\n",

@@ -97,6 +97,8 @@ NOT_THERE = {
     "~teacher=vit": "teacher is not vit, so it is not deleted",
     "+model=mlp": "model is chosen already\n  to change it: model=mlp",
     "~callbacks.nope": "callbacks holds no 'nope'\n  choose from: checkpoint",
+    "~callbacks.checkpoint=stop": "callbacks.checkpoint is not stop, so it is not deleted",
+    "~callbacks={a:1}": "callbacks holds no \"{'a': 1}\"\n  choose from: checkpoint",
     "~callbacks=stop": "callbacks holds no 'stop'\n  choose from: checkpoint",
     "~callbacks=[checkpoint,stop]": "callbacks holds no 'stop'\n  choose from: checkpoint",
     "callbacks.checkpont.keep=3": "callbacks holds no 'checkpont'\n  nearest: checkpoint\n"
