@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cn import Job, UserError
 from cn.errors import lines
-from runs import Run
+from runs import Run, _folder
 
 
 class Asked(NamedTuple):
@@ -22,6 +22,6 @@ def asked(run: Run, job: Job) -> Asked:
     changed = [text for text in job.overrides if not text.startswith("mode=")]
     source = job.source.parent if job.source is not None and job.source.is_file() else job.source
     if run.mode == "eval" and (source is None or changed):
-        what = f"leave out {' '.join(changed)}" if changed else "write: --from FOLDER mode=eval"
-        raise UserError(lines("mode=eval tests a run that has been trained, as it is", what))
+        write = f"write: {_folder.again(source or Path('FOLDER'))} mode=eval"
+        raise UserError(lines("mode=eval tests a run that has been trained, as it is", write))
     return Asked(source, source is not None and not changed)
