@@ -12,17 +12,17 @@ from tests.bench.table import Row, Setting, at_least, at_most
 from tests.bench.trees import ROOT
 
 IMAGES = ROOT.parent / "shared" / "data" / "mnist"  # the published test images
-MNIST = {"linear": 92.0, "mlp": 95.5, "cnn": 98.0}  # at least so many per cent
-WORDS = ("epochs=10", "optim.lr=3e-3", "data.batch_size=32", "data.crop=1")  # AdamW and one cycle, as they come
+MNIST = {"linear": (92.0, 10), "mlp": (95.5, 10), "cnn": (98.0, 5)}  # at least so many per cent, after so many epochs
+WORDS = ("optim.lr=3e-3", "data.batch_size=32", "data.crop=1")  # AdamW and one cycle, as they come
 
 
 def default(setting: Setting) -> Iterator[Row]:
-    """`python train.py`, as it stands and with two other seeds."""
+    """`python train.py`, as it stands and with two other seeds; the worst counts."""
     runs = [train(setting.folder / str(seed), f"seed={seed}") for seed in ((1,) if setting.quick else (1, 2, 3))]
     times = [cost.seconds for cost, _ in runs]
     scores = [score for _, score in runs]
     yield at_most("python train.py, imports included", median(times), 60, unit=" s", note=_all(times, "s"))
-    yield at_least("python train.py, test accuracy", scores[0], 97, note=_all(scores, "%"))
+    yield at_least("python train.py, test accuracy", min(scores), 97, note=_all(scores, "%"))
 
 
 def mnist(setting: Setting) -> Iterator[Row]:
@@ -32,10 +32,12 @@ def mnist(setting: Setting) -> Iterator[Row]:
         return
     words = ("data=mnist/ten_thousand", f"data.root={IMAGES}", *WORDS)
     seeds = (0,) if setting.quick else (0, 1, 2)
-    for model, least in MNIST.items():
+    for model, (least, epochs) in MNIST.items():
         folder = setting.folder / model
-        scores = [train(folder / str(seed), *words, f"model={model}", f"seed={seed}")[1] for seed in seeds]
-        yield at_least(f"10 000 MNIST images, 10 epochs: {model}", min(scores), least, note=_all(scores, "%"))
+        scores = [
+            train(folder / str(seed), *words, f"model={model}", f"epochs={epochs}", f"seed={seed}")[1] for seed in seeds
+        ]
+        yield at_least(f"10 000 MNIST images, {epochs} epochs: {model}", min(scores), least, note=_all(scores, "%"))
 
 
 def train(folder: Path, *words: str) -> tuple[Cost, float]:

@@ -257,7 +257,7 @@ def test_a_field_takes_what_its_annotation_says(define: Any, compose: Any, annot
         with pytest.raises(UserError) as caught:
             compose(it.It, f"x={text}")
         assert str(caught.value).startswith(f"x={text}: x is "), text
-        assert str(caught.value).endswith(f"\n  defined in it.py:{LINE}"), text
+        assert str(caught.value).split("\n")[1] == f"  defined in it.py:{LINE}", text
 
 
 LINE = NAMES.count("\n") + 5
@@ -290,6 +290,35 @@ def test_an_error_says_the_annotation_as_one_would_write_it(define: Any, annotat
     with pytest.raises(UserError) as caught:
         it.It(x=len)
     assert str(caught.value) == f"It.x is {SAID[annotation]}, not <built-in function len>\n  defined in it.py:{LINE}"
+
+
+NEAREST = {
+    ("Color", "Red"): "x is one of red, dark_blue, crimson, not 'Red'\n  defined in it.py:{}\n  nearest: red",
+    ("Color", "blue"): "x is one of red, dark_blue, crimson, not 'blue'\n  defined in it.py:{}\n  nearest: dark_blue",
+    ("Color", "zzz"): "x is one of red, dark_blue, crimson, not 'zzz'\n  defined in it.py:{}",
+    ("Literal['fp32', 'bf16']", "fp16"): "x is one of 'fp32', 'bf16', not 'fp16'\n  defined in it.py:{}\n"
+    "  nearest: bf16",
+    ("Color | None", "rde"): "x is one of red, dark_blue, crimson | None, not 'rde'\n  defined in it.py:{}\n"
+    "  nearest: red",
+}
+
+
+@pytest.mark.parametrize(("annotation", "text"), NEAREST)
+def test_a_wrong_word_names_the_nearest_that_is_right(define: Any, compose: Any, annotation: str, text: str) -> None:
+    it = define(annotation)
+    with pytest.raises(UserError) as caught:
+        compose(it.It, f"x={text}")
+    assert str(caught.value) == f"x={text}: {NEAREST[annotation, text].format(LINE)}"
+
+
+def test_of_many_words_the_first_are_shown(define: Any, compose: Any) -> None:
+    it = define(f"Literal[{', '.join(repr(f'w{i}') for i in range(12))}]")
+    with pytest.raises(UserError) as caught:
+        compose(it.It, "x=zzz")
+    assert str(caught.value) == (
+        f"x=zzz: x is one of 12 words, not 'zzz'\n  defined in it.py:{LINE}\n"
+        "  choose from: w0, w1, w10, w11, w2, w3, w4, w5, ... (12 in all)"
+    )
 
 
 REFUSED = {

@@ -135,7 +135,7 @@ def test_entries_of_options_in_folders_are_named_with_an_underscore(node_tree: A
 def test_a_class_and_an_instance_are_composed_as_they_are(run: Any) -> None:
     from models.vit import Small, ViT
 
-    assert compose(Small, ["depth=1", "head=cls_token"]).head.dim == 8
+    assert compose(Small, ["depth=1", "head=cls_token"]).head.dim == 8  # type: ignore
     assert compose(ViT(depth=2), ["dim=96"]) == ViT(depth=2, dim=96)
     assert compose(run("seed=3"), ["steps=7"]).seed == 3
 
@@ -192,7 +192,7 @@ def test_all_that_is_required_is_told_at_once() -> None:
         depth: int
 
     class Outer(CN):
-        inner: Inner = Inner()
+        inner: Inner = Inner()  # type: ignore
         count: int
 
     with pytest.raises(UserError) as caught:
@@ -221,7 +221,7 @@ def test_a_required_dict_of_nodes_says_how_it_is_given(run: Any) -> None:
     assert str(caught.value) == (
         "parts.a.every=3: parts holds no 'a'\n  there is nothing to choose from\n  to add it: +parts=a"
     )
-    assert compose(Holder, ["+parts/a=stop", "parts.a.every=3"]).parts["a"].every == 3
+    assert compose(Holder, ["+parts/a=stop", "parts.a.every=3"]).parts["a"].every == 3  # type: ignore
 
 
 def test_nodes_check_themselves_from_the_leaves_up() -> None:
@@ -369,7 +369,7 @@ def test_nodes_may_be_nested_without_end(node_tree: Any) -> None:
     for value in range(60):
         node = chain(value=value, below=node)
     key = ".".join(["below"] * 59)
-    found = compose(node, [f"{key}.value=7"])
+    found = compose(node, [f"{key}.value=7"])  # type: ignore
     for _ in range(59):
         found = found.below
     assert found.value == 7

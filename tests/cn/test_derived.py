@@ -107,7 +107,7 @@ class Circle(CN):
 class Wrong(CN):
     steps: int = 0
     ratio: float = derive(lambda run: 1 / run.steps)
-    count: int = derive(lambda run: "many")
+    count: int = derive(lambda run: "many")  # type: ignore
     typo: int = derive(lambda run: run.step)
 
 
@@ -170,7 +170,7 @@ def test_a_required_value_that_is_missing_is_told_by_its_own_name() -> None:
         double: int = derive(lambda run: run.size * 2)
 
     with pytest.raises(UserError, match=r"^Node\.size is required and has no value yet\n"):
-        _ = Node().double
+        _ = Node().double  # type: ignore
     with pytest.raises(UserError, match=r"^size is required and was not given\n"):
         compose(Node)
 

@@ -78,8 +78,8 @@ def test_an_override_changes_a_container_or_an_element_of_it(word: str) -> None:
     field, value = CHANGED[word]
     node = compose(Node, [word, *([] if field == "required" else ["required={}"])])
     assert getattr(node, field) == value
-    assert [name for name in Node._fields if name != "required" and getattr(node, name) != getattr(Node(), name)] == (
-        [field] if field != "required" and value != getattr(Node(), field) else []
+    assert [name for name in Node._fields if name != "required" and getattr(node, name) != getattr(Node(), name)] == (  # type: ignore
+        [field] if field != "required" and value != getattr(Node(), field) else []  # type: ignore
     )
 
 

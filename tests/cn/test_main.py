@@ -286,7 +286,7 @@ def test_the_function_must_say_what_it_runs(call: Any) -> None:
 
 
 def test_a_record_of_something_else_is_refused(call: Any, tmp_path: Path) -> None:
-    from models.mlp import MLP
+    from models.mlp import MLP  # type: ignore
 
     dump(MLP(), tmp_path)
     assert call("--from", str(tmp_path)) == (2, "", f"{tmp_path} records a MLP, and train.py runs a Run\n")

@@ -86,7 +86,7 @@ def test_a_subclass_inherits_fields_and_changes_defaults() -> None:
 
 
 def test_a_required_field_has_no_value_until_it_is_given() -> None:
-    node = Required(size=1)
+    node = Required(size=1)  # type: ignore
     assert repr(node) == "Required(size=1)"
     with pytest.raises(MissingValueError) as caught:
         _ = node.head
@@ -167,7 +167,7 @@ def test_a_composed_node_is_frozen_all_the_way_down() -> None:
         del node.size
     assert str(caught.value) == "Part.size cannot be deleted: a node keeps all of its fields"
     with pytest.raises(FrozenError):
-        node._frozen = False
+        node._frozen = False  # type: ignore
 
 
 def test_composing_leaves_the_instance_that_it_began_with_as_it_was() -> None:

@@ -204,4 +204,4 @@ def test_a_derived_field_that_is_absent_is_derived(tree: Path) -> None:
     del record["warmup"]
     again = unplain(record)
     assert "warmup" not in values(again)
-    assert compose(again).warmup == 5
+    assert compose(again).warmup == 5  # type: ignore
