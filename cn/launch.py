@@ -66,7 +66,7 @@ def _report(axes: list[str], combinations: list[list[str]], results: list[JobRet
             failures.append(error)
             shown = f"failed: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         rows.append([str(number), *(combination[i].partition("=")[2] for i in varied), shown])
-    header = ["run", *(axes[i].partition("=")[0] for i in varied), "result"]
+    header = ["no.", *(axes[i].partition("=")[0] for i in varied), "result"]
     print("\n" + table(header, rows))
     for error in failures:
         if not isinstance(error, CNError):

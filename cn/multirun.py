@@ -27,7 +27,7 @@ def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None
     group = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     varied = [i for i in range(len(words)) if len({row[i] for row in combinations}) > 1]
     rows: list[list[str]] = []
-    header = ["run", *(words[i].partition("=")[0] for i in varied), "result"]
+    header = ["no.", *(words[i].partition("=")[0] for i in varied), "result"]
     failed = 0
     for number, (node, combination) in enumerate(zip(nodes, combinations, strict=True)):
         named = [combination[i] for i in varied]

@@ -105,7 +105,7 @@ def test_eight_runs_end_in_one_table(cache: Path, tmp_path: Path) -> None:
     done = type_in("-m model=linear,mlp,fcnn,vit data=mnist,svhn optim=adamw epochs=1", cache, tmp_path)
     assert done.returncode == 0, done.stderr
     table = done.stdout.split("\n\n")[-1].splitlines()
-    assert table[0].split() == ["run", "model", "data", "result"]
+    assert table[0].split() == ["no.", "model", "data", "result"]
     rows = [line.split() for line in table[2:]]
     assert [row[1:3] for row in rows] == [
         [model, data] for model in ("linear", "mlp", "fcnn", "vit") for data in ("mnist", "svhn")

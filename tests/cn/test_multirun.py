@@ -22,7 +22,7 @@ def test_every_combination_is_run_and_one_table_shown(program: Any) -> None:
         "[3/4] seed=2 model=mlp\ntrained MLP with seed 2\n"
         "[4/4] seed=2 model=vit\ntrained ViT with seed 2\n"
         "\n"
-        "run  seed  model  result\n"
+        "no.  seed  model  result\n"
         "---  ----  -----  ------\n"
         "0    1     mlp    0.5000\n"
         "1    1     vit    0.5000\n"
@@ -36,13 +36,17 @@ def several(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """`several("seed=1,2")`: what each run was, as `model/seed`, and the output."""
     monkeypatch.setattr(sys, "argv", ["train.py"])
 
-    def several(*words: str, fail: tuple[int, ...] = ()) -> tuple[list[str], str, str, int]:
+    def several(*words: str, fail: tuple[int, ...] = (), stop: int | None = None) -> tuple[list[str], str, str, int]:
         from runs import Run
 
         seen: list[str] = []
 
         def train(run: Run, job: Job) -> float:
             seen.append(f"{type(run).__name__} {type(run.model).__name__} {run.seed}")
+            if run.seed == stop:
+                stopped = RunError("stopped by Ctrl-C\n  to go on: its command")
+                stopped.status = 130
+                raise stopped
             if run.seed in fail:
                 raise RunError(f"seed {run.seed} went wrong\n  see: its log")
             return run.seed * 1.5
@@ -96,13 +100,20 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(several: Any) -> None:
     assert out == (
         "[1/3] seed=1\n[2/3] seed=2\nseed 2 went wrong\n  see: its log\n[3/3] seed=3\n"
         "\n"
-        "run  seed  result\n"
+        "no.  seed  result\n"
         "---  ----  -------------------------\n"
         "0    1     1.5000\n"
         "1    2     failed: seed 2 went wrong\n"
         "2    3     4.5000\n"
     )
     assert (err, status) == ("1 of 3 runs failed\n", 1)
+
+
+def test_a_run_that_is_stopped_stops_the_others(several: Any) -> None:
+    seen, out, err, status = several("seed=1,2,3", stop=2)
+    assert seen == ["Default ViT 1", "Default ViT 2"]
+    assert out == "[1/3] seed=1\n[2/3] seed=2\n\nno.  seed  result\n---  ----  ------\n0    1     1.5000\n"
+    assert (err, status) == ("stopped by Ctrl-C\n  to go on: its command\n", 130)
 
 
 def test_a_pattern_that_matches_nothing_says_what_there_is(several: Any) -> None:

@@ -598,7 +598,7 @@ def test_a_launcher_runs_every_combination_and_no_yaml_is_written(folder: Path) 
         f"Default 1 {folder}/s/0 seed=1 model=mlp callbacks=null",
         f"Default 2 {folder}/s/1 seed=2 model=mlp callbacks=null",
         "",
-        "run  seed  result",
+        "no.  seed  result",
         "---  ----  ------",
         "0    1     1.0000",
         "1    2     2.0000",
@@ -617,7 +617,7 @@ def test_a_run_that_fails_does_not_stop_the_others(folder: Path) -> None:
     done = command(folder, "-m", "hydra.sweep.dir=s", "steps=13,100")
     assert done.returncode == 1
     assert done.stdout.endswith(
-        "run  steps  result\n---  -----  ----------------------------\n"
+        "no.  steps  result\n---  -----  ----------------------------\n"
         "0    13     failed: 13 steps are too few\n1    100    1.0000\n"
     )
     assert done.stderr == "Error executing job with overrides: ['steps=13']\n1 of 2 runs failed\n"

@@ -476,7 +476,7 @@ def test_a_failed_run_among_several_is_told_and_the_others_go_on(here, shell):
     assert said.status == 1
     why = "accumulate=1000: 1000 batches of 32 are more than the 1258 training images"
     assert said.out.splitlines()[-4:] == [
-        "run  accumulate  result",
+        "no.  accumulate  result",
         f"---  ----------  {'-' * len(f'failed: {why}')}",
         f"0    1           {said.out.split('test accuracy ')[1][:6]}",
         f"1    1000        failed: {why}",
