@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import inspect
 import io
 import os
@@ -99,7 +100,8 @@ def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
     if args.shell_completion:
         from cn.shell import completion
 
-        return completion(contract, args.overrides)
+        completion(contract, args.overrides)
+        return gc.freeze()  # so that Python, as it ends, does not look through a thousand classes for garbage
     if args.version:
         import hydra
 
@@ -133,6 +135,7 @@ def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
         from cn.help import help_text
 
         print(help_text(contract, base, args.overrides))
+        gc.freeze()
     elif args.cfg:
         from cn.python import as_python
 
