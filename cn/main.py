@@ -101,7 +101,7 @@ def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
         from cn.shell import completion
 
         completion(contract, args.overrides)
-        return gc.freeze()  # so that Python, as it ends, does not look through a thousand classes for garbage
+        return gc.freeze()  # Python ends sooner if it does not look through all classes for garbage
     if args.version:
         import hydra
 
@@ -135,12 +135,13 @@ def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
         from cn.help import help_text
 
         print(help_text(contract, base, args.overrides))
-        gc.freeze()
+        gc.freeze()  # as above
     elif args.cfg:
         from cn.python import as_python
 
         node = compose(base if base is not None else contract, args.overrides)
         print(as_python(_at(node, args.package)), end="")
+        gc.freeze()  # as above
     elif args.multirun:
         from cn.multirun import multirun
 
