@@ -2,6 +2,7 @@
 
 from cn import Job, main
 from runs import Run
+from sweeps._launch import launch
 
 
 def train(run: Run, job: Job) -> float:
@@ -15,4 +16,4 @@ def train(run: Run, job: Job) -> float:
 
 
 if __name__ == "__main__":
-    main(train)
+    main(train, launcher=launch)

@@ -19,8 +19,8 @@ BARE: dict[Any, Kind] = {
     dict: Table(SCALARS[str], Anything()),
     Any: Anything(),
 }
-BARE |= {getattr(typing, kind.__name__.title()): BARE[kind] for kind in (list, tuple, dict)}  # typing.List
-PLACES = {list: 1, dict: 2}
+BARE.update({getattr(typing, kind.__name__.title()): BARE[kind] for kind in (list, tuple, dict)})  # typing.List
+PLACES: dict[Any, int] = {list: 1, dict: 2}
 INSTEAD = {
     **dict.fromkeys(["set", "MutableSet", "Iterable", "Iterator", "Collection", "MutableSequence", "deque"], "a list"),
     **dict.fromkeys(["Mapping", "MutableMapping", "OrderedDict", "defaultdict"], "a dict"),
@@ -94,7 +94,7 @@ def _container(origin: Any, args: tuple[Any, ...], annotation: Any, inner_kind: 
             return Child(entry.types, many=True)
         raise DefinitionError(f"cannot be {written(annotation)}: write dict[str, T] to hold several nodes by name")
     if len(inner) != (1 if endless else len(args)) or len(inner) != PLACES.get(origin, len(inner)):
-        instead = {list: "list[T]", dict: "dict[str, T]"}.get(origin, "tuple[T, ...] or tuple[A, B]")
+        instead = "list[T]" if origin is list else "dict[str, T]" if origin is dict else "tuple[T, ...] or tuple[A, B]"
         raise DefinitionError(f"cannot be {written(annotation)}: write {instead}")
     if origin is dict:
         if inner[0] not in (SCALARS[str], SCALARS[int]) and not isinstance(inner[0], Member):

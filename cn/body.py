@@ -19,12 +19,12 @@ RESERVED = {
     "defaults": "the defaults list",
     "check": "the method by which a node checks itself",
 }
-PLAIN = (bool, int, float, str, list, tuple, dict, Path, enum.Enum)
+PLAIN: tuple[type[object], ...] = (bool, int, float, str, list, tuple, dict, Path, enum.Enum)
 
 
 def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
     """Raise DefinitionError for the first thing in a class body that would not do what it says."""
-    nodes: list[Any] = [base for base in cls.__mro__[1:] if isinstance(base, type(cls))]
+    nodes: list[type[Any]] = [base for base in cls.__mro__[1:] if isinstance(base, type(cls))]
     for name in ("__init__", "__post_init__", "__slots__"):
         if name in body:
             instead = "def check(self) to check values, derive(...) to work them out"
@@ -65,14 +65,14 @@ def _stop(cls: type, name: str, what: str, instead: str) -> NoReturn:
     raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", f"write: {instead}", f"defined in {place(cls, name)}"))
 
 
-def _is_method(value: Any) -> bool:
+def _is_method(value: object) -> bool:
     """Whether Python binds the value to the instance: a function, a property, a cached property."""
     if isinstance(value, (Derived, functools.partial)):  # a partial has a __get__ from Python 3.13 on
         return False
     return isinstance(value, types.FunctionType) or hasattr(type(value), "__get__")
 
 
-def _annotated(name: str, value: Any, nodes: list[Any]) -> str:
+def _annotated(name: str, value: Any, nodes: list[type[Any]]) -> str:
     """The line as it should have been, with the annotation of the base class if that has the field."""
     known = next((own_annotations(base)[name] for base in nodes if name in own_annotations(base)), None)
     plain = isinstance(value, PLAIN) or isinstance(type(value), type(nodes[0]))

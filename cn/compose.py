@@ -4,6 +4,8 @@ An override's path is walked from the root: where it ends on a node attribute it
 type, elsewhere it sets a value. Choices come before what is set below them, so the order on the command line is of no
 account. Then values are derived, each node checks itself, and the whole is frozen.
 """
+# pyright: reportPrivateUsage=false
+# (_fields and _derived belong to cn, and have names that no field may have)
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from cn.derived import Derived, deriving
 from cn.errors import CNError, UserError, hint, lines, short
 from cn.interpolation import readings, worked_out
 from cn.kinds import Child, Mismatch
-from cn.node import CN, freeze, is_field, thaw, values, walk, where
+from cn.node import CN, is_field, thaw, values, walk, where
 from cn.overrides import Assignment, of_hydra, parse
 from cn.record import plain
 from cn.tree import Tree, find, kinds, option_of
@@ -75,12 +77,13 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
 
 def finish(root: CN) -> None:
     """Require what is required, derive, check and freeze."""
-    missing = [
-        (f"{address}.{name}" if address else name, node, name)
+    unset = [
+        (f"{address}.{name}" if address else name, node, name, isinstance(field.default, Derived))
         for address, node in walk(root)
         for name, field in type(node)._fields.items()
-        if is_field(name) and name not in node.__dict__ and not isinstance(field.default, Derived)
+        if name not in node.__dict__
     ]
+    missing = [(key, node, name) for key, node, name, derived in unset if is_field(name) and not derived]
     if missing:
         key, node, name = missing[0]
         kind = kinds(node)[name]
@@ -94,15 +97,18 @@ def finish(root: CN) -> None:
                 f"write: {given}=... ({kind.name})",
             )
         )
-    with deriving(root):
-        for address, node in walk(root):
-            for name, field in type(node)._fields.items():
-                if isinstance(field.default, Derived) and name not in node.__dict__:
-                    _derive(node, name, f"{address}.{name}" if address else name)
-    for address, node in reversed(list(walk(root))):
+    if unset:
+        with deriving(root):
+            for address, node in walk(root):
+                for name, field in type(node)._fields.items():
+                    if isinstance(field.default, Derived) and name not in node.__dict__:
+                        _derive(node, name, f"{address}.{name}" if address else name)
+    nodes = list(walk(root))
+    for address, node in reversed(nodes):
         kinds(node)  # an annotation that could not be read before must be readable now
         _check(node, f"{address}: " if address else "")
-    freeze(root)
+    for _, node in nodes:
+        object.__setattr__(node, "_frozen", True)
 
 
 def root_name(contract: type[CN]) -> str:
@@ -165,10 +171,10 @@ def _derive(node: CN, name: str, address: str) -> None:
     object.__setattr__(node, "_derived", node._derived | {name})
 
 
-def _check(node: Any, subject: str) -> None:
+def _check(node: CN, subject: str) -> None:
     try:
         if hasattr(node, "check"):
-            node.check()
+            cast("Any", node).check()
     except CNError:
         raise
     except ValueError as error:

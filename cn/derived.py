@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn.errors import CNError, MissingValueError, UserError, lines
@@ -59,7 +59,7 @@ _active: list[tuple[CN, str]] = []  # what is being derived
 
 
 @contextlib.contextmanager
-def deriving(root: CN) -> Iterator[None]:
+def deriving(root: CN) -> Generator[None]:
     """Within it, derived fields are worked out from this run."""
     _roots.append(root)
     try:

@@ -21,7 +21,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             table, new = _inner(kind, old), cast("dict[Any, Any]", value)
             if isinstance(table, Table):
                 new = {table.key_of(key): item for key, item in new.items()}
-            value = {**old, **new}
+            value = {**cast("dict[Any, Any]", old), **new}
         return kind.accept(value, each.raw)
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])

@@ -1,4 +1,6 @@
 """`--help`: what can be chosen, then the fields of what is chosen; and what a shell may complete a word to."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn, and has a name that no field may have)
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any, cast
 from cn import command, registry, source
 from cn.compose import assemble, finish, root_name
 from cn.derived import Derived
-from cn.errors import CNError, UserError
+from cn.errors import CNError, UserError, short
 from cn.kinds import SCALARS, Child, Either, Kind, Member, OneOf
 from cn.node import CN, is_field, resolve, thaw, values, walk
 
@@ -24,7 +26,7 @@ FLAGS = """\
 WIDTH = 100
 
 
-def help_text(contract: Any, base: CN | None, overrides: list[str]) -> str:
+def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: str = FLAGS) -> str:
     """The page that `--help` prints; with overrides, for what they choose."""
     root, note = None, ""
     try:
@@ -43,7 +45,7 @@ def help_text(contract: Any, base: CN | None, overrides: list[str]) -> str:
             doc = (type(node).__doc__ or "").strip().split("\n")[0]
             title = f"{address + ' = ' if address else ''}{type(node).__name__}, {source.place(type(node))}"
             parts += ["", title + (f"\n  {doc}" if doc else ""), *_columns(rows)]
-    return "\n".join([*parts, note, FLAGS.replace("SCRIPT", command.script)])
+    return "\n".join([*parts, note, flags.replace("SCRIPT", command.script)])
 
 
 def keys(contract: Any, root: CN | None) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
@@ -62,20 +64,20 @@ def _choices(contract: Any, root: CN | None) -> list[str]:
     listed = [(key, registry.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
     width = max(len(key) for key, *_ in listed)
     for key, (names, bad), kind, now in listed:
-        now_keys = [
-            registry.key_of(type(each))
-            for each in (now.values() if isinstance(now, dict) else [now])
-            if each is not None
-        ]
+        many = kind is not None and kind.many
+        held = cast("dict[str, CN]", now or {}) if many else {}
+        now_keys = [registry.key_of(type(each)) for each in (held.values() if many else [now]) if each is not None]
         chosen = {each.option for each in now_keys if each}
         shown = [f"[{name}]" if name in chosen else name for name in names]
         if kind is not None and kind.optional:
             shown.insert(0, "[null]" if now is None else "null")
-        if kind is not None and kind.many:
-            shown = [f"[{', '.join(now or {})}] of", *shown] if shown else ["[]"]
+        if many:
+            shown = [f"[{', '.join(held)}] of", *shown] if shown else ["[]"]
+        broken |= dict.fromkeys(bad)
+        if not shown:  # of one class only, so there is nothing to choose
+            continue
         text = textwrap.fill(" ".join(shown), WIDTH - width - 4, break_long_words=False, break_on_hyphens=False)
         found.append(f"  {key:{width}}  " + textwrap.indent(text, " " * (width + 4)).lstrip())
-        broken |= dict.fromkeys(bad)
     return found + [f"  cannot be used: {file}: {why}" for file, why in broken]
 
 
@@ -111,7 +113,8 @@ def _shown(kind: Kind, value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[plain]
     if isinstance(plain, str):
         return plain if plain and plain.isprintable() else repr(plain)
-    return str(plain).replace("'", "") if isinstance(plain, (list, dict)) else str(plain)
+    text = str(plain)
+    return short(text.replace("'", "") if isinstance(plain, (list, dict)) else text)
 
 
 def complete(contract: Any, words: list[str]) -> list[str]:
@@ -139,7 +142,10 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
         kind = _kind_at(root, key)
         return [f"{key}={value}" for value in _values(kind)] if kind else []
     if prefix == "~":
-        return [f"{name}.{each}" for name, (_, kind, now) in chosen.items() if kind and kind.many for each in now or {}]
+        several = [
+            (name, cast("dict[str, CN]", now or {})) for name, (_, kind, now) in chosen.items() if kind and kind.many
+        ]
+        return [f"{name}.{each}" for name, held in several for each in held]
     nodes = walk(root) if root is not None else ()
     fields = [f"{row[0]}=" for address, node in nodes for row in _rows(address, node)]
     return [*(f"{name}=" for name in chosen), *fields]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[
     try:
         for each in assignments:
             text = each.text
-            OmegaConf.update(tree, ".".join(each.path), each.value, force_add=True)
+            OmegaConf.update(tree, ".".join(each.path), each.value, merge=False, force_add=True)
         for each in assignments:
             text = each.text
             value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
@@ -40,7 +41,7 @@ def readings(value: Any) -> list[Any]:
 def _literal(value: Any) -> Any:
     """Texts that only look like an interpolation stay as they are."""
     if isinstance(value, str):
-        return value.replace("${", "\\${")
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     if isinstance(value, list):
         return [_literal(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):

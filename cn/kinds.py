@@ -29,9 +29,11 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, float):
         return a == b or (a != a and b != b)
     if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
+        items = typing.cast("Sequence[Any]", a)
+        return len(items) == len(b) and all(map(same, items, b))
     if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+        table = typing.cast("dict[Any, Any]", a)
+        return list(table) == list(b) and all(same(table[k], b[k]) for k in table)
     return bool(a == b)
 
 
@@ -152,9 +154,12 @@ class Either(Kind):
         return [choice for member in self.members for choice in member.choices()]
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
-        if raw is None and isinstance(value, dict) and set(typing.cast("dict[Any, Any]", value)) == {MEMBER, VALUE}:
-            with contextlib.suppress(Mismatch, TypeError, IndexError):
-                return self.members[value[MEMBER]].accept(value[VALUE])
+        if raw is None and isinstance(value, dict):
+            table = typing.cast("dict[Any, Any]", value)
+            if set(table) == {MEMBER, VALUE}:
+                with contextlib.suppress(Mismatch, TypeError, IndexError):
+                    index: int = table[MEMBER]
+                    return self.members[index].accept(table[VALUE])
         taken: list[Any] = []
         for member in self.members:
             try:
@@ -169,6 +174,8 @@ class Either(Kind):
         raise Mismatch(self.name)
 
     def plain(self, value: Any) -> Any:
+        if value is None:
+            return None
         for index, member in enumerate(self.members):
             try:
                 if not same(member.accept(value), value):
@@ -199,7 +206,8 @@ class Items(Kind):
         if raw is None and self.type is list and not isinstance(value, list):
             raise Mismatch(self.name)
         items = typing.cast("Sequence[Any]", value)
-        return self.type(_inner(self, self.item, item, raw) for item in items)
+        taken = (_inner(self, self.item, item, raw) for item in items)
+        return list(taken) if self.type is list else tuple(taken)
 
     def plain(self, value: Any) -> Any:
         return [self.item.plain(item) for item in value]
@@ -216,9 +224,11 @@ class Row(Kind):
         return f"tuple[{', '.join(item.name for item in self.items) or '()'}]"
 
     def accept(self, value: Any, raw: str | None = None) -> Any:
-        if not isinstance(value, (list, tuple)) or len(typing.cast("Sequence[Any]", value)) != len(self.items):
-            raise Mismatch(self.name)
-        return tuple(_inner(self, kind, item, raw) for kind, item in zip(self.items, value, strict=True))
+        if isinstance(value, (list, tuple)):
+            items = typing.cast("Sequence[Any]", value)
+            if len(items) == len(self.items):
+                return tuple(_inner(self, kind, item, raw) for kind, item in zip(self.items, items, strict=True))
+        raise Mismatch(self.name)
 
     def plain(self, value: Any) -> Any:
         return [kind.plain(item) for kind, item in zip(self.items, value, strict=True)]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn, TextIO, cast
 
 from cn import command
 from cn.compose import compose
@@ -31,6 +31,17 @@ class Job:
     source: Path | None = None  # the folder given with --from
     folder: Path | None = None  # where Hydra was told to put the run
     group: str | None = None  # the folder shared by the runs of one -m
+
+
+class Asked(NamedTuple):
+    """One of the runs that a command line asks for."""
+
+    run: Any
+    job: Job
+    varied: tuple[str, ...] = ()  # of its overrides, those that set it apart from the others
+
+
+Launcher = Callable[[Callable[[Any, Job], Any], list[Asked]], None]  # sees to it that the function is called for each
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,17 +83,21 @@ def parser() -> Parser:
     return flags
 
 
-def main(function: Callable[[Any, Job], Any], argv: list[str] | None = None) -> None:
+def main(
+    function: Callable[[Any, Job], Any], argv: list[str] | None = None, *, launcher: Launcher | None = None
+) -> None:
     """Compose what the command line says and call `function(run, job)`; the annotation of `run` is the contract.
 
+    launcher: calls it in our stead, here or elsewhere, for one run and for the many of `-m`.
     Exits with 2 for a mistake of the user's, and with 1 for a run that failed.
     """
     words = sys.argv[1:] if argv is None else argv
     command.script = os.path.basename(sys.argv[0]) or command.script
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a comment in a node file may hold any letter
+    output = cast("TextIO | io.TextIOWrapper", sys.stdout)
+    if isinstance(output, io.TextIOWrapper):
+        output.reconfigure(errors="backslashreplace")  # a comment in a node file may hold any letter
     try:
-        _main(function, words)
+        _main(function, words, launcher)
     except CNError as error:
         sys.stdout.flush()
         print(error, file=sys.stderr)
@@ -94,7 +109,7 @@ def main(function: Callable[[Any, Job], Any], argv: list[str] | None = None) -> 
         sys.exit(130)
 
 
-def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
+def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None) -> None:
     contract = contract_of(function)
     args = parser().parse_intermixed_args(words)
     if args.shell_completion:
@@ -145,10 +160,15 @@ def _main(function: Callable[[Any, Job], Any], words: list[str]) -> None:
     elif args.multirun:
         from cn.multirun import multirun
 
-        multirun(function, contract, base, args.overrides, Job(argv=tuple(words), source=args.source))
+        job = Job(argv=tuple(words), source=args.source)
+        multirun(function, contract, base, args.overrides, job, launcher)
     else:
         node = compose(base if base is not None else contract, args.overrides)
-        function(node, Job(tuple(args.overrides), tuple(words), args.source))
+        job = Job(tuple(args.overrides), tuple(words), args.source)
+        if launcher is None:
+            function(node, job)
+        else:
+            launcher(function, [Asked(node, job)])
     return None
 
 
@@ -170,7 +190,7 @@ def contract_of(function: Callable[..., Any]) -> Any:
 def _at(node: CN, address: str | None) -> CN:
     found: Any = node
     for part in (address or "").replace("/", ".").split(".") if address else []:
-        found = found.get(part) if isinstance(found, dict) else getattr(found, part, None)
+        found = cast("dict[str, Any]", found).get(part) if isinstance(found, dict) else getattr(found, part, None)
     if not isinstance(found, CN):
         raise UserError(
             lines(

@@ -11,41 +11,72 @@ from cn import registry
 from cn.compose import compose
 from cn.errors import CNError, RunError
 from cn.help import keys, tolerant
-from cn.main import Job
+from cn.main import Asked, Job, Launcher
 from cn.node import CN
 from cn.overrides import expand
 
 
-def multirun(function: Callable[[Any, Job], Any], contract: Any, base: CN | None, words: list[str], job: Job) -> None:
-    """Run each combination. All are composed before the first starts, so that a mistake in the last costs nothing.
+def multirun(
+    function: Callable[[Any, Job], Any],
+    contract: Any,
+    base: CN | None,
+    words: list[str],
+    job: Job,
+    launcher: Launcher | None,
+) -> None:
+    """Run each combination. All are composed before the first starts, so that a mistake in the last costs nothing."""
+    start = base if base is not None else contract
+    combinations = expand(words, lambda key: _options(contract, base, key, words))
+    group = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    varied = [i for i in range(len(words)) if len({row[i] for row in combinations}) > 1]
+    asked = [
+        Asked(
+            compose(start, combination),
+            replace(job, overrides=tuple(combination), group=group),
+            tuple(combination[i] for i in varied),
+        )
+        for combination in combinations
+    ]
+    (launcher or here)(function, asked)
+
+
+def here(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
+    """One after the other, in this process.
 
     A run that fails is told and the others go on, with a RunError at the end; one that is stopped stops them all.
     """
-    start = base if base is not None else contract
-    combinations = expand(words, lambda key: _options(contract, base, key, words))
-    nodes = [compose(start, combination) for combination in combinations]
-    group = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    varied = [i for i in range(len(words)) if len({row[i] for row in combinations}) > 1]
-    rows: list[list[str]] = []
-    header = ["no.", *(words[i].partition("=")[0] for i in varied), "result"]
-    failed = 0
-    for number, (node, combination) in enumerate(zip(nodes, combinations, strict=True)):
-        named = [combination[i] for i in varied]
-        print(" ".join([f"[{number + 1}/{len(nodes)}]", *named]), flush=True)
+    results: list[Any] = []
+    for number, (node, job, varied) in enumerate(asked):
+        print(" ".join([f"[{number + 1}/{len(asked)}]", *varied]), flush=True)
         try:
-            result = function(node, replace(job, overrides=tuple(combination), group=group))
-            shown = f"{result:.4f}" if isinstance(result, float) else str(result)
+            results.append(function(node, job))
         except CNError as error:
             if error.status > 128:  # a signal, meant for all of them
-                print("\n" + table(header, rows))
+                print("\n" + results_table(asked, results))
                 raise
             print(error, flush=True)
-            failed += 1
-            shown = f"failed: {str(error).splitlines()[0]}"
-        rows.append([str(number), *(each.partition("=")[2] for each in named), shown])
-    print("\n" + table(header, rows))
+            results.append(error)
+    print("\n" + results_table(asked, results))
+    refuse_failed(results)
+
+
+def results_table(asked: list[Asked], results: list[Any]) -> str:
+    """A line for each of the first runs, of which the results are: what was returned, or the error."""
+    header = ["no.", *(word.partition("=")[0] for word in asked[0].varied), "result"]
+    rows: list[list[str]] = []
+    for number, (each, result) in enumerate(zip(asked, results, strict=False)):
+        shown = f"{result:.4f}" if isinstance(result, float) else str(result)
+        if isinstance(result, Exception):
+            shown = f"failed: {str(result).splitlines()[0]}"
+        rows.append([str(number), *(word.partition("=")[2] for word in each.varied), shown])
+    return table(header, rows)
+
+
+def refuse_failed(results: list[Any]) -> None:
+    """RunError where any of them is an error."""
+    failed = sum(isinstance(result, Exception) for result in results)
     if failed:
-        raise RunError(f"{failed} of {len(nodes)} runs failed")
+        raise RunError(f"{failed} of {len(results)} runs failed")
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

@@ -1,4 +1,6 @@
 """`CN`, the class that every node subclasses, and `CNMeta`, which makes each of them a dataclass and registers it."""
+# pyright: reportPrivateUsage=false
+# (_fields, _kinds and _derived belong to cn, and have names that no field may have; Python offers _getframe)
 
 from __future__ import annotations
 
@@ -153,17 +155,20 @@ class CN(metaclass=CNMeta):
 
 def values(node: CN) -> dict[str, Any]:
     """The fields of a node that have a value, in the order in which they are declared."""
-    return {name: node.__dict__[name] for name in type(node)._fields if name in node.__dict__}
+    own = node.__dict__
+    return {name: own[name] for name in type(node)._fields if name in own}
 
 
 def children(node: CN) -> Iterator[tuple[str, CN]]:
     """The nodes that a node holds, with their address relative to it."""
-    for name, value in values(node).items():
-        if isinstance(value, CN):
+    own = node.__dict__
+    for name in type(node)._fields:
+        value = own.get(name)
+        if value is not None and isinstance(type(value), CNMeta):  # isinstance(value, CN) asks abc: ten times as long
             yield name, value
         elif isinstance(value, dict):
             for key, item in cast("dict[str, Any]", value).items():
-                if isinstance(item, CN):
+                if isinstance(type(item), CNMeta):
                     yield f"{name}.{key}", item
 
 
@@ -174,14 +179,19 @@ def walk(node: CN, address: str = "") -> Iterator[tuple[str, CN]]:
         yield from walk(child, f"{address}.{name}" if address else name)
 
 
+SIMPLE = frozenset({int, float, str, bool, type(None)})
+
+
 def thaw(value: Any) -> Any:
     """A copy that can be changed: of a node and of all it holds."""
-    if isinstance(value, CN):
-        copy = object.__new__(type(value))
-        copy.__setstate__(({k: thaw(v) for k, v in value.__dict__.items()}, False, value._derived))
+    if isinstance(type(value), CNMeta):
+        copy = object.__new__(value.__class__)
+        own = {k: v if type(v) in SIMPLE else thaw(v) for k, v in value.__dict__.items()}
+        copy.__setstate__((own, False, value._derived))
         return copy
     if isinstance(value, (list, tuple)):
-        return type(value)(map(thaw, cast("list[Any]", value)))
+        items = cast("list[Any] | tuple[Any, ...]", value)
+        return type(items)(map(thaw, items))
     if isinstance(value, dict):
         return {key: thaw(item) for key, item in cast("dict[Any, Any]", value).items()}
     return value
@@ -254,7 +264,7 @@ def unknown_field(cls: type[CN], name: str) -> str:
     )
 
 
-def _evaluator(cls: Any) -> Callable[[str], Any]:
+def _evaluator(cls: type) -> Callable[[str], Any]:
     scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     inside = {name: each for name, each in vars(cls).items() if isinstance(each, type)}
     names = {**vars(cls).get("_scope", {}), cls.__name__: cls, **inside}

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import pytest
 
@@ -127,7 +127,7 @@ def node_tree(isolated_store: Any, tmp_path_factory: pytest.TempPathFactory) -> 
         return root
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(root)
+        patch.syspath_prepend(root)  # pyright: ignore[reportUnknownMemberType]  # pytest gives its path no type
         patch.setattr(sys, "dont_write_bytecode", True)  # a file changed within a second would be taken for the old
         yield node_tree
         _forget(written)
@@ -141,7 +141,7 @@ def _stored(group: str) -> Iterator[str]:
     def visit(folder: dict[str, Any]) -> Iterator[str]:
         for each in folder.values():
             if isinstance(each, dict):
-                yield from visit(each)
+                yield from visit(cast("dict[str, Any]", each))
             elif isinstance(each, Entry) and each.group == "/".join([group, *each.option.split("/")[:-1]]):
                 yield each.option
 
@@ -168,7 +168,10 @@ def _module(what: Any) -> str:
 
 def _copied(folder: dict[str, Any]) -> Any:
     """A folder of the store with folders of its own; what they hold is not copied."""
-    return type(folder)((name, _copied(each) if isinstance(each, dict) else each) for name, each in folder.items())
+    return type(folder)(
+        (name, _copied(cast("dict[str, Any]", each)) if isinstance(each, dict) else each)
+        for name, each in folder.items()
+    )
 
 
 def _forget(names: Iterable[str], but: Mapping[str, ModuleType] | None = None) -> None:

@@ -1,4 +1,6 @@
 """A composed object as JSON, and back: what a run folder keeps, so that the run can be repeated."""
+# pyright: reportPrivateUsage=false
+# (_fields and _derived belong to cn, and have names that no field may have)
 
 from __future__ import annotations
 

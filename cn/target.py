@@ -1,4 +1,6 @@
 """A node that names its target is built without wrapper code: `_target_: str = "torch.optim.AdamW"`."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn, and has a name that no field may have)
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from cn.errors import UserError, hint, lines
 from cn.node import CN, is_field, values, where
@@ -84,7 +86,7 @@ def _build(value: Any) -> Any:
     if isinstance(value, CN):
         return instantiate(value) if "_target_" in type(value)._fields else value
     if isinstance(value, dict):
-        return {key: _build(item) for key, item in value.items()}
+        return {key: _build(item) for key, item in cast("dict[Any, Any]", value).items()}
     if isinstance(value, list):
-        return [_build(item) for item in value]
+        return [_build(item) for item in cast("list[Any]", value)]
     return value

@@ -1,4 +1,6 @@
 """The object while it is composed: an override's path is walked to a node, and an option or a value put there."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn, and has a name that no field may have)
 
 from __future__ import annotations
 
@@ -95,7 +97,7 @@ class Tree:
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
         before = cast("dict[str, CN]", own.get(name, {}))
-        listed: list[Any] = [] if each.value is None else each.value if isinstance(each.value, list) else [each.value]
+        listed = _listed(each.value)
         if each.verb == "delete":
             dropped = [key] if key is not None else list(before) if each.raw is None else [str(one) for one in listed]
             for one in dropped:
@@ -192,6 +194,13 @@ def _shown(each: Assignment) -> str:
 def _options(kind: Child) -> str:
     names = list(registry.options(kind.types)[0])
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+
+
+def _listed(value: Any) -> list[Any]:
+    """The options that a value names: none, one or several."""
+    if value is None:
+        return []
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
 def option_of(node: Any) -> str | None:

@@ -10,6 +10,8 @@ from cn import CN
 from data import Data
 from models import Model
 from runs.callbacks import Callback
+from runs.launch import Launch
+from runs.launch.local import Local
 from runs.logger import Logger
 from runs.optim import Optim
 from runs.optim.adamw import AdamW
@@ -29,6 +31,7 @@ class Run(CN):
     schedule: Schedule = OneCycle()
     callbacks: dict[str, Callback] = {}
     logger: dict[str, Logger] = {}
+    launch: Launch = Local()
     mode: Literal["train", "eval"] = "train"  # eval, with --from: only the test metric of that run
     epochs: int = 10  # passes over the training images
     steps: int | None = None  # optimiser steps; given, it is the length and epochs is not

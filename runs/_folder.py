@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,19 +105,29 @@ def _exactly(folder: Path) -> Path:
     return folder
 
 
+def name_of(overrides: Sequence[str]) -> str:
+    """A folder's name for a run with these overrides, in letters that no shell asks to quote."""
+    plain = re.sub(r"[][(){}'\"~ ]", "", ",".join(overrides))
+    return re.sub(r"[^\w.=,+-]+", "-", plain, flags=re.ASCII)[:120]
+
+
 def _new(job: Job) -> Path:
     """outputs/TIME_OVERRIDES, or outputs/TIME/OVERRIDES for one of several; numbered where it is taken."""
-    plain = re.sub(r"[][(){}'\"~ ]", "", ",".join(job.overrides))  # no name needs quotes in a shell
-    named = re.sub(r"[^\w.=,+-]+", "-", plain, flags=re.ASCII)[:120]
+    named = name_of(job.overrides)
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    parent = OUTPUTS / job.group if job.group else OUTPUTS
-    stem = (named or "default") if job.group else f"{now}_{named}" if named else now
-    parent.mkdir(parents=True, exist_ok=True)
+    if job.group:
+        return fresh(OUTPUTS / job.group / (named or "default"))
+    return fresh(OUTPUTS / (f"{now}_{named}" if named else now))
+
+
+def fresh(wanted: Path) -> Path:
+    """A new folder of that name; numbered where it is taken."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, 10_000):
-        folder = parent / (stem if number == 1 else f"{stem}_{number}")
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
         try:
             folder.mkdir()
         except FileExistsError:
             continue
         return folder
-    raise RunError(f"{parent} holds ten thousand runs named {stem}")
+    raise RunError(f"{wanted.parent} holds ten thousand runs named {wanted.name}")

@@ -103,7 +103,7 @@ def _attempt(run: Run, job: Job, folder: Path, *, resumed: bool) -> float:
     try:
         with stop:
             leave("running")
-            summary |= _guarded(run, folder, summary, stop, resumed=resumed)
+            summary |= _guarded(run, folder, lambda **parts: leave("running", **parts), stop, resumed=resumed)
             leave("finished")
     except BaseException as error:
         told = explain(error, run, folder, stop)
@@ -120,13 +120,13 @@ def _attempt(run: Run, job: Job, folder: Path, *, resumed: bool) -> float:
     return float(summary["test/accuracy"])
 
 
-def _guarded(run: Run, folder: Path, summary: dict[str, Any], stop: Stop, *, resumed: bool) -> dict[str, Any]:
-    """Train and test; what the summary says of the result. `summary` learns at once what the parts are."""
+def _guarded(run: Run, folder: Path, tell: Callable[..., None], stop: Stop, *, resumed: bool) -> dict[str, Any]:
+    """Train and test; what the summary says of the result. `tell` learns at once what the parts are."""
     screen = Screen(folder)
     writer = Thread(JsonLines(folder / "metrics.jsonl"), screen.line)
     try:
         training = build(run, folder, screen.line)
-        summary |= {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
+        tell(parameters=training.parameters, device=str(training.device), steps=training.steps)
         screen.line(
             f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
             f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"

@@ -9,6 +9,7 @@ import gzip
 import io
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOOR = """\
-import hashlib, os, runpy, sys
+import hashlib, os, sys
 from pathlib import Path
 from data.cifar import Cifar
 from data.mnist import MD5
@@ -29,8 +30,19 @@ from data.svhn import Svhn
 cache = Path(os.environ["XDG_CACHE_HOME"]) / "cn"
 for folder, known in (("mnist", MD5), ("svhn", Svhn._md5), ("cifar", Cifar._md5)):
     known.update({path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in (cache / folder).iterdir()})
-sys.argv[0] = "train.py"
-runpy.run_path("train.py", run_name="__main__")
+import train as real
+from cn import Job, main
+from runs import Run
+from sweeps._launch import launch
+
+
+def train(run: Run, job: Job) -> float:
+    return real.train(run, job)
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "train.py"
+    main(train, launcher=launch)
 """
 
 
@@ -71,9 +83,9 @@ def type_in(words: str, cache: Path, outputs: Path) -> subprocess.CompletedProce
     """What `python train.py WORDS` prints and leaves; its outputs/ is in a folder of the test's own."""
     folder = outputs / "repository"
     if not folder.exists():
-        folder.mkdir()
-        for name in ("cn", "models", "data", "runs", "train.py"):
-            (folder / name).symlink_to(ROOT / name)
+        for name in ("cn", "models", "data", "runs", "sweeps"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "train.py", folder)
         (folder / "door.py").write_text(DOOR)
     environment = os.environ | {"XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "door.py", *words.split()]

@@ -16,16 +16,20 @@ from cn import registry
 from cn.python import as_python
 from cn.record import plain, unplain
 from cn.target import check_target
+from cn.words import command, words
 from data import Data
 from models import Model
 from models.head import Head
 from runs import Run
 from runs.callbacks import Callback
+from runs.launch import Launch
 from runs.logger import Logger
 from runs.optim import Optim
 from runs.schedule import Schedule
+from sweeps import Sweep
+from sweeps._plan import plan
 
-CONTRACTS: list[Any] = [Model, Head, Data, Run, Optim, Schedule, Callback, Logger]
+CONTRACTS: list[Any] = [Model, Head, Data, Run, Optim, Schedule, Callback, Logger, Launch, Sweep]
 
 
 def nodes(*contracts: Any) -> list[Any]:
@@ -96,3 +100,16 @@ def test_data_whose_files_are_not_there_say_where_to_put_them_and_what_works(
     assert "data.root=FOLDER" in message
     assert "data=digits" in message
     assert len(message.splitlines()) <= 6
+
+
+@pytest.mark.parametrize("cls", nodes(Run))
+def test_a_run_is_written_as_its_name_and_read_back(cls: Any) -> None:
+    node = cn.compose(cls, ["seed=12345"])
+    assert command(node) == [str(registry.key_of(cls)), "seed=12345"] == [command(node)[0], *words(node)]
+    assert cn.compose(Run, command(node)) == node
+
+
+@pytest.mark.parametrize("cls", nodes(Sweep))
+def test_every_sweep_can_be_planned(cls: Any) -> None:
+    sweep = cn.compose(cls)
+    assert 0 < len(plan(sweep)) <= len(sweep.axes)

@@ -275,7 +275,7 @@ def test_without_git_it_says_so(here, monkeypatch):
 
 def test_an_unclean_tree_is_refused_and_a_clean_one_trains(repository, shell):
     """This code in a repository of its own, through the door."""
-    for name in ("cn", "models", "data", "runs"):
+    for name in ("cn", "models", "data", "runs", "sweeps"):
         shutil.copytree(ROOT / name, repository / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "train.py", repository)
     (repository / ".gitignore").write_text("__pycache__/\noutputs/\n")

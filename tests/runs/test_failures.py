@@ -481,7 +481,7 @@ def test_a_failed_run_among_several_is_told_and_the_others_go_on(here, shell):
         f"0    1           {said.out.split('test accuracy ')[1][:6]}",
         f"1    1000        failed: {why}",
     ]
-    assert said.err == "1 of 2 runs failed\n"
+    assert said.err == f"{why}\n  nearest: accumulate=39\n1 of 2 runs failed\n"
 
 
 def test_all_errors_are_of_one_family():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.sweeps.cluster import Cluster
+from tests.sweeps.project import Project, words
 
 
 @pytest.fixture
@@ -28,6 +29,23 @@ def each_slurm(request: pytest.FixtureRequest) -> Cluster:
     return request.getfixturevalue(request.param)
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A small repository to type commands in."""
+    project = Project(tmp_path / "project")
+    yield project
+    project.end()
+
+
+@pytest.fixture(params=["local", "slurm"])
+def place(request: pytest.FixtureRequest) -> Sequence[str]:
+    """The words that send trials to this machine, eight at once, then those for a SLURM of eight GPUs."""
+    if request.param == "local":
+        return words("local", parallel=8)
+    request.getfixturevalue(request.param)
+    return words("slurm", gpus=1, hours=0.5, partition="low")
+
+
 @pytest.fixture(scope="session")
 def _slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield from _started(tmp_path_factory, accounting=False)
@@ -39,8 +57,6 @@ def _slurm_accounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
 
 
 def _started(folders: pytest.TempPathFactory, *, accounting: bool) -> Iterator[Cluster]:
-    if "CN_TEST_SLURM" not in os.environ:
-        pytest.skip("a real SLURM is started only where CN_TEST_SLURM is set")
     if reason := Cluster.missing(accounting=accounting):
         pytest.skip(reason)
     cluster = Cluster(folders.mktemp("slurm"), accounting=accounting)

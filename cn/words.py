@@ -1,0 +1,327 @@
+"""From a composed node back to the words of a command line that make it: what `compose` reads, written.
+
+A way to write a value is tried out with what composing would do with it, and the first that gives the value is taken.
+"""
+# pyright: reportPrivateUsage=false
+# (_fields and _derived belong to cn, and have names that no field may have)
+
+from __future__ import annotations
+
+import enum
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from cn import registry
+from cn.compose import ORDER
+from cn.edit import edit
+from cn.errors import UserError, lines, short
+from cn.kinds import Child, Kind, Mismatch, same
+from cn.node import CN, is_field, resolve, where
+from cn.overrides import Assignment, Verb, read
+
+SIGNS: dict[Verb, str] = {"set": "", "add": "+", "force": "++"}
+ID = r"[A-Za-z_][A-Za-z0-9_-]*"
+PART = r"(?:[A-Za-z_$][A-Za-z0-9_$-]*|0|[1-9](?:_?[0-9])*)"
+ADDRESS, CHOICE = re.compile(rf"{PART}(?:\.{PART})*"), re.compile(rf"{ID}(?:/{ID})*")
+OTHERWISE = r"null|true|false|nan|inf|\.[0-9].*"  # what Hydra takes for no text
+BARE = re.compile(rf"(?!(?:{OTHERWISE})\Z)[A-Za-z_/.][A-Za-z0-9_/.+-]*", re.IGNORECASE | re.ASCII)
+UNQUOTED = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|()\[\]{}:=, \t]+")
+BARE_KEY = re.compile(rf"(?!(?:{OTHERWISE})\Z){ID}", re.IGNORECASE | re.ASCII)
+
+
+class UnwritableError(UserError):
+    """The grammar has no way to say it."""
+
+
+class _Place(NamedTuple):
+    """A node attribute."""
+
+    owner: type[CN]
+    field: str | None
+    types: tuple[type, ...]
+
+
+def command(run: CN) -> list[str]:
+    """`run=NAME`, then what sets the run apart from a fresh instance of its class."""
+    group = registry.group_of(registry.home(type(run)))
+    return [f"{group}={_text(_option((type(run),), type(run)))}", *words(run)]
+
+
+def words(node: CN, base: CN | None = None, at: str = "") -> list[str]:
+    """The overrides that make the node of `base`, by default of a fresh instance of its class.
+
+    With an address, as in `at="model"`, `base` is the node that is there now, of any class, or None if none is chosen.
+    Values that were derived are left out. Raises UserError for what no override can say.
+    """
+    cls = type(node)
+    if at:
+        return list(_child(_Place(cls, None, (cls,)), node, base, at.replace("/", ".").split(".")))
+    if base is not None and type(base) is not cls:
+        raise UserError(lines(f"no overrides make a {cls.__name__} of a {type(base).__name__}", where(cls)))
+    return list(_differences(node, cls() if base is None else base, []))
+
+
+def word(key: str, value: Any) -> str:
+    """`key=VALUE`, as Hydra's grammar reads the value back; the key may begin with `+` or `++`."""
+    bare = re.sub(r"^\+\+?", "", key)
+    if not (ADDRESS.fullmatch(bare) or CHOICE.fullmatch(bare)):
+        raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
+    if isinstance(value, CN):
+        raise UnwritableError(f"{key} is a node: it takes more than a word, which words(node, at={bare!r}) gives")
+    return f"{key}={_written(value)[0]}"
+
+
+def _differences(node: CN, base: CN, path: list[str]) -> Iterator[str]:
+    cls = type(node)
+    kinds = cast("dict[str, Kind]", resolve(cls))
+    mine, theirs = node.__dict__, base.__dict__
+    for name in cls._fields:
+        there = name in theirs and name not in base._derived  # what was derived is derived anew
+        if name not in mine or (name in node._derived and not there):
+            continue
+        kind, new, old = kinds[name], mine[name], theirs[name] if there else ...
+        if isinstance(kind, Child):
+            changes = _entries if kind.many else _child
+            yield from changes(_Place(cls, name, kind.types), new, old, [*path, name])
+        elif old is ... or not same(new, old):
+            yield from _value(cls, kind, new, old, [*path, name])
+
+
+def _child(place: _Place, new: CN | None, old: Any, path: list[str]) -> Iterator[str]:
+    """A node attribute: what differs in the node that is there, or another choice and what differs from that."""
+    if new is None:
+        if old is not None:
+            yield _choice(place, "", path, "null")
+    elif type(old) is type(new):
+        yield from _differences(new, old, path)
+    else:
+        yield _choice(place, "", path, _text(_option(place.types, type(new))))
+        yield from _differences(new, type(new)(), path)
+
+
+def _entries(place: _Place, new: dict[str, CN], old: Any, path: list[str]) -> Iterator[str]:
+    """Several nodes by name: those that stay are changed where they stand, or all are listed anew if that is shorter.
+
+    Their order counts, and an entry that is added comes last.
+    """
+    if old is not ... and list(new) == list(old) and all(type(new[name]) is type(old[name]) for name in new):
+        for name, child in new.items():
+            yield from _differences(child, old[name], [*path, name])
+        return
+    old = cast("dict[str, CN]", {} if old is ... else old)
+    options = {name: _text(_option(place.types, type(child))) for name, child in new.items()}
+    kept = [name for name in old if name in new]
+    ways: list[Callable[[], list[str]]] = [lambda: _listed(place, new, old, [], options, path)]
+    if kept and list(new)[: len(kept)] == kept:
+        ways.insert(0, lambda: _listed(place, new, old, kept, options, path))
+    found: list[list[str]] = []
+    errors: list[UserError] = []
+    for way in ways:
+        try:
+            found.append(way())
+        except UserError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    yield from min(found, key=len)
+
+
+def _listed(
+    place: _Place, new: dict[str, CN], old: dict[str, CN], kept: list[str], options: dict[str, str], path: list[str]
+) -> list[str]:
+    """The words with which `kept` stay, or, where that is empty, `path=[...]` takes the place of all."""
+    choose = functools.partial(_choice, place)
+    choices = [choose("~", [*path, name]) for name in old if kept and name not in new]
+    choices += [choose("", [*path, name], options[name]) for name in kept if type(old[name]) is not type(new[name])]
+    rest = list(new)[len(kept) :]
+    count = next((i for i, name in enumerate(rest) if options[name].strip("'").replace("/", "_") != name), len(rest))
+    listed = f"[{','.join(options[name] for name in rest[:count])}]"
+    if not kept:
+        choices.append(choose("", path, listed))
+    elif count:
+        choices.append(choose("+", path, listed if count > 1 else options[rest[0]]))
+    choices += [choose("+", [*path, name], options[name]) for name in rest[count:]]
+    stay = kept or rest[:count]  # an option that is listed and there already stays as it is
+    for name, child in new.items():
+        there = old[name] if name in stay and type(old.get(name)) is type(child) else type(child)()
+        choices += _differences(child, there, [*path, name])
+    return choices
+
+
+def _value(cls: type[CN], kind: Kind, new: Any, old: Any, path: list[str]) -> list[str]:
+    """The words that make the value of a field of what it is now, `...` if it has none."""
+    why = "its name begins with an underscore" if not is_field(path[-1]) else ""
+    for way in _ways(new, old, path) if not why else ():
+        try:
+            assignments = list(way)
+            made = _made(kind, old, assignments, len(path) - 1)
+            if same(made, new):
+                return [each.text for each in assignments]
+            why = why or f"{short(assignments[0].text)} makes it {short(repr(made))}"
+        except (UserError, Mismatch) as error:
+            why = why or str(error).split("\n")[0]
+    what = f"{cls.__name__}.{path[-1]} cannot be made {short(repr(new))} on a command line"
+    raise UnwritableError(lines(what, where(cls, path[-1]), why))
+
+
+def _ways(new: Any, old: Any, path: list[str]) -> Iterator[Iterable[Assignment]]:
+    """The ways to write a value, best first. A dict is merged into the one that is there, unless it is forced."""
+    if not isinstance(new, dict):
+        yield _entry("set", new, old, path)
+        return
+    table = cast("dict[Any, Any]", new)
+    there = cast("dict[Any, Any]", old if isinstance(old, dict) else {})
+    if any(key in there for key in table):
+        yield _entrywise(table, there, path)
+    changed = {key: value for key, value in table.items() if key not in there or not same(value, there[key])}
+    yield _entry("set", changed, old, path)
+    yield _entry("force", table, old, path)
+    yield _anew("force", table, path)
+
+
+def _entry(verb: Verb, new: Any, old: Any, path: list[str]) -> Iterator[Assignment]:
+    each = _assign(verb, path, new)
+    if each.interpolated and isinstance(old, dict) and old and isinstance(new, (dict, list, tuple)):
+        raise UnwritableError(f"{short(each.text)} would be merged with what is there")  # by OmegaConf
+    yield each
+
+
+def _entrywise(new: dict[Any, Any], old: dict[Any, Any], path: list[str]) -> Iterator[Assignment]:
+    for key in old:
+        if key not in new:
+            yield _assign("delete", [*path, _name(key)])
+    for key, value in new.items():
+        verb: Verb = "add" if key not in old else "force" if isinstance(value, dict) else "set"
+        if key not in old or not same(value, old[key]):
+            yield from _entry(verb, value, old.get(key), [*path, _name(key)])
+
+
+def _anew(verb: Verb, new: dict[Any, Any], path: list[str]) -> Iterator[Assignment]:
+    """An empty dict, and each entry by its address: where a key may be what it may not be in braces, as `null` may."""
+    yield _assign(verb, path, {})
+    for key, value in new.items():
+        if isinstance(value, dict):
+            yield from _anew("add", cast("dict[Any, Any]", value), [*path, _name(key)])
+        else:
+            yield _assign("add", [*path, _name(key)], value)
+
+
+def _made(kind: Kind, value: Any, assignments: list[Assignment], depth: int) -> Any:
+    """What composing makes of a value with these assignments, in its order."""
+    for each in sorted(assignments, key=lambda each: (len(each.path), each.interpolated, ORDER[each.verb])):
+        value = edit(kind, value, list(each.path[depth:]), each, each.value)
+    return value
+
+
+def _assign(verb: Verb, path: list[str], value: Any = None) -> Assignment:
+    key = ".".join(path)
+    if not ADDRESS.fullmatch(key) or key.count(".") >= len(path):
+        raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
+    if verb == "delete":
+        return Assignment(f"~{key}", verb, key, tuple(path), None, None)
+    text, seen = _written(value)
+    raw = seen if text[0] in "'\"" else text
+    return Assignment(f"{SIGNS[verb]}{key}={text}", verb, key, tuple(path), seen, raw)
+
+
+def _choice(place: _Place, sign: str, path: list[str], option: str | None = None) -> str:
+    """The word that chooses an option, or `~path` without an option."""
+    between, pattern = (".", ADDRESS) if option is None else ("/", CHOICE)
+    key = between.join(path)
+    if not pattern.fullmatch(key) or key.count(between) >= len(path):
+        why = f"{short(repr(key))} cannot be a key on a command line, so no node is chosen there"
+        raise UnwritableError(lines(why, where(place.owner, place.field)))
+    return f"{sign}{key}" if option is None else f"{sign}{key}={option}"
+
+
+@functools.cache
+def _option(types: tuple[type, ...], cls: type[CN]) -> str:
+    """The name by which a class is chosen where these types are asked for."""
+    name = cls.__qualname__
+    key = registry.key_of(cls)
+    if key is None:
+        why = (
+            "it is defined in a function"
+            if "<locals>" in name
+            else "it stands in an __init__.py, as contracts do"
+            if registry.is_contract(cls)
+            else "its name, or that of its file, begins with an underscore"
+            if any(part.startswith("_") for part in [*cls.__module__.split("."), cls.__name__])
+            else "its file is in no folder"
+        )
+        raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {why}", where(cls)))
+    try:
+        found: Any = registry.find(types, key.option)
+    except UserError as error:
+        more = str(error).split("\n  ")
+        raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {more[0]}", where(cls))) from None
+    if found is not cls:
+        raise UnwritableError(lines(f"{key} chooses another class than {name}", where(cls), where(found)))
+    return key.option
+
+
+def _written(value: Any) -> tuple[str, Any]:
+    """The value in Hydra's grammar, and what it is then read as."""
+    text, seen = _spelled(value, late=False)
+    return _spelled(value, late=True) if "${" in text else (text, seen)
+
+
+def _spelled(value: Any, *, late: bool) -> tuple[str, Any]:
+    """The same; `late` where some text in it leaves no other way than to have OmegaConf read them all."""
+    if isinstance(value, enum.Enum):
+        value = value.name
+    elif isinstance(value, Path):
+        value = str(value)
+    if value is None:
+        return "null", None
+    if isinstance(value, bool):
+        return ("true" if value else "false"), value
+    if isinstance(value, (int, float)):
+        return repr(value), value
+    if isinstance(value, str):
+        return _text(value, late=late), value
+    if isinstance(value, (list, tuple)):
+        items = [_spelled(item, late=late) for item in cast("list[Any]", value)]
+        return f"[{','.join(text for text, _ in items)}]", [seen for _, seen in items]
+    if isinstance(value, dict):
+        pairs = [(_key(_name(key)), _spelled(item, late=late)) for key, item in cast("dict[Any, Any]", value).items()]
+        return f"{{{','.join(f'{k}:{v}' for (k, _), (v, _) in pairs)}}}", {k: v for (_, k), (_, v) in pairs}
+    raise UnwritableError(f"a {type(value).__name__} cannot be written on a command line")
+
+
+def _text(text: str, *, late: bool = False) -> str:
+    r"""A string: bare where it is a word, else in quotes.
+
+    `${` in it is written `$\{`, which no one interpolates but which cannot be quoted, else `\${`, as OmegaConf has it.
+    """
+    if BARE.fullmatch(text):
+        return text
+    if "${" in text:
+        if UNQUOTED.fullmatch(text) and not late:
+            return _escaped(text)
+        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    return QuotedString(text, Quote.double if "'" in text and '"' not in text else Quote.single).with_quotes()
+
+
+def _name(key: Any) -> str:
+    return key.name if isinstance(key, enum.Enum) else str(key)
+
+
+def _key(key: str) -> tuple[str, Any]:
+    """A key in braces, which cannot be quoted, and what it is read as."""
+    if BARE_KEY.fullmatch(key):
+        return key, key
+    text = _escaped(key)
+    seen = read(f"{{{text}:0}}")
+    if not isinstance(seen, dict):
+        raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
+    return text, next(iter(cast("dict[Any, Any]", seen)))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[\\()\[\]{}:=, \t]", r"\\\g<0>", text)

@@ -1,0 +1,25 @@
+"""python train.py -m seed=1,2,3 launch=local"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runs.launch import Launch
+
+if TYPE_CHECKING:
+    from runs.launch._local import LocalQueue
+
+
+class Local(Launch):
+    """This machine; each trial on a GPU of its own while there are any."""
+
+    parallel: int = 1  # trials at once
+
+    def check(self) -> None:
+        if self.parallel < 1:
+            raise ValueError(f"parallel is {self.parallel}, and must be at least 1 trial at once")
+
+    def build(self) -> LocalQueue:
+        from runs.launch._local import LocalQueue
+
+        return LocalQueue(parallel=self.parallel)

@@ -1,0 +1,108 @@
+"""python -m sweeps [VERB NAME [NAME=VALUE ...]]      (plan, submit, status, logs, cancel, retry, results, best)"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from cn import CNError, UserError, command
+from cn.errors import hint, lines
+from cn.main import Parser
+from sweeps import _verbs
+
+HELP = """\
+python -m sweeps [VERB NAME [NAME=VALUE ...]]
+
+  python -m sweeps               the sweeps that there are
+  plan NAME                      what would be submitted, and what it costs at most
+  submit NAME                    queue the trials that are new
+  status NAME [-w]               how each trial stands; -w: until all are over
+  logs NAME [TRIAL]              what a trial printed; without one, the last that failed
+  cancel NAME                    end its jobs, and only those
+  retry NAME [TRIAL ...]         queue what failed, was lost, cancelled or stopped
+  results NAME                   the goal of each setting over its seeds, best first; a picture and a csv
+  best NAME                      the command that repeats the best trial
+
+NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
+  --all     every row of a table      --json    the same as JSON
+  -h, --help: this page, and with a NAME, the fields of that sweep"""
+
+
+def main(words: list[str] | None = None) -> int:
+    """The exit status: 2 for a mistake of the user's, 1 for what failed."""
+    command.script = "-m sweeps"
+    try:
+        return _main(sys.argv[1:] if words is None else words)
+    except CNError as error:
+        sys.stdout.flush()
+        print(error, file=sys.stderr)
+        return error.status
+    except BrokenPipeError:  # the reader of our output has gone: head, less
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(words: list[str]) -> int:
+    flags = Parser(add_help=False, allow_abbrev=False)
+    flags.add_argument("verb", nargs="?")
+    flags.add_argument("words", nargs="*")
+    flags.add_argument("--json", action="store_true")
+    flags.add_argument("--all", action="store_true")
+    flags.add_argument("-w", "--watch", action="store_true")
+    flags.add_argument("-h", "--help", action="store_true")
+    given = flags.parse_intermixed_args(words)
+    if given.help:
+        print(_page(given.words) if given.words else HELP)
+        return 0
+    if given.verb is None:
+        return _told(_verbs.every(), given.json)
+    verb = _verbs.VERBS.get(given.verb)
+    if verb is None:
+        raise UserError(
+            lines(f"there is no verb {given.verb!r}", hint(given.verb, _verbs.VERBS), "see: python -m sweeps -h")
+        )
+    if not given.words or _is_override(given.words[0]):
+        raise UserError(lines(f"{given.verb} of which sweep?", "see: python -m sweeps"))
+    name, *rest = given.words
+    overrides = [word for word in rest if _is_override(word)]
+    others = [word for word in rest if not _is_override(word)]
+    if others and given.verb not in ("logs", "retry"):
+        raise UserError(
+            lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: python -m sweeps {given.verb} {name}")
+        )
+    if given.watch and given.verb != "status":
+        raise UserError(
+            lines(f"-w watches a status, and {given.verb} has none", f"write: python -m sweeps status {name} -w")
+        )
+    if given.watch:
+        return _verbs.watch(name, overrides, every=given.all)
+    return _told(verb(name, overrides, others, every=given.all), given.json)
+
+
+def _page(words: list[str]) -> str:
+    """What a sweep's fields are; the values of its trials are those of `train.py --help`."""
+    from cn.help import help_text
+    from sweeps import Sweep
+
+    name, *overrides = words
+    command.script = f"-m sweeps VERB {name}"
+    return help_text(Sweep, None, [f"sweep={name}", *overrides], flags="")
+
+
+def _is_override(word: str) -> bool:
+    return "=" in word or word.startswith(("~", "+"))
+
+
+def _told(said: _verbs.Said, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(said.data, indent=1))
+    else:
+        print(said.text)
+    return said.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""What train.py does with the runs that were asked for: one here is run; all others are a sweep without a name."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cn import Job, RunError, UserError
+from cn.errors import lines
+from cn.main import Asked
+from cn.multirun import refuse_failed, results_table
+from runs.launch.local import Local
+from runs.launch.slurm import Slurm
+
+if TYPE_CHECKING:
+    from sweeps._plan import Planned
+    from sweeps._standing import Standing
+    from sweeps._store import Store
+
+
+def launch(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
+    """Train each run where its `launch` says: here, and wait; or as jobs of a cluster, and return."""
+    if len(asked) == 1 and not asked[0].job.group and isinstance(asked[0].run.launch, Local):
+        function(asked[0].run, asked[0].job)
+        return
+    kinds = {isinstance(each.run.launch, Local) for each in asked}
+    if len(kinds) > 1:
+        raise UserError(lines("launch=local and others do not go together in one -m", "write: two commands"))
+    from runs._asked import asked as refuse
+
+    for each in asked:
+        refuse(each.run, each.job)
+    store, planned = _unnamed(asked)
+    if kinds == {True}:
+        _here(function, asked, store, planned)
+    else:
+        _away(function, asked, store, planned)
+
+
+def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
+    """A new folder in outputs/, and the trials that are to lie in it."""
+    from cn.record import plain
+    from runs._folder import OUTPUTS, fresh, name_of
+    from sweeps import maximize
+    from sweeps._named import describe
+    from sweeps._plan import Planned, apart, identity
+    from sweeps._store import Store, Trial, of_trial
+
+    group = asked[0].job.group or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    seen: Counter[str] = Counter()
+    planned: list[Planned] = []
+    for each in asked:
+        config = plain(each.run)
+        key = identity(config)
+        named = name_of(each.job.overrides) or "default"
+        seen.update([key, named])
+        if len(asked) > 900:  # files that a folder may hold
+            named = of_trial(key)
+        own = key if seen[key] == 1 else f"{key}-{seen[key]}"
+        folder = (
+            str(each.run.folder.absolute())
+            if each.run.folder
+            else f"{named}_{seen[named]}"
+            if seen[named] > 1
+            else named
+        )
+        trial = Trial(own, each.varied or each.job.overrides, config, folder, each.job.overrides)
+        planned.append(Planned(trial, each.run.launch))
+    apart(planned)
+    try:
+        store = Store(fresh(OUTPUTS / group))
+    except OSError as error:
+        raise RunError(f"cannot make a run folder: {error}") from None
+    describe(store, maximize("score"), None)
+    return store, planned
+
+
+def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store, planned: list[Planned]) -> None:
+    """On this machine, while the command waits; a table at the end."""
+    from sweeps._submit import for_now
+
+    source = asked[0].job.source
+    launch = Local(parallel=max(each.run.launch.parallel for each in asked))
+    jobs = for_now(store, planned, launch, function=_name(function), source=str(source) if source else None)
+    status = launch.build().run(jobs)
+    results = _results(store, planned)
+    print("\n" + results_table(asked, results))
+    if status > 128:
+        sys.exit(status)
+    refuse_failed(results)
+    if len(results) < len(asked):
+        raise RunError(lines(f"{len(asked) - len(results)} of {len(asked)} runs were not begun", "why is said above"))
+
+
+def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store, planned: list[Planned]) -> None:
+    """As jobs: the command ends when they are queued, unless it is asked to wait."""
+    from sweeps._standing import ALIVE, look
+    from sweeps._submit import submit
+
+    source = asked[0].job.source
+    with store.locked():
+        numbers = submit(store, planned, look(store), function=_name(function), source=str(source) if source else None)
+    runs = "1 run" if len(asked) == 1 else f"{len(asked)} runs"
+    print(f"queued {runs} as {', '.join(numbers.values())}\n  see: python -m sweeps status {store.folder}", flush=True)
+    if not all(isinstance(each.run.launch, Slurm) and each.run.launch.wait for each in asked):
+        return
+    while any(each.state in ALIVE for each in look(store).trials.values()):
+        time.sleep(5)
+    results = _results(store, planned)
+    print("\n" + results_table(asked, results))
+    refuse_failed(results)
+
+
+def _results(store: Store, planned: list[Planned]) -> list[Any]:
+    """What each trial returned, or why it did not; those after the last that began are left out."""
+    from sweeps._standing import look
+
+    found = look(store).trials
+    results = [_result(found[each.trial.id]) for each in planned if each.trial.id in found]
+    begun = [place for place, each in enumerate(planned) if found[each.trial.id].report is not None]
+    return results[: max(begun, default=-1) + 1]
+
+
+def _result(each: Standing) -> Any:
+    if each.state == "done" and each.report is not None:
+        return each.report.value
+    return RunError(each.reason or each.state)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """How another process finds the function."""
+    module = function.__module__
+    if module == "__main__":
+        module = Path(function.__code__.co_filename).stem
+    if "." in function.__qualname__:
+        raise UserError(f"{function.__qualname__} cannot be found by another process: define it at the top of a file")
+    return f"{module}:{function.__qualname__}"

@@ -1,0 +1,60 @@
+"""How far a trial has got: the end of its metrics, and its summary."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TAIL = 65536  # bytes; a line has some hundred
+
+
+class Progress(NamedTuple):
+    """What a run folder says while its run goes on."""
+
+    step: int | None = None
+    steps: int | None = None
+    value: float | None = None  # the last of the metric
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """A trial's summary.json; empty while there is none."""
+    try:
+        found = json.loads((folder / "summary.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def progress(folder: Path, metric: str) -> Progress:
+    """The last step, and the last value of a metric, that the run has written down."""
+    steps = summary(folder).get("steps")
+    step: int | None = None
+    for record in reversed(_last(folder / "metrics.jsonl")):
+        step = record.get("step") if step is None else step
+        if metric in record:
+            return Progress(step, steps, record[metric])
+    return Progress(step, steps)
+
+
+def _last(path: Path) -> list[dict[str, Any]]:
+    """The last records of a metrics.jsonl; one that is being written is left out."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL))
+            lines = file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in (lines[1:] if size > TAIL else lines)]
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The end of a text file; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - TAIL))
+            text = file.read().decode(errors="replace").rstrip("\n")
+            return text.split("\n")[-count:] if text else []
+    except FileNotFoundError:
+        return []

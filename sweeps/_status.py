@@ -1,0 +1,90 @@
+"""The table of a sweep's trials: those that need a look first."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import Counter
+from typing import Any
+
+from cn.errors import short
+from cn.multirun import table
+from sweeps._named import Named
+from sweeps._progress import Progress, last_lines, progress, summary
+from sweeps._standing import Standing, Sweeping, stopped
+from sweeps._store import LOG
+
+ORDER = ("running", "failed", "waiting", "stopped", "cancelled", "queued", "new", "done")
+ROWS = 40
+
+
+def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
+    """The table, and the same as plain data."""
+    if not found.trials:
+        text = f"nothing of {named.name} was submitted\n  write: python -m sweeps submit {named.name}"
+        return text, {"counts": {}, "trials": [], "folder": str(named.store.folder)}
+    trials = sorted(found.trials.values(), key=lambda each: ORDER.index(each.state))
+    counts = dict(Counter(each.state for each in trials))
+    codes = {each.code for each in trials if each.report is not None}
+    data = [_data(named, each, tail=every or number < ROWS) for number, each in enumerate(trials)]
+    shown = data if every else data[:ROWS]
+    header = ["trial", "state", "step", named.goal.metric, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
+    rows = [_row(each, named.goal.metric, several=len(codes) > 1) for each in shown]
+    text = table(header, rows)
+    if len(shown) < len(data):
+        text += f"\n... and {len(data) - len(shown)} more: --all"
+    text += "\n\n" + ", ".join(f"{count} {state}" for state, count in counts.items())
+    stop = stopped(named.store)
+    if stop is not None:
+        text += f"\nno other trial is started: {stop['count']} failed with: {short(str(stop['reason']))}"
+        text += f"\n  when it is mended: python -m sweeps retry {named.name}"
+    if found.silent is not None:
+        text += f"\nas far as the files tell, since the queue does not answer: {found.silent}"
+    for each in [each for each in data if each["state"] == "failed"][:1]:
+        text += f"\n\nthe last lines of {each['id']}, which failed: {each['reason']}"
+        text += "".join(f"\n  {line}" for line in each["log"]) or "\n  (it printed nothing)"
+    extra = {"stopped": stop, "silent": found.silent, "folder": str(named.store.folder)}
+    return text, {"counts": counts, "trials": data, **extra}
+
+
+def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
+    """One trial; the end of its log where it failed, which costs a look at one more file."""
+    folder = named.store.at(each.trial)
+    metric = named.goal.metric
+    far = Progress()
+    if each.state in ("running", "waiting") and tail:
+        far = progress(folder, metric)
+    elif each.state == "done" and tail:
+        record = summary(folder)
+        if each.report is not None:
+            record["score"] = each.report.value
+        far = Progress(record.get("step"), record.get("steps"), named.goal.of(record))
+    report = each.report
+    seconds = None
+    if report is not None:
+        seconds = report.seconds + (time.time() - report.started if each.state == "running" else 0)
+    return {
+        "id": each.trial.id,
+        "state": each.state,
+        "words": list(each.trial.words),
+        "step": far.step,
+        "steps": far.steps,
+        metric: far.value,
+        "seconds": seconds,
+        "reason": each.reason,
+        "job": report.job if report is not None else None,
+        "host": report.host if report is not None else None,
+        "attempt": report.attempt if report is not None else 0,
+        "status": report.status if report is not None else None,
+        "code": each.code,
+        "folder": str(folder),
+        "log": last_lines(folder / LOG, 5) if each.state == "failed" and tail else [],
+    }
+
+
+def _row(each: dict[str, Any], metric: str, *, several: bool) -> list[str]:
+    far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
+    value = "" if each[metric] is None else f"{each[metric]:.4g}"
+    spent = "" if each["seconds"] is None else str(datetime.timedelta(seconds=round(each["seconds"])))
+    what = " ".join(each["words"]) + (f": {short(each['reason'])}" if each["reason"] else "")
+    return [each["id"], each["state"], far, value, spent, *([each["code"]] if several else []), what]

@@ -1,0 +1,176 @@
+"""From planned trials to jobs: the code is copied, each batch written down, and only then is the queue asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from cn.record import plain
+from runs.launch import Launch
+from runs.launch._queue import Jobs
+from runs.launch.local import Local
+from sweeps import _snapshot
+from sweeps._plan import Planned
+from sweeps._standing import Sweeping, ask, look
+from sweeps._store import Batch, Store, Trial
+
+ROOT = Path(__file__).resolve().parents[1]  # of the code, wherever a command was typed
+FUNCTION = "train:train"
+
+
+class Lane(NamedTuple):
+    """One array: which jobs are in it, and how many of them run at once."""
+
+    start: int
+    end: int
+    width: int | None
+    after: int | None  # the place of the lane that must be over before; None: it need not wait
+
+
+def recover(store: Store) -> Sweeping:
+    """How all trials stand, once every batch is known to be in the queue or known not to be.
+
+    A submission may have been killed between the queue and its own note. Its jobs are found by their name; a batch
+    that the queue does not know is withdrawn, so that a job of it that comes all the same ends at once.
+    """
+    for partial in [*store.jobs.glob(".*"), *store.folder.glob(".sweep.json.*")]:
+        partial.unlink()  # of a process that was killed, since this one alone may write here
+    lacking = [label for label in store.labels() if store.number(label) is None]
+    if lacking:
+        numbers = {job.label: job.number for job in ask(store, [store.head(label) for label in lacking])}
+        for label in lacking:
+            if number := numbers.get(label) or _seen(store, label):
+                store.set_number(label, number)
+            else:
+                store.drop(label)
+    return look(store, tolerant=False)
+
+
+def _seen(store: Store, label: str) -> str | None:
+    """The number that a trial of the batch noted, where all of its jobs are over already."""
+    for job in store.batch(label).jobs:
+        for trial in job:
+            report = store.report(trial)
+            if report is not None and report.label == label:
+                return report.job.partition("_")[0]
+    return None
+
+
+def submit(
+    store: Store,
+    chosen: Sequence[Planned],
+    found: Sweeping,
+    *,
+    give_up: int | None = None,
+    function: str = FUNCTION,
+    source: str | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, str]:
+    """Queue the chosen trials; the queue's numbers by label. Call it with the store locked, after `recover`."""
+    snapshot = _snapshot.take(ROOT, store.folder / "code")
+    numbers: dict[str, str] = {}
+    for launch, trials in alike(chosen):
+        queue = launch.build()
+        size = max(1, queue.pack)
+        jobs = [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
+        taken = sum(batch.width or 0 for label, batch in found.batches.items() if label in found.live)
+        free = None if queue.parallel is None else queue.parallel - taken
+        before = tuple(filter(None, map(store.number, sorted(found.live)))) if free is not None and free < 1 else ()
+        lanes = divide(len(jobs), queue.most(), queue.parallel if before else free)
+        own: list[str] = []
+        for lane in lanes:
+            batch = Batch(
+                label=next_label(store),
+                snapshot=snapshot,
+                function=function,
+                launch=plain(launch),
+                cwd=str(Path.cwd()),
+                give_up=give_up,
+                width=lane.width,
+                source=source,
+                jobs=tuple(jobs[lane.start : lane.end]),
+            )
+            label = batch.label
+            with store.written():
+                store.add(batch)
+            wanted = as_jobs(store, batch, after=before if lane.after is None else (own[lane.after],))
+            try:
+                number = queue.submit(wanted)
+            except Exception:  # refused: nothing of it is in the queue
+                store.drop(label)
+                raise
+            store.set_number(label, number)
+            own.append(number)
+            numbers[label] = number
+            say(f"queued {len(batch.jobs)} {'job' if len(batch.jobs) == 1 else 'jobs'} as {number}")
+    return numbers
+
+
+def for_now(store: Store, chosen: Sequence[Planned], launch: Local, *, function: str, source: str | None) -> Jobs:
+    """Jobs for `LocalQueue.run`, which the caller waits for: one batch, written down."""
+    batch = Batch(
+        label=next_label(store),
+        snapshot=_snapshot.take(ROOT, store.folder / "code"),
+        function=function,
+        launch=plain(launch),
+        cwd=str(Path.cwd()),
+        give_up=None,
+        width=launch.parallel,
+        source=source,
+        jobs=tuple((each.trial,) for each in chosen),
+    )
+    with store.written():
+        store.add(batch)
+    store.set_number(batch.label, str(os.getpid()))
+    return as_jobs(store, batch)
+
+
+def as_jobs(store: Store, batch: Batch, *, after: tuple[str, ...] = ()) -> Jobs:
+    """A batch, as queues take it."""
+    folder = store.folder.absolute()
+    return Jobs(
+        name=store.name,
+        label=batch.label,
+        words=("-m", "sweeps._job", str(folder), batch.label),
+        environment=_snapshot.environment(folder / "code" / batch.snapshot),
+        count=len(batch.jobs),
+        folder=store.jobs / batch.label,
+        at_once=batch.width,
+        after=after,
+    )
+
+
+def next_label(store: Store) -> str:
+    """A label after all others, that was never given before, also to a batch that was withdrawn."""
+    last = max((int(label.partition("-")[0]) for label in store.labels()), default=0)
+    return f"{last + 1:04d}-{secrets.token_hex(2)}"
+
+
+def divide(count: int, most: int, parallel: int | None) -> list[Lane]:
+    """Arrays for `count` jobs of at most `most` each, that together never run more than `parallel` at once."""
+    number = -(-count // most)
+    edges = [count * i // number for i in range(number + 1)]
+    pairs = list(pairwise(edges))
+    if parallel is None:
+        return [Lane(start, end, None, None) for start, end in pairs]
+    if parallel >= number:  # side by side, each with its share
+        share = [parallel * (i + 1) // number - parallel * i // number for i in range(number)]
+        return [Lane(start, end, width, None) for (start, end), width in zip(pairs, share, strict=True)]
+    chains = [(start, end, 1, i - parallel if i >= parallel else None) for i, (start, end) in enumerate(pairs)]
+    return [Lane(*each) for each in chains]
+
+
+def alike(chosen: Sequence[Planned]) -> list[tuple[Launch, list[Trial]]]:
+    """Trials by what their jobs need, in the order of the first of each."""
+    keys: dict[int, str] = {}  # most trials share one object
+    groups: dict[str, tuple[Launch, list[Trial]]] = {}
+    for each in chosen:
+        if id(each.launch) not in keys:
+            keys[id(each.launch)] = json.dumps(plain(each.launch), sort_keys=True)
+        groups.setdefault(keys[id(each.launch)], (each.launch, []))[1].append(each.trial)
+    return list(groups.values())

@@ -1,0 +1,126 @@
+"""One trial, in a process of its own: the program's function is called, and what came of it is told."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import importlib
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cn import CNError, Job, UserError, command
+from cn.node import freeze
+from cn.record import unplain
+from cn.words import command as words_of
+from runs import Run
+from sweeps._snapshot import verify
+from sweeps._store import Batch, Trial
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def run_trial(
+    batch: Batch,
+    trial: Trial,
+    folder: Path,
+    snapshot: Path,
+    *,
+    environment: dict[str, str],
+    output: int | None,
+    answer: int,
+    resumes: bool,
+) -> NoReturn:
+    """Call `batch.function` with the trial's run, and end this process, which was forked for it.
+
+    output: a file for what it prints; None: it prints where its parent does.
+    answer: a pipe that takes, as JSON, the value that the function returned or the reason why it did not.
+    """
+    told: dict[str, Any] = {}
+    status = 1
+    try:
+        _settle(environment, output)
+        os.chdir(batch.cwd)
+        value = _call(batch, trial, folder, snapshot, resumes=resumes)
+        told["value"] = value if isinstance(value, (int, float, str, bool, type(None))) else repr(value)
+        status = 0
+    except CNError as error:
+        status = error.status
+        print(error, file=sys.stderr)
+        if status <= 128:  # else it was asked to stop
+            told["reason"] = str(error).partition("\n")[0]
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        told.update({} if status else {"reason": "called sys.exit before it had a result"})
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException as error:
+        traceback.print_exc()
+        told["reason"] = traceback.format_exception_only(error)[-1].strip()
+    told["torch"] = "torch" in sys.modules
+    _finish(answer, told, status)
+
+
+def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool) -> Any:
+    module, _, name = batch.function.partition(":")
+    command.script = f"{module}.py"
+    run = unplain(trial.config)
+    if not isinstance(run, Run):
+        raise UserError(f"a trial is a Run, and {trial.id} is a {type(run).__name__}")
+    words = trial.typed
+    try:
+        words = words or tuple(words_of(run))
+    except UserError:  # a class that the command line cannot name
+        words = trial.words
+    vars(run)["folder"] = folder
+    freeze(run)
+    function = getattr(importlib.import_module(module), name)
+    verify(snapshot)  # also of what the function's own file imported
+    if resumes:
+        return function(run, Job(source=folder, argv=("--from", str(folder))))
+    return function(run, Job(overrides=words, argv=words, source=Path(batch.source) if batch.source else None))
+
+
+def _settle(environment: dict[str, str], output: int | None) -> None:
+    """Make the process its own: nothing of its parent's is left that would act here."""
+    atexit._clear()
+    os.setpgid(0, 0)  # so that what it starts can be ended with it
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM tells every process that the time limit is near
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.environ.update(environment)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if output is not None:
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _finish(answer: int, told: dict[str, Any], status: int) -> NoReturn:
+    """What a Python process does at its end; the parent's own ends are not this process's."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os.write(answer, json.dumps(told).encode())
+    os._exit(status & 0xFF)

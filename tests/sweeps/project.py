@@ -1,0 +1,260 @@
+"""A repository of its own for a test of sweeps: this one's code, with runs that take no torch and do as told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CODE = ("cn", "models", "data", "runs", "sweeps")
+
+TOLD = '''
+"""A run that does as it is told, without torch; steps are saved, so that it can go on."""
+
+from __future__ import annotations
+
+from data import Data
+from data.digits import Digits
+from models import Model
+from models.linear import Linear
+from runs import Run
+
+
+class Told(Run):
+    """Counts to `steps`."""
+
+    model: Model = Linear()
+    data: Data = Digits()
+    steps: int | None = 1
+    pause: float = 0.0  # s a step
+    act: str = ""  # at step `at`: raise, exit, kill, hang, heedless, memory; hold: for as long as outputs/hold is there
+    at: int = 0
+    value: float = 0.5
+'''
+
+DOOR = """
+import json, os, signal, sys, time
+from pathlib import Path
+
+from cn import Job, RunError, main
+from runs import Run
+from sweeps._launch import launch
+
+
+def train(run: Run, job: Job) -> float:
+    from runs import _folder
+    from runs._asked import asked
+    from runs._stop import Stop
+
+    source, resumed = asked(run, job)
+    folder = source if resumed else _folder.create(run, job)
+    last = folder / "last.pt"
+    step = int(last.read_text()) if resumed and last.exists() else 0
+    print("begins after step", step, "sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+    gpu, node = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("SLURMD_NODENAME")
+    with (folder / "begun").open("a+") as file:
+        file.seek(0)
+        pids = [json.loads(line).get("pid") for line in file]
+        alive = [pid for pid in pids if pid and os.path.exists(f"/proc/{pid}")]
+        note = {"step": step, "pid": os.getpid(), "gpu": gpu, "node": node, "time": time.time(), "alive": alive}
+        print(json.dumps(note), file=file)
+    stop = Stop()
+    with stop, (folder / "metrics.jsonl").open("a") as metrics:
+        stop.looping = True
+        while step < run.steps:
+            if run.act and step == run.at:
+                act(run.act)
+            while run.act == "hold" and step == run.at and os.path.exists("outputs/hold") and not stop.asked:
+                time.sleep(0.02)
+            time.sleep(run.pause)
+            step += 1
+            print(json.dumps({"step": step, "validation/accuracy": step / run.steps}), file=metrics, flush=True)
+            last.with_suffix(".part").write_text(str(step))
+            last.with_suffix(".part").replace(last)
+            if stop.asked:
+                error = RunError(f"stopped by {stop.asked} after step {step}")
+                error.status = stop.status
+                raise error
+    value = run.value
+    summary = {"best/validation/accuracy": value, "step": step, "steps": run.steps}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    with (folder / "begun").open("a") as file:
+        print(json.dumps({"ended": time.time()}), file=file)
+    return value
+
+
+def act(how):
+    print("is about to", how, flush=True)
+    if how == "raise":
+        raise ZeroDivisionError("no number is divided by 0")
+    if how == "exit":
+        sys.exit(3)
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "heedless":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if how == "memory":
+        taken = b"x" * (1500 * 2**20)
+    if how in ("hang", "heedless", "memory"):
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    main(train, launcher=launch)
+"""
+
+SWEEP = '''
+from runs import Run
+from runs.launch import Launch
+from runs.launch.local import Local
+from runs.told import Told
+from sweeps import Axes, Sweep, grid, points, seeds
+
+
+class {name}(Sweep):
+    """{doc}"""
+
+    base: Run = Told({base})
+    axes: Axes = {axes}
+    launch: Launch = Local(parallel=4)
+'''
+
+
+class Project:
+    """A folder to type commands in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in CODE:
+            ignored = shutil.ignore_patterns("outputs")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        self.write("train.py", DOOR)
+        self.write("runs/told.py", TOLD)
+        for path in (folder / "sweeps").glob("[a-z]*.py"):
+            path.unlink()  # the sweeps of the repository are not this test's
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_text(text)
+        for path in (self.folder / name).parent.glob(f"__pycache__/{Path(name).stem}.*"):
+            path.unlink()  # Python tells old bytecode by whole seconds
+
+    def end(self) -> None:
+        """Kill what still runs in it."""
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if link.readlink().is_relative_to(self.folder):
+                    os.kill(int(link.parent.name), signal.SIGKILL)
+
+    @property
+    def hold(self) -> Path:
+        """While it is there, trials that are to hold do so."""
+        return self.folder / "outputs" / "hold"
+
+    def sweep(self, name: str, axes: str, *, base: str = "", doc: str = "A question.") -> str:
+        """Write sweeps/NAME.py; its name."""
+        self.write(f"sweeps/{name}.py", SWEEP.format(name=name.title().replace("_", ""), doc=doc, base=base, axes=axes))
+        return name
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """`python WORDS`, which goes on beside the test."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=kept | {"COLUMNS": "200"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def type(self, *words: str, status: int = 0, **environment: str) -> str:
+        """What `python WORDS` prints, once it has ended with this status."""
+        process = self.start(*words, **environment)
+        out, error = process.communicate()
+        assert process.returncode == status, f"python {' '.join(words)}: {process.returncode}\n{out}\n{error}"
+        return out if status == 0 else out + error
+
+    def sweeps(self, *words: str, status: int = 0) -> str:
+        return self.type("-m", "sweeps", *words, status=status)
+
+    def asked(self, *words: str) -> Any:
+        """The data of a verb."""
+        return json.loads(self.sweeps(*words, "--json"))
+
+    def trials(self, name: str, *words: str) -> list[dict[str, Any]]:
+        return self.asked("status", name, *words, "--all")["trials"]
+
+    def states(self, name: str, *words: str) -> dict[str, int]:
+        return self.asked("status", name, *words)["counts"]
+
+    def until(
+        self, name: str, ready: Callable[[dict[str, int]], bool], *words: str, timeout: float = 60
+    ) -> dict[str, int]:
+        """Wait for the counts of states to be as wanted."""
+        end = time.monotonic() + timeout
+        while not ready(counts := self.states(name, *words)):
+            assert time.monotonic() < end, f"{counts}\n{self.sweeps('status', name, *words)}"
+            time.sleep(0.3)
+        return counts
+
+    def over(self, name: str, *words: str, timeout: float = 60) -> dict[str, int]:
+        """Wait until nothing is left that may change."""
+        return self.until(
+            name, lambda counts: not {"queued", "running", "waiting"} & counts.keys(), *words, timeout=timeout
+        )
+
+    def reports(self, folder: str) -> list[dict[str, Any]]:
+        """The trial.json of every trial in a sweep's folder: what begun ones say, without a process that asks."""
+        paths = sorted((self.folder / folder).glob("trials/*/*/trial.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    def wait(self, folder: str, ready: Callable[[list[dict[str, Any]]], bool], timeout: float = 60) -> None:
+        """Until the reports are as wanted."""
+        end = time.monotonic() + timeout
+        while not ready(reports := self.reports(folder)):
+            assert time.monotonic() < end, reports
+            time.sleep(0.05)
+
+    def saved(self, folder: str) -> list[int]:
+        """The last step of every trial of `Told` in a sweep's folder that has saved one."""
+        return sorted(int(path.read_text()) for path in (self.folder / folder).glob("trials/*/*/last.pt"))
+
+    def until_saved(self, folder: str, steps: list[int], timeout: float = 60) -> None:
+        end = time.monotonic() + timeout
+        while (saved := self.saved(folder)) != steps:
+            assert time.monotonic() < end, (saved, self.reports(folder))
+            time.sleep(0.05)
+
+    def steps(self, trial: dict[str, Any]) -> list[int]:
+        """Those that a trial of `Told` has run, in their order, of all its attempts."""
+        text = (self.folder / trial["folder"] / "metrics.jsonl").read_text()
+        return [json.loads(line)["step"] for line in text.splitlines()]
+
+    def begun(self, trial: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a trial of `Told` noted whenever it began or ended."""
+        path = self.folder / trial["folder"] / "begun"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def masked(text: str) -> str:
+    """Without what differs each time: the ids of trials and of code, times, and numbers of jobs."""
+    text = re.sub(r"\b[0-9a-f]{10}\b", "ID________", text)
+    text = re.sub(r"\b\d:\d\d:\d\d\b", "TIME___", text)
+    return re.sub(r"(queued .* as|queued .* trials?:) \d+(, \d+)*", r"\1 JOB", text)
+
+
+def words(launch: str, **fields: object) -> Sequence[str]:
+    """`launch=slurm launch.gpus=1`."""
+    return [f"launch={launch}", *(f"launch.{name}={value}" for name, value in fields.items())]

@@ -1,0 +1,148 @@
+"""`plan`: what a submission would do, and what has changed since the last one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.sweeps.project import Project, masked
+
+CHOOSY = '''
+from typing import Any
+
+from runs import Run
+from runs.launch import Launch
+from runs.launch.slurm import Slurm
+from runs.told import Told
+from sweeps import Axes, Sweep, grid
+
+
+class Choosy(Sweep):
+    """Not every point, and not every trial alike."""
+
+    base: Run = Told()
+    axes: Axes = grid({"value": [0.1, 0.2, 0.3], "seed": [1, 2, 3]})
+    launch: Launch = Slurm(gpus=2, hours=3, pack=2)
+
+    def keep(self, trial: Run) -> bool:
+        return trial.seed <= 10 * trial.value
+
+    def derive(self, trial: Run) -> dict[str, Any]:
+        return {"steps": trial.seed * 10}
+
+    def resources(self, trial: Run) -> Launch:
+        return Slurm(gpus=4, hours=0.5) if trial.seed == 3 else self.launch
+'''
+
+
+def test_a_plan_counts_what_is_new_and_writes_nothing(project: Project):
+    name = project.sweep("six", 'grid({"value": [0.1, 0.2, 0.3]}) * seeds(2)')
+    assert masked(project.sweeps("plan", name)) == (
+        "trial       state  what\n"
+        "----------  -----  ----------------\n"
+        "ID________  new    value=0.1 seed=0\n"
+        "ID________  new    value=0.1 seed=1\n"
+        "ID________  new    value=0.2 seed=0\n"
+        "ID________  new    value=0.2 seed=1\n"
+        "ID________  new    value=0.3 seed=0\n"
+        "ID________  new    value=0.3 seed=1\n"
+        "\n"
+        "6 new\n"
+        "to submit: 6 trials on this machine\n"
+    )
+    assert not (project.folder / "outputs").exists()
+
+
+def test_a_long_plan_is_cut_and_all_of_it_is_told_on_demand(project: Project):
+    name = project.sweep("long", "seeds(22)")
+    said = project.sweeps("plan", name)
+    assert said.count(" new ") == 20
+    assert "\n... and 2 more: --all\n\n22 new\n" in said
+    assert project.sweeps("plan", name, "--all").count("new    seed=") == 22
+
+
+def test_keep_derive_and_resources_are_asked_of_each_trial(project: Project):
+    project.write("sweeps/choosy.py", CHOOSY)
+    assert masked(project.sweeps("plan", "choosy")) == (
+        "trial       state  what\n"
+        "----------  -----  -------------------------\n"
+        "ID________  new    value=0.1 seed=1 steps=10\n"
+        "ID________  new    value=0.2 seed=1 steps=10\n"
+        "ID________  new    value=0.2 seed=2 steps=20\n"
+        "ID________  new    value=0.3 seed=1 steps=10\n"
+        "ID________  new    value=0.3 seed=2 steps=20\n"
+        "ID________  new    value=0.3 seed=3 steps=30\n"
+        "\n"
+        "6 new\n"
+        "3 of 9 points are left out: by keep(), or because another is the same run\n"
+        "to submit: 2 arrays, at most 20 GPU-hours\n"  # 3 jobs of 2 GPUs for 3 hours, 1 of 4 for half an hour
+    )
+    plan = project.asked("plan", "choosy")
+    assert {name: value for name, value in plan.items() if name != "trials"} == {
+        "counts": {"new": 6},
+        "arrays": 2,
+        "gpu_hours": 20,
+        "changed": {},
+        "edited": [],
+        "gone": [],
+    }
+    ids = [trial.pop("id") for trial in plan["trials"]]
+    assert len(set(ids)) == 6
+    assert plan["trials"][-1] == {"state": "new", "words": ["value=0.3", "seed=3", "steps=30"]}
+
+
+def test_points_that_come_to_the_same_run_are_one_trial(project: Project):
+    name = project.sweep("same", 'points([{"value": 0.5}, {}, {"seed": 1}, {"seed": 2}])')
+    plan = project.asked("plan", name)
+    assert [trial["words"] for trial in plan["trials"]] == [["value=0.5"], ["seed=2"]]
+    told = "\n2 of 4 points are left out: by keep(), or because another is the same run\n"
+    assert told in project.sweeps("plan", name)
+
+
+@pytest.mark.parametrize("wrong", ["valu=0.1", "steps=0", "optim=adamx", "value=much"])
+def test_a_wrong_value_of_an_axis_is_told_as_on_the_command_line(project: Project, wrong: str):
+    key, _, value = wrong.partition("=")
+    name = project.sweep("wrong", f'grid({{"{key}": [{value if value.isdigit() else repr(value)}]}})')
+    # a text that reads as a number is no number in an axis, as in Python
+    word = wrong.replace("valu=0.1", "valu='0.1'")
+    expected = project.type("train.py", "run=told", word, status=2)
+    assert project.sweeps("plan", name, status=2) == expected
+    assert project.sweeps("submit", name, status=2) == expected
+    assert not (project.folder / "outputs").exists()
+
+
+def test_a_plan_tells_what_a_changed_default_and_changed_code_mean_for_what_was_submitted(project: Project):
+    name = project.sweep("three", "seeds(3)", base="act='hold'")
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    project.sweeps("submit", name)
+    project.wait("outputs/sweeps/three", lambda reports: len(reports) == 3)
+    before = sorted(os.walk(project.folder / "outputs"))
+
+    code = (project.folder / "models/linear.py").read_text()
+    project.write("models/linear.py", code + "\n# mended\n")
+    assert masked(project.sweeps("plan", name)).endswith(
+        "\n\n3 running\nchanged since: the code of trials that are not new: models/linear.py\n"
+    )
+    project.write("models/linear.py", code)
+
+    told = (project.folder / "runs/told.py").read_text()
+    project.write("runs/told.py", told.replace("value: float = 0.5", "value: float = 0.7\n    more: int = 3"))
+    assert masked(project.sweeps("plan", name)).endswith(
+        "\n\n3 new\n"
+        "to submit: 3 trials on this machine\n"
+        "changed since: ID________ had value=0.5 (now 0.7), more=None (now 3)\n"
+        "changed since: ID________ had value=0.5 (now 0.7), more=None (now 3)\n"
+        "changed since: ID________ had value=0.5 (now 0.7), more=None (now 3)\n"
+    )
+    project.write("runs/told.py", told)
+
+    # the file of a sweep is no code that its trials run
+    project.sweep("three", "seeds([1, 5, 6])", base="act='hold'")
+    assert masked(project.sweeps("plan", name)).endswith(
+        "\n\n1 running, 2 new\n"
+        "to submit: 2 trials on this machine\n"
+        "2 trials of before: no longer planned; what was left stays in outputs/sweeps/three\n"
+    )
+    assert sorted(os.walk(project.folder / "outputs")) == before

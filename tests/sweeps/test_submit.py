@@ -1,0 +1,111 @@
+"""`submit`: each trial is queued once, however often and by how many at once it is typed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from tests.sweeps.cluster import Cluster
+from tests.sweeps.project import Project, masked, words
+
+
+def together(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """What they print, once all have ended well."""
+    said = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), said
+    return [out for out, _ in said]
+
+
+def spans(project: Project, trials: list[dict[str, Any]]) -> list[tuple[float, float, str]]:
+    """From when to when each trial ran, and on which GPU; each has run once."""
+    found: list[tuple[float, float, str]] = []
+    for trial in trials:
+        start, end = project.begun(trial)
+        found.append((start["time"], end["ended"], f"{start['node']} {start['gpu']}"))
+    return found
+
+
+def most_at_once(times: list[tuple[float, float, str]]) -> int:
+    return max(sum(start <= at < end for start, end, _ in times) for at, _, _ in times)
+
+
+def test_submitting_returns_while_trials_wait_and_queues_none_of_them_twice(project: Project, place: Sequence[str]):
+    name = project.sweep("ten", "seeds(10)", base="act='hold'")
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    first = "queued 10 trials: JOB\n  see: python -m sweeps status ten\n"
+    assert masked(project.sweeps("submit", name, *place)) == first
+    project.wait("outputs/sweeps/ten", lambda reports: len(reports) == 8)
+    again = "nothing new to queue (8 running, 2 queued)\n  see: python -m sweeps status ten\n"
+    assert project.sweeps("submit", name, *place) == again
+
+    project.sweep(name, "seeds(13)", base="act='hold'")
+    more = "queued 3 trials: JOB (8 running, 2 queued)\n  see: python -m sweeps status ten\n"
+    assert masked(project.sweeps("submit", name, *place)) == more
+    project.hold.unlink()
+    assert project.over(name) == {"done": 13}
+    times = spans(project, project.trials(name))
+    assert most_at_once(times) == 8
+    assert project.sweeps("submit", name, *place) == (
+        "nothing new to queue (13 done)\n  see: python -m sweeps status ten\n"
+    )
+
+
+def test_two_who_submit_at_the_same_instant_queue_each_trial_once(project: Project, place: Sequence[str]):
+    name = project.sweep("twelve", "seeds(12)", base="pause=0.2")
+    said = together([project.start("-m", "sweeps", "submit", name, *place) for _ in range(2)])
+    queued = [line for each in said for line in each.splitlines() if line.startswith("queued")]
+    assert masked(queued[0]) == "queued 12 trials: JOB"
+    assert sum("nothing new to queue (" in each for each in said) == len(queued) == 1
+    assert project.over(name) == {"done": 12}
+    assert len(spans(project, project.trials(name))) == 12
+    assert len(list((project.folder / "outputs/sweeps/twelve/jobs").glob("*.jsonl"))) == 1
+
+
+def test_an_array_has_each_gpu_for_one_trial_at_a_time(project: Project, slurm: Cluster):
+    name = project.sweep("gpus", "seeds(12)", base="pause=1")
+    said = project.sweeps("submit", name, *words("slurm", gpus=1, hours=0.5))
+    number = re.findall(r"queued 12 trials: (\d+)\n", said)[0]
+    assert len(slurm.states(number)) == 12
+    assert project.over(name) == {"done": 12}
+    times = spans(project, project.trials(name))
+    assert len({gpu for _, _, gpu in times}) == 8
+    assert most_at_once(times) == 8
+    for (start, end, gpu), (other_start, other_end, other_gpu) in combinations(times, 2):
+        assert gpu != other_gpu or end <= other_start or other_end <= start
+
+
+def test_what_slurm_refuses_leaves_nothing_behind(project: Project, slurm: Cluster):
+    name = project.sweep("refused", "seeds(2)")
+    said = project.sweeps("submit", name, *words("slurm", partition="lo"), status=2)
+    assert said == (
+        "SLURM did not take the jobs: Invalid partition name specified; invalid partition specified: lo\n"
+        "  nearest: low\n"
+        "  to change it: launch.partition=NAME\n"
+    )
+    assert project.states(name) == {}
+    assert project.asked("plan", name)["counts"] == {"new": 2}
+    assert not slurm.squeue()
+    project.sweeps("submit", name, *words("slurm", partition="low"))
+    assert project.over(name) == {"done": 2}
+
+
+@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 2)])
+@pytest.mark.parametrize("where", ["local", "slurm"])
+def test_what_is_added_shares_the_places_with_what_runs(
+    project: Project, request: pytest.FixtureRequest, where: str, first: int, then: int
+):
+    """So many at once as the last submission says, of all of the sweep's trials."""
+    if where == "slurm":
+        request.getfixturevalue(where)
+    name = project.sweep("shared", "seeds(3)", base="pause=0.5")
+    project.sweeps("submit", name, *words(where, parallel=first))
+    project.sweep(name, "seeds(8)", base="pause=0.5")
+    project.sweeps("submit", name, *words(where, parallel=then))
+    assert project.over(name) == {"done": 8}
+    assert most_at_once(spans(project, project.trials(name))) <= then
