@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -78,12 +79,18 @@ class Job:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     self._over(self.children.pop(pid), pid, os.waitstatus_to_exitcode(status))
+        if self.signal is not None and self.why is None:  # it came while nothing ran
+            self._stop()
         signal.set_wakeup_fd(-1)
         return self._end()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGCHLD and self.signal is None:
-            self.signal = number
+        if number == signal.SIGCHLD:
+            return
+        if self.signal is not None and self.here.index is None:  # SLURM may well send it twice, and kills by itself
+            for pid in list(self.children):
+                _kill_group(pid)
+        self.signal = self.signal or number
 
     def _start(self) -> None:
         free = set(range(len(self.here.environments))) - {child.slot for child in self.children.values()}
@@ -160,6 +167,8 @@ class Job:
             os.kill(pid, signal.SIGTERM)
         named: dict[int | None, Why] = {signal.SIGUSR2: "time", signal.SIGINT: "cancelled"}
         self.why = named.get(self.signal) or self.queue.why()
+        if self.why == "cancelled" and self.here.index is None:
+            self._note_down(lambda: self.store.set_over(self.batch.label))  # what has not begun is cancelled too
 
     def _over(self, child: Child, pid: int, status: int) -> None:
         """Write down how a trial ended."""
@@ -174,7 +183,7 @@ class Job:
             report = self._interrupted(child.trial, report)
         else:
             report = replace(report, state="failed", reason=answer.get("reason") or _reason(status))
-            self._count(report, answer)
+            self._note_down(lambda: self._count(report, answer))
         self._write(child.trial, report)
         child.log.close()
         if self.told and not self.show:
@@ -224,10 +233,14 @@ class Job:
         return report is not None and report.state == "waiting" and report.label == self.batch.label
 
     def _write(self, trial: Trial, report: Report) -> None:
+        self._note_down(lambda: self.store.set_report(trial, report))
+
+    def _note_down(self, write: Callable[[], None]) -> None:
+        """A full disk does not end the other trials; what is said of it is in the job's own output."""
         try:
-            self.store.set_report(trial, report)
+            write()
         except OSError as error:
-            print(f"{trial.id} is {report.state}, which cannot be written: {error}", file=sys.stderr, flush=True)
+            print(f"cannot write to {self.store.folder}: {error}", file=sys.stderr, flush=True)
 
     def _number(self, trial: Trial) -> int:
         return 1 + [each.id for job in self.batch.jobs for each in job].index(trial.id)

@@ -102,9 +102,9 @@ def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
     from sweeps._standing import ALIVE, look
     from sweeps._submit import submit
 
-    source = asked[0].job.source
     with store.locked():
-        numbers = submit(store, planned, look(store), function=_name(function), source=str(source) if source else None)
+        source = str(asked[0].job.source) if asked[0].job.source else None
+        numbers = submit(store, planned, look(store), function=_name(function), source=source)
     runs = "1 run" if len(asked) == 1 else f"{len(asked)} runs"
     print(f"queued {runs} as {', '.join(numbers.values())}\n  see: python -m sweeps status {store.folder}", flush=True)
     if not all(isinstance(each.run.launch, Slurm) and each.run.launch.wait for each in asked):

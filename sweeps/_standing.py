@@ -61,7 +61,8 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
     if not open_ones and not found.unsubmitted:
         return found
     try:
-        jobs = ask(store, found.batches.values())
+        labels = {each.label for each in open_ones}.union(found.unsubmitted)
+        jobs = ask(store, [found.batches[label] for label in sorted(labels)])
     except RunError as error:
         if not tolerant:
             raise

@@ -41,7 +41,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     if found.silent is not None:
         text += f"\nas far as the files tell, since the queue does not answer: {found.silent}"
     for each in [each for each in data if each["state"] == "failed"][:1]:
-        text += f"\n\nthe last lines of {each['id']}, which failed: {each['reason']}"
+        text += f"\n\nthe last lines of {each['id']}, which failed: {short(str(each['reason']))}"
         text += "".join(f"\n  {line}" for line in each["log"]) or "\n  (it printed nothing)"
     extra = {"stopped": stop, "silent": found.silent, "folder": str(named.store.folder)}
     return text, {"counts": counts, "trials": data, **extra}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +69,6 @@ def submit(
     give_up: int | None = None,
     function: str = FUNCTION,
     source: str | None = None,
-    say: Callable[[str], None] = print,
 ) -> dict[str, str]:
     """Queue the chosen trials; the queue's numbers by label. Call it with the store locked, after `recover`."""
     snapshot = _snapshot.take(ROOT, store.folder / "code")
@@ -107,7 +106,6 @@ def submit(
             store.set_number(label, number)
             own.append(number)
             numbers[label] = number
-            say(f"queued {len(batch.jobs)} {'job' if len(batch.jobs) == 1 else 'jobs'} as {number}")
     return numbers
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cn import CNError, Job, UserError, command
+from cn.errors import short
 from cn.node import freeze
 from cn.record import unplain
 from cn.words import command as words_of
@@ -49,13 +50,13 @@ def run_trial(
         _settle(environment, output)
         os.chdir(batch.cwd)
         value = _call(batch, trial, folder, snapshot, resumes=resumes)
-        told["value"] = value if isinstance(value, (int, float, str, bool, type(None))) else repr(value)
+        told["value"] = value if isinstance(value, (int, float, bool, type(None))) else short(str(value))
         status = 0
     except CNError as error:
         status = error.status
         print(error, file=sys.stderr)
         if status <= 128:  # else it was asked to stop
-            told["reason"] = str(error).partition("\n")[0]
+            told["reason"] = short(str(error).partition("\n")[0])
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         told.update({} if status else {"reason": "called sys.exit before it had a result"})
@@ -65,7 +66,7 @@ def run_trial(
         status = 130
     except BaseException as error:
         traceback.print_exc()
-        told["reason"] = traceback.format_exception_only(error)[-1].strip()
+        told["reason"] = short(traceback.format_exception_only(error)[-1].strip().partition("\n")[0])
     told["torch"] = "torch" in sys.modules
     _finish(answer, told, status)
 
@@ -87,7 +88,9 @@ def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: 
     verify(snapshot)  # also of what the function's own file imported
     if resumes:
         return function(run, Job(source=folder, argv=("--from", str(folder))))
-    return function(run, Job(overrides=words, argv=words, source=Path(batch.source) if batch.source else None))
+    start = ("--from", batch.source) if batch.source else ()
+    source = Path(batch.source) if batch.source else None
+    return function(run, Job(overrides=words, argv=(*start, *words), source=source, folder=folder))
 
 
 def _settle(environment: dict[str, str], output: int | None) -> None:

@@ -254,7 +254,7 @@ def _queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, st
     batch = next(iter(found.batches.values()), None)
     function = {"function": batch.function, "source": batch.source} if batch and named.sweep is None else {}
     _set_aside(named, chosen, found)
-    return submit(named.store, chosen, found, give_up=give_up, say=lambda text: None, **function)
+    return submit(named.store, chosen, found, give_up=give_up, **function)
 
 
 def _set_aside(named: Named, chosen: list[Planned], found: Sweeping) -> None:

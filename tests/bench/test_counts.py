@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bench import steps
+from tests.bench import steps, sweeping
 from tests.bench.measure import Command
 from tests.bench.probes import COMPOSE, WATCH
 from tests.bench.rivals import WORDS
@@ -70,3 +71,16 @@ def test_hydra_builds_the_entries_that_were_chosen_and_no_other(tell: Tell) -> N
 def test_a_training_step_makes_at_most_10_calls_more_than_the_bare_loop(tmp_path: Path) -> None:
     calls = steps.count(tmp_path / "run")
     assert 100 < calls.bare < calls.ours <= calls.bare + 10
+
+
+def test_status_opens_one_file_of_each_trial_that_is_done_and_is_not_shown(tell: Tell, tmp_path: Path) -> None:
+    watch = WATCH.replace('run_path("train.py", ', 'run_module("sweeps", ')
+    told: list[Any] = []
+    for seeds in (1, 3):
+        project = sweeping.many(tmp_path / str(seeds), seeds)
+        sweeping.finish(project)
+        told.append(tell(watch, project.folder, "status", "many"))
+    few, many = (Counter(Path(each.partition(" ")[2]).name for each in one["touched"]) for one in told)
+    assert (few["trial.json"], many["trial.json"]) == (100, 298)
+    assert many.total() - few.total() == 198
+    assert "torch" not in told[1]["modules"]
