@@ -7,14 +7,10 @@ A way to write a value is tried out with what composing would do with it, and th
 
 from __future__ import annotations
 
-import enum
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple, cast
-
-from hydra.core.override_parser.types import Quote, QuotedString
 
 from cn import registry
 from cn.compose import ORDER
@@ -22,20 +18,12 @@ from cn.edit import edit
 from cn.errors import UserError, lines, short
 from cn.kinds import Child, Kind, Mismatch, same
 from cn.node import CN, is_field, resolve, where
-from cn.overrides import Assignment, Verb, read
+from cn.overrides import Assignment, Verb
+from cn.written import ID, UnwritableError, name_of, text_of, written
 
 SIGNS: dict[Verb, str] = {"set": "", "add": "+", "force": "++"}
-ID = r"[A-Za-z_][A-Za-z0-9_-]*"
 PART = r"(?:[A-Za-z_$][A-Za-z0-9_$-]*|0|[1-9](?:_?[0-9])*)"
 ADDRESS, CHOICE = re.compile(rf"{PART}(?:\.{PART})*"), re.compile(rf"{ID}(?:/{ID})*")
-OTHERWISE = r"null|true|false|nan|inf|\.[0-9].*"  # what Hydra takes for no text
-BARE = re.compile(rf"(?!(?:{OTHERWISE})\Z)[A-Za-z_/.][A-Za-z0-9_/.+-]*", re.IGNORECASE | re.ASCII)
-UNQUOTED = re.compile(r"[A-Za-z0-9_/\-\\+.$%*@?|()\[\]{}:=, \t]+")
-BARE_KEY = re.compile(rf"(?!(?:{OTHERWISE})\Z){ID}", re.IGNORECASE | re.ASCII)
-
-
-class UnwritableError(UserError):
-    """The grammar has no way to say it."""
 
 
 class _Place(NamedTuple):
@@ -49,7 +37,7 @@ class _Place(NamedTuple):
 def command(run: CN) -> list[str]:
     """`run=NAME`, then what sets the run apart from a fresh instance of its class."""
     group = registry.group_of(registry.home(type(run)))
-    return [f"{group}={_text(_option((type(run),), type(run)))}", *words(run)]
+    return [f"{group}={text_of(_option((type(run),), type(run)))}", *words(run)]
 
 
 def words(node: CN, base: CN | None = None, at: str = "") -> list[str]:
@@ -73,7 +61,7 @@ def word(key: str, value: Any) -> str:
         raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
     if isinstance(value, CN):
         raise UnwritableError(f"{key} is a node: it takes more than a word, which words(node, at={bare!r}) gives")
-    return f"{key}={_written(value)[0]}"
+    return f"{key}={written(value)[0]}"
 
 
 def _differences(node: CN, base: CN, path: list[str]) -> Iterator[str]:
@@ -100,7 +88,7 @@ def _child(place: _Place, new: CN | None, old: Any, path: list[str]) -> Iterator
     elif type(old) is type(new):
         yield from _differences(new, old, path)
     else:
-        yield _choice(place, "", path, _text(_option(place.types, type(new))))
+        yield _choice(place, "", path, text_of(_option(place.types, type(new))))
         yield from _differences(new, type(new)(), path)
 
 
@@ -114,7 +102,7 @@ def _entries(place: _Place, new: dict[str, CN], old: Any, path: list[str]) -> It
             yield from _differences(child, old[name], [*path, name])
         return
     old = cast("dict[str, CN]", {} if old is ... else old)
-    options = {name: _text(_option(place.types, type(child))) for name, child in new.items()}
+    options = {name: text_of(_option(place.types, type(child))) for name, child in new.items()}
     kept = [name for name in old if name in new]
     ways: list[Callable[[], list[str]]] = [lambda: _listed(place, new, old, [], options, path)]
     if kept and list(new)[: len(kept)] == kept:
@@ -194,11 +182,11 @@ def _entry(verb: Verb, new: Any, old: Any, path: list[str]) -> Iterator[Assignme
 def _entrywise(new: dict[Any, Any], old: dict[Any, Any], path: list[str]) -> Iterator[Assignment]:
     for key in old:
         if key not in new:
-            yield _assign("delete", [*path, _name(key)])
+            yield _assign("delete", [*path, name_of(key)])
     for key, value in new.items():
         verb: Verb = "add" if key not in old else "force" if isinstance(value, dict) else "set"
         if key not in old or not same(value, old[key]):
-            yield from _entry(verb, value, old.get(key), [*path, _name(key)])
+            yield from _entry(verb, value, old.get(key), [*path, name_of(key)])
 
 
 def _anew(verb: Verb, new: dict[Any, Any], path: list[str]) -> Iterator[Assignment]:
@@ -206,9 +194,9 @@ def _anew(verb: Verb, new: dict[Any, Any], path: list[str]) -> Iterator[Assignme
     yield _assign(verb, path, {})
     for key, value in new.items():
         if isinstance(value, dict):
-            yield from _anew("add", cast("dict[Any, Any]", value), [*path, _name(key)])
+            yield from _anew("add", cast("dict[Any, Any]", value), [*path, name_of(key)])
         else:
-            yield _assign("add", [*path, _name(key)], value)
+            yield _assign("add", [*path, name_of(key)], value)
 
 
 def _made(kind: Kind, value: Any, assignments: list[Assignment], depth: int) -> Any:
@@ -224,7 +212,7 @@ def _assign(verb: Verb, path: list[str], value: Any = None) -> Assignment:
         raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
     if verb == "delete":
         return Assignment(f"~{key}", verb, key, tuple(path), None, None)
-    text, seen = _written(value)
+    text, seen = written(value)
     raw = seen if text[0] in "'\"" else text
     return Assignment(f"{SIGNS[verb]}{key}={text}", verb, key, tuple(path), seen, raw)
 
@@ -263,65 +251,3 @@ def _option(types: tuple[type, ...], cls: type[CN]) -> str:
     if found is not cls:
         raise UnwritableError(lines(f"{key} chooses another class than {name}", where(cls), where(found)))
     return key.option
-
-
-def _written(value: Any) -> tuple[str, Any]:
-    """The value in Hydra's grammar, and what it is then read as."""
-    text, seen = _spelled(value, late=False)
-    return _spelled(value, late=True) if "${" in text else (text, seen)
-
-
-def _spelled(value: Any, *, late: bool) -> tuple[str, Any]:
-    """The same; `late` where some text in it leaves no other way than to have OmegaConf read them all."""
-    if isinstance(value, enum.Enum):
-        value = value.name
-    elif isinstance(value, Path):
-        value = str(value)
-    if value is None:
-        return "null", None
-    if isinstance(value, bool):
-        return ("true" if value else "false"), value
-    if isinstance(value, (int, float)):
-        return repr(value), value
-    if isinstance(value, str):
-        return _text(value, late=late), value
-    if isinstance(value, (list, tuple)):
-        items = [_spelled(item, late=late) for item in cast("list[Any]", value)]
-        return f"[{','.join(text for text, _ in items)}]", [seen for _, seen in items]
-    if isinstance(value, dict):
-        pairs = [(_key(_name(key)), _spelled(item, late=late)) for key, item in cast("dict[Any, Any]", value).items()]
-        return f"{{{','.join(f'{k}:{v}' for (k, _), (v, _) in pairs)}}}", {k: v for (_, k), (_, v) in pairs}
-    raise UnwritableError(f"a {type(value).__name__} cannot be written on a command line")
-
-
-def _text(text: str, *, late: bool = False) -> str:
-    r"""A string: bare where it is a word, else in quotes.
-
-    `${` in it is written `$\{`, which no one interpolates but which cannot be quoted, else `\${`, as OmegaConf has it.
-    """
-    if BARE.fullmatch(text):
-        return text
-    if "${" in text:
-        if UNQUOTED.fullmatch(text) and not late:
-            return _escaped(text)
-        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    return QuotedString(text, Quote.double if "'" in text and '"' not in text else Quote.single).with_quotes()
-
-
-def _name(key: Any) -> str:
-    return key.name if isinstance(key, enum.Enum) else str(key)
-
-
-def _key(key: str) -> tuple[str, Any]:
-    """A key in braces, which cannot be quoted, and what it is read as."""
-    if BARE_KEY.fullmatch(key):
-        return key, key
-    text = _escaped(key)
-    seen = read(f"{{{text}:0}}")
-    if not isinstance(seen, dict):
-        raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
-    return text, next(iter(cast("dict[Any, Any]", seen)))
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"[\\()\[\]{}:=, \t]", r"\\\g<0>", text)
