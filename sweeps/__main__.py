@@ -88,7 +88,7 @@ def _page(words: list[str]) -> str:
     from sweeps import Sweep
 
     name, *overrides = words
-    command.script = f"-m sweeps VERB {name}"
+    command.script = f"-m sweeps plan {name}"
     return help_text(Sweep, None, [f"sweep={name}", *overrides], flags="")
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cn import Job, RunError, UserError
+from cn import CNError, Job, RunError, UserError
 from cn.errors import lines
 from cn.main import Asked
 from cn.multirun import refuse_failed, results_table
@@ -91,6 +93,7 @@ def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
     results = _results(store, planned)
     print("\n" + results_table(asked, results))
     if status > 128:
+        print(f"to go on with the rest: python -m sweeps retry {store.folder}")
         sys.exit(status)
     refuse_failed(results)
     if len(results) < len(asked):
@@ -102,7 +105,7 @@ def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
     from sweeps._standing import ALIVE, look
     from sweeps._submit import submit
 
-    with store.locked():
+    with store.locked(), _gone_if_refused(store):
         source = str(asked[0].job.source) if asked[0].job.source else None
         numbers = submit(store, planned, look(store), function=_name(function), source=source)
     runs = "1 run" if len(asked) == 1 else f"{len(asked)} runs"
@@ -114,6 +117,17 @@ def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
     results = _results(store, planned)
     print("\n" + results_table(asked, results))
     refuse_failed(results)
+
+
+@contextmanager
+def _gone_if_refused(store: Store) -> Iterator[None]:
+    """Nothing is left of a sweep without a name of which no job was taken."""
+    try:
+        yield
+    except CNError:
+        if not any(map(store.number, store.labels())):
+            shutil.rmtree(store.folder)
+        raise
 
 
 def _results(store: Store, planned: list[Planned]) -> list[Any]:

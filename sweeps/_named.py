@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from cn import UserError, compose, registry
+from cn import UserError, command, compose, registry
 from cn.errors import lines
 from cn.record import plain, unplain
 from sweeps import Goal, Sweep
@@ -42,6 +42,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     except registry.NoOptionError as error:
         here = f"a folder is one if it holds {FILE}" if folder.is_dir() else None
         raise UserError(lines(*str(error).split("\n  "), here, "see: python -m sweeps")) from None
+    command.script = f"-m sweeps plan {name}"  # whose --help shows the fields
     sweep = compose(kind, overrides)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
     return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), sweep.goal, sweep)

@@ -217,7 +217,7 @@ class Project:
 
     def reports(self, folder: str) -> list[dict[str, Any]]:
         """The trial.json of every trial in a sweep's folder: what begun ones say, without a process that asks."""
-        paths = sorted((self.folder / folder).glob("trials/*/*/trial.json"))
+        paths = sorted((self.folder / folder).glob("trials/*/??????????/trial.json"))
         return [json.loads(path.read_text()) for path in paths]
 
     def wait(self, folder: str, ready: Callable[[list[dict[str, Any]]], bool], timeout: float = 60) -> None:

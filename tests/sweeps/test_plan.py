@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.sweeps.project import Project, masked
@@ -118,7 +116,8 @@ def test_a_plan_tells_what_a_changed_default_and_changed_code_mean_for_what_was_
     project.hold.touch()
     project.sweeps("submit", name)
     project.wait("outputs/sweeps/three", lambda reports: len(reports) == 3)
-    before = sorted(os.walk(project.folder / "outputs"))
+    jobs = project.folder / "outputs/sweeps/three/jobs"
+    before = sorted(jobs.iterdir())
 
     code = (project.folder / "models/linear.py").read_text()
     project.write("models/linear.py", code + "\n# mended\n")
@@ -132,9 +131,7 @@ def test_a_plan_tells_what_a_changed_default_and_changed_code_mean_for_what_was_
     assert masked(project.sweeps("plan", name)).endswith(
         "\n\n3 new\n"
         "to submit: 3 trials on this machine\n"
-        "changed since: ID________ had value=0.5 (now 0.7), more=None (now 3)\n"
-        "changed since: ID________ had value=0.5 (now 0.7), more=None (now 3)\n"
-        "changed since: ID________ had value=0.5 (now 0.7), more=None (now 3)\n"
+        "changed since: 3 trials had value=0.5 (now 0.7), more=None (now 3)\n"
     )
     project.write("runs/told.py", told)
 
@@ -145,4 +142,4 @@ def test_a_plan_tells_what_a_changed_default_and_changed_code_mean_for_what_was_
         "to submit: 2 trials on this machine\n"
         "2 trials of before: no longer planned; what was left stays in outputs/sweeps/three\n"
     )
-    assert sorted(os.walk(project.folder / "outputs")) == before
+    assert sorted(jobs.iterdir()) == before

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,14 @@ def test_what_is_added_shares_the_places_with_what_runs(
     project.sweeps("submit", name, *words(where, parallel=then))
     assert project.over(name) == {"done": 8}
     assert most_at_once(spans(project, project.trials(name))) <= then
+
+
+def test_a_sweep_may_lie_in_a_folder_of_any_name(tmp_path: Path, place: Sequence[str]):
+    project = Project(tmp_path / "it's 100% j")
+    name = project.sweep("odd", "seeds(2)")
+    folder = "folder=outputs/my sweep %j"
+    assert masked(project.sweeps("submit", name, folder, *place)) == (
+        "queued 2 trials: JOB\n  see: python -m sweeps status odd 'folder=outputs/my sweep %j'\n"
+    )
+    assert project.over(name, folder) == {"done": 2}
+    assert project.sweeps("logs", "outputs/my sweep %j").count("begins after step 0") == 1
