@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -41,8 +41,11 @@ def compose(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
     return root
 
 
-def assemble(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
-    """`compose` without its end: chosen and set, not yet derived, checked or frozen, perhaps with fields missing."""
+def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable[[CN], Tree] = Tree) -> T:
+    """`compose` without its end: chosen and set, not yet derived, checked or frozen, perhaps with fields missing.
+
+    tree_of: gives the tree that the overrides are applied to, which may take note of what they do.
+    """
     assignments = parse(overrides)
     for each in assignments:
         if of_hydra(each.text):
@@ -57,7 +60,7 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
         root = cast("T", thaw(what))
         if assignments:
             _underive(root)
-    tree = Tree(root)
+    tree = tree_of(root)
     late: list[tuple[CN, list[str], Assignment]] = []
     for each in sorted(assignments, key=lambda each: (len(each.path), each.interpolated, ORDER[each.verb])):
         node, rest = tree.locate(each)

@@ -20,6 +20,8 @@ FLAGS = """\
   -c, --cfg job        print the composed run as Python (hydra, all: Hydra's own configuration)
   -p, --package NAME   of it, only the node at NAME
   --from FOLDER        start from the run that FOLDER records
+  --explain [NAME]     where each value comes from; with NAME, only that value or what is below it
+  --save-as NAME       write the composed run as a class, so that run=NAME chooses it
   -i, --info [WHAT]    what Hydra knows: plugins, search path, defaults
   -sc install=bash     tab completion: eval "$(python SCRIPT -sc install=bash)" (zsh, fish)
   --version, --hydra-help, -h, --help"""
@@ -90,7 +92,7 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
         if isinstance(kind, Child):
             continue
         value = "derived" if isinstance(cls._fields[name].default, Derived) else "???"
-        value = _shown(kind, own[name]) if name in own else value
+        value = displayed(kind, own[name]) if name in own else value
         yield (
             f"{address}.{name}" if address else name,
             kind.name,
@@ -107,7 +109,8 @@ def _columns(rows: list[tuple[str, str, str, str]]) -> list[str]:
     ]
 
 
-def _shown(kind: Kind, value: Any) -> str:
+def displayed(kind: Kind, value: Any) -> str:
+    """A plain value as the pages show it, much as it is typed."""
     plain = kind.plain(value)
     if plain is None or isinstance(plain, bool):
         return {None: "null", True: "true", False: "false"}[plain]

@@ -61,7 +61,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    """Hydra's flags, and `--from`."""
+    """Hydra's flags, and our own."""
     # with a width, argparse does not import shutil (and zlib, bz2, lzma) to ask for that of the terminal
     formatter = functools.partial(argparse.HelpFormatter, width=100)
     flags = Parser(add_help=False, allow_abbrev=False, formatter_class=formatter)
@@ -74,6 +74,8 @@ def parser() -> Parser:
     flags.add_argument("--run", "-r", action="store_true")
     flags.add_argument("--multirun", "-m", action="store_true")
     flags.add_argument("--from", dest="source", type=Path)
+    flags.add_argument("--explain", nargs="?", const="")
+    flags.add_argument("--save-as", metavar="NAME")
     flags.add_argument("--shell-completion", "-sc", action="store_true")
     flags.add_argument("--info", "-i", nargs="?", const="all")
     flags.add_argument("--hydra-help", action="store_true")
@@ -112,6 +114,9 @@ def main(
 def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None) -> None:
     contract = contract_of(function)
     args = parser().parse_intermixed_args(words)
+    if "=" in (args.explain or "") or (args.explain or "").startswith("~"):
+        args.overrides.insert(0, args.explain)  # --explain run=NAME: of all
+        args.explain = ""
     if args.shell_completion:
         from cn.shell import completion
 
@@ -135,7 +140,10 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
         or args.config_name
         or args.config_dir
     )
-    if of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides)):
+    of_plain = of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides))
+    if not args.help:
+        _refuse_two(args, bool(of_plain))
+    if of_plain:
         if base is not None:
             raise UserError(
                 lines(
@@ -151,6 +159,14 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
 
         print(help_text(contract, base, args.overrides))
         gc.freeze()  # as above
+    elif args.explain is not None:
+        from cn.explain import explain_text
+
+        print(explain_text(contract, base, args.overrides, args.explain, args.source))
+    elif args.save_as is not None:
+        from cn.saved import save
+
+        print(save(contract, base, args.overrides, args.save_as, args.source))
     elif args.cfg:
         from cn.python import as_python
 
@@ -170,6 +186,20 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
         else:
             launcher(function, [Asked(node, job)])
     return None
+
+
+def _refuse_two(args: argparse.Namespace, of_plain: bool) -> None:
+    """UserError where `--explain` or `--save-as` is asked for, and something else besides."""
+    asked = {
+        "--explain": args.explain is not None,
+        "--save-as": args.save_as is not None,
+        "-m": args.multirun,
+        "--cfg": args.cfg == "job",
+        "Hydra's own options": of_plain,
+    }
+    flags = [flag for flag, given in asked.items() if given]
+    if len(flags) > 1 and flags[0] in ("--explain", "--save-as"):
+        raise UserError(lines(f"{flags[0]} does not go together with {flags[1]}", "leave out one of the two"))
 
 
 def contract_of(function: Callable[..., Any]) -> Any:

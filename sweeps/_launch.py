@@ -58,20 +58,13 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
     planned: list[Planned] = []
     for each in asked:
         config = plain(each.run)
-        key = identity(config)
-        named = name_of(each.job.overrides) or "default"
-        seen.update([key, named])
-        if len(asked) > 900:  # files that a folder may hold
+        names = identity(config), name_of(each.job.overrides) or "default"
+        seen.update(names)
+        key, named = (one if seen[one] == 1 else f"{one}_{seen[one]}" for one in names)  # the same run twice
+        if len(asked) > 900:  # more than a folder should hold
             named = of_trial(key)
-        own = key if seen[key] == 1 else f"{key}-{seen[key]}"
-        folder = (
-            str(each.run.folder.absolute())
-            if each.run.folder
-            else f"{named}_{seen[named]}"
-            if seen[named] > 1
-            else named
-        )
-        trial = Trial(own, each.varied or each.job.overrides, config, folder, each.job.overrides)
+        folder = str(each.run.folder.absolute()) if each.run.folder else named
+        trial = Trial(key, each.varied or each.job.overrides, config, folder, each.job.overrides)
         planned.append(Planned(trial, each.run.launch))
     apart(planned)
     try:

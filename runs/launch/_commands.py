@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 from cn import RunError, UserError
 from cn.errors import lines
 
 HABITS = re.compile(r"(SQUEUE|SACCT|SINFO|SCANCEL|SCONTROL)_|SLURM_TIME_FORMAT$")  # would change the answers
+MEANT_FOR_JOBS = (-signal.SIGTERM, -signal.SIGUSR2)  # which reach every process of a job, and not once only
+MORE = 9  # times that a command is typed which such a signal has ended
 
 
 def ask(*words: str) -> str:
@@ -19,6 +22,10 @@ def ask(*words: str) -> str:
     env["SLURM_BITSTR_LEN"] = "0"  # whole lists of array tasks; else the first 64 characters
     try:
         done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        for _ in range(MORE):
+            if done.returncode not in MEANT_FOR_JOBS:
+                break
+            done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise RunError(absent(words[0])) from None
     if done.returncode:
