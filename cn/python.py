@@ -9,27 +9,28 @@ from typing import Any, cast
 from cn.errors import UserError, lines
 from cn.node import CN, is_field, values, walk, where
 
-WIDTH = 100
-
 
 def as_python(node: CN, name: str = "run") -> str:
     """Imports and one assignment: executing them gives `name` an object equal to `node`.
 
     Every value is written, also one that is its class's default, since a default may change.
     """
-    writer = _Writer(node)
-    body = f"{name} = {writer.write(node, 0, len(name) + 3)}"
+    types = {type(each) for _, each in walk(node)}
+    for _, each in walk(node):
+        types |= {cls for value in values(each).values() for cls in plain_types(value)}
+    writer = Writer(types)
+    body = f"{name} = {writer.write(node, 0, len(name) + 7)}"
     return "\n".join([*writer.imports(), "", body] if writer.imports() else [body]) + "\n"
 
 
-class _Writer:
-    def __init__(self, node: CN) -> None:
+class Writer:
+    """Writes nodes and values as expressions, with a name for each of the classes that these need."""
+
+    width = 100  # columns
+
+    def __init__(self, types: set[type]) -> None:
         self.modules: set[str] = set()
         self.froms: dict[str, set[str]] = {}
-        types: set[type] = {type(each) for _, each in walk(node)}
-        for _, each in walk(node):
-            for value in values(each).values():
-                types |= set(_types(value))
         self.names: dict[type, str] = {}
         for cls in sorted(types, key=lambda cls: (cls.__module__, cls.__qualname__)):
             if "<locals>" in cls.__qualname__:
@@ -61,7 +62,7 @@ class _Writer:
             + ("," if closing == ")" and opening == "(" and len(inner) == 1 else "")
             + closing
         )
-        if len(line) + before + 4 * (depth == 0) <= WIDTH and "\n" not in line:
+        if len(line) + before <= self.width and "\n" not in line:
             return line
         indent = "    " * (depth + 1)
         return opening + "\n" + "".join(f"{indent}{each},\n" for each in inner) + "    " * depth + closing
@@ -69,12 +70,11 @@ class _Writer:
     def parts(self, value: Any) -> tuple[str, list[tuple[str, Any]], str | None]:
         """What opens the expression, its parts with what stands before each, and what closes it, if it has parts."""
         if isinstance(value, CN):
-            fields = [(f"{name}=", item) for name, item in values(value).items() if is_field(name)]
-            return f"{self.names[type(value)]}(", fields, ")"
+            return f"{self.names[type(value)]}(", [(f"{name}=", item) for name, item in self.fields(value)], ")"
         if isinstance(value, enum.Enum):
             return f"{self.names[type(value)]}.{value.name}", [], None
         if isinstance(value, Path):
-            return f"{self.names[_Path]}({_quoted(str(value))})", [], None
+            return f"{self.names[PATH]}({self.quoted(str(value))})", [], None
         if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
             return f'float("{value}")', [], None
         if isinstance(value, dict):
@@ -87,25 +87,28 @@ class _Writer:
             return "[", [("", item) for item in cast("list[Any]", value)], "]"
         if isinstance(value, tuple):
             return "(", [("", item) for item in cast("tuple[Any, ...]", value)], ")"
-        return _quoted(value) if isinstance(value, str) else repr(value), [], None
+        return self.quoted(value) if isinstance(value, str) else repr(value), [], None
+
+    def fields(self, node: CN) -> list[tuple[str, Any]]:
+        """The fields that are written, with their values."""
+        return [(name, item) for name, item in values(node).items() if is_field(name)]
+
+    def quoted(self, text: str) -> str:
+        return repr(text) if '"' in text or "\\" in repr(text) else f'"{repr(text)[1:-1]}"'
 
 
-def _quoted(text: str) -> str:
-    return repr(text) if '"' in text or "\\" in repr(text) else f'"{repr(text)[1:-1]}"'
-
-
-def _types(value: Any) -> list[type]:
+def plain_types(value: Any) -> list[type]:
     """The classes that must be imported to write a plain value."""
     if isinstance(value, Path):
-        return [_Path]
+        return [PATH]
     if isinstance(value, enum.Enum):
         return [type(value)]
     if isinstance(value, (list, tuple)):
-        return [cls for item in cast("list[Any]", value) for cls in _types(item)]
+        return [cls for item in cast("list[Any]", value) for cls in plain_types(item)]
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
-        return [cls for pair in table.items() for item in pair for cls in _types(item)]
+        return [cls for pair in table.items() for item in pair for cls in plain_types(item)]
     return []
 
 
-_Path = type("Path", (), {"__module__": "pathlib"})
+PATH = type("Path", (), {"__module__": "pathlib"})

@@ -14,6 +14,7 @@ class Line(NamedTuple):
 
     number: int
     comment: str
+    default: ast.expr | None = None  # what stands after the equals sign
 
 
 @functools.cache
@@ -36,7 +37,8 @@ def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
                     if isinstance(statement, ast.Assign):
                         target = statement.targets[0]
                     if isinstance(target, ast.Name):
-                        fields[target.id] = Line(statement.lineno, _comment(text, statement))
+                        default = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+                        fields[target.id] = Line(statement.lineno, _comment(text, statement), default)
                     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                         fields[statement.name] = Line(statement.lineno, "")
                 found[prefix + item.name] = (item.lineno, fields)
@@ -100,6 +102,12 @@ def comment(cls: type, field: str) -> str:
         if entry and field in entry[1] and entry[1][field].comment:
             return entry[1][field].comment
     return ""
+
+
+def default(cls: type, field: str) -> ast.expr | None:
+    """What a class body writes as the default of a field, where it writes one."""
+    _, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
+    return fields[field].default if field in fields else None
 
 
 def where(cls: type, field: str | None = None) -> str:

@@ -93,16 +93,17 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def _exactly(folder: Path) -> Path:
+    refuse_taken(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "config.json").exists():
-        raise UserError(
-            lines(
-                f"folder={folder}: a run is there already",
-                f"to go on with it: {again(folder)}",
-                "for a new run: another folder",
-            )
-        )
     return folder
+
+
+def refuse_taken(folder: Path) -> None:
+    """UserError for a folder that holds a run."""
+    if (folder / "config.json").exists():
+        folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        again_there = f"to go on with it: {again(folder)}"
+        raise UserError(lines(f"folder={folder}: a run is there already", again_there, "for a new run: another folder"))
 
 
 def name_of(overrides: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from cn.record import unplain
 from runs.launch import Launch
 from runs.launch._queue import Here, Queue, Why
 from sweeps import _snapshot
+from sweeps._standing import stopped
 from sweeps._store import LOG, Batch, Report, Store, Trial, write
 from sweeps._trial import run_trial
 
@@ -43,6 +44,7 @@ class Child:
     log: IO[bytes]  # locked while the process lives
     pipe: int  # from which its answer is read
     slot: int
+    whole: bool  # it began with the job, and so has all of its time
 
 
 class Job:
@@ -54,6 +56,7 @@ class Job:
         self.told = show
         self.todo = deque(trial for job in batch.jobs for trial in job)
         self.count = len(self.todo)
+        self.fresh = True  # none of its trials is over
         self.children: dict[int, Child] = {}
         self.signal: int | None = None
         self.why: Why | None = None
@@ -95,7 +98,7 @@ class Job:
     def _start(self) -> None:
         free = set(range(len(self.here.environments))) - {child.slot for child in self.children.values()}
         while self.todo and free and self.signal is None:
-            if (self.store.folder / "stop.json").exists():
+            if (stop := stopped(self.store)) is not None and stop["code"] == self.batch.code:
                 self.todo.clear()
                 break
             trial = self.todo.popleft()
@@ -107,11 +110,11 @@ class Job:
                 print(f"{trial.id} cannot be started: {error}", file=sys.stderr, flush=True)
 
     def _is_over(self, trial: Trial) -> bool:
-        """Done, or ended in this very batch, which the queue has begun again."""
+        """Done, or failed in this very batch, which the queue has begun again; what is cancelled is not begun again."""
         report = self.store.report(trial)
         if report is None:
             return False
-        return report.state == "done" or (report.state in ("failed", "cancelled") and report.label == self.batch.label)
+        return report.state == "done" or (report.state == "failed" and report.label == self.batch.label)
 
     def _fork(self, trial: Trial, before: Report | None, slot: int) -> None:
         folder = self.store.at(trial)
@@ -159,7 +162,7 @@ class Job:
                 os._exit(70)  # whatever happens, it never goes on as its parent would
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(writing)
-        self.children[pid] = Child(trial, report, log, reading, slot)
+        self.children[pid] = Child(trial, report, log, reading, slot, whole=self.fresh)
 
     def _stop(self) -> None:
         """The children save first, for there may be little time; why it is asked for comes after."""
@@ -174,13 +177,14 @@ class Job:
         """Write down how a trial ended."""
         answer: dict[str, Any] = json.loads(_all(child.pipe) or b"{}")
         _kill_group(pid)
+        self.fresh = False
         report = replace(child.report, seconds=child.report.seconds + time.time() - child.report.started, status=status)
         if "value" in answer and status == 0:
             report = replace(report, state="done", value=answer["value"])
         elif self.signal is not None and status in STOPPED:
             if self.why is None:
                 self._stop()
-            report = self._interrupted(child.trial, report)
+            report = self._interrupted(child, report)
         else:
             report = replace(report, state="failed", reason=answer.get("reason") or _reason(status))
             self._note_down(lambda: self._count(report, answer))
@@ -193,10 +197,10 @@ class Job:
         if answer.get("torch") and self.todo and sys.platform == "linux" and self.signal is None:
             import torch  # noqa: F401  # the next ones find it loaded
 
-    def _interrupted(self, trial: Trial, report: Report) -> Report:
+    def _interrupted(self, child: Child, report: Report) -> Report:
         if self.why not in ("preempted", "requeued", "time"):
             return replace(report, state="cancelled", reason="cancelled")
-        if self.why == "time" and _saved(self.store.at(trial)) == report.saved:
+        if self.why == "time" and child.whole and _saved(self.store.at(child.trial)) == report.saved:
             reason = "its time limit ended it before it had saved anything to go on from"
             return replace(report, state="failed", reason=reason)
         reason = "time limit" if self.why == "time" else "preempted"
@@ -212,7 +216,7 @@ class Job:
         alike = [json.loads(line) for line in path.read_text().splitlines()]
         alike = [each for each in alike if each == {"code": report.code, "reason": report.reason}]
         if len(alike) >= self.batch.give_up:
-            stop = {"reason": report.reason, "count": len(alike), "time": time.time()}
+            stop = {"reason": report.reason, "count": len(alike), "code": report.code}
             write(self.store.folder / "stop.json", json.dumps(stop) + "\n")
 
     def _end(self) -> int:

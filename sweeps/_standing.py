@@ -111,7 +111,7 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing], over: dict[str,
             each.state, each.reason = "new", None
         elif each.label in over:
             each.state, each.reason = "cancelled", "cancelled"
-        elif stop is not None and each.report is None:
+        elif stop is not None and stop["code"] == each.code and each.report is None:
             each.state, each.reason = "stopped", f"{stop['count']} others failed: {short(str(stop['reason']))}"
     rest = [each for each in lost if each.state in ALIVE]
     told: dict[str, str] = {}
@@ -127,7 +127,7 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing], over: dict[str,
 
 
 def stopped(store: Store) -> dict[str, Any] | None:
-    """Why no other trial is started; None where they are."""
+    """Why no other trial of some code is started; None where they are."""
     try:
         return json.loads((store.folder / "stop.json").read_text())
     except FileNotFoundError:

@@ -35,7 +35,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
         text += f"\n... and {len(data) - len(shown)} more: --all"
     text += "\n\n" + ", ".join(f"{count} {state}" for state, count in counts.items())
     stop = stopped(named.store)
-    if stop is not None:
+    if stop is not None and stop["code"] == list(found.batches.values())[-1].code:
         text += f"\nno other trial is started: {stop['count']} failed with: {short(str(stop['reason']))}"
         text += f"\n  when it is mended: python -m sweeps retry {named.name}"
     if found.silent is not None:

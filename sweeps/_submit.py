@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cn.record import plain
+from runs._folder import refuse_taken
 from runs.launch import Launch
 from runs.launch._queue import Jobs
 from runs.launch.local import Local
@@ -71,6 +72,9 @@ def submit(
     source: str | None = None,
 ) -> dict[str, str]:
     """Queue the chosen trials; the queue's numbers by label. Call it with the store locked, after `recover`."""
+    for each in chosen:
+        if each.trial.id not in found.trials:
+            refuse_taken(store.at(each.trial))
     snapshot = _snapshot.take(ROOT, store.folder / "code")
     numbers: dict[str, str] = {}
     for launch, trials in alike(chosen):
@@ -111,6 +115,8 @@ def submit(
 
 def for_now(store: Store, chosen: Sequence[Planned], launch: Local, *, function: str, source: str | None) -> Jobs:
     """Jobs for `LocalQueue.run`, which the caller waits for: one batch, written down."""
+    for each in chosen:
+        refuse_taken(store.at(each.trial))
     batch = Batch(
         label=next_label(store),
         snapshot=_snapshot.take(ROOT, store.folder / "code"),

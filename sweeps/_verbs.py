@@ -68,7 +68,7 @@ def submit_(name: str, overrides: Sequence[str], others: Sequence[str], *, every
 def retry(name: str, overrides: Sequence[str], others: Sequence[str], *, every: bool) -> Said:
     """Queue again what has ended without a result; it goes on from its last checkpoint where the code is the same."""
     named = find(name, overrides)
-    wanted = None if named.sweep is None else {each.trial.id: each for each in _planned(named)}
+    wanted = {} if named.sweep is None else {each.trial.id: each for each in _planned(named)}
     with named.store.locked():
         found = recover(named.store)
         picked = [_trial(found, named.name, each) for each in others] or list(found.trials.values())
@@ -78,15 +78,16 @@ def retry(name: str, overrides: Sequence[str], others: Sequence[str], *, every: 
                 raise UserError(lines(what, _see("status", named.name)))
         again = [each for each in picked if each.state in AGAIN]
         chosen = [
-            Planned(each.trial, _launch(found, each)) if wanted is None else wanted[each.trial.id]
+            wanted.get(each.trial.id) or Planned(each.trial, _launch(found, each))
             for each in again
-            if wanted is None or each.trial.id in wanted
+            if others or each.trial.id in wanted or named.sweep is None  # what is no longer planned, by its name alone
         ]
         for path in ("stop.json", "failures.jsonl"):
             (named.store.folder / path).unlink(missing_ok=True)
         numbers = _queue(named, chosen, found)
-    old = [each for each in found.trials.values() if each not in again]
-    return _queued(named, chosen, numbers, old)
+    queued = {each.trial.id for each in chosen}
+    old = [each for each in found.trials.values() if each.trial.id not in queued]
+    return _queued(named, chosen, numbers, old, nothing="nothing to run again")
 
 
 def status(name: str, overrides: Sequence[str], others: Sequence[str], *, every: bool) -> Said:
@@ -270,13 +271,20 @@ def _set_aside(named: Named, chosen: list[Planned], found: Sweeping) -> None:
             folder.rename(folder.with_name(f"{folder.name}.{number}"))
 
 
-def _queued(named: Named, chosen: list[Planned], numbers: dict[str, str], old: list[Standing]) -> Said:
+def _queued(
+    named: Named,
+    chosen: list[Planned],
+    numbers: dict[str, str],
+    old: list[Standing],
+    *,
+    nothing: str = "nothing new to queue",
+) -> Said:
     counts = {
         state: sum(each.state == state for each in old) for state in ("done", "running", "waiting", "queued", *AGAIN)
     }
     counts = {state: count for state, count in counts.items() if count}
     rest = ", ".join(f"{count} {state}" for state, count in counts.items())
-    jobs = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else "nothing new to queue"
+    jobs = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else nothing
     told = [jobs + (f" ({rest})" if rest else ""), f"see: python -m sweeps status {named.name}"]
     if any(state in counts for state in AGAIN):
         told.append(f"to run again what failed: python -m sweeps retry {named.name}")

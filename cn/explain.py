@@ -1,0 +1,235 @@
+"""`--explain`: for each value of a composed run, the chain of places that set it; the last one won."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn, and has a name that no field may have)
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import MISSING, Field
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from cn import command, source
+from cn.compose import assemble, finish, root_name
+from cn.derived import Derived
+from cn.errors import UserError, hint, lines, short
+from cn.help import displayed
+from cn.kinds import Child, Kind, same
+from cn.node import CN, CNMeta, is_field, thaw, walk
+from cn.overrides import Assignment
+from cn.tree import Tree, kinds
+
+WIDTH = 44  # columns, at most, before the places
+
+
+class Link(NamedTuple):
+    """One place that set a value, and the value as it was from there on."""
+
+    value: str
+    place: str
+
+
+class Row(NamedTuple):
+    """One value: what it is now, and how it came to that."""
+
+    address: str
+    now: str
+    chain: list[Link]
+
+
+class Step(NamedTuple):
+    """From a node to one that it holds."""
+
+    holder: CN
+    field: str
+    entry: str | None  # in a dict of nodes
+
+
+class Traced(Tree):
+    """A tree that takes note of where each of its nodes comes from, and of what each override sets."""
+
+    def __init__(self, root: CN) -> None:
+        super().__init__(root)
+        self.above: dict[int, tuple[Step, ...]] = {}  # from the class that brought a node along down to the node
+        self.typed: dict[tuple[int, str], list[Link]] = {}
+        self.nodes: list[CN] = []  # also those that are replaced, so that no id is used twice
+        self._enter(root, ())
+        self.at_first = {id(node): dict(vars(node)) for node in self.nodes}
+
+    def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
+        super().choose(node, kind, rest, each)
+        self._note(node, kind, rest[0], each)
+
+    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> CN:
+        chosen = super().option(kind, each, option, before)
+        if chosen is not before:
+            self._enter(chosen, ())
+        return chosen
+
+    def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
+        super().set(node, kind, rest, each, value)
+        self._note(node, kind, rest[0], each)
+
+    def _note(self, node: CN, kind: Kind, name: str, each: Assignment) -> None:
+        links = self.typed.setdefault((id(node), name), [])
+        links.append(Link(_text(kind, vars(node)[name]), f"command line, {each.text}"))
+
+    def _enter(self, node: CN, above: tuple[Step, ...]) -> None:
+        self.nodes.append(node)
+        self.above[id(node)] = above
+        for name, value in vars(node).items():
+            held = cast("dict[Any, Any]", value) if isinstance(value, dict) else {None: value}
+            for entry, child in held.items():
+                if isinstance(child, CN):
+                    self._enter(child, (*above, Step(node, name, entry)))
+
+
+def explain_text(contract: Any, base: CN | None, overrides: list[str], address: str, folder: Path | None) -> str:
+    """The page that `--explain` prints: of the value at the address and of those below it, or of all.
+
+    base: the run that `folder` records, if there is one.
+    Raises UserError where nothing is at the address.
+    """
+    trees: list[Traced] = []
+
+    def traced(root: CN) -> Tree:
+        trees.append(Traced(root))
+        return trees[0]
+
+    root = assemble(base if base is not None else contract, overrides, traced)
+    done, note = thaw(root), ""
+    try:
+        finish(done)
+    except UserError as error:
+        note = f"\n\nnot complete: {error}"
+    rows = [_root(contract, root, overrides, folder), *_rows(trees[0], root, done, folder)]
+    asked = address.replace("/", ".")
+    chosen = [row for row in rows if not asked or row.address == asked or row.address.startswith(f"{asked}.")]
+    if not chosen:
+        near = hint(asked, [row.address for row in rows])
+        why = f"--explain {short(address)}: there is no value at {short(address)}"
+        raise UserError(lines(why, near, f"see: python {command.script} --help"))
+    return "\n".join(_page(chosen)) + note
+
+
+def _root(contract: Any, root: CN, overrides: list[str], folder: Path | None) -> Row:
+    name, cls = root_name(contract), type(root)
+    word = next((each for each in overrides if each.lstrip("+").partition("=")[0] == name), None)
+    how = f"--from {folder}" if folder else f"command line, {word}" if word else f"no {name}=NAME is given"
+    return Row(name, f"= {cls.__name__}", [Link(cls.__name__, f"{source.place(cls)}; {how}")])
+
+
+def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row]:
+    for (address, node), (_, final) in zip(walk(root), walk(done), strict=True):
+        for name in filter(is_field, type(node)._fields):
+            kind = kinds(node)[name]
+            links = [*_classes(node, name, kind), *_presets(tree, node, name, kind)]
+            first = tree.at_first.get(id(node), {}) if folder else {}
+            if name in first:
+                links.append(Link(_text(kind, first[name]), f"--from {folder}"))
+            links += tree.typed.get((id(node), name), [])
+            if name in vars(final):
+                now = f"= {_text(kind, vars(final)[name])}"
+            elif isinstance(type(node)._fields[name].default, Derived):
+                now = "is derived once the run is complete"
+            else:
+                now = "is required and was not given"
+            yield Row(f"{address}.{name}" if address else name, now, links)
+
+
+def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
+    """The default of each class that declares the field, the most basic one first."""
+    for base in reversed(type(node).__mro__):
+        if isinstance(base, CNMeta) and name in source.own_annotations(base) and name in base._fields:
+            text = _text(kind, _default(base._fields[name]))
+            yield Link(text, f"{base.__name__}, {source.place(base, name)}")
+
+
+def _presets(tree: Traced, node: CN, name: str, kind: Kind) -> Iterator[Link]:
+    """What the classes above a node give it, as `model: Model = ViT(depth=12)` does; the outermost last."""
+    steps = tree.above[id(node)]
+    before = _default(type(node)._fields[name])
+    for i in reversed(range(len(steps))):
+        holder, field, _ = steps[i]
+        found = _preset(steps[i:], type(node))
+        if found is None or name not in vars(found):
+            continue
+        cls: Any = next(base for base in type(holder).__mro__ if field in source.own_annotations(base))
+        if not _alike(vars(found)[name], before) or _is_written(source.default(cls, field), steps[i:], name):
+            before = vars(found)[name]
+            yield Link(_text(kind, before), f"{cls.__name__}.{field}, {source.place(cls, field)}")
+
+
+def _preset(steps: tuple[Step, ...], cls: type[CN]) -> CN | None:
+    """The node at the end of the steps in the default of the field with which they begin, if it is of that class."""
+    at: Any = type(steps[0].holder)()
+    for holder, field, entry in steps:
+        if type(at) is not type(holder):
+            return None
+        at = vars(at).get(field)
+        if entry is not None:
+            at = cast("dict[str, Any]", at or {}).get(entry)
+    return at if type(at) is cls else None
+
+
+def _is_written(default: ast.expr | None, steps: tuple[Step, ...], name: str) -> bool:
+    """Whether the source of a default names the field at the end of the steps, as `ViT(depth=9)` names depth."""
+    at = default
+    for i, (_, field, entry) in enumerate(steps):
+        if i:
+            at = _keywords(at).get(field)
+        if entry is not None:
+            pairs = zip(at.keys, at.values, strict=True) if isinstance(at, ast.Dict) else ()
+            at = next((value for key, value in pairs if isinstance(key, ast.Constant) and key.value == entry), None)
+    return name in _keywords(at)
+
+
+def _keywords(call: ast.expr | None) -> dict[str | None, ast.expr]:
+    return {each.arg: each.value for each in call.keywords} if isinstance(call, ast.Call) else {}
+
+
+def _default(field: Field[Any]) -> Any:
+    """The default as a class gives it: perhaps a Derived, or `...` where there is none."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return ... if field.default is MISSING else field.default
+
+
+def _alike(value: Any, other: Any) -> bool:
+    """Whether two values of one field are the same; of nodes, whether their classes are."""
+    if isinstance(value, CN):
+        return type(value) is type(other)
+    if isinstance(value, dict) and isinstance(other, dict):
+        table, old = cast("dict[Any, Any]", value), cast("dict[Any, Any]", other)
+        if any(isinstance(each, CN) for each in [*table.values(), *old.values()]):
+            return list(table) == list(old) and all(_alike(table[key], old[key]) for key in table)
+    return same(value, other)
+
+
+def _text(kind: Kind, value: Any) -> str:
+    if value is ...:
+        return "required"
+    if isinstance(value, Derived):
+        return "derived"
+    if isinstance(kind, Child) and kind.many:
+        held = cast("dict[str, CN]", value)
+        return f"{{{', '.join(f'{key}: {type(each).__name__}' for key, each in held.items())}}}"
+    if isinstance(kind, Child):
+        return "null" if value is None else type(value).__name__
+    return displayed(kind, value)
+
+
+def _page(rows: list[Row]) -> list[str]:
+    """One line for a value that one place set, else one for each place below it; all places in one column."""
+    titles = [f"{row.address} {row.now}" for row in rows]
+    ones = [title for title, row in zip(titles, rows, strict=True) if len(row.chain) == 1]
+    values = [f"  {link.value}" for row in rows for link in row.chain if len(row.chain) > 1]
+    width = max((len(each) for each in [*ones, *values] if len(each) <= WIDTH), default=0)
+    page: list[str] = []
+    for title, row in zip(titles, rows, strict=True):
+        if len(row.chain) == 1:
+            page.append(f"{title:{width}}  {row.chain[0].place}")
+        else:
+            page += [title, *(f"{f'  {link.value}':{width}}  {link.place}" for link in row.chain)]
+    return page
