@@ -55,7 +55,7 @@ class Writer:
         opening, parts, closing = self.parts(value)
         if closing is None:
             return opening
-        inner = [prefix + self.write(item, depth + 1, 4 * (depth + 1) + len(prefix)) for prefix, item in parts]
+        inner = [prefix + self.write(item, depth + 1, 4 * (depth + 1) + len(prefix) + 1) for prefix, item in parts]
         line = (
             opening
             + ", ".join(inner)

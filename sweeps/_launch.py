@@ -81,7 +81,8 @@ def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
 
     source = asked[0].job.source
     launch = Local(parallel=max(each.run.launch.parallel for each in asked))
-    jobs = for_now(store, planned, launch, function=_name(function), source=str(source) if source else None)
+    with _gone_if_refused(store):
+        jobs = for_now(store, planned, launch, function=_name(function), source=str(source) if source else None)
     status = launch.build().run(jobs)
     results = _results(store, planned)
     print("\n" + results_table(asked, results))

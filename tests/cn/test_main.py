@@ -134,7 +134,7 @@ MISTAKES: dict[str, str] = {
     "--cfg job -p nope.x": f"--package nope.x: there is no node at nope.x\n{HELP}",
     "--cfg": f"argument --cfg/-c: expected one argument\n{HELP}",
     "--nope": f"unrecognized arguments: --nope\n  nearest: --info\n{HELP}",
-    "--multirn seed=1,2": f"unrecognized arguments: --multirn\n  nearest: --multirun, --run\n{HELP}",
+    "--multirn seed=1,2": f"unrecognized arguments: --multirn\n  nearest: --multirun, --run, --explain\n{HELP}",
     "-x": f"unrecognized arguments: -x\n{HELP}",
     "--from nowhere": "nowhere is not a run folder: it has no config.json\n",
     "--from nowhere hydra.job.name=x": "nowhere is not a run folder: it has no config.json\n",
