@@ -9,8 +9,8 @@ from typing import Any
 
 from cn.errors import short
 from cn.multirun import table
+from runs._progress import Progress, last_lines, progress, summary
 from sweeps._named import Named
-from sweeps._progress import Progress, last_lines, progress, summary
 from sweeps._standing import Standing, Sweeping, stopped
 from sweeps._store import LOG
 

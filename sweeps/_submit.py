@@ -46,7 +46,8 @@ def recover(store: Store) -> Sweeping:
         numbers = {job.label: job.number for job in ask(store, [store.head(label) for label in lacking])}
         for label in lacking:
             if number := numbers.get(label) or _seen(store, label):
-                store.set_number(label, number)
+                with store.written():
+                    store.set_number(label, number)
             else:
                 store.drop(label)
     return look(store, tolerant=False)
@@ -103,11 +104,13 @@ def submit(
                 store.add(batch)
             wanted = as_jobs(store, batch, after=before if lane.after is None else (own[lane.after],))
             try:
-                number = queue.submit(wanted)
+                with store.written():
+                    number = queue.submit(wanted)
             except Exception:  # refused: nothing of it is in the queue
                 store.drop(label)
                 raise
-            store.set_number(label, number)
+            with store.written():  # else the next verb finds it in the queue
+                store.set_number(label, number)
             own.append(number)
             numbers[label] = number
     return numbers

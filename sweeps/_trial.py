@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import traceback
+import zlib
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +27,8 @@ from sweeps._snapshot import verify
 from sweeps._store import Batch, Trial
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+# Libraries that take seconds to import and, imported, have started no thread: what a fork may share
+SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "rich")
 
 
 def run_trial(
@@ -54,21 +57,27 @@ def run_trial(
         status = 0
     except CNError as error:
         status = error.status
-        print(error, file=sys.stderr)
+        _say(str(error))
         if status <= 128:  # else it was asked to stop
             told["reason"] = short(str(error).partition("\n")[0])
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         told.update({} if status else {"reason": "called sys.exit before it had a result"})
         if isinstance(error.code, str):
-            print(error.code, file=sys.stderr)
+            _say(error.code)
     except KeyboardInterrupt:
         status = 130
     except BaseException as error:
-        traceback.print_exc()
+        _say(traceback.format_exc().rstrip())
         told["reason"] = short(traceback.format_exception_only(error)[-1].strip().partition("\n")[0])
-    told["torch"] = "torch" in sys.modules
+    told["modules"] = [name for name in sys.modules if name.partition(".")[0] in SHARED]
     _finish(answer, told, status)
+
+
+def _say(text: str) -> None:
+    """The reason is told though the disk is full and the output ends before it."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool) -> Any:
@@ -125,5 +134,5 @@ def _finish(answer: int, told: dict[str, Any], status: int) -> NoReturn:
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
-    os.write(answer, json.dumps(told).encode())
+    os.write(answer, zlib.compress(json.dumps(told).encode()))  # some ten kB, and a pipe takes 64
     os._exit(status & 0xFF)

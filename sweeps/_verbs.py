@@ -13,12 +13,12 @@ from cn.errors import hint, lines
 from cn.multirun import table
 from cn.record import unplain
 from cn.words import command as words_of
+from runs._progress import last_lines, summary
 from runs.launch import Launch
 from sweeps import Sweep, _results
 from sweeps._named import Named, describe, find
 from sweeps._plan import Planned, plan
 from sweeps._preview import many, preview
-from sweeps._progress import last_lines, summary
 from sweeps._standing import ALIVE, Standing, Sweeping, look, queue_of
 from sweeps._status import show
 from sweeps._store import LOG

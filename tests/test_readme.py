@@ -88,5 +88,5 @@ def test_the_first_two_commands_are_single_lines_that_make_their_own_environment
     install = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e "
     assert blocks("sh") == [
         f"{install}'.[run]' && .venv/bin/python train.py\n",
-        f"{install}'.[test]' && .venv/bin/python -m pytest\n",
+        f"{install}'.[test]' && .venv/bin/python -m pytest -n 3 --dist loadfile\n",
     ]

@@ -1,4 +1,4 @@
-"""How far a trial has got: the end of its metrics, and its summary."""
+"""How far a run has got: the end of its metrics, the best of them, and its summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """A trial's summary.json; empty while there is none."""
+    """A run's summary.json; empty while there is none."""
     try:
         found = json.loads((folder / "summary.json").read_bytes())
     except (FileNotFoundError, ValueError):
@@ -35,6 +35,16 @@ def progress(folder: Path, metric: str) -> Progress:
         if metric in record:
             return Progress(step, steps, record[metric])
     return Progress(step, steps)
+
+
+def largest(folder: Path, metric: str) -> float | None:
+    """The largest value of a metric that the run has written down; no other line than those that hold it is read."""
+    key = json.dumps(metric).encode() + b":"
+    try:
+        written = (folder / "metrics.jsonl").read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return None
+    return max((json.loads(line)[metric] for line in written if key in line), default=None)
 
 
 def _last(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,110 @@
+"""python -m runs [FOLDER ...]      (and: diff A B, plot A B)"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from cn import CNError, UserError, command
+from cn.errors import hint, lines, short
+from cn.main import Parser
+from runs import _listing
+from runs._differences import diff
+from runs._folder import OUTPUTS
+from runs._folders import below, find
+
+HELP = """\
+python -m runs [FOLDER ...]
+
+  python -m runs [FOLDER ...]    the runs below outputs/, or below other folders, the newest last
+  diff A B [C ...]               what differs in their configurations, and what they came to
+  plot A B [C ...]               their curves in one picture, outputs/plot.png
+
+A, B: run folders; the beginning of one's name in outputs/ is enough.
+  --all     every row of the table      --json     the same as JSON
+  -o FILE   where plot puts its picture (.png, .pdf, .svg)
+  -h, --help: this page
+
+A run is running, finished, interrupted (to go on with it: python train.py --from FOLDER), failed, or lost:
+it neither ended nor has a process any more."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """The exit status: 2 for a mistake of the user's, 1 for what failed."""
+    command.script = "-m runs"
+    try:
+        _main(sys.argv[1:] if words is None else words)
+        sys.stdout.flush()
+        return 0
+    except CNError as error:
+        sys.stdout.flush()
+        print(error, file=sys.stderr)
+        return error.status
+    except BrokenPipeError:  # the reader of our output has gone: head, less
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(words: list[str]) -> None:
+    flags = Parser(add_help=False, allow_abbrev=False)
+    flags.add_argument("words", nargs="*")
+    flags.add_argument("--all", action="store_true")
+    flags.add_argument("--json", action="store_true")
+    flags.add_argument("-o", "--output", type=Path)
+    flags.add_argument("-h", "--help", action="store_true")
+    given = flags.parse_intermixed_args(words)
+    verb, *rest = given.words or [""]
+    if given.help:
+        return print(HELP)
+    if given.output is not None and verb != "plot":
+        raise UserError(lines("-o says where a picture is put", "write: python -m runs plot A B -o FILE"))
+    if verb == "plot":
+        return _plot(rest, given.output or OUTPUTS / "plot.png", as_json=given.json)
+    if verb == "diff":
+        if len(rest) < 2:
+            what = f"diff compares two runs or more, and {'one is' if rest else 'none is'} named"
+            raise UserError(
+                lines(what, f"write: python -m runs diff {shlex.join(rest) or 'A'} B", "see: python -m runs")
+            )
+        return _told(*diff(find(rest)), as_json=given.json)
+    return _list(given.words, every=given.all, as_json=given.json)
+
+
+def _list(words: list[str], *, every: bool, as_json: bool) -> None:
+    for word in words:
+        if not Path(word).is_dir():
+            near = ["diff", "plot", *(str(each) for each in Path(word).parent.glob("*") if each.is_dir())]
+            what = f"there is no folder {short(word)!r}"
+            raise UserError(lines(what, hint(word, near), "see: python -m runs -h"))
+    roots = [Path(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
+    found = below(*roots)
+    if as_json:
+        return print(json.dumps([_listing.describe(each) for each in found], indent=1))
+    if not found:
+        where = short(", ".join(words)) or OUTPUTS
+        return print(f"there is no run below {where} yet\n  to train one: python train.py")
+    return print(_listing.show(found, every=every))
+
+
+def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
+    if not words:
+        raise UserError(lines("plot of which runs?", "write: python -m runs plot A B", "see: python -m runs"))
+    from runs._picture import plot
+
+    folders = find(words)
+    path = plot(folders, path)
+    _told(str(path), {"picture": str(path), "folders": list(map(str, folders))}, as_json=as_json)
+
+
+def _told(text: str, data: Any, *, as_json: bool) -> None:
+    print(json.dumps(data, indent=1) if as_json else text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

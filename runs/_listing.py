@@ -1,0 +1,88 @@
+"""The table of runs: how each stands, what it came to, and what it was."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from cn import CN, CNError
+from cn.errors import short
+from cn.multirun import table
+from cn.record import FILE, RecordWarning, unplain
+from cn.words import command as words_of
+from runs._folders import Found, held, names
+from runs._progress import largest, progress, summary
+
+VALIDATION, TEST = "validation/accuracy", "test/accuracy"
+ROWS = 40
+
+
+def show(found: list[Found], *, every: bool) -> str:
+    """The newest runs last, next to where the next command is typed."""
+    shown = found if every else found[-ROWS:]
+    called = names(each.folder for each in found)
+    header = ["time", "state", "step", VALIDATION, TEST, "folder", "what, why"]
+    rows = [_row(describe(each), called[each.folder]) for each in shown]
+    left = len(found) - len(shown)
+    return (f"{left} older: --all\n\n" if left else "") + table(header, rows)
+
+
+def describe(each: Found) -> dict[str, Any]:
+    """One run, as plain data."""
+    folder = each.folder
+    said = summary(folder)
+    state, reason = standing(folder, said)
+    step = said["step"] if "step" in said else progress(folder, VALIDATION).step
+    words, error = _words(folder)
+    return {
+        "folder": str(folder),
+        "time": datetime.datetime.fromtimestamp(each.began).isoformat(" ", "seconds"),
+        "state": state,
+        "reason": reason,
+        "step": step,
+        "steps": said.get("steps"),
+        VALIDATION: said[VALIDATION] if VALIDATION in said else largest(folder, VALIDATION),
+        TEST: said.get(TEST),
+        "words": words,
+        "error": error,
+    }
+
+
+def standing(folder: Path, said: dict[str, Any]) -> tuple[str, str | None]:
+    """The state of a run and why: that of its summary, but `lost` where it should be running and no process is."""
+    state = said.get("state", "running")
+    if state == "running" and not held(folder):
+        return "lost", None if said else "it has no summary.json"
+    return state, said.get("reason")
+
+
+def _words(folder: Path) -> tuple[list[str], str | None]:
+    """What sets a run apart from the defaults of its class, as on a command line; or why that cannot be said."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RecordWarning)  # a field that is newer than the run
+            run = unplain(json.loads((folder / FILE).read_bytes()), FILE)
+            return _told(run), None
+    except CNError as error:
+        return [], str(error).partition("\n")[0]
+    except (
+        Exception
+    ) as error:  # of any file of the user's that is imported here; the other runs are listed all the same
+        return [], f"{FILE} cannot be read: {type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _told(run: CN) -> list[str]:
+    return [word for word in words_of(run) if word != "run=default" and not word.startswith("folder=")]
+
+
+def _row(each: dict[str, Any], name: str) -> list[str]:
+    far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
+    values = ["" if each[metric] is None else f"{each[metric]:.4f}" for metric in (VALIDATION, TEST)]
+    what = " ".join(each["words"])
+    if each["error"]:
+        what = f"({short(each['error'])})"
+    why = f": {short(each['reason'])}" if each["reason"] else ""
+    return [each["time"][:16], each["state"], far, *values, name, f"{what}{why}".removeprefix(": ")]
