@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -32,6 +33,8 @@ NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the fol
 def main(words: list[str] | None = None) -> int:
     """The exit status: 2 for a mistake of the user's, 1 for what failed."""
     command.script = "-m sweeps"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a log may hold any letter
     try:
         return _main(sys.argv[1:] if words is None else words)
     except CNError as error:

@@ -190,6 +190,8 @@ class Job:
         answer = _answer(child.pipe)
         _kill_group(pid)
         self.fresh = False
+        if status in (143, -signal.SIGTERM) and self.signal is None:
+            time.sleep(1)  # what ended it may be on its way to this process too
         report = replace(child.report, seconds=child.report.seconds + time.time() - child.report.started, status=status)
         if "value" in answer and status == 0:
             report = replace(report, state="done", value=answer["value"])

@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -121,6 +121,8 @@ class Store:
     def drop(self, label: str) -> None:
         """Forget a batch that was never submitted; a job of it that starts all the same ends at once."""
         (self.jobs / f"{label}.jsonl").unlink(missing_ok=True)
+        with suppress(OSError):  # where anything was printed, it is kept
+            (self.jobs / label).rmdir()
 
     def number(self, label: str) -> str | None:
         """That the queue gave a batch; None where it is not known to have been submitted."""

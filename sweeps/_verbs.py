@@ -67,7 +67,7 @@ def submit_(name: str, overrides: Sequence[str], others: Sequence[str], *, every
 
 def retry(name: str, overrides: Sequence[str], others: Sequence[str], *, every: bool) -> Said:
     """Queue again what has ended without a result; it goes on from its last checkpoint where the code is the same."""
-    named = find(name, overrides)
+    named = _begun(name, overrides)
     wanted = {} if named.sweep is None else {each.trial.id: each for each in _planned(named)}
     with named.store.locked():
         found = recover(named.store)
@@ -140,7 +140,7 @@ def logs(name: str, overrides: Sequence[str], others: Sequence[str], *, every: b
 
 def cancel(name: str, overrides: Sequence[str], others: Sequence[str], *, every: bool) -> Said:
     """End the jobs of this sweep; trials that run save first, and `retry` goes on with them."""
-    named = find(name, overrides)
+    named = _begun(name, overrides)
     with named.store.locked():
         found = recover(named.store)
         for label in found.live:  # first, so that what ends is known to have been cancelled
@@ -226,6 +226,14 @@ def job_log(named: Named, each: Standing) -> str:
     path = own if own.exists() else folder / "0.out"  # on this machine one process is all of a batch's jobs
     text = "\n".join(last_lines(path, 30))
     return f"\n{path}\n{text}" if text else ""
+
+
+def _begun(name: str, overrides: Sequence[str]) -> Named:
+    """A sweep of which something was submitted."""
+    named = find(name, overrides)
+    if not named.store.labels():
+        raise UserError(lines(f"nothing of {named.name} was submitted", f"write: python -m sweeps submit {named.name}"))
+    return named
 
 
 def _planned(named: Named) -> list[Planned]:

@@ -37,6 +37,14 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project.end()
 
 
+@pytest.fixture
+def held(project: Project) -> Path:
+    """The file that has trials hold which are to hold."""
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    return project.hold
+
+
 @pytest.fixture(params=["local", "slurm"])
 def place(request: pytest.FixtureRequest) -> Sequence[str]:
     """The words that send trials to this machine, eight at once, then those for a SLURM of eight GPUs."""

@@ -37,7 +37,8 @@ class Told(Run):
     data: Data = Digits()
     steps: int | None = 1
     pause: float = 0.0  # s a step
-    act: str = ""  # at step `at`: raise, exit, kill, hang, heedless, memory; hold: for as long as outputs/hold is there
+    act: str = ""  # at step `at`: raise, exit, kill, hang, heedless, memory, fill;
+    # while outputs/hold is there: hold; stubborn, which does not end when it is asked to
     at: int = 0
     value: float = 0.5
 '''
@@ -105,6 +106,10 @@ def act(how):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if how == "memory":
         taken = b"x" * (1500 * 2**20)
+    while how == "fill":
+        print("fills the disk " * 200, flush=True)
+    while how == "stubborn" and os.path.exists("outputs/hold"):
+        time.sleep(0.02)
     if how in ("hang", "heedless", "memory"):
         time.sleep(3600)
 
@@ -195,6 +200,16 @@ class Project:
 
     def trials(self, name: str, *words: str) -> list[dict[str, Any]]:
         return self.asked("status", name, *words, "--all")["trials"]
+
+    def only(self, name: str) -> dict[str, Any]:
+        """The data of the one trial of a sweep."""
+        (trial,) = self.trials(name)
+        return trial
+
+    def table(self, name: str) -> str:
+        """What `status` says, without the rule below the header."""
+        said = masked(self.sweeps("status", name)).splitlines(keepends=True)
+        return "".join([said[0], *said[2:]])
 
     def states(self, name: str, *words: str) -> dict[str, int]:
         return self.asked("status", name, *words)["counts"]

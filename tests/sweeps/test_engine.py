@@ -1,0 +1,108 @@
+"""Jobs that hold several trials, and sweeps larger than one array."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sweeps.cluster import Cluster
+from tests.sweeps.project import Project, words
+
+OURS = ("trial.json", "output.txt")  # of each trial
+
+
+def spans(project: Project, trials: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """From when to when each trial ran; each has run once."""
+    notes = [project.begun(trial) for trial in trials]
+    return [(start["time"], end["ended"]) for start, end in notes]
+
+
+def most_at_once(times: list[tuple[float, float]]) -> int:
+    return max(sum(start <= at < end for start, end in times) for at, _ in times)
+
+
+def counting(folder: Path) -> str:
+    """A PATH on which SLURM's commands note that they were called."""
+    folder.mkdir()
+    for name in ("squeue", "sacct", "scontrol", "sinfo"):
+        (folder / name).write_text(f'#!/bin/sh\necho {name} >> {folder}/calls\nexec {shutil.which(name)} "$@"\n')
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_trials_that_share_a_job_each_have_their_own_log_and_state(project: Project, slurm: Cluster, in_turn: bool):
+    axes = "points([{'act': 'raise'}, {'act': 'exit'}]) + grid({'value': [0.1, 0.2, 0.3, 0.4, 0.6, 0.7]})"
+    name = project.sweep("eight", axes, base="at=1, steps=2, pause=0.4")
+    project.sweeps("submit", name, *words("slurm", gpus=1, pack=4, in_turn=str(in_turn).lower()))
+    assert project.over(name) == {"failed": 2, "done": 6}
+    trials = project.trials(name)
+    by_job: dict[str, list[dict[str, Any]]] = {}
+    for trial in trials:
+        by_job.setdefault(trial["job"], []).append(trial)
+    assert [len(each) for each in by_job.values()] == [4, 4]
+    assert [len({project.begun(trial)[0]["gpu"] for trial in each}) for each in by_job.values()] == [1, 1]
+    assert sorted(trial["status"] for trial in trials) == [0] * 6 + [1, 3]
+    for trial in trials:
+        log = (project.folder / trial["folder"] / "output.txt").read_text()
+        assert log.startswith("begins after step 0 ")
+        assert log.count("begins") == 1
+        assert ("is about to" in log) == (trial["state"] == "failed")
+
+    for each in by_job.values():
+        done = spans(project, [trial for trial in each if trial["state"] == "done"])
+        if in_turn:
+            assert all(end <= start for (_, end), (start, _) in pairwise(sorted(done)))
+        else:
+            assert all(a < other_b and other_a < b for (a, b), (other_a, other_b) in combinations(done, 2))
+
+
+def test_more_trials_than_an_array_may_have_share_the_places(project: Project, slurm: Cluster, tmp_path: Path):
+    name = project.sweep("many", "seeds(41)", base="pause=0.1")
+    folder = project.folder / "outputs/sweeps/many"
+    with slurm.configured(MaxArraySize=20):
+        said = project.asked("submit", name, *words("slurm", parallel=7))
+        assert len(said["queued"]) == 41
+        assert len(said["batches"]) == 3
+        project.wait("outputs/sweeps/many", lambda reports: len(reports) > 0)
+        path = counting(tmp_path / "bin")
+        project.type("-m", "sweeps", "status", name, PATH=path)
+        assert (tmp_path / "bin/calls").read_text() == "squeue\n"
+        assert project.over(name) == {"done": 41}
+    trials = project.trials(name)
+    assert {trial["job"].partition("_")[0] for trial in trials} == set(said["batches"].values())
+    assert most_at_once(spans(project, trials)) <= 7
+    assert len([path for path in folder.glob("trials/*/*/*") if path.name in OURS]) == 41 * 2
+    batch = ["list", "number", "folder", "script"]
+    assert len(list((folder / "jobs").rglob("*"))) == 41 + 3 * len(batch)  # and what each job printed
+
+
+def test_arrays_take_turns_where_there_are_more_of_them_than_places(project: Project, slurm: Cluster):
+    name = project.sweep("turns", "seeds(11)", base="pause=0.1")
+    with slurm.configured(MaxArraySize=4):
+        said = project.asked("submit", name, *words("slurm", parallel=2))
+        assert len(said["batches"]) == 3
+        assert project.over(name) == {"done": 11}
+    assert most_at_once(spans(project, project.trials(name))) == 2
+
+
+def test_a_large_sweep_takes_few_files_and_one_question(project: Project, slurm: Cluster, tmp_path: Path):
+    name = project.sweep("large", "seeds(1500)", base="pause=0.0")
+    project.sweeps("submit", name, *words("slurm", gpus=0, pack=50, in_turn="true"))
+    path = counting(tmp_path / "bin")
+    project.type("-m", "sweeps", "status", name, PATH=path)
+    assert (tmp_path / "bin/calls").read_text() == "squeue\n"
+    assert project.over(name, timeout=300) == {"done": 1500}
+    folder = project.folder / "outputs/sweeps/large"
+    sizes = {path: len(folders) + len(files) for path, folders, files in os.walk(folder)}
+    assert max(sizes.values()) <= 1000
+    jobs = len(list((folder / "jobs").rglob("*")))
+    assert jobs <= 30 + 4  # each job's log, and of the array a folder, a script, a list and a number
+    for trial in (folder / "trials").glob("*/*"):
+        assert {path.name for path in trial.iterdir() if path.name in OURS} == set(OURS)
+    assert project.sweeps("submit", name).startswith("nothing new to queue (1500 done)\n")

@@ -1,0 +1,145 @@
+"""`status`, `logs`, `cancel`, `retry`: how trials stand, and what can be done about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from tests.sweeps.project import Project, masked, words
+
+FOUR = "points([{'value': 0.1}, {'act': 'raise'}, {'act': 'hold', 'at': 2}, {'act': 'hold', 'seed': 7}])"
+
+
+@pytest.fixture(params=["local", "slurm"])
+def one_by_one(request: pytest.FixtureRequest) -> Sequence[str]:
+    """The words for one trial after the other, so that some wait."""
+    if request.param == "slurm":
+        request.getfixturevalue(request.param)
+    return words(request.param, parallel=1)
+
+
+def test_how_trials_stand_and_what_can_be_done_about_it(project: Project, one_by_one: Sequence[str]):
+    """Of four trials, one is done, one fails, one is cancelled while it runs and one before it does."""
+    name = project.sweep("four", FOUR, base="steps=4", doc="What do four do?")
+    other = project.sweep("other", "seeds(1)", base="act='hold', steps=2")
+    folder = "outputs/sweeps/four"
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    project.sweeps("submit", name, *one_by_one)
+    project.sweeps("submit", other, *one_by_one)
+    project.wait(folder, lambda reports: len(reports) == 3)
+    project.wait("outputs/sweeps/other", lambda reports: len(reports) == 1)
+    held, last = project.folder / folder, ""
+    while last != "2":
+        last = "".join(path.read_text() for path in held.glob("trials/*/*/last.pt") if path.read_text() != "4")
+
+    said = masked(project.sweeps("status", name))
+    assert re.sub(r'File ".*", line \d+', 'File "FILE", line 0', said) == (
+        "trial       state    step  validation/accuracy  time     what, why\n"
+        "----------  -------  ----  -------------------  -------  "
+        "-------------------------------------------------------\n"
+        "ID________  running  2/?   0.5                  TIME___  act=hold at=2\n"
+        "ID________  failed                              TIME___  "
+        "act=raise: ZeroDivisionError: no number is divided by 0\n"
+        "ID________  queued                                       act=hold seed=7\n"
+        "ID________  done     4/4   0.1                  TIME___  value=0.1\n"
+        "\n"
+        "1 running, 1 failed, 1 queued, 1 done\n"
+        "\n"
+        "the last lines of ID________, which failed: ZeroDivisionError: no number is divided by 0\n"
+        '    File "FILE", line 0, in train\n'
+        "      act(run.act)\n"
+        '    File "FILE", line 0, in act\n'
+        '      raise ZeroDivisionError("no number is divided by 0")\n'
+        "  ZeroDivisionError: no number is divided by 0\n"
+    )
+    running, failed, queued, done = project.trials(name)
+
+    said = project.sweeps("logs", name)
+    assert said.startswith(
+        f"{failed['id']} failed: act=raise\n{folder}/trials/{failed['id'][:2]}/{failed['id']}/output.txt\n\n"
+        "begins after step 0 sees "
+    )
+    assert "\nis about to raise\nTraceback (most recent call last):\n" in said
+    said = project.sweeps("logs", name, done["id"][:4])
+    assert said.startswith(f"{done['id']} done: value=0.1\n")
+    assert masked(project.sweeps("logs", name, "xyz", status=2)) == (
+        "no trial of four is called 'xyz'\n"
+        "  choose from: ID________, ID________, ID________, ID________\n"
+        "  see: python -m sweeps status four\n"
+    )
+    assert project.sweeps("retry", name, done["id"], status=2) == (
+        f"{done['id']} is done, and is not run again\n  see: python -m sweeps status four\n"
+    )
+
+    assert project.sweeps("cancel", name) == ("cancelled 2 trials; to go on with them: python -m sweeps retry four\n")
+    assert project.over(name) == {"failed": 1, "cancelled": 2, "done": 1}
+    assert project.states(other) == {"running": 1}
+    assert project.sweeps("cancel", name) == "four has nothing in the queue\n"
+    assert project.sweeps("submit", name, *one_by_one) == (
+        "nothing new to queue (1 done, 1 failed, 2 cancelled)\n"
+        "  see: python -m sweeps status four\n"
+        "  to run again what failed: python -m sweeps retry four\n"
+    )
+
+    project.hold.unlink()
+    said = masked(project.sweeps("retry", name, running["id"], queued["id"], *one_by_one))
+    assert said == (
+        "queued 2 trials: JOB (1 done, 1 failed)\n"
+        "  see: python -m sweeps status four\n"
+        "  to run again what failed: python -m sweeps retry four\n"
+    )
+    shown = project.sweeps("status", name, "-w")
+    assert shown.rstrip().endswith("ZeroDivisionError: no number is divided by 0")
+    assert "\n1 failed, 3 done" in shown
+    assert [each.get("step") for each in project.begun(running)] == [0, 3, None]  # it had saved step 3
+    assert [each.get("step") for each in project.begun(queued)] == [0, None]
+    assert [each.get("step") for each in project.begun(done)] == [0, None]
+    assert project.over(other) == {"done": 1}
+
+
+def test_of_what_was_never_submitted_every_verb_says_so(project: Project):
+    name = project.sweep("never", "seeds(2)")
+    never = "nothing of never was submitted\n  write: python -m sweeps submit never\n"
+    assert project.sweeps("status", name) == never
+    assert project.sweeps("status", name, "-w").strip() == never.strip()
+    assert (
+        project.sweeps("logs", name, status=2) == "no trial of never has begun\n  see: python -m sweeps status never\n"
+    )
+    assert project.sweeps("best", name, status=2) == never
+    assert project.sweeps("results", name, status=2) == never
+    assert project.sweeps("cancel", name) == "never has nothing in the queue\n"
+    assert project.sweeps("retry", name) == "nothing to run again\n  see: python -m sweeps status never\n"
+    assert project.asked("status", name) == {"counts": {}, "trials": [], "folder": "outputs/sweeps/never"}
+    said = project.sweeps("status", "nevr", status=2)
+    assert re.sub(r":\d+", ":0", said) == (
+        "no sweep is called 'nevr'\n"
+        "  options are the subclasses of Sweep (sweeps/__init__.py:0)\n"
+        "  nearest: never\n"
+        "  see: python -m sweeps\n"
+    )
+
+
+def test_a_trial_that_does_not_listen_is_ended_by_a_second_cancel(project: Project):
+    name = project.sweep("deaf", "seeds(2)", base="act='hang'")
+    project.sweeps("submit", name)
+    project.wait("outputs/sweeps/deaf", lambda _: all(map(project.begun, project.trials(name))))
+    assert project.sweeps("cancel", name) == "cancelled 2 trials; to go on with them: python -m sweeps retry deaf\n"
+    assert project.states(name) == {"running": 2}
+    project.sweeps("cancel", name)
+    assert project.over(name) == {"cancelled": 2}
+
+
+def test_no_verb_imports_torch(project: Project):
+    project.write("without/sitecustomize.py", "import sys\nsys.modules['torch'] = None  # an import of it fails\n")
+    name = project.sweep("light", "seeds(2)")
+    without = str(project.folder / "without")
+    said: dict[str, str] = {}
+    for verb in ("plan", "submit", "status", "logs", "retry", "results", "best", "cancel"):
+        said[verb] = project.type("-m", "sweeps", verb, name, PYTHONPATH=without)
+        if verb == "submit":
+            project.over(name)
+    said["every"] = project.type("-m", "sweeps", PYTHONPATH=without)
+    assert project.states(name) == {"done": 2}, said
