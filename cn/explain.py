@@ -36,6 +36,7 @@ class Row(NamedTuple):
     address: str
     now: str
     chain: list[Link]
+    entries: tuple[str, ...] = ()  # what it holds under which names, if it is a dict or a list
 
 
 class Step(NamedTuple):
@@ -106,6 +107,8 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
     rows = [_root(contract, root, overrides, folder), *_rows(trees[0], root, done, folder)]
     asked = address.replace("/", ".")
     chosen = [row for row in rows if not asked or row.address == asked or row.address.startswith(f"{asked}.")]
+    holder, _, entry = asked.rpartition(".")
+    chosen = chosen or [row for row in rows if row.address == holder and entry in row.entries]
     if not chosen:
         near = hint(asked, [row.address for row in rows])
         why = f"--explain {short(address)}: there is no value at {short(address)}"
@@ -135,15 +138,16 @@ def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row
                 now = "is derived once the run is complete"
             else:
                 now = "is required and was not given"
-            yield Row(f"{address}.{name}" if address else name, now, links)
+            yield Row(f"{address}.{name}" if address else name, now, links, _entries(vars(final).get(name)))
 
 
 def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
     """The default of each class that declares the field, the most basic one first."""
     for base in reversed(type(node).__mro__):
         if isinstance(base, CNMeta) and name in source.own_annotations(base) and name in base._fields:
-            text = _text(kind, _default(base._fields[name]))
-            yield Link(text, f"{base.__name__}, {source.place(base, name)}")
+            default = _default(base._fields[name])
+            derived = ", derived" if isinstance(default, Derived) else ""
+            yield Link(_text(kind, default), f"{base.__name__}, {source.place(base, name)}{derived}")
 
 
 def _presets(tree: Traced, node: CN, name: str, kind: Kind) -> Iterator[Link]:
@@ -205,6 +209,12 @@ def _alike(value: Any, other: Any) -> bool:
         if any(isinstance(each, CN) for each in [*table.values(), *old.values()]):
             return list(table) == list(old) and all(_alike(table[key], old[key]) for key in table)
     return same(value, other)
+
+
+def _entries(value: Any) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        return tuple(str(getattr(key, "name", key)) for key in cast("dict[Any, Any]", value))
+    return tuple(map(str, range(len(cast("list[Any]", value))))) if isinstance(value, (list, tuple)) else ()
 
 
 def _text(kind: Kind, value: Any) -> str:

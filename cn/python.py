@@ -62,7 +62,7 @@ class Writer:
             + ("," if closing == ")" and opening == "(" and len(inner) == 1 else "")
             + closing
         )
-        if len(line) + before <= self.width and "\n" not in line:
+        if not inner or (len(line) + before <= self.width and "\n" not in line):
             return line
         indent = "    " * (depth + 1)
         return opening + "\n" + "".join(f"{indent}{each},\n" for each in inner) + "    " * depth + closing

@@ -110,8 +110,9 @@ def test_of_what_was_never_submitted_every_verb_says_so(project: Project):
     )
     assert project.sweeps("best", name, status=2) == never
     assert project.sweeps("results", name, status=2) == never
-    assert project.sweeps("cancel", name) == "never has nothing in the queue\n"
-    assert project.sweeps("retry", name) == "nothing to run again\n  see: python -m sweeps status never\n"
+    assert project.sweeps("cancel", name, status=2) == never
+    assert project.sweeps("retry", name, status=2) == never
+    assert not (project.folder / "outputs").exists()
     assert project.asked("status", name) == {"counts": {}, "trials": [], "folder": "outputs/sweeps/never"}
     said = project.sweeps("status", "nevr", status=2)
     assert re.sub(r":\d+", ":0", said) == (
