@@ -140,7 +140,8 @@ def accounted(arrays: list[str]) -> dict[str, str]:
         number, state, code, derived = line.split("|")
         # sacct takes 128 from a shell's 137 and shows 9:0; that of the step, 0:9, can be told from an exit status
         if why := reason(state, code if derived.endswith(":0") else derived):
-            found[number] = why
+            array, _, tasks = number.partition("_")
+            found.update({f"{array}_{task}": why for task in tasks_of(tasks.strip("[]"))})
     return found
 
 
@@ -150,8 +151,16 @@ def remembered(array: str) -> dict[str, str]:
         rows = _commands.shown(array)
     except RunError:
         return {}
-    found = {f"{array}_{row.get('ArrayTaskId')}": reason(row["JobState"], row["ExitCode"]) for row in rows}
-    return {number: why for number, why in found.items() if why}
+    found: dict[str, str] = {}
+    for row in rows:
+        if why := reason(row["JobState"], row["ExitCode"]):
+            found.update({f"{array}_{task}": why for task in tasks_of(row.get("ArrayTaskId", ""))})
+    return found
+
+
+def tasks_of(text: str) -> list[int]:
+    """Several, where they ended before they began; none of a job that is no array."""
+    return _commands.indices(text) if text[:1].isdigit() else []
 
 
 def reason(state: str, code: str) -> str | None:
