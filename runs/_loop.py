@@ -200,23 +200,23 @@ def evaluate(training: Training, split: Split) -> tuple[float, float]:
 
 def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
-    run, network = training.run, training.module
-    shared: Any = run.parallel.build(network, training.device.device) if training.ranks.size > 1 else None
-    network = network if shared is None else shared
-    network: Any = torch.compile(network) if training.device.compiled else network
+    run, several = training.run, training.ranks.size > 1
+    shared: Any = run.parallel.build(training.module, training.device.device) if several else None
+    network: Any = training.module if shared is None else shared
+    network = torch.compile(network) if training.device.compiled else network
     criterion = run.loss()
     taken = 0  # batches
 
-    def loss_of(images: Tensor, labels: Tensor) -> Tensor:
+    def alone(images: Tensor, labels: Tensor) -> Tensor:
         return criterion(network(images), labels)
 
-    def loss_of_one(images: Tensor, labels: Tensor) -> Tensor:
+    def together(images: Tensor, labels: Tensor) -> Tensor:
         nonlocal taken
         taken += 1
-        with nullcontext() if taken % run.accumulate == 0 else shared.no_sync():  # one exchange of gradients a step
-            return criterion(network(images), labels)
+        with nullcontext() if taken % run.accumulate == 0 else shared.no_sync():  # gradients are exchanged once a step
+            return alone(images, labels)
 
-    loss_of = loss_of if shared is None else loss_of_one
+    loss_of = alone if shared is None else together
     if training.device.autocast is None:
         return loss_of
     return torch.autocast(training.device.device.type, training.device.autocast)(loss_of)

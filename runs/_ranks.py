@@ -5,6 +5,7 @@ Whoever starts them says which is which in the environment: `torchrun`, SLURM's 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import random
@@ -153,6 +154,7 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
         yield ALONE
         return
     from torch import distributed
+    from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
     if "MASTER_ADDR" not in os.environ:
@@ -160,11 +162,13 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
     os.environ.update(RANK=str(ranks.rank), WORLD_SIZE=str(ranks.size), LOCAL_RANK=str(ranks.local))
     store, rank, size = next(rendezvous("env://"))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)
-    apart = distributed.PrefixStore("run", store)
+    apart = PrefixStore("run", store)  # from what torch itself notes there
     ranks = Ranks(rank, size, ranks.local, apart)
     yield ranks
-    ranks.largest(0)  # after an error neither: the others learn of it from the connections that end with this process
+    # after an error none of this: the others learn of it from the connections that end with this process
+    ranks.largest(0)
     distributed.destroy_process_group()
+    gc.collect()  # joins its threads: one that lets go of a tensor while Python ends would abort the process
 
 
 def print_to(folder: Path, ranks: Ranks) -> None:

@@ -95,7 +95,8 @@ def _work(
     answer.send(said)
     answer.close()
     sys.stdout.flush()
-    sys.exit(status)
+    sys.stderr.flush()
+    os._exit(status)  # threads of torch may still wait for a process that is gone
 
 
 def _watch(ranks: list[Rank]) -> None:

@@ -22,7 +22,7 @@ from data.digits import Digits
 from models.dense import Dense
 from models.fcn import Fcn
 from models.mlp import Mlp
-from runs import _checkpoint, _ranks
+from runs import _checkpoint, _ranks, _train
 from runs._ranks import Ranks, address, first_node, which
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
@@ -43,9 +43,7 @@ def ranks(monkeypatch):
 
     def ranks(count: int, action: Callable[[], Any]) -> list[int]:
         sys.stdout.flush()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         children: list[int] = []
         for rank in range(count):
             with warnings.catch_warnings():
@@ -77,6 +75,12 @@ def together(ranks, go, left):
         return left(Path(name))
 
     return together
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def rank() -> int:
@@ -119,7 +123,6 @@ def test_one_of_64_and_four_of_16_and_two_processes_agree(clip, together, go):
 
 def test_gradients_are_exchanged_once_a_step(ranks, go, monkeypatch):
     counts: list[int] = []
-    backward = torch.Tensor.backward
     original = torch.nn.parallel.DistributedDataParallel._pre_forward
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -132,7 +135,6 @@ def test_gradients_are_exchanged_once_a_step(ranks, go, monkeypatch):
         go("run", "data.batch_size=16", "accumulate=4", "steps=3")
         assert counts == [0, 0, 0, 1] * 3
 
-    assert backward is torch.Tensor.backward
     assert ranks(2, run) == [0, 0]
 
 
@@ -159,22 +161,14 @@ def test_each_image_of_a_step_and_of_a_split_is_seen_by_one_process(ranks, go, m
 
 
 def test_statistics_of_batch_norm_are_the_first_ones_and_what_is_scored_is_what_is_kept(together, go, monkeypatch):
+    """Read by one process, whose own statistics those of the file are."""
     two = together(2, "two", of=Default(model=Dense(), data=Digits(batch_size=64), optim=Sgd(lr=0.1), steps=12))
-    scores: list[float] = []
-    monkeypatch.setattr("runs._train.test", lambda run, folder, ranks: scores.append(folder) or 0.0)
+    scores: list[dict[str, float]] = []
+    score = _train._score
+    monkeypatch.setattr(_train, "_score", lambda *args: scores.append(score(*args)) or scores[-1])
     go("", "mode=eval", source="two")
-    monkeypatch.undo()
-    from runs import _train
-
-    score = _train._score(_train.build(two_of(two), two.folder, lambda text: None), lambda text: None)
-    assert score["test/accuracy"] == two.summary["test/accuracy"]
-    assert score["test/loss"] == pytest.approx(two.summary["test/loss"], rel=1e-6)
-
-
-def two_of(run: Any) -> Any:
-    import cn
-
-    return cn.load(run.folder)
+    assert scores[0]["test/accuracy"] == two.summary["test/accuracy"]
+    assert scores[0]["test/loss"] == pytest.approx(two.summary["test/loss"], rel=1e-6)
 
 
 def test_dropout_differs_between_processes(ranks, go, monkeypatch):
@@ -207,11 +201,7 @@ def test_the_first_process_alone_writes(ranks, go, left, monkeypatch, capfd):
         *(".lock", "best.pt", "command.txt", "config.json", "last.pt", "log.txt"),
         *("metrics.csv", "metrics.jsonl", "summary.json"),
     ]
-    assert [each["step"] for each in run.metrics] == [9, 10, 18] or [each["step"] for each in run.metrics] == [
-        10,
-        9,
-        18,
-    ]
+    assert sorted(each["step"] for each in run.metrics) == [9, 10, 18]
     assert capfd.readouterr().out.count("test accuracy") == run.log.count("test accuracy") == 1
 
 
@@ -291,10 +281,8 @@ def test_it_goes_on_with_another_number_of_processes(before, after, ranks, go, l
     assert ranks(before, begin) == [143] * before
     assert ranks(after, lambda: go(source="parts")) == [0] * after
     parts = left(Path("parts"))
-    assert (
-        f"\ngoes on after step 7 on {after} processes, before on {before}: their random numbers begin anew\n"
-        in parts.log
-    )
+    anew = f"goes on after step 7 on {after} processes, before on {before}: their random numbers begin anew"
+    assert anew in parts.log.splitlines()
     assert (parts.weights() - whole.weights()).abs().max() < 1e-6
     for one, other in zip(parts.metrics, whole.metrics, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
@@ -384,7 +372,7 @@ def test_the_files_are_named_once(tmp_path):
     assert _ranks.output(tmp_path, Ranks(2, 4, 0)) == tmp_path / "rank2.txt"
 
 
-SMALL = ("model=mlp", "model.hidden_sizes=[8]", "gpu=-1")
+SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128", "gpu=-1")
 SCRIPT = """
 import os, signal, sys
 from cn import Job, main
@@ -419,7 +407,7 @@ def command(here, monkeypatch):
 
     def command(how: str, *words: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setenv("HOW", how)
-        run = [sys.executable, "train.py", *SMALL, "epochs=2", "folder=run", "launch.gpus=2", *words]
+        run = [sys.executable, "train.py", *SMALL, "epochs=3", "folder=run", "launch.gpus=2", *words]
         return subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
 
     return command
@@ -450,11 +438,11 @@ def test_one_that_is_killed_is_named(command, left):
 
 def test_one_that_is_sent_sigterm_ends_all_with_a_checkpoint(command, left):
     done = command(str(int(signal.SIGTERM)))
-    assert (done.returncode, done.stderr) == (143, "stopped by SIGTERM after step 18 of 20" + ON)
+    assert (done.returncode, done.stderr) == (143, "stopped by SIGTERM after step 20 of 27" + ON)
 
 
 def test_ctrl_c_ends_the_command_after_all_have_saved(here, left):
-    words = (*SMALL, "data.batch_size=8", "epochs=30", "folder=run", "launch.gpus=2")
+    words = (*SMALL[:2], "gpu=-1", "data.batch_size=8", "epochs=30", "folder=run", "launch.gpus=2")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = [sys.executable, str(ROOT / "train.py"), *words]
     child = subprocess.Popen(
@@ -472,8 +460,8 @@ def test_ctrl_c_ends_the_command_after_all_have_saved(here, left):
 
 
 def test_torchrun_gives_the_same_bits(here, together, left, differences):
-    words = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128", "epochs=2", "gpu=-1")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
+    words = (*SMALL, "epochs=2")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
     done = subprocess.run(
         [*torchrun, str(ROOT / "train.py"), *words, "folder=torchrun"],
         capture_output=True,
@@ -489,6 +477,6 @@ def test_torchrun_gives_the_same_bits(here, together, left, differences):
 
 
 def test_the_runs_of_a_multirun_have_so_many_processes_each(here, shell):
-    done = shell("-m", "seed=1,2", *SMALL, "steps=2", "launch.gpus=2")
+    done = shell("-m", "seed=1", *SMALL, "steps=2", "launch.gpus=2")
     assert done.status == 0, done.err
-    assert len(re.findall(r", 2 processes$", done.out, re.MULTILINE)) == 2
+    assert len(re.findall(r", 2 processes$", done.out, re.MULTILINE)) == 1
