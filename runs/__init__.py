@@ -15,6 +15,8 @@ from runs.launch.local import Local
 from runs.logger import Logger
 from runs.optim import Optim
 from runs.optim.adamw import AdamW
+from runs.parallel import Parallel
+from runs.parallel.ddp import Ddp
 from runs.schedule import Schedule
 from runs.schedule.one_cycle import OneCycle
 
@@ -32,6 +34,7 @@ class Run(CN):
     callbacks: dict[str, Callback] = {}
     logger: dict[str, Logger] = {}
     launch: Launch = Local()
+    parallel: Parallel = Ddp()
     mode: Literal["train", "eval"] = "train"  # eval, with --from: only the test metric of that run
     epochs: int = 10  # passes over the training images
     steps: int | None = None  # optimiser steps; given, it is the length and epochs is not

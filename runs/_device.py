@@ -14,6 +14,7 @@ from torch import nn
 from cn import UserError
 from cn.errors import lines
 from runs import Run
+from runs._ranks import ALONE, Ranks
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}
 
@@ -37,7 +38,7 @@ class Device:
         return f"{self.device} ({name}), {precision}{', compiled' if self.compiled else ''}"
 
 
-def choose(run: Run, *, steps: int) -> Device:
+def choose(run: Run, *, steps: int, ranks: Ranks = ALONE) -> Device:
     """The device of a run of `steps` steps; UserError for a GPU that is not there."""
     count = torch.cuda.device_count()
     if run.gpu is not None and run.gpu >= count:
@@ -48,7 +49,16 @@ def choose(run: Run, *, steps: int) -> Device:
         )
         raise UserError(lines(f"gpu={run.gpu}: this machine has no GPU {run.gpu}", there, "for the CPU: gpu=-1"))
     cuda = run.gpu != -1 and count > 0
-    device = torch.device("cuda", run.gpu or 0) if cuda else torch.device("cpu")
+    number = run.gpu or 0
+    if cuda and ranks.size > 1:
+        if run.gpu is not None:
+            what = f"gpu={run.gpu}: each of the {ranks.size} processes of this run has a GPU of its own"
+            raise UserError(lines(what, "leave out gpu; for the CPU: gpu=-1"))
+        if count > 1:  # srun may show each process a single one, its own
+            number = ranks.local
+        if number >= count:
+            raise UserError(lines(f"this machine has {count} GPUs, and this run more processes on it", "start fewer"))
+    device = torch.device("cuda", number) if cuda else torch.device("cpu")
     if run.precision == "fp16" and not cuda:
         raise UserError(lines("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16"))
     auto = "bf16" if cuda and torch.cuda.is_bf16_supported() else "fp32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -13,33 +14,46 @@ from cn import CNError, RunError, UserError
 from cn.errors import lines
 from runs import Run, _checkpoint, _folder
 from runs._loop import Diverged, Interrupted
+from runs._ranks import ALONE, FILES, Lost, Ranks, output
 from runs._stop import Stop
 from runs.callbacks._hooks import CallbackError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 
 
-def explain(error: BaseException, run: Run, folder: Path, stop: Stop) -> Exception:
+def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ranks = ALONE) -> Exception:
     """The error to end with, which is in log.txt too; a defect in the code shows its traceback before."""
     if isinstance(error, BrokenPipeError):  # the reader of our output has gone, and none is left to tell
-        note(folder, str(error))
+        note(folder, str(error), ranks)
         return error
-    told = _known(error, run, folder, stop)
+    gone = ranks.lost(error)
+    told = Lost(lines(gone, _on(folder))) if gone else _known(error, run, folder, stop)
     if told is None:
         trace = "".join(traceback.format_exception(error)).rstrip()
         print(trace, file=sys.stderr, flush=True)
-        note(folder, trace)
+        if ranks.first:
+            note(folder, trace)
         first = str(error).partition("\n")[0]
         what = first if isinstance(error, CallbackError) else f"{type(error).__name__}{': ' if first else ''}{first}"
         compiling = type(error).__module__.startswith(("torch._inductor", "torch._dynamo"))
         without = "to leave out the compiler: compile=false" if compiling else None
-        told = RunError(lines(what, without, f"its traceback is above, and in {folder / 'log.txt'}", _on(folder)))
-    note(folder, str(told))
+        told = RunError(lines(what, without, f"its traceback is {_where(folder, ranks)}", _on(folder)))
+    note(folder, str(told), ranks)
     return told
 
 
-def note(folder: Path, text: str) -> None:
-    """Add to log.txt, or say on the screen that it cannot be."""
+def _where(folder: Path, ranks: Ranks) -> str:
+    if ranks.first:
+        return f"above, and in {folder / 'log.txt'}"
+    return f"in {output(folder, ranks)}" if FILES in os.environ else "above"
+
+
+def note(folder: Path, text: str, ranks: Ranks = ALONE) -> None:
+    """Add to log.txt, or say on the screen that it cannot be; for a process that has a file of its own, there."""
+    if not ranks.first:
+        if FILES in os.environ:
+            print(text, file=sys.stderr, flush=True)
+        return
     try:
         with (folder / "log.txt").open("a") as log:
             log.write(text + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,13 +42,17 @@ class Diverged(RunError):  # noqa: N818
 def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> None:
     """Train to the last step, from wherever `training` is, with a checkpoint after each validation."""
     run, split, optimizer = training.run, training.dataset.train, training.optimizer
-    module, total, scaler = training.module, training.total, training.scaler
+    module, total, scaler, ranks = training.module, training.total, training.scaler, training.ranks
     loss_of = forward(training)
     groups = list(zip(optimizer.param_groups, training.bases, strict=True))
     factors, parameters = training.rule.factors, list(module.parameters())
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
+    if ranks.size > 1:
+        on_step.append(stop.agree)
     k, log_every, save_every = run.accumulate, run.log_every, run.save_every
     step, steps, per_epoch = training.step, training.steps, training.per_epoch
+    own = len(range(ranks.rank, training.batch, ranks.size))  # images of a batch that are this process's
+    share = k * training.batch / (own * ranks.size)  # by which its mean loss is divided, to add up to that of a step
     between = per_epoch * run.validate_every  # validations, in steps
     later: Later | None = None
     refresh = 0.0  # when the screen is due, in seconds of the monotonic clock
@@ -56,7 +61,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     while step < steps and training.reason is None:
         epoch, start = divmod(step, per_epoch)
         index = order(run.seed, epoch, len(split)).to(training.device.device)
-        batches = index.split(training.batch)
+        batches = [batch[ranks.rank :: ranks.size] for batch in index.split(training.batch)]
         end = min(per_epoch, start + steps - step)
         for position in range(start, end):
             factor = factors[step]
@@ -65,8 +70,8 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             for batch in batches[position * k : position * k + k]:
                 images, labels = split.batch(batch)  # b c h w, b
                 loss = loss_of(images, labels)
-                if k > 1:
-                    loss = loss / k
+                if share != 1:
+                    loss = loss / share
                 (loss if scaler is None else scaler.scale(loss)).backward()
                 total += loss.detach()
             if run.clip is not None:
@@ -109,7 +114,8 @@ class Later:
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
         total = training.total
-        self.loss = (total / training.run.log_every).to("cpu", non_blocking=True)
+        mean = training.ranks.mean(total / training.run.log_every)
+        self.loss = mean.to("cpu", non_blocking=True)
         self.ready = torch.cuda.Event() if total.is_cuda else None
         if self.ready is not None:
             self.ready.record()
@@ -138,7 +144,9 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
     writer.flush()
     if not all(bool(each.isfinite().all()) for each in training.module.parameters()):
         raise Diverged(f"a weight is no finite number after step {training.step}")
-    _checkpoint.save(training.folder, training.state_dict(), best=best)
+    state = training.state_dict()
+    if training.ranks.first:
+        _checkpoint.save(training.folder, state, best=best)
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
@@ -161,6 +169,7 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     training.rule.observe(loss)
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
+    training.reason = training.ranks.told(lambda: training.reason)
     writer.put(metrics)
     keep(training, writer, best=best)
     screen.line(
@@ -175,25 +184,39 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
 def evaluate(training: Training, split: Split) -> tuple[float, float]:
     """Mean cross entropy and accuracy over a split, both in fp64 sums, read once."""
     training.module.eval()
-    device = training.device.device
-    loss, right = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))
-    for batch in torch.arange(len(split), device=device).split(max(training.batch, 500)):
+    device, ranks = training.device.device, training.ranks
+    ranks.share(training.module, buffers=True)  # each has statistics of its own, and the first one's are kept
+    loss, right = sums = torch.zeros(2, dtype=torch.float64, device=device)
+    own = torch.arange(ranks.rank, len(split), ranks.size, device=device)
+    for batch in own.split(max(training.batch, 500)):
         images, labels = split.batch(batch)
         with torch.autocast(device.type, training.device.autocast, enabled=training.device.autocast is not None):
             logits = training.module(images)  # b k
         loss += F.cross_entropy(logits.float(), labels, reduction="sum")
         right += (logits.argmax(dim=1) == labels).sum()
-    return float(loss / len(split)), float(right / len(split))
+    loss, right = ranks.total(sums) / len(split)
+    return float(loss), float(right)
 
 
 def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
-    network: Any = torch.compile(training.module) if training.device.compiled else training.module
-    criterion = training.run.loss()
+    run, several = training.run, training.ranks.size > 1
+    shared: Any = run.parallel.build(training.module, training.device.device) if several else None
+    network: Any = training.module if shared is None else shared
+    network = torch.compile(network) if training.device.compiled else network
+    criterion = run.loss()
+    taken = 0  # batches
 
-    def loss_of(images: Tensor, labels: Tensor) -> Tensor:
+    def alone(images: Tensor, labels: Tensor) -> Tensor:
         return criterion(network(images), labels)
 
+    def together(images: Tensor, labels: Tensor) -> Tensor:
+        nonlocal taken
+        taken += 1
+        with nullcontext() if taken % run.accumulate == 0 else shared.no_sync():  # gradients are exchanged once a step
+            return alone(images, labels)
+
+    loss_of = alone if shared is None else together
     if training.device.autocast is None:
         return loss_of
     return torch.autocast(training.device.device.type, training.device.autocast)(loss_of)

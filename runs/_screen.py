@@ -52,3 +52,13 @@ class Screen:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+class Silent(Screen):
+    """That of a process whose run another one shows."""
+
+    def start(self, *, step: int, steps: int) -> None:
+        pass
+
+    def line(self, text: str) -> None:
+        pass

@@ -1,18 +1,30 @@
-"""Ctrl-C and SIGTERM: the loop ends after its step; outside the loop, or at a second Ctrl-C, the run ends at once."""
+"""Ctrl-C and SIGTERM: the loop ends after its step; outside the loop, or at a second Ctrl-C, the run ends at once.
+
+Of several processes, any that is sent a signal ends all, after a step that they agree on.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from runs._ranks import ALONE, Ranks
+
+if TYPE_CHECKING:
+    from runs._training import Training
+
+OFTEN = 10  # steps after which processes agree at the latest, which costs them 0.1 ms or so
 
 
 class Stop:
     """While it is entered, it takes both signals; only the main thread can enter it with effect."""
 
-    def __init__(self) -> None:
-        self.asked: str | None = None  # by which signal
+    def __init__(self, ranks: Ranks = ALONE) -> None:
+        self.ranks = ranks
+        self.heard = 0  # the signal that came to this process, if one did
+        self.asked: str | None = None  # by which signal; all processes of the run have it after the same step
         self.status = 130  # of the process, once it was asked: 128 and the signal's number, as shells count
         self.looping = False  # whether somebody looks at `asked`
         self._before: dict[int, Any] = {}
@@ -28,9 +40,19 @@ class Stop:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        again = self.asked is not None
-        if not again:
-            self.asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            self.status = 128 + number
-        if not self.looping or (again and number == signal.SIGINT):  # a scheduler may well send SIGTERM twice
+        again = self.heard != 0
+        self.heard = self.heard or number
+        at_once = not self.looping or (again and number == signal.SIGINT)  # a scheduler may well send SIGTERM twice
+        if at_once or self.ranks.size == 1:
+            self._take(self.heard)
+        if at_once:
             raise KeyboardInterrupt
+
+    def agree(self, training: Training) -> None:
+        """After each step of several processes: what one of them has heard, all do after the same step."""
+        if training.step % min(training.run.log_every, OFTEN) == 0 and (number := self.ranks.largest(self.heard)):
+            self._take(number)
+
+    def _take(self, number: int) -> None:
+        self.asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self.status = 128 + number

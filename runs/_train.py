@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from cn.errors import lines
 from runs import Run, _checkpoint, _folder
 from runs._asked import asked
 from runs._curves import draw
-from runs._device import choose, place, prepare, set_random_state
+from runs._device import choose, place, prepare
 from runs._failure import explain, note
 from runs._loop import Interrupted, evaluate, fit
-from runs._screen import Screen
+from runs._ranks import ALONE, Ranks, joined, print_to, reseed
+from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
 from runs.callbacks._hooks import bind
-from runs.logger._writer import JsonLines, Thread
+from runs.logger._writer import JsonLines, Thread, Writer
 
 
 def train(run: Run, job: Job) -> float:
@@ -30,29 +32,37 @@ def train(run: Run, job: Job) -> float:
     With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
     """
     source, resumed = asked(run, job)
-    if run.mode == "eval" and source is not None:
-        return test(run, source)
-    folder = source if source is not None and resumed else _folder.create(run, job)
-    with _folder.claimed(folder):
-        _checkpoint.clean(folder)
-        return _attempt(run, job, folder, resumed=resumed)
+    with joined(cuda=run.gpu != -1 and torch.cuda.is_available()) as ranks:
+        if run.mode == "eval" and source is not None:
+            return test(run, source, ranks)
+        found = source if resumed else None
+        folder = ranks.told(lambda: found or _folder.create(run, job))
+        with _folder.claimed(folder) if ranks.first else nullcontext():
+            if ranks.first:
+                _checkpoint.clean(folder)
+            print_to(folder, ranks)
+            return _attempt(run, job, folder, ranks, resumed=resumed)
 
 
-def test(run: Run, folder: Path) -> float:
+def test(run: Run, folder: Path, ranks: Ranks) -> float:
     """The test accuracy of a folder's best checkpoint; nothing in the folder changes."""
-    training = build(run, folder, print)
-    state = _checkpoint.load(folder / _checkpoint.BEST)
-    return _score(training, state, print)["test/accuracy"]
+    say = print if ranks.first else Silent(folder).line
+    return _score(build(run, folder, say, ranks), say)["test/accuracy"]
 
 
-def _score(training: Training, best: dict[str, Any], say: Callable[[str], None]) -> dict[str, float]:
-    training.module.load_state_dict(best["module"])
+def _score(training: Training, say: Callable[[str], None]) -> dict[str, float]:
+    ranks, step = training.ranks, 0
+    if ranks.first:  # it alone knows that the file is whole
+        best = _checkpoint.load(training.folder / _checkpoint.BEST)
+        training.module.load_state_dict(best["module"])
+        step = best["step"]
+    ranks.share(training.module)
     loss, accuracy = evaluate(training, training.dataset.test)
-    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {best['step']}")
+    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {step}")
     return {"test/loss": loss, "test/accuracy": accuracy}
 
 
-def build(run: Run, folder: Path, say: Any) -> Training:
+def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE) -> Training:
     """The parts of a run, new; the same seed makes the same parts."""
     dataset = run.data.build(seed=run.seed)
     batch = min(run.data.batch_size, len(dataset.train))
@@ -65,11 +75,17 @@ def build(run: Run, folder: Path, say: Any) -> Training:
                 f"nearest: accumulate={len(dataset.train) // batch}",
             )
         )
+    if batch < ranks.size:
+        what = f"data.batch_size={run.data.batch_size}: {batch} images are no batch for {ranks.size} processes"
+        raise UserError(lines(what, f"nearest: data.batch_size={ranks.size}"))
     steps = run.steps if run.steps is not None else run.epochs * per_epoch
-    device = choose(run, steps=steps)
+    device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
     module = place(run.network(inputs=dataset.inputs, classes=len(dataset.classes)), device)
     optimizer = run.optim.build(module)
+    hooks = {name: callback.build() for name, callback in run.callbacks.items()}
+    if ranks.size > 1:  # what is the same in all of them has been made
+        reseed(run.seed, ranks, 0)
     return Training(
         run=run,
         folder=folder,
@@ -78,17 +94,18 @@ def build(run: Run, folder: Path, say: Any) -> Training:
         module=module,
         optimizer=optimizer,
         rule=run.schedule.build(steps=steps),
-        hooks={name: callback.build() for name, callback in run.callbacks.items()},
+        hooks=hooks,
         say=say,
         batch=batch,
         per_epoch=per_epoch,
         steps=steps,
         scaler=torch.amp.GradScaler(device.device.type) if device.scaled else None,
+        ranks=ranks,
     )
 
 
-def _attempt(run: Run, job: Job, folder: Path, *, resumed: bool) -> float:
-    """One process's part of a run: whatever happens, the folder says what."""
+def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -> float:
+    """One attempt at a run: whatever happens, the folder says what, written by the first of its processes."""
     started = time.time()
     summary: dict[str, Any] = {"state": "running", "command": _folder.command_line(job)}
     origin = _folder.source_of(folder) if resumed else str(job.source) if job.source is not None else None
@@ -97,16 +114,19 @@ def _attempt(run: Run, job: Job, folder: Path, *, resumed: bool) -> float:
 
     def leave(state: str, **more: Any) -> None:
         summary.update(state=state, **more, seconds=round(time.time() - started, 3))
+        if not ranks.first:
+            return
         _folder.write_json(folder / "summary.json", summary)
 
-    stop = Stop()
+    stop = Stop(ranks)
     try:
         with stop:
             leave("running")
-            summary |= _guarded(run, folder, lambda **parts: leave("running", **parts), stop, resumed=resumed)
+            summary |= _guarded(run, folder, lambda **parts: leave("running", **parts), stop, ranks, resumed=resumed)
             leave("finished")
     except BaseException as error:
-        told = explain(error, run, folder, stop)
+        told = explain(error, run, folder, stop, ranks)
+        ranks.tell(told)
         try:
             leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
         except OSError as second:
@@ -114,38 +134,44 @@ def _attempt(run: Run, job: Job, folder: Path, *, resumed: bool) -> float:
         raise told from (None if told is error else error)
     finally:
         try:
-            draw(folder)
+            if ranks.first:
+                draw(folder)
         except Exception as error:  # a picture is not worth a run
             note(folder, f"curves.png cannot be drawn: {type(error).__name__}: {error}")
     return float(summary["test/accuracy"])
 
 
-def _guarded(run: Run, folder: Path, tell: Callable[..., None], stop: Stop, *, resumed: bool) -> dict[str, Any]:
+def _guarded(
+    run: Run, folder: Path, tell: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
+) -> dict[str, Any]:
     """Train and test; what the summary says of the result. `tell` learns at once what the parts are."""
-    screen = Screen(folder)
-    writer = Thread(JsonLines(folder / "metrics.jsonl"), screen.line)
+    screen = Screen(folder) if ranks.first else Silent(folder)
+    writer = Thread(JsonLines(folder / "metrics.jsonl") if ranks.first else Writer(), screen.line)
+    loggers = run.logger if ranks.first else {}
     try:
-        training = build(run, folder, screen.line)
-        tell(parameters=training.parameters, device=str(training.device), steps=training.steps)
+        training = build(run, folder, screen.line, ranks)
+        several = {"processes": ranks.size} if ranks.size > 1 else {}
+        tell(parameters=training.parameters, device=str(training.device), steps=training.steps, **several)
         screen.line(
             f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
             f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
+            f"{f', {ranks.size} processes' if several else ''}"
         )
         state = _checkpoint.load(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
         if state is not None:
             training.load_state_dict(state)
         if resumed:
-            screen.line(_resumes(training))
+            screen.line(_resumes(training, 1 + len(state["others"]) if state is not None else ranks.size))
         for hook in bind(training.hooks, "on_start"):
             hook(training)
         if state is not None:
-            set_random_state(state["random"], training.device.device)  # whatever the hooks drew from it
-        writer.start(training.step, {name: logger.build(folder) for name, logger in run.logger.items()})
+            training.load_random(state)  # whatever the hooks drew from it
+        writer.start(training.step, {name: logger.build(folder) for name, logger in loggers.items()})
         screen.start(step=training.step, steps=training.steps)
         stop.looping = True
         fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
-        score = _score(training, _checkpoint.load(folder / _checkpoint.BEST), screen.line)
+        score = _score(training, screen.line)
         screen.line(f"{folder}")
         early = {"reason": training.reason} if training.reason is not None else {}
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
@@ -155,9 +181,11 @@ def _guarded(run: Run, folder: Path, tell: Callable[..., None], stop: Stop, *, r
         screen.close()
 
 
-def _resumes(training: Training) -> str:
+def _resumes(training: Training, before: int) -> str:
     if training.step == 0:
         return "no checkpoint was saved: starts from the beginning"
     if training.step == training.steps or training.reason is not None:
         return f"has finished, at step {training.step}: nothing is left to train"
-    return f"goes on after step {training.step}"
+    goes = f"goes on after step {training.step}"
+    now = training.ranks.size
+    return goes if now == before else f"{goes} on {now} processes, before on {before}: their random numbers begin anew"

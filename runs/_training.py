@@ -15,6 +15,7 @@ from cn import RunError
 from data._images import Dataset
 from runs import Run
 from runs._device import Device, random_state, set_random_state
+from runs._ranks import ALONE, Ranks, reseed
 from runs.schedule._rule import Rule
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ class Training:
     rule: Rule
     hooks: dict[str, Hooks]
     say: Callable[[str], None]  # a line to the screen and to the log
-    batch: int  # images in a batch
+    batch: int  # images in a batch, of all processes together
     per_epoch: int  # optimiser steps
     steps: int  # optimiser steps in all
     step: int = 0  # optimiser steps taken
     total: Tensor = field(init=False)  # scalar on the device: sum of the losses since the last log
     scaler: torch.amp.GradScaler | None = None
+    ranks: Ranks = ALONE  # the processes of the run
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
     reason: str | None = None  # why a callback wants the run to end
     bases: list[float] = field(init=False)  # the optimiser's own learning rates, which the schedule multiplies
@@ -68,11 +70,12 @@ class Training:
         self.reason = reason
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on, as tensors and plain values."""
+        """Everything that the next step depends on, as tensors and plain values; in the first process, of all."""
+        own, *others = self.ranks.gather({"total": self.total.cpu(), "random": random_state(self.device.device)})
         return {
             "step": self.step,
             "per_epoch": self.per_epoch,
-            "total": self.total,
+            "total": own["total"],
             "best": dict(self.best),
             "reason": self.reason,
             "module": self.module.state_dict(),
@@ -80,7 +83,8 @@ class Training:
             "rule": self.rule.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
             "hooks": {name: each.state_dict() for name, each in self.hooks.items()},
-            "random": random_state(self.device.device),
+            "random": own["random"],
+            "others": others,  # what the other processes have of their own
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -91,7 +95,6 @@ class Training:
                 "the data have changed"
             )
         self.step, self.best, self.reason = state["step"], dict(state["best"]), state["reason"]
-        self.total = state["total"].to(self.device.device)
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rule.load_state_dict(state["rule"])
@@ -99,4 +102,16 @@ class Training:
             self.scaler.load_state_dict(state["scaler"])
         for name, each in self.hooks.items():
             each.load_state_dict(state["hooks"][name])
-        set_random_state(state["random"], self.device.device)
+        each = [state, *state["others"]]  # of the processes that there were
+        same = len(each) == self.ranks.size
+        total = each[self.ranks.rank]["total"] if same else torch.stack([own["total"] for own in each]).mean(0)
+        self.total = total.to(self.device.device)
+        self.load_random(state)
+
+    def load_random(self, state: dict[str, Any]) -> None:
+        """This process's random numbers go on; where there were more or fewer processes, they begin anew."""
+        each = [state, *state["others"]]
+        if len(each) == self.ranks.size:
+            set_random_state(each[self.ranks.rank]["random"], self.device.device)
+        else:
+            reseed(self.run.seed, self.ranks, self.step)

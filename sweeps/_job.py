@@ -169,6 +169,7 @@ class Job:
                     output=None if self.show else log.fileno(),
                     answer=writing,
                     resumes=report.attempt > 1 and (folder / "config.json").exists(),
+                    processes=self.queue.processes,
                 )
             finally:
                 os._exit(70)  # whatever happens, it never goes on as its parent would

@@ -28,8 +28,18 @@ if TYPE_CHECKING:
 def launch(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
     """Train each run where its `launch` says: here, and wait; or as jobs of a cluster, and return."""
     if len(asked) == 1 and not asked[0].job.group and isinstance(asked[0].run.launch, Local):
-        function(asked[0].run, asked[0].job)
+        run, job = asked[0].run, asked[0].job
+        if run.launch.gpus == 1:
+            function(run, job)
+            return
+        from runs.launch._processes import start
+
+        start(function, run, job, count=run.launch.gpus)
         return
+    from runs._ranks import which
+
+    if which().size > 1:
+        raise UserError(lines("these processes are those of one run, here", "leave out: -m and launch=..."))
     kinds = {isinstance(each.run.launch, Local) for each in asked}
     if len(kinds) > 1:
         raise UserError(lines("launch=local and others do not go together in one -m", "write: two commands"))
@@ -80,7 +90,9 @@ def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
     from sweeps._submit import for_now
 
     source = asked[0].job.source
-    launch = Local(parallel=max(each.run.launch.parallel for each in asked))
+    launch = Local(
+        parallel=max(each.run.launch.parallel for each in asked), gpus=max(each.run.launch.gpus for each in asked)
+    )
     with _gone_if_refused(store):
         jobs = for_now(store, planned, launch, function=_name(function), source=str(source) if source else None)
     status = launch.build().run(jobs)

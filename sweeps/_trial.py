@@ -41,6 +41,7 @@ def run_trial(
     output: int | None,
     answer: int,
     resumes: bool,
+    processes: int,
 ) -> NoReturn:
     """Call `batch.function` with the trial's run, and end this process, which was forked for it.
 
@@ -52,7 +53,7 @@ def run_trial(
     try:
         _settle(environment, output)
         os.chdir(batch.cwd)
-        value = _call(batch, trial, folder, snapshot, resumes=resumes)
+        value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes)
         told["value"] = value if isinstance(value, (int, float, bool, type(None))) else short(str(value))
         status = 0
     except CNError as error:
@@ -80,7 +81,7 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool) -> Any:
+def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool, processes: int) -> Any:
     module, _, name = batch.function.partition(":")
     command.script = f"{module}.py"
     run = unplain(trial.config)
@@ -95,11 +96,14 @@ def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: 
     freeze(run)
     function = getattr(importlib.import_module(module), name)
     verify(snapshot)  # also of what the function's own file imported
+    from runs.launch._processes import start
+
     if resumes:
-        return function(run, Job(source=folder, argv=("--from", str(folder))))
-    start = ("--from", batch.source) if batch.source else ()
+        return start(function, run, Job(source=folder, argv=("--from", str(folder))), count=processes)
+    begin = ("--from", batch.source) if batch.source else ()
     source = Path(batch.source) if batch.source else None
-    return function(run, Job(overrides=words, argv=(*start, *words), source=source, folder=folder))
+    job = Job(overrides=words, argv=(*begin, *words), source=source, folder=folder)
+    return start(function, run, job, count=processes)
 
 
 def _settle(environment: dict[str, str], output: int | None) -> None:

@@ -49,8 +49,9 @@ class Held:
 class LocalQueue(Queue):
     """One process a batch, which makes from it what its jobs need; nothing else runs, and nothing is left of it."""
 
-    def __init__(self, *, parallel: int) -> None:
+    def __init__(self, *, parallel: int, gpus: int = 1) -> None:
         self.parallel = self.places = parallel
+        self.gpus = self.processes = gpus
 
     def submit(self, jobs: Jobs) -> str:
         others = [held for held in _held(jobs.folder.parent) if held.number in jobs.after]
@@ -102,8 +103,10 @@ class LocalQueue(Queue):
         return 1_000_000
 
     def here(self) -> Here:
-        gpus = _gpus()
-        places = [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {} for place in range(self.places)]
+        there = gpus()
+        groups = [",".join(there[start : start + self.gpus]) for start in range(0, len(there), self.gpus)]
+        names = [{"CUDA_VISIBLE_DEVICES": group} for group in groups] or [{}]
+        places = [names[place % len(names)] for place in range(self.places)]
         return Here(None, str(os.getpid()), socket.gethostname(), environments=places)
 
     def why(self) -> Why:
@@ -114,8 +117,8 @@ class LocalQueue(Queue):
 
     def _environment(self, jobs: Jobs) -> dict[str, str]:
         """Trials at once share the cores, for with more threads than cores they wait for each other."""
-        threads = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // self.places))}
-        shared = threads if self.places > 1 and "OMP_NUM_THREADS" not in os.environ else {}
+        threads = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // (self.places * self.processes)))}
+        shared = threads if self.places * self.processes > 1 and "OMP_NUM_THREADS" not in os.environ else {}
         return {**os.environ, **shared, **jobs.environment}
 
 
@@ -171,7 +174,7 @@ def _held(folder: Path) -> list[Held]:
     return found
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
     """As CUDA_VISIBLE_DEVICES names them."""
     told = os.environ.get("CUDA_VISIBLE_DEVICES")
     if told is None:  # CUDA counts those that it finds, whatever their files are called

@@ -51,6 +51,7 @@ class Queue(ABC):
     """Takes jobs and knows how they stand. Raises RunError where it does not answer."""
 
     pack: int = 1  # trials that share a job
+    processes: int = 1  # of each trial
     parallel: int | None = None  # jobs at once, of all of a sweep's batches; None: as many as there is room for
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""python train.py -m seed=1,2,3 launch=local"""
+"""python train.py -m seed=1,2,3 launch=local launch.gpus=2"""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ if TYPE_CHECKING:
 
 
 class Local(Launch):
-    """This machine; each trial on a GPU of its own while there are any."""
+    """This machine; each trial on GPUs of its own while there are any."""
 
+    gpus: int = 1  # of each run, and as many processes; on the CPU only as many processes
     parallel: int = 1  # trials at once
 
     def check(self) -> None:
+        if self.gpus < 1:
+            raise ValueError(f"gpus is {self.gpus}, and must be at least 1; for the CPU: gpu=-1")
         if self.parallel < 1:
             raise ValueError(f"parallel is {self.parallel}, and must be at least 1 trial at once")
 
     def build(self) -> LocalQueue:
         from runs.launch._local import LocalQueue
 
-        return LocalQueue(parallel=self.parallel)
+        return LocalQueue(parallel=self.parallel, gpus=self.gpus)

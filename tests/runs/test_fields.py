@@ -36,6 +36,7 @@ CHANGES: dict[str, tuple[tuple[str, ...], str]] = {
 ELSEWHERE = {
     "mode": "test_eval.py",
     "launch": "tests/sweeps/test_launch.py",
+    "parallel": "test_ddp.py",
     "compile": "test_compile_runs_the_compiled_network",
     "gpu": "test_a_gpu_that_is_not_there_is_refused",
     "deterministic": "test_deterministic_is_on_while_it_runs",

@@ -1,0 +1,205 @@
+"""The processes of one run: which of them this is, and what they tell each other. One alone tells nobody anything.
+
+Whoever starts them says which is which in the environment: `torchrun`, SLURM's `srun`, or `launch.gpus` of our own.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cn import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+T = TypeVar("T")
+FILES = "CN_RANK_FILES"  # set where each rank but the first prints to a file in the run's folder
+FAILED = "failed"  # the key under which a rank that fails says why
+
+
+class Lost(RunError):  # noqa: N818
+    """Another process of the run is gone; what ended it is that process's to tell."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those of its run. Whatever moves data is called by all of them, in the same order."""
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0  # among those of this machine
+    store: Any = None  # texts that all of them can read; None: alone
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes: the folder, the metrics and the screen are its own."""
+        return self.rank == 0
+
+    def told(self, action: Callable[[], T]) -> T:
+        """What `action` gives in the first process, in all of them."""
+        if self.size == 1:
+            return action()
+        from torch import distributed
+
+        found = [action() if self.first else None]
+        distributed.broadcast_object_list(found, src=0)
+        return found[0]  # pyright: ignore[reportReturnType]
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over the processes, in place."""
+        if self.size > 1:
+            self.total(value).div_(self.size)
+        return value
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum over the processes, in place."""
+        if self.size > 1:
+            from torch import distributed
+
+            distributed.all_reduce(value)
+        return value
+
+    def largest(self, number: int) -> int:
+        """Of the numbers that the processes have; the hosts agree on it, and no device is waited for."""
+        import torch
+        from torch import distributed
+
+        found = torch.tensor(number)
+        distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
+        return int(found)
+
+    def gather(self, value: Any) -> list[Any]:
+        """What each process has, in the first; what this one has, in the others."""
+        if self.size == 1:
+            return [value]
+        from torch import distributed
+
+        found: list[Any] | None = [None] * self.size if self.first else None
+        distributed.gather_object(value, found)
+        return found if found is not None else [value]
+
+    def share(self, module: nn.Module, *, buffers: bool = False) -> None:
+        """Give all processes what the first one's module holds, or only its buffers."""
+        if self.size > 1:
+            from torch import distributed
+
+            for each in module.buffers() if buffers else module.state_dict().values():
+                distributed.broadcast(each, src=0)
+
+    def tell(self, error: Exception) -> None:
+        """Leave word of why this process ends; the first word stands."""
+        if self.store is not None and not isinstance(error, Lost):
+            with suppress(RuntimeError):  # the process that keeps the store is gone itself
+                first = str(error).partition("\n")[0]
+                self.store.compare_set(FAILED, "", f"rank {self.rank} failed: {first}")
+
+    def lost(self, error: BaseException) -> str | None:
+        """What is known of another process's end, if it is why this error came."""
+        if self.size == 1 or not isinstance(error, RuntimeError) or not _of_a_connection(error):
+            return None
+        with suppress(RuntimeError):
+            if self.store.check([FAILED]):
+                return self.store.get(FAILED).decode()
+        return "another process of the run is gone"
+
+
+ALONE = Ranks()
+
+
+def which(environment: Mapping[str, str] = os.environ) -> Ranks:
+    """This process among those that it was started with."""
+    if "RANK" in environment and "WORLD_SIZE" in environment:
+        rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
+        return Ranks(rank, size, int(environment.get("LOCAL_RANK", rank)))
+    if "SLURM_STEP_NUM_TASKS" in environment:  # srun alone sets it: a batch script has SLURM_NTASKS, and is one process
+        size = int(environment["SLURM_STEP_NUM_TASKS"])
+        return Ranks(int(environment["SLURM_PROCID"]), size, int(environment["SLURM_LOCALID"]))
+    return ALONE
+
+
+def address(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where the processes of an srun meet: the first node, and a port that follows from the job's number."""
+    alone = environment.get("SLURM_STEP_NUM_NODES", "1") == "1"
+    port = 15_000 + (int(environment["SLURM_JOB_ID"]) * 7 + int(environment.get("SLURM_STEP_ID", "0"))) % 17_000
+    return {
+        "MASTER_ADDR": "127.0.0.1" if alone else first_node(environment["SLURM_STEP_NODELIST"]),
+        "MASTER_PORT": str(port),  # below those that Linux gives out by itself
+    }
+
+
+def first_node(names: str) -> str:
+    """Of `n[03-07,9]-ib,m1`, as SLURM writes its nodes: n03-ib."""
+    found = re.match(r"([^,\[]*)(?:\[([^],-]*)[^]]*\]([^,]*))?", names)
+    assert found is not None
+    return "".join(part or "" for part in found.groups())
+
+
+@contextmanager
+def joined(*, cuda: bool) -> Iterator[Ranks]:
+    """Within it, the processes of this run can speak with each other; a process alone is left as it is.
+
+    cuda: their tensors are on GPUs; what is on the CPU goes by another way all the same.
+    """
+    ranks = which()
+    if ranks.size == 1:
+        yield ALONE
+        return
+    from torch import distributed
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    if "MASTER_ADDR" not in os.environ:
+        os.environ.update(address(os.environ))
+    os.environ.update(RANK=str(ranks.rank), WORLD_SIZE=str(ranks.size), LOCAL_RANK=str(ranks.local))
+    store, rank, size = next(rendezvous("env://"))
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)
+    apart = PrefixStore("run", store)  # from what torch itself notes there
+    ranks = Ranks(rank, size, ranks.local, apart)
+    yield ranks
+    # after an error none of this: the others learn of it from the connections that end with this process
+    ranks.largest(0)
+    distributed.destroy_process_group()
+    gc.collect()  # joins its threads: one that lets go of a tensor while Python ends would abort the process
+
+
+def print_to(folder: Path, ranks: Ranks) -> None:
+    """From here on, a process that is not the first prints to a file of its own, where its starter wants it so."""
+    if not ranks.first and FILES in os.environ:
+        with output(folder, ranks).open("a") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+
+
+def output(folder: Path, ranks: Ranks) -> Path:
+    """Where a process that is not the first prints to, if it does not print where all do."""
+    return folder / f"rank{ranks.rank}.txt"
+
+
+def reseed(seed: int, ranks: Ranks, step: int) -> None:
+    """Give each process random numbers of its own, which follow from the seed, the rank and the step alone."""
+    import numpy as np
+    import torch
+
+    words = hashlib.blake2b(f"{seed} {ranks.rank} {step}".encode(), digest_size=8).digest()
+    own = int.from_bytes(words, "little") >> 1
+    random.seed(own)
+    np.random.seed(own % 2**32)
+    torch.manual_seed(own)
+
+
+def _of_a_connection(error: RuntimeError) -> bool:
+    from torch import distributed
+
+    if isinstance(error, distributed.DistError):
+        return True
+    said = str(error).lower()
+    return "gloo" in said or "nccl" in said or "connection closed by peer" in said or "connection reset by peer" in said
