@@ -54,11 +54,9 @@ class Ranks:
         distributed.broadcast_object_list(found, src=0)
         return found[0]  # pyright: ignore[reportReturnType]
 
-    def mean(self, value: Tensor) -> Tensor:
+    def mean(self, value: Tensor) -> None:
         """The mean over the processes, in place."""
-        if self.size > 1:
-            self.total(value).div_(self.size)
-        return value
+        self.total(value).div_(self.size)
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over the processes, in place."""
