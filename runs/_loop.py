@@ -114,7 +114,9 @@ class Later:
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
         total = training.total
-        mean = training.ranks.mean(total / training.run.log_every)
+        mean = total / training.run.log_every
+        if training.ranks.size > 1:
+            training.ranks.mean(mean)
         self.loss = mean.to("cpu", non_blocking=True)
         self.ready = torch.cuda.Event() if total.is_cuda else None
         if self.ready is not None:
@@ -200,10 +202,11 @@ def evaluate(training: Training, split: Split) -> tuple[float, float]:
 
 def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
-    run, several = training.run, training.ranks.size > 1
-    shared: Any = run.parallel.build(training.module, training.device.device) if several else None
-    network: Any = training.module if shared is None else shared
-    network = torch.compile(network) if training.device.compiled else network
+    run, shared = training.run, training.ranks.size > 1
+    inner: Any = training.module
+    if shared:
+        inner = run.parallel.build(inner, training.device.device)
+    network: Any = torch.compile(inner) if training.device.compiled else inner
     criterion = run.loss()
     taken = 0  # batches
 
@@ -213,10 +216,10 @@ def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     def together(images: Tensor, labels: Tensor) -> Tensor:
         nonlocal taken
         taken += 1
-        with nullcontext() if taken % run.accumulate == 0 else shared.no_sync():  # gradients are exchanged once a step
+        with nullcontext() if taken % run.accumulate == 0 else inner.no_sync():  # gradients are exchanged once a step
             return alone(images, labels)
 
-    loss_of = alone if shared is None else together
+    loss_of = together if shared else alone
     if training.device.autocast is None:
         return loss_of
     return torch.autocast(training.device.device.type, training.device.autocast)(loss_of)

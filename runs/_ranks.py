@@ -54,11 +54,9 @@ class Ranks:
         distributed.broadcast_object_list(found, src=0)
         return found[0]  # pyright: ignore[reportReturnType]
 
-    def mean(self, value: Tensor) -> Tensor:
+    def mean(self, value: Tensor) -> None:
         """The mean over the processes, in place."""
-        if self.size > 1:
-            self.total(value).div_(self.size)
-        return value
+        self.total(value).div_(self.size)
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over the processes, in place."""
@@ -157,8 +155,9 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    if "MASTER_ADDR" not in os.environ:
-        os.environ.update(address(os.environ))
+    if "SLURM_JOB_ID" in os.environ:
+        for name, value in address(os.environ).items():
+            os.environ.setdefault(name, value)
     os.environ.update(RANK=str(ranks.rank), WORLD_SIZE=str(ranks.size), LOCAL_RANK=str(ranks.local))
     store, rank, size = next(rendezvous("env://"))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)

@@ -14,7 +14,10 @@ Metrics = dict[str, float]
 
 
 class Hooks:
-    """A subclass overrides what it needs; `training` is all that the run is at that moment."""
+    """A subclass overrides what it needs; `training` is all that the run is at that moment.
+
+    Of several processes each has its hooks, called at the same moments; where `training.ranks.first`, one may write.
+    """
 
     def on_start(self, training: Training) -> None:
         """Before the first step, and again when a run is resumed."""
