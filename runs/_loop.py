@@ -138,7 +138,8 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
     writer.flush()
     if not all(bool(each.isfinite().all()) for each in training.module.parameters()):
         raise Diverged(f"a weight is no finite number after step {training.step}")
-    _checkpoint.save(training.folder, training.state_dict(), best=best)
+    _checkpoint.save(training.folder, training.state_dict(), best=best, keep=training.kept)
+    training.kept = False
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
@@ -152,10 +153,7 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     }
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss is {loss} after step {training.step}")
-    best = not training.best or (accuracy, -loss) > (
-        training.best["validation/accuracy"],
-        -training.best["validation/loss"],
-    )
+    best = not training.best or training.rank(metrics) > training.rank(training.best)
     if best:
         training.best = dict(metrics)
     training.rule.observe(loss)
@@ -174,13 +172,12 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
 @torch.no_grad()
 def evaluate(training: Training, split: Split) -> tuple[float, float]:
     """Mean cross entropy and accuracy over a split, both in fp64 sums, read once."""
-    training.module.eval()
+    training.evaluated.eval()
     device = training.device.device
     loss, right = (torch.zeros((), dtype=torch.float64, device=device) for _ in range(2))
     for batch in torch.arange(len(split), device=device).split(max(training.batch, 500)):
         images, labels = split.batch(batch)
-        with torch.autocast(device.type, training.device.autocast, enabled=training.device.autocast is not None):
-            logits = training.module(images)  # b k
+        logits = training.logits(images)  # b k
         loss += F.cross_entropy(logits.float(), labels, reduction="sum")
         right += (logits.argmax(dim=1) == labels).sum()
     return float(loss / len(split)), float(right / len(split))

@@ -21,7 +21,7 @@ from runs._screen import Screen
 from runs._stop import Stop
 from runs._training import Training
 from runs.callbacks._hooks import bind
-from runs.logger._writer import JsonLines, Thread
+from runs.logger._writer import JsonLines, State, Thread
 
 
 def train(run: Run, job: Job) -> float:
@@ -46,13 +46,14 @@ def test(run: Run, folder: Path) -> float:
 
 
 def _score(training: Training, best: dict[str, Any], say: Callable[[str], None]) -> dict[str, float]:
-    training.module.load_state_dict(best["module"])
+    training.average = None
+    training.module.load_state_dict(best.get("average") or best["module"])
     loss, accuracy = evaluate(training, training.dataset.test)
     say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {best['step']}")
     return {"test/loss": loss, "test/accuracy": accuracy}
 
 
-def build(run: Run, folder: Path, say: Any) -> Training:
+def build(run: Run, folder: Path, say: Any, show: Any = lambda *_: None) -> Training:
     """The parts of a run, new; the same seed makes the same parts."""
     dataset = run.data.build(seed=run.seed)
     batch = min(run.data.batch_size, len(dataset.train))
@@ -80,6 +81,7 @@ def build(run: Run, folder: Path, say: Any) -> Training:
         rule=run.schedule.build(steps=steps),
         hooks={name: callback.build() for name, callback in run.callbacks.items()},
         say=say,
+        show=show,
         batch=batch,
         per_epoch=per_epoch,
         steps=steps,
@@ -124,8 +126,9 @@ def _guarded(run: Run, folder: Path, tell: Callable[..., None], stop: Stop, *, r
     """Train and test; what the summary says of the result. `tell` learns at once what the parts are."""
     screen = Screen(folder)
     writer = Thread(JsonLines(folder / "metrics.jsonl"), screen.line)
+    ended: State = "failed"
     try:
-        training = build(run, folder, screen.line)
+        training = build(run, folder, screen.line, writer.show)
         tell(parameters=training.parameters, device=str(training.device), steps=training.steps)
         screen.line(
             f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
@@ -149,9 +152,15 @@ def _guarded(run: Run, folder: Path, tell: Callable[..., None], stop: Stop, *, r
         screen.line(f"{folder}")
         early = {"reason": training.reason} if training.reason is not None else {}
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
-        return {"step": training.step, "epoch": training.epoch} | early | best | score
+        result = {"step": training.step, "epoch": training.epoch} | early | best | score
+        writer.finish(result)
+        ended = "finished"
+        return result
+    except (Interrupted, KeyboardInterrupt):
+        ended = "interrupted"
+        raise
     finally:
-        writer.close()
+        writer.close(ended)
         screen.close()
 
 
