@@ -13,15 +13,19 @@ import torch
 from cn import RunError
 from cn.errors import lines
 
-LAST, BEST = "last.pt", "best.pt"
+LAST, BEST, STEP = "last.pt", "best.pt", "step-*.pt"
 
 
 class Unreadable(RunError):  # noqa: N818
     """A checkpoint that is not there, or damaged."""
 
 
-def save(folder: Path, state: dict[str, Any], *, best: bool) -> None:
-    """Write `last.pt`, and `best.pt` too where it is the best so far; a kill or a full disk leaves the old ones."""
+def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False) -> None:
+    """Write `last.pt`; as `best.pt` too where it is the best so far, and under its step where it is to be kept.
+
+    A kill or a full disk leaves the old ones.
+    """
+    names = [*([BEST] if best else []), *([STEP.replace("*", f"{state['step']:06d}")] if keep else [])]
     partial = folder / f".{LAST}.{os.getpid()}"
     try:
         with partial.open("wb") as file:
@@ -29,11 +33,11 @@ def save(folder: Path, state: dict[str, Any], *, best: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         _read_again(partial)
-        if best:
-            link = folder / f".{BEST}.{os.getpid()}"
+        for name in names:
+            link = folder / f".{name}.{os.getpid()}"
             link.unlink(missing_ok=True)
             os.link(partial, link)
-            link.replace(folder / BEST)
+            link.replace(folder / name)
         partial.replace(folder / LAST)
     except Unreadable:
         raise
@@ -77,7 +81,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def clean(folder: Path) -> None:
     """Remove what a killed process left half written: `.NAME.PROCESS`."""
-    for name in (LAST, BEST, "config.json", "summary.json"):
+    for name in (LAST, BEST, STEP, "config.json", "summary.json"):
         for partial in folder.glob(f".{name}.*"):
             partial.unlink()
 

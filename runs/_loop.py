@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from cn import RunError
 from data._images import Split
 from runs import _checkpoint
+from runs._forward import forward
 from runs._order import order
 from runs._training import Training
 from runs.callbacks._hooks import bind
@@ -148,7 +148,8 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
         raise Diverged(f"a weight is no finite number after step {training.step}")
     state = training.state_dict()
     if training.ranks.first:
-        _checkpoint.save(training.folder, state, best=best)
+        _checkpoint.save(training.folder, state, best=best, keep=training.kept)
+    training.kept = False
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
@@ -162,10 +163,7 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     }
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss is {loss} after step {training.step}")
-    best = not training.best or (accuracy, -loss) > (
-        training.best["validation/accuracy"],
-        -training.best["validation/loss"],
-    )
+    best = not training.best or training.rank(metrics) > training.rank(training.best)
     if best:
         training.best = dict(metrics)
     training.rule.observe(loss)
@@ -185,41 +183,15 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
 @torch.no_grad()
 def evaluate(training: Training, split: Split) -> tuple[float, float]:
     """Mean cross entropy and accuracy over a split, both in fp64 sums, read once."""
-    training.module.eval()
+    training.evaluated.eval()
     device, ranks = training.device.device, training.ranks
-    ranks.share(training.module, buffers=True)  # each has statistics of its own, and the first one's are kept
+    ranks.share(training.evaluated, buffers=True)  # each has statistics of its own, and the first one's are kept
     loss, right = sums = torch.zeros(2, dtype=torch.float64, device=device)
     own = torch.arange(ranks.rank, len(split), ranks.size, device=device)
     for batch in own.split(max(training.batch, 500)):
         images, labels = split.batch(batch)
-        with torch.autocast(device.type, training.device.autocast, enabled=training.device.autocast is not None):
-            logits = training.module(images)  # b k
+        logits = training.logits(images)  # b k
         loss += F.cross_entropy(logits.float(), labels, reduction="sum")
         right += (logits.argmax(dim=1) == labels).sum()
     loss, right = ranks.total(sums) / len(split)
     return float(loss), float(right)
-
-
-def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
-    """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
-    run, shared = training.run, training.ranks.size > 1
-    inner: Any = training.module
-    if shared:
-        inner = run.parallel.build(inner, training.device.device)
-    network: Any = torch.compile(inner) if training.device.compiled else inner
-    criterion = run.loss()
-    taken = 0  # batches
-
-    def alone(images: Tensor, labels: Tensor) -> Tensor:
-        return criterion(network(images), labels)
-
-    def together(images: Tensor, labels: Tensor) -> Tensor:
-        nonlocal taken
-        taken += 1
-        with nullcontext() if taken % run.accumulate == 0 else inner.no_sync():  # gradients are exchanged once a step
-            return alone(images, labels)
-
-    loss_of = together if shared else alone
-    if training.device.autocast is None:
-        return loss_of
-    return torch.autocast(training.device.device.type, training.device.autocast)(loss_of)

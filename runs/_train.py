@@ -23,7 +23,7 @@ from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
 from runs.callbacks._hooks import bind
-from runs.logger._writer import JsonLines, Thread, Writer
+from runs.logger._writer import JsonLines, State, Thread, Writer
 
 
 def train(run: Run, job: Job) -> float:
@@ -52,9 +52,10 @@ def test(run: Run, folder: Path, ranks: Ranks) -> float:
 
 def _score(training: Training, say: Callable[[str], None]) -> dict[str, float]:
     ranks, step = training.ranks, 0
+    training.average = None
     if ranks.first:  # it alone knows that the file is whole
         best = _checkpoint.load(training.folder / _checkpoint.BEST)
-        training.module.load_state_dict(best["module"])
+        training.module.load_state_dict(best.get("average") or best["module"])
         step = best["step"]
     ranks.share(training.module)
     loss, accuracy = evaluate(training, training.dataset.test)
@@ -62,7 +63,7 @@ def _score(training: Training, say: Callable[[str], None]) -> dict[str, float]:
     return {"test/loss": loss, "test/accuracy": accuracy}
 
 
-def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE) -> Training:
+def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any = lambda *_: None) -> Training:
     """The parts of a run, new; the same seed makes the same parts."""
     dataset = run.data.build(seed=run.seed)
     batch = min(run.data.batch_size, len(dataset.train))
@@ -96,6 +97,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE) -> Training:
         rule=run.schedule.build(steps=steps),
         hooks=hooks,
         say=say,
+        show=show,
         batch=batch,
         per_epoch=per_epoch,
         steps=steps,
@@ -148,8 +150,9 @@ def _guarded(
     screen = Screen(folder) if ranks.first else Silent(folder)
     writer = Thread(JsonLines(folder / "metrics.jsonl") if ranks.first else Writer(), screen.line)
     loggers = run.logger if ranks.first else {}
+    ended: State = "failed"
     try:
-        training = build(run, folder, screen.line, ranks)
+        training = build(run, folder, screen.line, ranks, show=writer.show)
         several = {"processes": ranks.size} if ranks.size > 1 else {}
         tell(parameters=training.parameters, device=str(training.device), steps=training.steps, **several)
         screen.line(
@@ -175,9 +178,15 @@ def _guarded(
         screen.line(f"{folder}")
         early = {"reason": training.reason} if training.reason is not None else {}
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
-        return {"step": training.step, "epoch": training.epoch} | early | best | score
+        result = {"step": training.step, "epoch": training.epoch} | early | best | score
+        writer.finish(result)
+        ended = "finished"
+        return result
+    except (Interrupted, KeyboardInterrupt):
+        ended = "interrupted"
+        raise
     finally:
-        writer.close()
+        writer.close(ended)
         screen.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class Training:
     rule: Rule
     hooks: dict[str, Hooks]
     say: Callable[[str], None]  # a line to the screen and to the log
+    show: Callable[[str, Any, int], None]  # a name, a picture `h w 3` of bytes, and its step, to the loggers
     batch: int  # images in a batch, of all processes together
     per_epoch: int  # optimiser steps
     steps: int  # optimiser steps in all
@@ -43,7 +45,13 @@ class Training:
     scaler: torch.amp.GradScaler | None = None
     ranks: Ranks = ALONE  # the processes of the run
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
+    rank: Callable[[dict[str, float]], tuple[float, ...]] = lambda metrics: (  # of two validations, the best has more
+        metrics["validation/accuracy"],
+        -metrics["validation/loss"],
+    )
+    kept: bool = False  # whether the checkpoint of this step stays
     reason: str | None = None  # why a callback wants the run to end
+    average: nn.Module | None = None  # evaluated instead of `module`, where a callback averages the weights
     bases: list[float] = field(init=False)  # the optimiser's own learning rates, which the schedule multiplies
 
     def __post_init__(self) -> None:
@@ -65,6 +73,21 @@ class Training:
         """How many numbers are trained."""
         return sum(each.numel() for each in self.module.parameters() if each.requires_grad)
 
+    @property
+    def evaluated(self) -> nn.Module:
+        """What is validated and tested."""
+        return self.module if self.average is None else self.average
+
+    def start_average(self) -> None:
+        """Have a copy of the module evaluated from now on."""
+        self.average = copy.deepcopy(self.module).requires_grad_(False)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """What the evaluated network, in evaluation mode, gives for images `b c h w`: `b k`, in the run's precision."""
+        device = self.device
+        with torch.autocast(device.device.type, device.autocast, enabled=device.autocast is not None):
+            return self.evaluated(images)
+
     def stop(self, reason: str) -> None:
         """End the run after this step, with a validation, as if it had been the last."""
         self.reason = reason
@@ -79,6 +102,7 @@ class Training:
             "best": dict(self.best),
             "reason": self.reason,
             "module": self.module.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "rule": self.rule.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
@@ -96,6 +120,9 @@ class Training:
             )
         self.step, self.best, self.reason = state["step"], dict(state["best"]), state["reason"]
         self.module.load_state_dict(state["module"])
+        if state.get("average") is not None:
+            self.start_average()
+            self.evaluated.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rule.load_state_dict(state["rule"])
         if self.scaler:

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from cn.multirun import table
 from runs._training import Training
@@ -21,7 +23,10 @@ class Summary(Hooks):
 
 
 def summarize(module: nn.Module, images: Tensor, *, depth: int) -> str:
-    """A table of the modules down to `depth`: name, class, output shape for `images`, parameters."""
+    """A table of the modules down to `depth`: name, class, output shape for `images`, parameters, operations.
+
+    A multiplication and an addition are two operations; those of products, convolutions and attention are counted.
+    """
     rows: list[list[str]] = []
     handles = [
         each.register_forward_hook(_note(name or "(all)", rows))
@@ -31,14 +36,28 @@ def summarize(module: nn.Module, images: Tensor, *, depth: int) -> str:
     training = module.training
     module.eval()
     try:
-        with torch.no_grad():
+        # the other ways to attend are not all known to the counter
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             module(images)
     finally:
         module.train(training)
         for handle in handles:
             handle.remove()
-    order = [name or "(all)" for name, _ in module.named_modules()]
-    return table(["module", "class", "output", "parameters"], sorted(rows, key=lambda row: order.index(row[0])))
+    counts = counter.get_flop_counts()
+    places: dict[nn.Module, list[str]] = {}  # a module that is shared has several, and is counted at one
+    for name, each in module.named_modules(remove_duplicate=False):
+        places.setdefault(each, []).append(f"{type(module).__name__}.{name}".rstrip("."))
+    names = {name or "(all)": each for name, each in module.named_modules()}
+    for row in rows:
+        row.append(_spaced(sum(sum(counts.get(place, {}).values()) for place in places[names[row[0]]])))
+    order = list(names)
+    return table(
+        ["module", "class", "output", "parameters", "FLOPs"], sorted(rows, key=lambda row: order.index(row[0]))
+    )
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
 
 
 def _note(name: str, rows: list[list[str]]) -> Any:
@@ -46,6 +65,6 @@ def _note(name: str, rows: list[list[str]]) -> Any:
         shape = " ".join(map(str, output.shape)) if isinstance(output, Tensor) else ""
         parameters = sum(each.numel() for each in module.parameters())
         if [name] not in [row[:1] for row in rows]:
-            rows.append([name, type(module).__name__, shape, f"{parameters:,}".replace(",", " ")])
+            rows.append([name, type(module).__name__, shape, _spaced(parameters)])
 
     return hook

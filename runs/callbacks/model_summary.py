@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ModelSummary(Callback):
-    """Prints the modules with their parameters and the shapes that leave them, before the first step."""
+    """Prints the modules before the first step: the shapes that leave them, parameters, operations for one image."""
 
     depth: int = 2  # levels of modules within modules
 

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class Logger(CN):
-    """One of several that a run holds by name: `logger=csv`."""
+    """One of several that a run holds by name: `logger=[csv,tensorboard]`."""
+
+    def packages(self) -> tuple[str, ...]:
+        """The names of what `build` imports and a plain installation lacks: the extra `track` brings it."""
+        return ()
 
     @abstractmethod
     def build(self, folder: Path) -> Writer:

@@ -7,12 +7,14 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 Record = dict[str, float]  # metrics by name, and with them `step` and `epoch`
+State = Literal["finished", "interrupted", "failed"]
 
 
 class Writer:
-    """One place that metrics go to; called on the writer thread only, after `resume`."""
+    """One place that metrics go to; called on the writer thread only, between `resume` and `close`."""
 
     def resume(self, step: int) -> None:
         """Forget what was written after this step: the run goes on from there."""
@@ -20,8 +22,20 @@ class Writer:
     def write(self, record: Record) -> None:
         """Take one record."""
 
-    def close(self) -> None:
-        """No more records come."""
+    def picture(self, name: str, image: Any, step: int) -> None:
+        """Take one picture, an array `h w 3` of bytes; what has no place for it leaves it."""
+
+    def result(self, result: dict[str, Any]) -> None:
+        """Take what the summary of a run that was trained and tested says of it."""
+
+    def flush(self) -> None:
+        """See to it that what was taken outlives a kill: a checkpoint is about to be saved."""
+
+    def close(self, state: State) -> None:
+        """Nothing more comes; `state` is how the run ended."""
+
+
+Told = Callable[[Writer], None]
 
 
 class JsonLines(Writer):
@@ -60,15 +74,14 @@ class Thread:
         self.own, self.report = own, report
         self.others: dict[str, Writer] = {}
         self.error: Exception | None = None
-        self.records: queue.SimpleQueue[Record | threading.Event | None] = queue.SimpleQueue()
+        self.records: queue.SimpleQueue[Record | Told | threading.Event | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
     def start(self, step: int, others: dict[str, Writer]) -> None:
         """Begin, with all that was written after `step` forgotten."""
         self.others = dict(others)
         self.own.resume(step)
-        for name in list(self.others):
-            self._try(name, lambda name=name: self.others[name].resume(step))
+        self._tell(lambda writer: writer.resume(step))
         self.thread.start()
 
     def put(self, record: Record) -> None:
@@ -79,6 +92,14 @@ class Thread:
                 raise TypeError(f"the metric {name} is a {type(value).__name__}, and must be an int or a float")
         self.records.put(record)
 
+    def show(self, name: str, image: Any, step: int) -> None:
+        """Take a picture for the other writers, an array `h w 3` of bytes, and return at once."""
+        self.records.put(lambda writer: writer.picture(name, image, step))
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Take what came of the run, for the other writers."""
+        self.records.put(lambda writer: writer.result(result))
+
     def flush(self) -> None:
         """Wait until all that was put is written."""
         done = threading.Event()
@@ -87,34 +108,39 @@ class Thread:
             pass
         self._check()
 
-    def close(self) -> None:
+    def close(self, state: State) -> None:
         """Write what is left and end the thread."""
         if self.thread.is_alive():
             self.records.put(None)
             self.thread.join()
-        for name in list(self.others):
-            self._try(name, self.others[name].close)
+        self._tell(lambda writer: writer.close(state))
 
     def _check(self) -> None:
         if self.error is not None:
             raise self.error
 
     def _serve(self) -> None:
-        while (record := self.records.get()) is not None:
-            if isinstance(record, threading.Event):
-                record.set()
-                continue
+        while (item := self.records.get()) is not None:
             try:
-                if self.error is None:
-                    self.own.write(record)
-                for name in list(self.others):
-                    self._try(name, lambda name=name, record=record: self.others[name].write(record))
+                if isinstance(item, threading.Event):
+                    self._tell(lambda writer: writer.flush())
+                    item.set()
+                elif callable(item):
+                    self._tell(item)
+                else:
+                    self._write(item)
             except Exception as error:  # the loop raises it
                 self.error = self.error or error
 
-    def _try(self, name: str, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except Exception as error:
-            del self.others[name]
-            self.report(f"logger.{name} failed and is left out from here: {type(error).__name__}: {error}")
+    def _write(self, record: Record) -> None:
+        if self.error is None:
+            self.own.write(record)
+        self._tell(lambda writer: writer.write(record))
+
+    def _tell(self, action: Told) -> None:
+        for name, writer in list(self.others.items()):
+            try:
+                action(writer)
+            except Exception as error:
+                del self.others[name]
+                self.report(f"logger.{name} failed and is left out from here: {type(error).__name__}: {error}")

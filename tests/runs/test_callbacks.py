@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cn import UserError
 from data.digits import Digits
 from models.dense import Dense
 from models.mlp import Mlp
+from models.vit import ViT
 from runs.callbacks import Callback
 from runs.callbacks._clean_git import changes
 from runs.callbacks._early_stopping import Stopper
@@ -168,20 +169,20 @@ def test_the_table_of_a_model_has_shapes_and_counts():
     module.train()
     table = summarize(module, torch.zeros(1, 1, 28, 28), depth=1)
     assert table == (
-        "module  class        output  parameters\n"
-        "------  -----------  ------  ----------\n"
-        "(all)   Sequential   1 10    67 978\n"
-        "0       Rearrange    1 784   0\n"
-        "1       Linear       1 64    50 240\n"
-        "2       BatchNorm1d  1 64    128\n"
-        "3       ReLU         1 64    0\n"
-        "4       Linear       1 128   8 320\n"
-        "5       BatchNorm1d  1 128   256\n"
-        "6       ReLU         1 128   0\n"
-        "7       Linear       1 64    8 256\n"
-        "8       BatchNorm1d  1 64    128\n"
-        "9       ReLU         1 64    0\n"
-        "10      Linear       1 10    650"
+        "module  class        output  parameters  FLOPs\n"
+        "------  -----------  ------  ----------  -------\n"
+        "(all)   Sequential   1 10    67 978      134 400\n"
+        "0       Rearrange    1 784   0           0\n"
+        "1       Linear       1 64    50 240      100 352\n"
+        "2       BatchNorm1d  1 64    128         0\n"
+        "3       ReLU         1 64    0           0\n"
+        "4       Linear       1 128   8 320       16 384\n"
+        "5       BatchNorm1d  1 128   256         0\n"
+        "6       ReLU         1 128   0           0\n"
+        "7       Linear       1 64    8 256       16 384\n"
+        "8       BatchNorm1d  1 64    128         0\n"
+        "9       ReLU         1 64    0           0\n"
+        "10      Linear       1 10    650         1 280"
     )
     assert module.training
     assert module[2].num_batches_tracked == 0  # looking has changed nothing
@@ -200,11 +201,31 @@ def test_depth_says_how_many_levels_are_shown():
     ]
 
 
+def test_the_operations_of_attention_and_of_a_shared_module_are_counted():
+    vit = ViT(patch=4, dim=192, heads=3, depth=1).build(inputs=(3, 32, 32), classes=10)
+    rows = {row.split()[0]: row for row in summarize(vit, torch.zeros(1, 3, 32, 32), depth=2).splitlines()}
+    images, width = 64, 192  # tokens, channels
+    products, attention = 2 * 12 * images * width**2, 2 * 2 * images**2 * width
+    assert rows["blocks.0"].endswith(f"  {products + attention:,}".replace(",", " "))
+
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.once = nn.Linear(4, 4)
+            self.again = nn.ModuleList([self.once])
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.once(self.again[0](images.flatten(1)))
+
+    rows = summarize(Shared(), torch.zeros(1, 1, 2, 2), depth=2).splitlines()
+    assert rows[2:] == ["(all)   Shared  1 4     20          64", "once    Linear  1 4     20          64"]
+
+
 def test_the_table_is_printed_before_the_first_step_and_is_in_the_log(go, capsys):
     run = go("run", of=Default(**SMALL, callbacks={"model_summary": ModelSummary(depth=1)}, steps=1))
     assert run.log == capsys.readouterr().out
-    assert run.log.splitlines()[1] == "module  class       output  parameters"
-    assert run.log.splitlines()[3] == f"(all)   Sequential  1 10    {run.summary['parameters']}"
+    assert run.log.splitlines()[1] == "module  class       output  parameters  FLOPs"
+    assert run.log.splitlines()[3] == f"(all)   Sequential  1 10    {run.summary['parameters']}         1 184"
     plain = go("plain", of=Default(**SMALL, steps=1))
     assert torch.equal(run.weights(), plain.weights())  # looking has drawn no random number
 

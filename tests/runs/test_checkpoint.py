@@ -167,10 +167,10 @@ def test_the_loop_saves_only_what_it_has_written(go, monkeypatch):
     """Each log up to a checkpoint's step is in metrics.jsonl before the checkpoint is."""
     save = _checkpoint.save
 
-    def checked(folder: Path, state: dict[str, Any], *, best: bool) -> None:
+    def checked(folder: Path, state: dict[str, Any], **which: bool) -> None:
         steps = [int(line.split(",")[0].split(": ")[1]) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert max(steps, default=0) == state["step"] // 2 * 2 or max(steps) == state["step"]
-        save(folder, state, best=best)
+        save(folder, state, **which)
 
     monkeypatch.setattr(_loop._checkpoint, "save", checked)
     go("run", of=RUN)

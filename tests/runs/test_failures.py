@@ -23,7 +23,7 @@ from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.logger import Logger
-from runs.logger._writer import JsonLines, Record, Thread, Writer
+from runs.logger._writer import JsonLines, Record, State, Thread, Writer
 
 ON = "\n  to go on from the last checkpoint: python train.py --from run"
 NONE = "\n  the run is in run, which has no checkpoint yet"
@@ -435,7 +435,7 @@ class _FailingWriter(Writer):
         if self.at == "write" and self.count >= 2:
             raise ConnectionError("no route")
 
-    def close(self) -> None:
+    def close(self, state: State) -> None:
         if self.at == "close":
             raise ConnectionError("no route")
 
@@ -468,7 +468,7 @@ def test_the_thread_of_a_logger_that_cannot_even_be_reported_does_not_hang(here)
         thread.put({"step": step})
     with pytest.raises(OSError, match="No space left"):
         thread.flush()
-    thread.close()
+    thread.close("failed")
 
 
 def test_a_failed_run_among_several_is_told_and_the_others_go_on(here, shell):

@@ -115,7 +115,7 @@ def test_putting_does_not_wait_and_flushing_does():
     assert [each["step"] for each in slow.records] == list(range(10))
     assert slow.threads == {"metrics"}
     thread.put({"step": 10})
-    thread.close()
+    thread.close("finished")
     assert len(slow.records) == 11
 
 
@@ -139,12 +139,12 @@ def test_after_its_own_file_fails_nothing_more_is_written_to_it():
     with pytest.raises(OSError, match="No space left"):
         thread.put({"step": 2})
     thread.records.put({"step": 3})
-    thread.close()
+    thread.close("finished")
     assert broken.calls == 1
 
 
 def test_closing_a_thread_that_never_started_is_fine():
-    Thread(_Slow(), print).close()
+    Thread(_Slow(), print).close("failed")
 
 
 def test_the_curves_of_a_run_that_has_none_yet_are_not_drawn(here):

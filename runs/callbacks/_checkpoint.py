@@ -1,0 +1,28 @@
+"""Tells the loop what it saves: files are written by runs/_checkpoint.py alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runs._training import Training
+from runs.callbacks._hooks import Hooks, Metrics
+
+
+class Keeper(Hooks):
+    def __init__(self, *, metric: str, every: int | None) -> None:
+        self.by_loss, self.every = metric == "validation/loss", every
+        self.validations = 0
+
+    def on_start(self, training: Training) -> None:
+        if self.by_loss:
+            training.rank = lambda metrics: (-metrics["validation/loss"], metrics["validation/accuracy"])
+
+    def on_validation(self, training: Training, metrics: Metrics) -> None:
+        self.validations += 1
+        training.kept = self.every is not None and self.validations % self.every == 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.validations = state["validations"]

@@ -1,0 +1,42 @@
+"""A second copy of the network, which follows the first. Checkpoints hold it as `average`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from cn import UserError
+from runs._training import Training
+from runs.callbacks._hooks import Hooks
+
+
+class Average(Hooks):
+    def __init__(self, *, decay: float) -> None:
+        self.decay = decay
+
+    def on_start(self, training: Training) -> None:
+        several = [f"callbacks.{name}" for name, each in training.hooks.items() if isinstance(each, Average)]
+        if len(several) > 1:
+            raise UserError(f"{' and '.join(several)} both average the weights: leave one out")
+        if training.average is None:  # otherwise it came with the checkpoint
+            training.start_average()
+        followers = [*training.evaluated.parameters(), *training.evaluated.buffers()]
+        leaders = [*training.module.parameters(), *training.module.buffers()]
+        blends = [_blends(each) for each in followers]
+        pairs = list(zip(followers, leaders, blends, strict=True))
+        self.averages = [follower for follower, _, blend in pairs if blend]
+        self.weights = [leader for _, leader, blend in pairs if blend]
+        self.copies = [(follower, leader) for follower, leader, blend in pairs if not blend]
+
+    @torch.no_grad()
+    def on_step(self, training: Training) -> None:
+        decay = min(self.decay, (1 + training.step) / (10 + training.step))
+        get_ema_multi_avg_fn(decay)(self.averages, self.weights, None)
+        for follower, leader in self.copies:
+            follower.copy_(leader)
+
+
+def _blends(tensor: Tensor) -> bool:
+    """Whether a mean of two such tensors is another: not of what counts, nor of a mask with infinities."""
+    return tensor.is_floating_point() and bool(tensor.isfinite().all())

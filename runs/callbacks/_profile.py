@@ -1,0 +1,45 @@
+"""torch.profiler, between two steps of a run."""
+
+from __future__ import annotations
+
+import os
+
+from torch.profiler import ProfilerActivity, profile
+
+from runs._training import Training
+from runs.callbacks._hooks import Hooks
+
+
+class Profiler(Hooks):
+    def __init__(self, *, start: int, steps: int) -> None:
+        self.start, self.end = start, start + steps
+        self.watching: profile | None = None
+
+    def on_start(self, training: Training) -> None:
+        self._begin(training)
+
+    def on_step(self, training: Training) -> None:
+        if self.watching is None:
+            self._begin(training)
+        elif training.step == self.end:
+            self._write(training)
+
+    def on_end(self, training: Training) -> None:
+        if self.watching is not None:
+            self._write(training)
+
+    def _begin(self, training: Training) -> None:
+        if training.step == self.start:
+            os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it would print when it starts and stops
+            gpu = [ProfilerActivity.CUDA] if training.device.device.type == "cuda" else []
+            self.watching = profile(activities=[ProfilerActivity.CPU, *gpu])
+            self.watching.start()
+
+    def _write(self, training: Training) -> None:
+        assert self.watching is not None
+        self.watching.stop()
+        path = training.folder / "trace.json"
+        if training.ranks.first:
+            self.watching.export_chrome_trace(str(path))
+        training.say(f"what steps {self.start + 1} to {training.step} spent their time on: {path}")
+        self.watching = None

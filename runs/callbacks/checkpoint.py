@@ -1,0 +1,26 @@
+"""python train.py callbacks=checkpoint callbacks.checkpoint.metric=validation/loss callbacks.checkpoint.every=5"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from runs.callbacks import Callback
+
+if TYPE_CHECKING:
+    from runs.callbacks._checkpoint import Keeper
+
+
+class Checkpoint(Callback):
+    """Says which validation is the best, that best.pt holds and that is tested, and which others are kept besides."""
+
+    metric: Literal["validation/accuracy", "validation/loss"] = "validation/accuracy"  # the other one decides a tie
+    every: int | None = None  # validations from one that is kept as step-STEP.pt to the next; null: none is
+
+    def build(self) -> Keeper:
+        from runs.callbacks._checkpoint import Keeper
+
+        return Keeper(metric=self.metric, every=self.every)
+
+    def check(self) -> None:
+        if self.every is not None and self.every < 1:
+            raise ValueError(f"every is {self.every}, and must be at least 1 validation; null keeps none")

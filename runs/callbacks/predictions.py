@@ -1,0 +1,19 @@
+"""python train.py callbacks=predictions"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runs.callbacks import Callback
+
+if TYPE_CHECKING:
+    from runs.callbacks._predictions import Shown
+
+
+class Predictions(Callback):
+    """Shows 16 validation images after each validation, as they are and with label/prediction: predictions/STEP.png"""
+
+    def build(self) -> Shown:
+        from runs.callbacks._predictions import Shown
+
+        return Shown()
