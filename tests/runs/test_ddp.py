@@ -23,6 +23,7 @@ from models.dense import Dense
 from models.fcn import Fcn
 from models.mlp import Mlp
 from runs import _checkpoint, _ranks, _train
+from runs._loop import evaluate
 from runs._ranks import Ranks, address, first_node, which
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
@@ -160,15 +161,20 @@ def test_each_image_of_a_step_and_of_a_split_is_seen_by_one_process(ranks, go, m
     assert len(set(one[1258] + two[1258])) == len(one[1258] + two[1258]) == 12 * 101
 
 
-def test_statistics_of_batch_norm_are_the_first_ones_and_what_is_scored_is_what_is_kept(together, go, monkeypatch):
+DENSE = Default(model=Dense(), data=Digits(batch_size=64), optim=Sgd(lr=0.1), steps=12)
+
+
+def test_statistics_of_batch_norm_are_the_first_ones_and_what_is_scored_is_what_is_kept(together):
     """Read by one process, whose own statistics those of the file are."""
-    two = together(2, "two", of=Default(model=Dense(), data=Digits(batch_size=64), optim=Sgd(lr=0.1), steps=12))
-    scores: list[dict[str, float]] = []
-    score = _train._score
-    monkeypatch.setattr(_train, "_score", lambda *args: scores.append(score(*args)) or scores[-1])
-    go("", "mode=eval", source="two")
-    assert scores[0]["test/accuracy"] == two.summary["test/accuracy"]
-    assert scores[0]["test/loss"] == pytest.approx(two.summary["test/loss"], rel=1e-6)
+    two = together(2, "two", of=DENSE)
+    training = _train.build(DENSE, two.folder, print)
+    training.module.load_state_dict(two.state("best.pt")["module"])
+    loss, accuracy = evaluate(training, training.dataset.validation)
+    assert accuracy == two.summary["validation/accuracy"]
+    assert loss == pytest.approx(two.summary["validation/loss"], rel=1e-6)
+    loss, accuracy = evaluate(training, training.dataset.test)
+    assert accuracy == two.summary["test/accuracy"]
+    assert loss == pytest.approx(two.summary["test/loss"], rel=1e-6)
 
 
 def test_dropout_differs_between_processes(ranks, go, monkeypatch):

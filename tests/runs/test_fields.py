@@ -201,7 +201,7 @@ def test_fp16_scales_the_loss_and_a_resume_brings_the_scale_back(go, failed, aft
     """As on a GPU, with the scale alone: powers of two change no bit of a gradient."""
     words = ("epochs=2", "clip=0.5", "accumulate=2", "log_every=2")
     plain = go("plain", *words)
-    monkeypatch.setattr(_train, "choose", lambda run, *, steps: Device(torch.device("cpu"), None, True, False))
+    monkeypatch.setattr(_train, "choose", lambda run, *, steps, ranks: Device(torch.device("cpu"), None, True, False))
     scaled = go("scaled", *words)
     assert scaled.state()["scaler"]["scale"] == 65536.0
     torch.testing.assert_close(scaled.weights(), plain.weights(), rtol=1e-4, atol=1e-6)
