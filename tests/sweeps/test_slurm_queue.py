@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -101,14 +102,14 @@ def indices_of(state: str, label: str) -> list[int]:
     return sorted(job.index or 0 for job in listed() if (job.state, job.label) == (state, label))
 
 
-def until(true: Callable[[], object], timeout: float = 60) -> None:
+def until(true: Callable[[], object], timeout: float = 180) -> None:
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end
         time.sleep(0.2)
 
 
-def told(name: str, timeout: float = 60) -> Any:
+def told(name: str, timeout: float = 180) -> Any:
     until(Path(name).exists, timeout)
     return json.loads(Path(name).read_text())
 
@@ -125,7 +126,7 @@ def test_each_of_twelve_jobs_has_one_of_eight_gpus_and_what_was_asked_for(
         cpus=2,
         memory=3,
         setup=["export FIRST='a b'", "export SECOND=setup"],
-        container="env CONTAINED=yes",
+        container=f"env CONTAINED=yes PATH={Path(sys.executable).parent}:{os.environ['PATH']}",
         sbatch={"nice": "5", "overcommit": ""},
     )
     batch = jobs("show", 12, environment={"PYTHONPATH": str(ROOT), "SECOND": "it's $HOME\n2"})

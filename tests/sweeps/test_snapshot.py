@@ -618,7 +618,11 @@ def test_verify_looks_at_the_module_that_python_dash_m_runs(code: Path, into: Pa
     assert f"\n  it imported {files}\n" in done.stderr
 
 
-def test_a_module_that_the_snapshot_does_not_hold_may_come_from_anywhere(code: Path, into: Path):
+def test_a_module_that_the_snapshot_does_not_hold_may_come_from_anywhere(
+    code: Path, into: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("models", "data", "runs", "train")]:
+        monkeypatch.delitem(sys.modules, name)  # which other tests of this process may have imported
     _snapshot.verify(into / take(code, into))  # this process imported cn and sweeps from this repository
 
 
