@@ -42,9 +42,10 @@ def submit(
         def _make_submission_command(self, submission_file_path: Any) -> list[str]:
             return ["env", *(f"--unset={name}" for name in hiding(options)), "sbatch", str(submission_file_path)]
 
-        def _get_job_id_from_submission_command(self, string: Any) -> str:
-            taken.append(number := super()._get_job_id_from_submission_command(string))
-            return number
+        @staticmethod
+        def _get_job_id_from_submission_command(string: bytes | str) -> str:
+            taken.append(SlurmExecutor._get_job_id_from_submission_command(string))
+            return taken[0]
 
     taken: list[str] = []
     jobs.folder.mkdir(parents=True, exist_ok=True)

@@ -158,7 +158,7 @@ def test_each_of_twelve_jobs_has_one_of_eight_gpus_and_what_was_asked_for(
     assert "\n#SBATCH --requeue\n" in script
     assert "\n#SBATCH --open-mode=append\n" in script
     assert "\n#SBATCH --signal=USR2@90\n" in script
-    assert " --kill-on-bad-exit=1 --cpus-per-task=2 env CONTAINED=yes python " in script
+    assert " --kill-on-bad-exit=1 --cpus-per-task=2 env CONTAINED=yes PATH=" in script
 
 
 def test_jobs_are_known_by_their_sweep_and_only_they_are_cancelled(slurm: Cluster) -> None:
