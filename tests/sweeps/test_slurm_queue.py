@@ -236,7 +236,7 @@ def test_where_preemption_would_end_a_job_it_requeues_itself(slurm: Cluster) -> 
         told("low-0.0")
         slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodelist=n1")
         assert told("low-0.0.why")[:2] == ["SIGTERM", "preempted"]
-        assert listed() == [Job("low", 0, number, "pending", "BeginTime")]
+        until(lambda: listed() == [Job("low", 0, number, "pending", "BeginTime")])
 
 
 def test_a_job_of_a_node_that_is_set_down_knows_that_it_is_requeued(slurm: Cluster) -> None:
