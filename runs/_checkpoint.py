@@ -12,6 +12,7 @@ import torch
 
 from cn import RunError
 from cn.errors import lines
+from runs._folder import sync
 
 LAST, BEST = "last.pt", "best.pt"
 
@@ -42,7 +43,7 @@ def save(folder: Path, state: dict[str, Any], *, best: bool) -> None:
         raise RunError(f"cannot write to {folder}: {cause}") from error
     finally:
         partial.unlink(missing_ok=True)
-    _sync(folder)
+    sync(folder)
 
 
 def _read_again(path: Path) -> None:
@@ -80,11 +81,3 @@ def clean(folder: Path) -> None:
     for name in (LAST, BEST, "config.json", "summary.json"):
         for partial in folder.glob(f".{name}.*"):
             partial.unlink()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
