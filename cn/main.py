@@ -95,20 +95,26 @@ def main(
     """
     words = sys.argv[1:] if argv is None else argv
     command.script = os.path.basename(sys.argv[0]) or command.script
+    if status := exit_status(lambda: _main(function, words, launcher)):
+        sys.exit(status)
+
+
+def exit_status(action: Callable[[], int | None]) -> int:
+    """What a process ends with once it has done something: the action's own status, or that of its error, told."""
     output = cast("TextIO | io.TextIOWrapper", sys.stdout)
     if isinstance(output, io.TextIOWrapper):
-        output.reconfigure(errors="backslashreplace")  # a comment in a node file may hold any letter
+        output.reconfigure(errors="backslashreplace")  # a comment in a node file, or a log, may hold any letter
     try:
-        _main(function, words, launcher)
+        return action() or 0
     except CNError as error:
         sys.stdout.flush()
         print(error, file=sys.stderr)
-        sys.exit(error.status)
+        return error.status
     except BrokenPipeError:  # the reader of our output has gone: head, less
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        return 141
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
 
 
 def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from cn import CNError, UserError, command
+from cn import UserError, command
 from cn.errors import hint, lines, short
-from cn.main import Parser
+from cn.main import Parser, exit_status
 from runs import _listing
 from runs._differences import diff
 from runs._folder import OUTPUTS
@@ -36,19 +35,12 @@ it neither ended nor has a process any more."""
 def main(words: list[str] | None = None) -> int:
     """The exit status: 2 for a mistake of the user's, 1 for what failed."""
     command.script = "-m runs"
-    try:
-        _main(sys.argv[1:] if words is None else words)
-        sys.stdout.flush()
-        return 0
-    except CNError as error:
-        sys.stdout.flush()
-        print(error, file=sys.stderr)
-        return error.status
-    except BrokenPipeError:  # the reader of our output has gone: head, less
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except KeyboardInterrupt:
-        return 130
+    return exit_status(lambda: _flushed(sys.argv[1:] if words is None else words))
+
+
+def _flushed(words: list[str]) -> None:
+    _main(words)
+    sys.stdout.flush()  # here, where a reader that has gone is no error
 
 
 def _main(words: list[str]) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from cn import RunError
 from cn.errors import lines
+from runs._folder import sync
 
 LAST, BEST, STEP = "last.pt", "best.pt", "step-*.pt"
 
@@ -46,7 +47,7 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
         raise RunError(f"cannot write to {folder}: {cause}") from error
     finally:
         partial.unlink(missing_ok=True)
-    _sync(folder)
+    sync(folder)
 
 
 def _read_again(path: Path) -> None:
@@ -84,11 +85,3 @@ def clean(folder: Path) -> None:
     for name in (LAST, BEST, STEP, "config.json", "summary.json"):
         for partial in folder.glob(f".{name}.*"):
             partial.unlink()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -73,6 +73,15 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def sync(path: Path) -> None:
+    """What was written to a file, or put into a folder, is on the disk when it returns."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Within it, no other process can claim the folder; the kernel gives it back when this one dies."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import sys
 
-from cn import CNError, UserError, command
+from cn import UserError, command
 from cn.errors import hint, lines
-from cn.main import Parser
+from cn.main import Parser, exit_status
 from sweeps import _verbs
 
 HELP = """\
@@ -33,19 +31,7 @@ NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the fol
 def main(words: list[str] | None = None) -> int:
     """The exit status: 2 for a mistake of the user's, 1 for what failed."""
     command.script = "-m sweeps"
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a log may hold any letter
-    try:
-        return _main(sys.argv[1:] if words is None else words)
-    except CNError as error:
-        sys.stdout.flush()
-        print(error, file=sys.stderr)
-        return error.status
-    except BrokenPipeError:  # the reader of our output has gone: head, less
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except KeyboardInterrupt:
-        return 130
+    return exit_status(lambda: _main(sys.argv[1:] if words is None else words))
 
 
 def _main(words: list[str]) -> int:

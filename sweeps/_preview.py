@@ -8,6 +8,7 @@ from typing import Any
 from cn import CNError
 from cn.errors import short
 from cn.multirun import table
+from runs.launch._queue import MOST
 from runs.launch.slurm import Slurm
 from sweeps import _snapshot
 from sweeps._named import Named
@@ -16,7 +17,6 @@ from sweeps._standing import Sweeping
 from sweeps._submit import ROOT, alike, divide
 
 ROWS = 20
-MOST = 999  # jobs in one array, for each leaves a file in one folder
 
 
 def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cn import RunError, UserError
 from cn.errors import lines, short
+from runs._folder import sync
 from sweeps._code import Members, copied, members, parents
 
 MOST, MOST_OF_ONE = 100_000_000, 20_000_000  # bytes, of all files and of one
@@ -172,15 +173,7 @@ def _copy(root: Path, found: Members, to: Path) -> None:
             file.write(content)
         written.append(to / name)
     for path in written:
-        _sync(path)  # after all are written, when the disk takes them at once
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync(path)  # after all are written, when the disk takes them at once
 
 
 def _rename(partial: Path, snapshot: Path) -> None:

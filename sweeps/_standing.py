@@ -103,7 +103,7 @@ def _read(store: Store, each: Standing) -> None:
         each.report, each.state, each.reason, each.code = report, report.state, report.reason, report.code
 
 
-def _settle(store: Store, found: Sweeping, lost: list[Standing], over: dict[str, Any]) -> None:
+def _settle(store: Store, found: Sweeping, lost: list[Standing], over: set[str]) -> None:
     """Say what became of trials whose jobs are no more, without a word of their own."""
     stop = stopped(store)
     for each in lost:

@@ -134,9 +134,9 @@ class Store:
     def set_number(self, label: str, number: str) -> None:
         write(self.jobs / f"{label}.id", number + "\n")
 
-    def over(self) -> dict[str, Any]:
-        """The batches that were cancelled, by label."""
-        return {path.stem: True for path in self.jobs.glob("*.cancelled")}
+    def over(self) -> set[str]:
+        """The labels of the batches that were cancelled."""
+        return {path.stem for path in self.jobs.glob("*.cancelled")}
 
     def set_over(self, label: str) -> None:
         write(self.jobs / f"{label}.cancelled", "")

@@ -33,6 +33,8 @@ class Job:
     reason: str = ""  # why it is pending, in the queue's own word
 
 
+MOST = 999  # jobs in a batch whose folder they print to: with the script it holds no more than 1000 files
+
 Why = Literal["preempted", "requeued", "time", "cancelled", "unknown"]
 
 

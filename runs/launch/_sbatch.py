@@ -42,6 +42,12 @@ def submit(
         def _make_submission_command(self, submission_file_path: Any) -> list[str]:
             return ["env", *(f"--unset={name}" for name in hiding(options)), "sbatch", str(submission_file_path)]
 
+        @staticmethod
+        def _get_job_id_from_submission_command(string: bytes | str) -> str:
+            taken.append(SlurmExecutor._get_job_id_from_submission_command(string))
+            return taken[0]
+
+    taken: list[str] = []
     jobs.folder.mkdir(parents=True, exist_ok=True)
     array = Array(jobs.folder)
     array.update_parameters(**options, **parameters(jobs, options, setup, others))
@@ -51,6 +57,10 @@ def submit(
             return array._submit_command(command(jobs, container)).job_id
     except FailedJobError as error:
         raise refused(str(error), options) from None
+    except OSError:  # where the disk is full and the script could not be kept, SLURM has the jobs all the same
+        if not taken:
+            raise
+        return taken[0]
     finally:
         for path in jobs.folder.glob(".submission_file_*"):  # a link to the script, or the script that was refused
             path.unlink()

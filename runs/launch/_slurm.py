@@ -11,7 +11,7 @@ from typing import Any
 
 from cn import RunError
 from runs.launch import _commands, _sbatch
-from runs.launch._queue import Here, Job, Jobs, Queue, Why
+from runs.launch._queue import MOST, Here, Job, Jobs, Queue, Why
 
 PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 OVER = {
@@ -95,7 +95,7 @@ class SlurmQueue(Queue):
         for line in _commands.ask("scontrol", "show", "config").splitlines():
             name, _, value = line.partition("=")
             if name.strip() == "MaxArraySize":
-                return max(1, min(int(value), 999))  # with the script, no folder holds more than 1000 files
+                return max(1, min(int(value), MOST))
         raise RunError("scontrol show config names no MaxArraySize")
 
     def here(self) -> Here:

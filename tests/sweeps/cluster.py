@@ -42,7 +42,7 @@ class Cluster:
         lacking = [name for name in NEEDED + ACCOUNTING_NEEDS * accounting if not shutil.which(name, path=PATH)]
         return f"not installed: {', '.join(lacking)}" if lacking else ""
 
-    def start(self, timeout: float = 60) -> None:
+    def start(self, timeout: float = 180) -> None:
         """Both nodes are idle when this returns."""
         self._make_files()
         try:
@@ -173,7 +173,7 @@ class Cluster:
         self.stop_controller()
         self.start_controller()
 
-    def clear(self, timeout: float = 60) -> None:
+    def clear(self, timeout: float = 180) -> None:
         """As it was after the start: no jobs, all nodes idle."""
         if "slurmctld" not in self.daemons:
             self.start_controller()

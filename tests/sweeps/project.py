@@ -174,6 +174,7 @@ class Project:
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """`python WORDS`, which goes on beside the test."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
+        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for `python` in a container
         return subprocess.Popen(
             [sys.executable, *words],
             cwd=self.folder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -101,14 +102,14 @@ def indices_of(state: str, label: str) -> list[int]:
     return sorted(job.index or 0 for job in listed() if (job.state, job.label) == (state, label))
 
 
-def until(true: Callable[[], object], timeout: float = 60) -> None:
+def until(true: Callable[[], object], timeout: float = 180) -> None:
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end
         time.sleep(0.2)
 
 
-def told(name: str, timeout: float = 60) -> Any:
+def told(name: str, timeout: float = 180) -> Any:
     until(Path(name).exists, timeout)
     return json.loads(Path(name).read_text())
 
@@ -125,7 +126,7 @@ def test_each_of_twelve_jobs_has_one_of_eight_gpus_and_what_was_asked_for(
         cpus=2,
         memory=3,
         setup=["export FIRST='a b'", "export SECOND=setup"],
-        container="env CONTAINED=yes",
+        container=f"env CONTAINED=yes PATH={Path(sys.executable).parent}:{os.environ['PATH']}",
         sbatch={"nice": "5", "overcommit": ""},
     )
     batch = jobs("show", 12, environment={"PYTHONPATH": str(ROOT), "SECOND": "it's $HOME\n2"})
@@ -157,7 +158,7 @@ def test_each_of_twelve_jobs_has_one_of_eight_gpus_and_what_was_asked_for(
     assert "\n#SBATCH --requeue\n" in script
     assert "\n#SBATCH --open-mode=append\n" in script
     assert "\n#SBATCH --signal=USR2@90\n" in script
-    assert " --kill-on-bad-exit=1 --cpus-per-task=2 env CONTAINED=yes python " in script
+    assert " --kill-on-bad-exit=1 --cpus-per-task=2 env CONTAINED=yes PATH=" in script
 
 
 def test_jobs_are_known_by_their_sweep_and_only_they_are_cancelled(slurm: Cluster) -> None:
@@ -235,7 +236,7 @@ def test_where_preemption_would_end_a_job_it_requeues_itself(slurm: Cluster) -> 
         told("low-0.0")
         slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodelist=n1")
         assert told("low-0.0.why")[:2] == ["SIGTERM", "preempted"]
-        assert listed() == [Job("low", 0, number, "pending", "BeginTime")]
+        until(lambda: listed() == [Job("low", 0, number, "pending", "BeginTime")])
 
 
 def test_a_job_of_a_node_that_is_set_down_knows_that_it_is_requeued(slurm: Cluster) -> None:
