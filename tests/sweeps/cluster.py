@@ -112,7 +112,7 @@ class Cluster:
         words = self.run("scontrol", "-o", "show", "job", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def wait(self, job: str, states: str | Collection[str], timeout: float = 60) -> dict[str, str]:
+    def wait(self, job: str, states: str | Collection[str], timeout: float = 180) -> dict[str, str]:
         """Until the job, or each task of the array, is in one of the states, which are squeue's long names."""
         wanted = {states} if isinstance(states, str) else set(states)
         found: dict[str, str] = {}
@@ -125,7 +125,7 @@ class Cluster:
         self._until(there, timeout, f"job {job} to be {' or '.join(sorted(wanted))}", lambda: str(found))
         return found
 
-    def start_requeued(self, job: str, timeout: float = 60) -> None:
+    def start_requeued(self, job: str, timeout: float = 180) -> None:
         """Starts a requeued job or task, which SLURM holds back for about 120 s, once its last run is gone."""
 
         def is_ready() -> bool:
