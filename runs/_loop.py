@@ -163,13 +163,12 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     }
     if not math.isfinite(loss):
         raise Diverged(f"the validation loss is {loss} after step {training.step}")
-    best = not training.best or training.rank(metrics) > training.rank(training.best)
-    if best:
-        training.best = dict(metrics)
     training.rule.observe(loss)
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
-    training.reason = training.ranks.told(lambda: training.reason)
+    best, training.reason = training.ranks.told(lambda: (training.better(metrics), training.reason))
+    if best:
+        training.best = dict(metrics)
     writer.put(metrics)
     keep(training, writer, best=best)
     screen.line(

@@ -17,6 +17,7 @@ from data._images import Dataset
 from runs import Run
 from runs._device import Device, random_state, set_random_state
 from runs._ranks import ALONE, Ranks, reseed
+from runs._watched import Watched
 from runs.schedule._rule import Rule
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ class Training:
     scaler: torch.amp.GradScaler | None = None
     ranks: Ranks = ALONE  # the processes of the run
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
-    rank: Callable[[dict[str, float]], tuple[float, ...]] = lambda metrics: (  # of two validations, the best has more
-        metrics["validation/accuracy"],
-        -metrics["validation/loss"],
-    )
+    goal: tuple[Watched, ...] = (Watched("validation/accuracy"), Watched("validation/loss"))  # the next decides a tie
     kept: bool = False  # whether the checkpoint of this step stays
     reason: str | None = None  # why a callback wants the run to end
     average: nn.Module | None = None  # evaluated instead of `module`, where a callback averages the weights
@@ -77,6 +75,11 @@ class Training:
     def evaluated(self) -> nn.Module:
         """What is validated and tested."""
         return self.module if self.average is None else self.average
+
+    def better(self, metrics: dict[str, float]) -> bool:
+        """Whether this validation is the best so far."""
+        found, best = ([each.of(values) for each in self.goal] for values in (metrics, self.best or metrics))
+        return not self.best or found > best
 
     def start_average(self) -> None:
         """Have a copy of the module evaluated from now on."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from runs._training import Training
+from runs._watched import Watched
 from runs.callbacks._hooks import Hooks, Metrics
 
 
 class Keeper(Hooks):
-    def __init__(self, *, metric: str, every: int | None) -> None:
-        self.by_loss, self.every = metric == "validation/loss", every
+    def __init__(self, *, metric: Watched, every: int | None) -> None:
+        self.metric, self.every = metric, every
         self.validations = 0
 
     def on_start(self, training: Training) -> None:
-        if self.by_loss:
-            training.rank = lambda metrics: (-metrics["validation/loss"], metrics["validation/accuracy"])
+        training.goal = (self.metric, *(each for each in training.goal if each.name != self.metric.name))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         self.validations += 1

@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from runs._training import Training
+from runs._watched import Watched
 from runs.callbacks._hooks import Hooks, Metrics
 
 
 class Stopper(Hooks):
-    def __init__(self, *, metric: str, sign: float, patience: int, least: float) -> None:
-        self.metric, self.sign, self.patience, self.least = metric, sign, patience, least
+    def __init__(self, *, metric: Watched, patience: int, least: float) -> None:
+        self.metric, self.patience, self.least = metric, patience, least
         self.best, self.since = float("-inf"), 0
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
-        value = self.sign * metrics[self.metric]
+        value = self.metric.of(metrics)
         if value > self.best + self.least:
             self.best, self.since = value, 0
             return
         self.since += 1
         if self.since >= self.patience:
-            training.stop(f"{self.metric} has not improved for {self.since} validations")
+            training.stop(f"{self.metric.name} has not improved for {self.since} validations")
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "since": self.since}

@@ -29,7 +29,7 @@ class Hooks:
         """After every `log_every` steps; may add numbers to what is written with their loss, which is not read yet."""
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
-        """After each validation; may add numbers to what is written, or `training.stop(reason)`."""
+        """After each validation; may add numbers, by which it may be the best, or `training.stop(reason)`."""
 
     def on_end(self, training: Training) -> None:
         """After the last step."""

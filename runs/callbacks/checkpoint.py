@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 class Checkpoint(Callback):
     """Says which validation is the best, that best.pt holds and that is tested, and which others are kept besides."""
 
-    metric: Literal["validation/accuracy", "validation/loss"] = "validation/accuracy"  # the other one decides a tie
+    metric: str = "validation/accuracy"  # or another that a validation writes, those that callbacks add included
+    mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
     every: int | None = None  # validations from one that is kept as step-STEP.pt to the next; null: none is
 
     def build(self) -> Keeper:
+        from runs._watched import Watched
         from runs.callbacks._checkpoint import Keeper
 
-        return Keeper(metric=self.metric, every=self.every)
+        return Keeper(metric=Watched(self.metric, self.mode), every=self.every)
 
     def check(self) -> None:
         if self.every is not None and self.every < 1:

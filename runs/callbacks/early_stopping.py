@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 class EarlyStopping(Callback):
     """Ends the run when a validation metric has stopped improving."""
 
-    metric: Literal["validation/loss", "validation/accuracy"] = "validation/loss"
+    metric: str = "validation/loss"  # or another that a validation writes, callbacks before this one included
+    mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
     patience: int = 5  # validations without an improvement
     least: float = 0.0  # an improvement by less than this is none
 
     def build(self) -> Stopper:
+        from runs._watched import Watched
         from runs.callbacks._early_stopping import Stopper
 
-        sign = -1.0 if self.metric == "validation/loss" else 1.0
-        return Stopper(metric=self.metric, sign=sign, patience=self.patience, least=self.least)
+        return Stopper(metric=Watched(self.metric, self.mode), patience=self.patience, least=self.least)
 
     def check(self) -> None:
         if self.patience < 1:

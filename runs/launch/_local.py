@@ -90,10 +90,9 @@ class LocalQueue(Queue):
     def ended(self, numbers: list[str]) -> dict[str, str]:
         return {}  # nobody keeps it
 
-    def cancel(self, name: str, folder: Path, *, pending: bool = False) -> None:
-        waiting = {job.number for job in self.jobs(name, folder) if job.state == "pending"}
+    def cancel(self, name: str, folder: Path) -> None:
         for held in _held(folder):
-            if held.number and (held.number in waiting or not pending):
+            if held.number:
                 if held.host != socket.gethostname():
                     raise RunError(lines(f"{held.label} runs on {held.host}", "cancel it there"))
                 with suppress(ProcessLookupError):  # killed, as what it started knows, which keeps its number

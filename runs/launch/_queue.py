@@ -69,8 +69,8 @@ class Queue(ABC):
         """Why jobs ("123_4") that ended without a word did so; those that nothing is known about are left out."""
 
     @abstractmethod
-    def cancel(self, name: str, folder: Path, *, pending: bool = False) -> None:
-        """End the jobs of a sweep, or only those that have not begun."""
+    def cancel(self, name: str, folder: Path) -> None:
+        """End the jobs of a sweep."""
 
     @abstractmethod
     def most(self) -> int:

@@ -85,11 +85,9 @@ class SlurmQueue(Queue):
                 known[number] = why
         return {number: known[number] for number in numbers if number in known}
 
-    def cancel(self, name: str, folder: Path, *, pending: bool = False) -> None:
-        jobs = self.jobs(name, folder)
-        arrays = sorted({job.number for job in jobs if job.state == "pending" or not pending})
-        if arrays:
-            _commands.ask("scancel", *(["--state=PENDING"] if pending else []), *arrays)
+    def cancel(self, name: str, folder: Path) -> None:
+        if arrays := sorted({job.number for job in self.jobs(name, folder)}):
+            _commands.ask("scancel", *arrays)
 
     def most(self) -> int:
         for line in _commands.ask("scontrol", "show", "config").splitlines():

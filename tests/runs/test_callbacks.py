@@ -16,6 +16,7 @@ from data.digits import Digits
 from models.dense import Dense
 from models.mlp import Mlp
 from models.vit import ViT
+from runs._watched import Watched
 from runs.callbacks import Callback
 from runs.callbacks._clean_git import changes
 from runs.callbacks._early_stopping import Stopper
@@ -45,7 +46,7 @@ class _NotedHooks(Hooks):
 
     def on_validation(self, training: Any, metrics: dict[str, float]) -> None:
         self.seen.append(("validation", training.step, sorted(metrics)))
-        metrics["best so far"] = training.best["validation/accuracy"]
+        metrics["images"] = len(training.dataset.validation)
 
     def on_end(self, training: Any) -> None:
         self.seen.append(("end", training.step))
@@ -66,7 +67,7 @@ def test_each_hook_comes_at_its_moment_and_may_add_to_what_is_written(go, monkey
     ]
     assert [each.get("twice") for each in run.metrics] == [4.0, 8.0, None]
     assert list(run.metrics[0]) == ["step", "epoch", "train/loss", "twice"]
-    assert run.metrics[2]["best so far"] == run.summary["validation/accuracy"]
+    assert run.metrics[2]["images"] == run.summary["images"] == 180
 
 
 class _StopHooks(Hooks):
@@ -119,7 +120,7 @@ def test_an_improvement_by_less_than_least_is_none():
             self.reason = reason
 
     training: Any = Training()
-    stopper = Stopper(metric="validation/loss", sign=-1.0, patience=2, least=0.5)
+    stopper = Stopper(metric=Watched("validation/loss"), patience=2, least=0.5)
     for loss in (3.0, 2.6, 2.4):  # the third is 0.6 below the best that counted
         stopper.on_validation(training, {"validation/loss": loss})
     assert (stopper.since, training.reason) == (0, None)

@@ -7,6 +7,16 @@ import signal
 import pytest
 import torch
 
+from data.digits import Digits
+from models.mlp import Mlp
+from runs.callbacks import Callback
+from runs.callbacks._hooks import Hooks
+from runs.callbacks.checkpoint import Checkpoint
+from runs.callbacks.early_stopping import EarlyStopping
+from runs.default import Default
+
+SMALL = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=128)}  # 9 steps an epoch
+
 LOSSES = [(3.0, 0.5), (1.0, 0.4), (2.0, 0.7), (1.0, 0.6), (4.0, 0.7)]  # and accuracies, of validations 1 to 5
 
 
@@ -22,6 +32,56 @@ def test_the_best_is_by_the_metric_and_the_other_decides_a_tie(go, monkeypatch, 
     assert (run.summary["validation/loss"], run.summary["validation/accuracy"]) == LOSSES[best - 1]
     assert run.summary["test/accuracy"] == 0.75
     assert not list(run.folder.glob("step-*"))
+
+
+class Measured(Hooks):
+    """A metric of its own at each validation."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = iter(values)
+
+    def on_validation(self, training, metrics) -> None:
+        metrics["validation/f1"] = next(self.values)
+
+
+class Measure(Callback):
+    values: list[float]
+
+    def build(self) -> Measured:
+        return Measured(self.values)
+
+
+@pytest.mark.parametrize(
+    ("values", "mode", "best"),
+    [([0.1, 0.5, 0.3], None, 2), ([0.1, 0.5, 0.3], "min", 1), ([float("nan"), 0.2, 0.1], None, 2)],
+    ids=["most", "least", "nan"],
+)
+def test_the_best_is_by_a_metric_that_another_callback_measures(go, values, mode, best):
+    callbacks = {"checkpoint": Checkpoint(metric="validation/f1", mode=mode), "measure": Measure(values=values)}
+    run = go("run", of=Default(**SMALL, callbacks=callbacks, epochs=3))
+    assert run.summary["best/step"] == run.state("best.pt")["step"] == 9 * best
+    assert run.summary["validation/f1"] == values[best - 1]
+
+
+def test_a_run_ends_when_such_a_metric_stops_improving(go):
+    callbacks = {
+        "measure": Measure(values=[0.5, 0.4, 0.4, 0.6]),
+        "stop": EarlyStopping(metric="validation/f1", patience=2),
+    }
+    run = go("run", of=Default(**SMALL, callbacks=callbacks, epochs=9))
+    assert run.summary["epoch"] == 3
+    assert run.summary["reason"] == "validation/f1 has not improved for 2 validations"
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "early_stopping"])
+def test_a_metric_that_nobody_measures_is_refused_with_those_that_are(go, failed, name):
+    error = failed(lambda: go("run", f"callbacks={name}", f"callbacks.{name}.metric=validation/acuracy", "epochs=2"))
+    assert str(error).splitlines()[:3] == [
+        "metric=validation/acuracy: no validation measures it",
+        "  nearest: validation/accuracy, validation/loss",
+        "  a callback that measures it stands before the one that asks for it",
+    ]
+    assert error.status == 2
 
 
 @pytest.mark.parametrize("at", [None, 13, 18, 29])

@@ -1,4 +1,4 @@
-"""The order of the data is a function of the seed and the epoch, and ranks share it without overlap."""
+"""The order of the data is a function of the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -16,20 +16,6 @@ from runs._order import order
 @given(some.integers(0, 2**63 - 1), some.integers(0, 10**6), some.integers(1, 200))
 def test_it_is_a_permutation(seed, epoch, length):
     assert sorted(order(seed, epoch, length).tolist()) == list(range(length))
-
-
-@given(some.integers(0, 100), some.integers(0, 100), some.integers(1, 200), some.integers(1, 7))
-def test_ranks_are_disjoint_of_one_length_and_cover_all_but_a_remainder(seed, epoch, length, ranks):
-    parts = [order(seed, epoch, length, rank=rank, ranks=ranks).tolist() for rank in range(ranks)]
-    assert {len(part) for part in parts} == {length // ranks}
-    together = [index for part in parts for index in part]
-    assert len(set(together)) == len(together) == length - length % ranks
-
-
-def test_a_step_of_two_ranks_sees_the_images_of_a_step_of_one():
-    whole = order(3, 5, 100)
-    parts = [order(3, 5, 100, rank=rank, ranks=2) for rank in range(2)]
-    assert set(whole[:32].tolist()) == set(parts[0][:16].tolist()) | set(parts[1][:16].tolist())
 
 
 def test_it_neither_reads_nor_moves_a_global_generator():
