@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cn import UserError
 from cn.errors import lines
@@ -61,7 +61,8 @@ def choose(run: Run, *, steps: int, ranks: Ranks = ALONE) -> Device:
     device = torch.device("cuda", number) if cuda else torch.device("cpu")
     if run.precision == "fp16" and not cuda:
         raise UserError(lines("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16"))
-    auto = "bf16" if cuda and torch.cuda.is_bf16_supported() else "fp32"
+    native = cuda and torch.cuda.is_bf16_supported(including_emulation=False)  # nothing is gained where it is emulated
+    auto = "bf16" if native else "fp32"
     precision = auto if run.precision == "auto" else run.precision
     compiled = run.compile if run.compile is not None else cuda and steps >= 1000
     return Device(device, PRECISIONS[precision], precision == "fp16", compiled)
@@ -89,6 +90,13 @@ def place(module: nn.Module, device: Device) -> nn.Module:
         format_only: Any = module.to(device.device).to  # torch's stub has left out the argument
         return format_only(memory_format=torch.channels_last)
     return module.to(device.device)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host's on the device: a GPU fetches it from pinned memory, and neither waits for the other."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def random_state(device: torch.device) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch import nn
 from cn import RunError
 from data._images import Split
 from runs import _checkpoint
+from runs._device import send
 from runs._forward import forward
 from runs._order import order
 from runs._training import Training
@@ -60,7 +61,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     module.train()
     while step < steps and training.reason is None:
         epoch, start = divmod(step, per_epoch)
-        index = order(run.seed, epoch, len(split)).to(training.device.device)
+        index = send(order(run.seed, epoch, len(split)), training.device.device)
         batches = [batch[ranks.rank :: ranks.size] for batch in index.split(training.batch)]
         end = min(per_epoch, start + steps - step)
         for position in range(start, end):
@@ -192,5 +193,5 @@ def evaluate(training: Training, split: Split) -> tuple[float, float]:
         logits = training.logits(images)  # b k
         loss += F.cross_entropy(logits.float(), labels, reduction="sum")
         right += (logits.argmax(dim=1) == labels).sum()
-    loss, right = ranks.total(sums) / len(split)
-    return float(loss), float(right)
+    loss, right = (ranks.total(sums) / len(split)).tolist()
+    return loss, right

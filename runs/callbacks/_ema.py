@@ -1,10 +1,11 @@
 """A second copy of the network, which follows the first. Checkpoints hold it as `average`."""
+# pyright: standard, reportPrivateImportUsage=false
+# (torch has its kernels for lists of tensors under private names alone)
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cn import UserError
 from runs._training import Training
@@ -27,14 +28,15 @@ class Average(Hooks):
         pairs = list(zip(followers, leaders, blends, strict=True))
         self.averages = [follower for follower, _, blend in pairs if blend]
         self.weights = [leader for _, leader, blend in pairs if blend]
-        self.copies = [(follower, leader) for follower, leader, blend in pairs if not blend]
+        self.copies = [follower for follower, _, blend in pairs if not blend]
+        self.originals = [leader for _, leader, blend in pairs if not blend]
 
     @torch.no_grad()
     def on_step(self, training: Training) -> None:
         decay = min(self.decay, (1 + training.step) / (10 + training.step))
-        get_ema_multi_avg_fn(decay)(self.averages, self.weights, None)
-        for follower, leader in self.copies:
-            follower.copy_(leader)
+        torch._foreach_lerp_(self.averages, self.weights, 1 - decay)  # one kernel for all
+        if self.copies:
+            torch._foreach_copy_(self.copies, self.originals)
 
 
 def _blends(tensor: Tensor) -> bool:

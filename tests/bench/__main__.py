@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import against, cold, composing, queueing, steps, sweeping, training
+from tests.bench import against, cold, composing, queueing, recipe, steps, sweeping, trainers, training
 from tests.bench.table import Benchmark, Setting, heading, show
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -22,6 +22,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "thousand": cold.thousand,
     "against": against.against,
     "steps": steps.steps,
+    "trainers": trainers.trainers,
+    "framework": recipe.framework,
+    "images": recipe.images,
     "planning": sweeping.planning,
     "submit": queueing.submitting,
     "slots": queueing.slots,

@@ -58,9 +58,9 @@ def _main(folder: Path) -> None:
 
     torch.set_num_threads(1)
     run = compose(Run, [*WORDS, f"folder={folder}"])
-    ours = _calls_a_step(lambda: train(run, Job()))
+    ours = calls_a_step(lambda: train(run, Job()))
     training = build(run, folder, print)  # the same parts, new
-    bare = _calls_a_step(lambda: _bare_loop(training))
+    bare = calls_a_step(lambda: _bare_loop(training))
     print(json.dumps(asdict(Calls(bare, ours))))
 
 
@@ -80,7 +80,7 @@ def _bare_loop(training: Any) -> None:
         optimizer.zero_grad()
 
 
-def _calls_a_step(loop: Callable[[], object]) -> float:
+def calls_a_step(loop: Callable[[], object]) -> float:
     """The mean of the calls between one backward pass and the next."""
     import torch
 

@@ -47,9 +47,10 @@ def test_convolutions_take_images_of_odd_sides(sides):
     from models.cnn import Cnn
     from models.fcnn import Fcnn
     from models.lenet import LeNet
+    from models.resnet9 import ResNet9
     from models.resnet18 import ResNet18
 
-    for node in (Cnn(), Fcnn(kernel_size=1), LeNet(kernel_size=1), ResNet18(width=4)):
+    for node in (Cnn(), Fcnn(kernel_size=1), LeNet(kernel_size=1), ResNet18(width=4), ResNet9(width=4)):
         with torch.device("meta"):
             network = node.build(inputs=(2, *sides), classes=5)
             assert network(images((2, *sides), 2)).shape == (2, 5)

@@ -6,10 +6,12 @@ import csv
 import json
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+import runs.logger._writer
 from runs._curves import draw
 from runs.logger._csv import CsvWriter
 from runs.logger._writer import JsonLines, Record, Thread, Writer, read
@@ -117,6 +119,45 @@ def test_putting_does_not_wait_and_flushing_does():
     thread.put({"step": 10})
     thread.close("finished")
     assert len(slow.records) == 11
+
+
+def test_records_are_written_together_after_a_rest_that_a_flush_ends(monkeypatch):
+    monkeypatch.setattr(runs.logger._writer, "REST", 60.0)
+    taker = _Slow()
+    taker.let.set()
+    thread = Thread(taker, print)
+    thread.start(0, {})
+    began = time.monotonic()
+    thread.put({"step": 0})
+    while not taker.records:
+        time.sleep(0.001)
+    for steps in (range(1, 5), range(5, 9)):
+        for step in steps:
+            thread.put({"step": step})
+        time.sleep(0.05)
+        assert len(taker.records) == steps[0]
+        thread.flush()
+        assert len(taker.records) == steps[-1] + 1
+    thread.put({"step": 9})
+    thread.close("finished")
+    assert [each["step"] for each in taker.records] == list(range(10))
+    assert time.monotonic() - began < 30
+
+
+class _Unflushed(Writer):
+    def flush(self) -> None:
+        raise ConnectionError("no route")
+
+
+def test_a_flush_that_fails_and_cannot_be_reported_does_not_hang():
+    def report(text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    thread = Thread(Writer(), report)
+    thread.start(0, {"mine": _Unflushed()})
+    with pytest.raises(OSError, match="No space left"):
+        thread.flush()
+    thread.close("failed")
 
 
 class _Broken(Writer):

@@ -1,0 +1,141 @@
+"""A run and the script, a block of steps each in turn, in one process: what each took, and whether they agree."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from data import Images
+from data._images import Dataset
+from runs._device import place
+from runs._order import order
+from runs._training import Training
+from runs.callbacks import Callback
+from runs.callbacks._hooks import Hooks, Metrics
+from tests.bench.script import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOLD = "turns.json"  # in the run's folder
+
+
+class Coloured(Images):
+    """As CIFAR-10 in shape: 10 classes of 32x32 pixels, each a colour and a pattern of its own, in noise."""
+
+    images: int = 50_000  # in all: nine tenths to train on, one to validate and to test
+
+    def side(self) -> int:
+        return 32
+
+    def build(self, *, seed: int) -> Dataset:
+        from data._split import divide
+
+        random = np.random.default_rng(seed)
+        labels = np.arange(self.images) % 10
+        patterns = random.integers(64, 192, (10, 3, 32, 32))
+        noise = random.integers(-64, 64, (self.images, 3, 32, 32), dtype=np.int16)
+        test, validation, train = divide(((patterns[labels] + noise).astype(np.uint8), labels), 0.05, 0.05, seed=seed)
+        return self.assemble(train=train, validation=validation, test=test, classes="0123456789")
+
+
+class Turns(Callback):
+    """After each block of the run's steps, as many of the script's. The last of a run's callbacks."""
+
+    block: int = 10  # steps
+    counted: bool = False  # calls, rather than seconds
+
+    def build(self) -> _Turns:
+        return _Turns(block=self.block, counted=self.counted)
+
+
+class _Turns(Hooks):
+    def __init__(self, *, block: int, counted: bool) -> None:
+        self.block = block
+        self.ours: list[float] = []  # seconds or calls of each block
+        self.bare: list[float] = []
+        self.calls = 0
+        self.now: Callable[[], float] = self._calls if counted else self._seconds
+        self.counted = counted
+
+    def on_start(self, training: Training) -> None:
+        """The script's own network from the same seed, and the random numbers that come after it."""
+        run, data, where = training.run, training.dataset, training.device
+        self.cuda = where.device.type == "cuda"
+        ours = self._random()
+        torch.manual_seed(run.seed)
+        network: nn.Module = place(run.network(inputs=data.inputs, classes=len(data.classes)), where)
+        self.script = Script(network, autocast=where.autocast, compiled=where.compiled)
+        self.steps: Iterator[None] = self.script.train(
+            data.train.images,
+            data.train.labels,
+            scale=data.train.scale,
+            shift=data.train.shift,
+            order=lambda epoch: order(run.seed, epoch, len(data.train)),
+            batch=training.batch,
+            steps=training.steps,
+        )
+        self.theirs = self._random()
+        self._set_random(ours)
+        if self.counted:
+            sys.setprofile(self._note)
+        self.began = self.now()
+
+    def on_step(self, training: Training) -> None:
+        if training.step % self.block:
+            return
+        self.ours.append(self.now() - self.began)
+        ours = self._random()
+        self._set_random(self.theirs)
+        began = self.now()
+        for _ in range(self.block):
+            next(self.steps)
+        self.bare.append(self.now() - began)
+        self.theirs = self._random()
+        self._set_random(ours)
+        self.began = self.now()
+
+    def on_validation(self, training: Training, metrics: Metrics) -> None:
+        assert training.step == training.steps, "a validation is none of the steps that are compared"
+
+    def on_end(self, training: Training) -> None:
+        sys.setprofile(None)
+        average = training.evaluated.state_dict()
+        pairs = [(training.module.state_dict()[name], each) for name, each in self.script.network.state_dict().items()]
+        pairs += [(average[name], each) for name, each in self.script.averaged.items() if each.is_floating_point()]
+        told = {
+            "images": self.block * training.batch,
+            "device": str(training.device),
+            "ours": self.ours,
+            "bare": self.bare,
+            "losses": [float(each) for each in self.script.losses],
+            "apart": max(float((a - b).abs().max()) for a, b in pairs),  # 0: the same weights and averages
+        }
+        (training.folder / TOLD).write_text(json.dumps(told))
+
+    def _seconds(self) -> float:
+        if self.cuda:
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def _calls(self) -> float:
+        return self.calls
+
+    def _note(self, frame: FrameType, event: str, argument: object) -> None:
+        self.calls += event in ("call", "c_call")
+
+    def _random(self) -> list[Any]:
+        return [torch.get_rng_state(), torch.cuda.get_rng_state() if self.cuda else None]
+
+    def _set_random(self, state: list[Any]) -> None:
+        torch.set_rng_state(state[0])
+        if self.cuda:
+            torch.cuda.set_rng_state(state[1])
