@@ -17,6 +17,7 @@ from runs._asked import asked
 from runs._curves import draw
 from runs._device import choose, place, prepare
 from runs._failure import explain, note
+from runs._fitting import refuse_other
 from runs._loop import Interrupted, evaluate, fit
 from runs._ranks import ALONE, Ranks, joined, print_to, reseed
 from runs._screen import Screen, Silent
@@ -31,10 +32,10 @@ def train(run: Run, job: Job) -> float:
 
     With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
     """
-    source, resumed = asked(run, job)
+    source, resumed, checkpoint = asked(run, job)
     with joined(cuda=run.gpu != -1 and torch.cuda.is_available()) as ranks:
         if run.mode == "eval" and source is not None:
-            return test(run, source, ranks)
+            return test(run, source, ranks, checkpoint or _checkpoint.BEST)
         found = source if resumed else None
         folder = ranks.told(lambda: found or _folder.create(run, job))
         with _folder.claimed(folder) if ranks.first else nullcontext():
@@ -44,22 +45,24 @@ def train(run: Run, job: Job) -> float:
             return _attempt(run, job, folder, ranks, resumed=resumed)
 
 
-def test(run: Run, folder: Path, ranks: Ranks) -> float:
-    """The test accuracy of a folder's best checkpoint; nothing in the folder changes."""
+def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
+    """The test accuracy of one of a folder's checkpoints; nothing in the folder changes."""
     say = print if ranks.first else Silent(folder).line
-    return _score(build(run, folder, say, ranks), say)["test/accuracy"]
+    return _score(build(run, folder, say, ranks), say, checkpoint)["test/accuracy"]
 
 
-def _score(training: Training, say: Callable[[str], None]) -> dict[str, float]:
+def _score(training: Training, say: Callable[[str], None], name: str = _checkpoint.BEST) -> dict[str, float]:
     ranks, step = training.ranks, 0
     training.average = None
     if ranks.first:  # it alone knows that the file is whole
-        best = _checkpoint.load(training.folder / _checkpoint.BEST)
-        training.module.load_state_dict(best.get("average") or best["module"])
-        step = best["step"]
+        state = _checkpoint.load(training.folder / name)
+        refuse_other(state, training.folder / name, training)
+        training.module.load_state_dict(state.get("average") or state["module"])
+        step = state["step"]
     ranks.share(training.module)
     loss, accuracy = evaluate(training, training.dataset.test)
-    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {step}")
+    which = "the best validation" if name == _checkpoint.BEST else name
+    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of {which}, at step {step}")
     return {"test/loss": loss, "test/accuracy": accuracy}
 
 
@@ -162,6 +165,7 @@ def _guarded(
         )
         state = _checkpoint.load(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
         if state is not None:
+            refuse_other(state, folder / _checkpoint.LAST, training)
             training.load_state_dict(state)
         if resumed:
             screen.line(_resumes(training, 1 + len(state["others"]) if state is not None else ranks.size))
