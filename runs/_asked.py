@@ -13,7 +13,6 @@ from cn.errors import hint, lines, short
 from cn.record import within
 from runs import Run, _folder
 
-
 CHECKPOINT = re.compile(r"(last|best|step-\d+)|.*\.pt")  # of several processes, a folder
 
 

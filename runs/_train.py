@@ -23,6 +23,7 @@ from runs._ranks import ALONE, Ranks, joined, print_to, reseed
 from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
+from runs._unread import Watch
 from runs.callbacks._hooks import bind
 from runs.logger._writer import JsonLines, State, Thread, Writer
 
@@ -127,7 +128,9 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
     try:
         with stop:
             leave("running")
-            summary |= _guarded(run, folder, lambda **parts: leave("running", **parts), stop, ranks, resumed=resumed)
+            summary |= _guarded(
+                run, job, folder, lambda **parts: leave("running", **parts), stop, ranks, resumed=resumed
+            )
             leave("finished")
     except BaseException as error:
         told = explain(error, run, folder, stop, ranks)
@@ -147,11 +150,12 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
 
 
 def _guarded(
-    run: Run, folder: Path, tell: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
+    run: Run, job: Job, folder: Path, tell: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
 ) -> dict[str, Any]:
     """Train and test; what the summary says of the result. `tell` learns at once what the parts are."""
     screen = Screen(folder) if ranks.first else Silent(folder)
     writer = Thread(JsonLines(folder / "metrics.jsonl") if ranks.first else Writer(), screen.line)
+    watch = Watch(run, job)
     loggers = run.logger if ranks.first else {}
     ended: State = "failed"
     try:
@@ -169,6 +173,7 @@ def _guarded(
             training.load_state_dict(state)
         if resumed:
             screen.line(_resumes(training, 1 + len(state["others"]) if state is not None else ranks.size))
+        begun = training.step
         for hook in bind(training.hooks, "on_start"):
             hook(training)
         if state is not None:
@@ -179,6 +184,8 @@ def _guarded(
         fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
         score = _score(training, screen.line)
+        if training.step > begun and (unread := watch.warning(folder)):
+            screen.line(unread)
         screen.line(f"{folder}")
         early = {"reason": training.reason} if training.reason is not None else {}
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
@@ -190,6 +197,7 @@ def _guarded(
         ended = "interrupted"
         raise
     finally:
+        watch.close()
         writer.close(ended)
         screen.close()
 
