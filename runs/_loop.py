@@ -113,7 +113,7 @@ class Later:
     """The metrics of the steps up to one log, whose mean loss is on its way from the device."""
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
-        total = training.total
+        self.training, total = training, training.total
         mean = total / training.run.log_every
         if training.ranks.size > 1:
             training.ranks.mean(mean)
@@ -132,6 +132,7 @@ class Later:
         step, loss = self.metrics.pop("step"), float(self.loss)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in the steps up to {step}")
+        self.training.loss = loss
         return {"step": step, "epoch": self.metrics.pop("epoch"), "train/loss": loss, **self.metrics}
 
 

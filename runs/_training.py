@@ -41,6 +41,7 @@ class Training:
     steps: int  # optimiser steps in all
     step: int = 0  # optimiser steps taken
     total: Tensor = field(init=False)  # scalar on the device: sum of the losses since the last log
+    loss: float | None = None  # mean of the steps up to a log, the last that has been read from the device
     scaler: torch.amp.GradScaler | None = None
     ranks: Ranks = ALONE  # the processes of the run
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
