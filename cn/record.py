@@ -101,21 +101,37 @@ def dump(node: CN, folder: Path) -> Path:
     return path
 
 
+def within(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """The run folder that a path stands for, and the name of what else in it the path names, such as a checkpoint.
+
+    A link to something in a run folder stands for it. A path that is in no run folder is given back as it is.
+    """
+    path = Path(path)
+    if (path / FILE).exists():
+        return path, None
+    if path.suffix == ".json" and path.is_file():
+        return path.parent, None
+    for each in (path, path.resolve()) if path.exists() else ():
+        if (each.parent / FILE).is_file():
+            return each.parent, each.name
+    return path, None
+
+
 def load(folder: str | os.PathLike[str]) -> Any:
-    """The object whose record a run folder holds, frozen.
+    """The object whose record a run folder holds, frozen; the folder, its record, or a path to something else in it.
 
     Raises UserError where there is no record, and where a class or field that it names is no more.
     """
     path = Path(folder)
-    path = path if path.is_file() else path / FILE
+    home, named = within(path)
+    path = path if named is None and path.is_file() else home / FILE
     try:
         record = json.loads(path.read_text())
-    except FileNotFoundError:
-        beside = (
-            sorted(each.parent.name for each in path.parent.parent.glob(f"*/{FILE}"))
-            if path.parent.parent.is_dir()
-            else []
-        )
+    except (FileNotFoundError, NotADirectoryError):
+        above = path.parent.parent
+        beside = sorted(each.parent.name for each in above.glob(f"*/{FILE}")) if above.is_dir() else []
+        if (above / FILE).is_file():  # of what is in a run folder, the name is misspelt
+            beside += sorted(each.name for each in above.iterdir() if not each.name.startswith("."))
         raise UserError(
             lines(
                 f"{folder} is not a run folder: it has no {FILE}",
@@ -124,8 +140,9 @@ def load(folder: str | os.PathLike[str]) -> Any:
         ) from None
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
-    if not isinstance(record, dict):
-        raise UserError(lines(f"{path} cannot be read", "it holds no object"))
+    if not isinstance(record, dict) or CLASS not in record:
+        what = "it names no class" if isinstance(record, dict) else "it holds no object"
+        raise UserError(lines(f"{path} cannot be read", what))
     node = unplain(cast("dict[str, Any]", record), str(path))
     freeze(node)
     return node

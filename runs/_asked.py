@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from cn import Job, UserError
-from cn.errors import lines
+from cn.errors import hint, lines, short
+from cn.record import within
 from runs import Run, _folder
+
+CHECKPOINT = re.compile(r"(last|best|step-\d+)|.*\.pt")  # of several processes, a folder
 
 
 class Asked(NamedTuple):
-    """How a run relates to the folder given with `--from`."""
+    """How a run relates to what was given with `--from`."""
 
-    source: Path | None
+    source: Path | None  # the run folder
     resumes: bool  # goes on there; with changes on top it is a new run instead
+    checkpoint: str | None = None  # the one of that folder that was named
 
 
 def asked(run: Run, job: Job) -> Asked:
-    """Raises UserError for mode=eval without a trained run, or with changes, and for loggers not installed."""
+    """Raises UserError for mode=eval without a trained run, or with changes, and for loggers not installed.
+
+    A checkpoint that is named is tested; only the last one is trained on.
+    """
     changed = [text for text in job.overrides if not text.startswith("mode=")]
-    source = job.source.parent if job.source is not None and job.source.is_file() else job.source
+    source, named = within(job.source) if job.source is not None else (None, None)
+    if source is not None and named is not None and not CHECKPOINT.fullmatch(named):
+        known = sorted(each.name for each in source.iterdir() if CHECKPOINT.fullmatch(each.name))
+        what = f"--from {job.source}: {short(named)} is not a checkpoint"
+        raise UserError(lines(what, hint(named, known), f"for the run itself: {_folder.again(source)}"))
     if run.mode == "eval" and (source is None or changed):
-        write = f"write: {_folder.again(source or Path('FOLDER'))} mode=eval"
+        write = f"write: {_folder.again(job.source or Path('FOLDER'))} mode=eval"
         raise UserError(lines("mode=eval tests a run that has been trained, as it is", write))
     if run.mode == "train":
         _need(run)
-    return Asked(source, source is not None and not changed)
+        if source is not None and named is not None and (changed or not named.startswith("last")):
+            _refuse_beginning(job, source, changed)
+    return Asked(source, source is not None and not changed, named)
+
+
+def _refuse_beginning(job: Job, source: Path, changed: list[str]) -> None:
+    """A run goes on from its last checkpoint; a new one begins at none."""
+    what = f"--from {job.source}: {'a run with changes begins anew' if changed else 'a run goes on from its last step'}"
+    words = " ".join([_folder.again(source), *map(shlex.quote, changed)])
+    to_test = f"to test this checkpoint: {_folder.again(cast('Path', job.source))} mode=eval"
+    raise UserError(lines(what, f"write: {words}", to_test))
 
 
 def _need(run: Run) -> None:

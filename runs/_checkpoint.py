@@ -75,7 +75,7 @@ def load(path: Path) -> dict[str, Any]:
             lines(f"{path.parent} has no checkpoint {path.name}", "its run did not get as far as saving one")
         ) from None
     except Exception as error:
-        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        why = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
         anew = "without it, its run starts from the beginning" if path.name == LAST else None
         raise Unreadable(lines(f"{path} cannot be read as a checkpoint", why, anew)) from None
 

@@ -50,7 +50,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
     if ranks.size > 1:
         on_step.append(stop.agree)
-    k, log_every, save_every = run.accumulate, run.log_every, run.save_every
+    k, log_every, save_every, clip = run.accumulate, run.log_every, run.save_every, run.clip
     step, steps, per_epoch = training.step, training.steps, training.per_epoch
     own = len(range(ranks.rank, training.batch, ranks.size))  # images of a batch that are this process's
     share = k * training.batch / (own * ranks.size)  # by which its mean loss is divided, to add up to that of a step
@@ -75,10 +75,10 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                     loss = loss / share
                 (loss if scaler is None else scaler.scale(loss)).backward()
                 total += loss.detach()
-            if run.clip is not None:
+            if clip is not None:
                 if scaler is not None:
                     scaler.unscale_(optimizer)
-                nn.utils.clip_grad_norm_(parameters, run.clip)
+                nn.utils.clip_grad_norm_(parameters, clip)
             if scaler is None:
                 optimizer.step()
             else:
@@ -114,7 +114,7 @@ class Later:
     """The metrics of the steps up to one log, whose mean loss is on its way from the device."""
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
-        total = training.total
+        self.training, total = training, training.total
         mean = total / training.run.log_every
         if training.ranks.size > 1:
             training.ranks.mean(mean)
@@ -133,6 +133,7 @@ class Later:
         step, loss = self.metrics.pop("step"), float(self.loss)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in the steps up to {step}")
+        self.training.loss = loss
         return {"step": step, "epoch": self.metrics.pop("epoch"), "train/loss": loss, **self.metrics}
 
 

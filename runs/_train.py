@@ -17,11 +17,13 @@ from runs._asked import asked
 from runs._curves import draw
 from runs._device import choose, place, prepare
 from runs._failure import explain, note
+from runs._fitting import refuse_other
 from runs._loop import Interrupted, evaluate, fit
 from runs._ranks import ALONE, Ranks, joined, print_to, reseed
 from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
+from runs._unread import Watch
 from runs.callbacks._hooks import bind
 from runs.logger._writer import JsonLines, State, Thread, Writer
 
@@ -31,10 +33,10 @@ def train(run: Run, job: Job) -> float:
 
     With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
     """
-    source, resumed = asked(run, job)
+    source, resumed, checkpoint = asked(run, job)
     with joined(cuda=run.gpu != -1 and torch.cuda.is_available()) as ranks:
         if run.mode == "eval" and source is not None:
-            return test(run, source, ranks)
+            return test(run, source, ranks, checkpoint or _checkpoint.BEST)
         found = source if resumed else None
         folder = ranks.told(lambda: found or _folder.create(run, job))
         with _folder.claimed(folder) if ranks.first else nullcontext():
@@ -44,22 +46,24 @@ def train(run: Run, job: Job) -> float:
             return _attempt(run, job, folder, ranks, resumed=resumed)
 
 
-def test(run: Run, folder: Path, ranks: Ranks) -> float:
-    """The test accuracy of a folder's best checkpoint; nothing in the folder changes."""
+def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
+    """The test accuracy of one of a folder's checkpoints; nothing in the folder changes."""
     say = print if ranks.first else Silent(folder).line
-    return _score(build(run, folder, say, ranks), say)["test/accuracy"]
+    return _score(build(run, folder, say, ranks), say, checkpoint)["test/accuracy"]
 
 
-def _score(training: Training, say: Callable[[str], None]) -> dict[str, float]:
+def _score(training: Training, say: Callable[[str], None], name: str = _checkpoint.BEST) -> dict[str, float]:
     ranks, step = training.ranks, 0
     training.average = None
     if ranks.first:  # it alone knows that the file is whole
-        best = _checkpoint.load(training.folder / _checkpoint.BEST)
-        training.module.load_state_dict(best.get("average") or best["module"])
-        step = best["step"]
+        state = _checkpoint.load(training.folder / name)
+        refuse_other(state, training.folder / name, training)
+        training.module.load_state_dict(state.get("average") or state["module"])
+        step = state["step"]
     ranks.share(training.module)
     loss, accuracy = evaluate(training, training.dataset.test)
-    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {step}")
+    which = "the best validation" if name == _checkpoint.BEST else name
+    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of {which}, at step {step}")
     return {"test/loss": loss, "test/accuracy": accuracy}
 
 
@@ -124,7 +128,9 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
     try:
         with stop:
             leave("running")
-            summary |= _guarded(run, folder, lambda **parts: leave("running", **parts), stop, ranks, resumed=resumed)
+            summary |= _guarded(
+                run, job, folder, lambda **parts: leave("running", **parts), stop, ranks, resumed=resumed
+            )
             leave("finished")
     except BaseException as error:
         told = explain(error, run, folder, stop, ranks)
@@ -144,11 +150,12 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
 
 
 def _guarded(
-    run: Run, folder: Path, tell: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
+    run: Run, job: Job, folder: Path, tell: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
 ) -> dict[str, Any]:
     """Train and test; what the summary says of the result. `tell` learns at once what the parts are."""
     screen = Screen(folder) if ranks.first else Silent(folder)
     writer = Thread(JsonLines(folder / "metrics.jsonl") if ranks.first else Writer(), screen.line)
+    watch = Watch(run, job)
     loggers = run.logger if ranks.first else {}
     ended: State = "failed"
     try:
@@ -162,9 +169,11 @@ def _guarded(
         )
         state = _checkpoint.load(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
         if state is not None:
+            refuse_other(state, folder / _checkpoint.LAST, training)
             training.load_state_dict(state)
         if resumed:
             screen.line(_resumes(training, 1 + len(state["others"]) if state is not None else ranks.size))
+        begun = training.step
         for hook in bind(training.hooks, "on_start"):
             hook(training)
         if state is not None:
@@ -175,6 +184,8 @@ def _guarded(
         fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
         score = _score(training, screen.line)
+        if training.step > begun and (unread := watch.warning(folder)):
+            screen.line(unread)
         screen.line(f"{folder}")
         early = {"reason": training.reason} if training.reason is not None else {}
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
@@ -186,6 +197,7 @@ def _guarded(
         ended = "interrupted"
         raise
     finally:
+        watch.close()
         writer.close(ended)
         screen.close()
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cn import RunError
 from data._images import Dataset
 from runs import Run
 from runs._device import Device, random_state, set_random_state
@@ -43,6 +42,7 @@ class Training:
     steps: int  # optimiser steps in all
     step: int = 0  # optimiser steps taken
     total: Tensor = field(init=False)  # scalar on the device: sum of the losses since the last log
+    loss: float | None = None  # mean of the steps up to a log, the last that has been read from the device
     scaler: torch.amp.GradScaler | None = None
     ranks: Ranks = ALONE  # the processes of the run
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
@@ -115,12 +115,7 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up where `state_dict` was called; RunError if it is another run's."""
-        if state["per_epoch"] != self.per_epoch:
-            raise RunError(
-                f"the checkpoint counts {state['per_epoch']} steps an epoch and the data now give {self.per_epoch}: "
-                "the data have changed"
-            )
+        """Take up where `state_dict` was called."""
         self.step, self.best, self.reason = state["step"], dict(state["best"]), state["reason"]
         self.module.load_state_dict(state["module"])
         if state.get("average") is not None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 import cn
 from cn import CN, FrozenError, UserError, compose
 from cn.node import values
-from cn.record import RecordWarning, dump, plain, unplain
+from cn.record import RecordWarning, dump, plain, unplain, within
 from tests.cn import zoo
 from tests.cn.conftest import python
 
@@ -87,8 +87,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no class": (
         {"_class_": "absent"},
-        "{file} needs the class '', which cannot be found\n  ValueError: Empty module name\n"
-        "  it was renamed or moved: put a class of that name there, or edit the record",
+        "{file} cannot be read\n  it names no class",
     ),
     "renamed class": (
         {"_class_": "node:Gone"},
@@ -146,6 +145,7 @@ def test_a_required_field_that_came_later_must_be_given(node_tree: Any, tmp_path
         ("", "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
         ("[]", "it holds no object"),
         ("3", "it holds no object"),
+        ("{}", "it names no class"),
         ('{"_class_": 3', "JSONDecodeError: Expecting ',' delimiter: line 1 column 14 (char 13)"),
     ],
 )
@@ -205,3 +205,31 @@ def test_a_derived_field_that_is_absent_is_derived(tree: Path) -> None:
     again = unplain(record)
     assert "warmup" not in values(again)
     assert compose(again).warmup == 5  # type: ignore
+
+
+def test_what_a_path_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("run/sub", "apart"):
+        Path(name).mkdir(parents=True)
+    for name in ("run/config.json", "run/last.pt", "run/other.json", "apart/file.pt"):
+        Path(name).write_text("{}")
+    Path("link").symlink_to(tmp_path / "run/last.pt")
+    folder = Path("run")
+    assert within("run") == within("run/config.json") == within("run/other.json") == (folder, None)
+    assert within("run/last.pt") == within("run/last.pt/") == (folder, "last.pt")
+    assert within("run/sub") == (folder, "sub")
+    assert within("link") == (tmp_path / "run", "last.pt")
+    for name in ("apart", "apart/file.pt", "run/absent.pt", "nothing"):
+        assert within(name) == (Path(name), None)
+
+
+def test_something_in_a_run_folder_stands_for_it_and_what_is_misspelt_is_told(run: Any, tmp_path: Path) -> None:
+    made = run()
+    dump(made, tmp_path)
+    (tmp_path / "last.pt").write_bytes(b"\x80")
+    assert cn.load(tmp_path / "last.pt") == made
+    with pytest.raises(UserError) as caught:
+        cn.load(tmp_path / "lats.pt")
+    assert str(caught.value) == (
+        f"{tmp_path / 'lats.pt'} is not a run folder: it has no config.json\n  nearest: last.pt"
+    )

@@ -203,8 +203,9 @@ def test_a_checkpoint_of_other_data_is_refused(go, failed, after_step, monkeypat
     monkeypatch.setattr(Digits, "build", smaller)
     error = failed(lambda: go(source="run"))
     assert str(error) == (
-        "the checkpoint counts 9 steps an epoch and the data now give 5: the data have changed\n"
-        "  to go on from the last checkpoint: python train.py --from run"
+        "run/last.pt does not fit the run in run\n"
+        "  it counts 9 steps an epoch, and the run 5\n"
+        "  it came from another run, or the code or the data of this one have changed"
     )
     assert error.status == 1
 

@@ -1,0 +1,25 @@
+"""python train.py callbacks=progress callbacks.progress.every=30"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runs.callbacks import Callback
+
+if TYPE_CHECKING:
+    from runs.callbacks._progress import Pace
+
+
+class Progress(Callback):
+    """Says how far the run is, where no terminal shows a bar; writes images a second to the metrics."""
+
+    every: float = 60.0  # seconds from one line to the next, above 0
+
+    def build(self) -> Pace:
+        from runs.callbacks._progress import Pace
+
+        return Pace(every=self.every)
+
+    def check(self) -> None:
+        if not self.every > 0:
+            raise ValueError(f"every is {self.every}, and must be above 0 seconds")
