@@ -53,11 +53,12 @@ def test(run: Run, folder: Path, ranks: Ranks) -> float:
 def _score(training: Training, say: Callable[[str], None]) -> dict[str, float]:
     ranks, step = training.ranks, 0
     training.average = None
-    if ranks.first:  # it alone knows that the file is whole
-        best = _checkpoint.load(training.folder / _checkpoint.BEST)
+    if ranks.first or training.shards is not None:  # the first alone knows that the file is whole
+        best = training.read(training.folder / _checkpoint.BEST, weights=True)
         training.module.load_state_dict(best.get("average") or best["module"])
         step = best["step"]
-    ranks.share(training.module)
+    if training.shards is None:
+        ranks.share(training.module)
     loss, accuracy = evaluate(training, training.dataset.test)
     say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of the best validation, at step {step}")
     return {"test/loss": loss, "test/accuracy": accuracy}
@@ -83,6 +84,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
     module = place(run.network(inputs=dataset.inputs, classes=len(dataset.classes)), device)
+    shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
     optimizer = run.optim.build(module)
     hooks = {name: callback.build() for name, callback in run.callbacks.items()}
     if ranks.size > 1:  # what is the same in all of them has been made
@@ -103,6 +105,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
         steps=steps,
         scaler=torch.amp.GradScaler(device.device.type) if device.scaled else None,
         ranks=ranks,
+        shards=shards,
     )
 
 
@@ -160,7 +163,7 @@ def _guarded(
             f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
             f"{f', {ranks.size} processes' if several else ''}"
         )
-        state = _checkpoint.load(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
+        state = training.read(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
         if state is not None:
             training.load_state_dict(state)
         if resumed:
@@ -172,7 +175,8 @@ def _guarded(
         writer.start(training.step, {name: logger.build(folder) for name, logger in loggers.items()})
         screen.start(step=training.step, steps=training.steps)
         stop.looping = True
-        fit(training, screen=screen, writer=writer, stop=stop)
+        with nullcontext() if training.shards is None else training.shards.ended():
+            fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
         score = _score(training, screen.line)
         screen.line(f"{folder}")
