@@ -1,10 +1,18 @@
-"""Checkpoints: whole or absent, and read without running any code."""
+"""Checkpoints: whole or absent, and read without running any code.
+
+One that several processes wrote, each its part, is a folder `step-000120`, and the names are links to it: see
+runs/_shards.py for how it is written and runs/_divided.py for what it holds.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +22,9 @@ from cn import RunError
 from cn.errors import lines
 from runs._folder import sync
 
+WEIGHTS = ("module", "average")  # the keys of a state that hold them
 LAST, BEST, STEP = "last.pt", "best.pt", "step-*.pt"
+FOLDERS, PARTIAL = "step-*[0-9]", ".step-*.partial"  # of what several processes wrote, and while they do
 
 
 class Unreadable(RunError):  # noqa: N818
@@ -26,20 +36,20 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
 
     A kill or a full disk leaves the old ones.
     """
-    names = [*([BEST] if best else []), *([STEP.replace("*", f"{state['step']:06d}")] if keep else [])]
+    *others, last = names(state, best=best, keep=keep)
     partial = folder / f".{LAST}.{os.getpid()}"
     try:
         with partial.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        _read_again(partial)
-        for name in names:
+        refuse_unreadable(partial)
+        for name in others:
             link = folder / f".{name}.{os.getpid()}"
             link.unlink(missing_ok=True)
             os.link(partial, link)
             link.replace(folder / name)
-        partial.replace(folder / LAST)
+        partial.replace(folder / last)
     except Unreadable:
         raise
     except (OSError, RuntimeError) as error:  # torch raises RuntimeError where a write comes up short
@@ -48,12 +58,37 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
     finally:
         partial.unlink(missing_ok=True)
     sync(folder)
+    prune(folder)
 
 
-def _read_again(path: Path) -> None:
+def names(state: dict[str, Any], *, best: bool, keep: bool) -> list[str]:
+    """What a checkpoint is called, in the order in which the names become its own."""
+    return [*([BEST] if best else []), *([STEP.replace("*", f"{state['step']:06d}")] if keep else []), LAST]
+
+
+def link(folder: Path, target: str, names: list[str]) -> None:
+    """Let the names stand for a folder beside them, each at once and the last one last."""
+    for name in names:
+        link = folder / f".{name}.{os.getpid()}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        link.replace(folder / name)
+
+
+def prune(folder: Path) -> None:
+    """Remove the folders of checkpoints that no name stands for any more."""
+    named = {link.readlink().name for link in folder.glob("*.pt") if link.is_symlink()}
+    for each in folder.glob(FOLDERS):
+        if each.name not in named:
+            shutil.rmtree(each.rename(folder / f".{each.name}.partial"))
+
+
+def refuse_unreadable(file: Path | io.BytesIO) -> None:
     """Refuse what `load` would refuse, while it is still in memory; tensors stay on the disk, so this costs little."""
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        if isinstance(file, io.BytesIO):
+            file.seek(0)
+        torch.load(file, map_location="cpu", weights_only=True, mmap=isinstance(file, Path))
     except pickle.UnpicklingError as error:
         found = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
         what = f"a {found[1]}" if found else str(error).partition("\n")[0]
@@ -66,22 +101,43 @@ def exists(folder: Path) -> bool:
     return (folder / LAST).exists()
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU, where generators keep theirs; Unreadable where there is none."""
+def load(path: Path, *, weights: bool = False) -> dict[str, Any]:
+    """The state in a checkpoint, on the CPU, where generators keep theirs; Unreadable where there is none.
+
+    weights: they alone are wanted, and what the optimiser has of their size is not read.
+    """
+    with readable(path):
+        if path.is_dir():
+            from runs._divided import read
+
+            return read(path, only=WEIGHTS if weights else None)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=weights)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Whatever fails within it is Unreadable, and says why."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        yield
     except FileNotFoundError:
         raise Unreadable(
             lines(f"{path.parent} has no checkpoint {path.name}", "its run did not get as far as saving one")
         ) from None
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+    except BaseException as error:
+        failures = getattr(error, "failures", None)  # of torch's CheckpointException, by process
+        if not isinstance(error, Exception) and failures is None:
+            raise
+        cause = next(iter(failures.values()))[0] if failures else error
+        why = f"{type(cause).__name__}: {cause}".splitlines()[0].removesuffix(": ")
         anew = "without it, its run starts from the beginning" if path.name == LAST else None
         raise Unreadable(lines(f"{path} cannot be read as a checkpoint", why, anew)) from None
 
 
 def clean(folder: Path) -> None:
-    """Remove what a killed process left half written: `.NAME.PROCESS`."""
+    """Remove what a killed process left half written, `.NAME.PROCESS`, and what no name stands for."""
+    for each in folder.glob(PARTIAL):
+        shutil.rmtree(each)
+    prune(folder)
     for name in (LAST, BEST, STEP, "config.json", "summary.json"):
         for partial in folder.glob(f".{name}.*"):
             partial.unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,10 +13,10 @@ from runs._training import Training
 
 def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
-    run, shared = training.run, training.ranks.size > 1
-    inner: Any = training.module
-    if shared:
-        inner = run.parallel.build(inner, training.device.device)
+    run = training.run
+    inner, exchange = training.module, None
+    if training.ranks.size > 1:
+        inner, exchange = run.parallel.build(training.module, training.device.device)
     network: Any = torch.compile(inner) if training.device.compiled else inner
     criterion = run.loss()
     taken = 0  # batches
@@ -28,10 +27,11 @@ def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     def together(images: Tensor, labels: Tensor) -> Tensor:
         nonlocal taken
         taken += 1
-        with nullcontext() if taken % run.accumulate == 0 else inner.no_sync():  # gradients are exchanged once a step
-            return alone(images, labels)
+        assert exchange is not None
+        exchange(taken % run.accumulate == 0)  # gradients are exchanged once a step
+        return alone(images, labels)
 
-    loss_of = together if shared else alone
+    loss_of = alone if exchange is None else together
     if training.device.autocast is None:
         return loss_of
     return torch.autocast(training.device.device.type, training.device.autocast)(loss_of)

@@ -17,7 +17,6 @@ from torch import nn
 
 from cn import RunError
 from data._images import Split
-from runs import _checkpoint
 from runs._device import send
 from runs._forward import forward
 from runs._order import order
@@ -146,12 +145,9 @@ def report(later: Later | None, writer: Thread) -> None:
 def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
     """A checkpoint, once all metrics up to it are written; Diverged if there is nothing worth keeping."""
     writer.flush()
-    if not all(bool(each.isfinite().all()) for each in training.module.parameters()):
+    if not training.finite():
         raise Diverged(f"a weight is no finite number after step {training.step}")
-    state = training.state_dict()
-    if training.ranks.first:
-        _checkpoint.save(training.folder, state, best=best, keep=training.kept)
-    training.kept = False
+    training.save(best=best)
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
@@ -188,10 +184,11 @@ def evaluate(training: Training, split: Split) -> tuple[float, float]:
     device, ranks = training.device.device, training.ranks
     ranks.share(training.evaluated, buffers=True)  # each has statistics of its own, and the first one's are kept
     loss, right = sums = torch.zeros(2, dtype=torch.float64, device=device)
-    own = torch.arange(ranks.rank, len(split), ranks.size, device=device)
-    for batch in own.split(max(training.batch, 500)):
-        images, labels = split.batch(batch)
-        logits = training.logits(images)  # b k
+    for part in torch.arange(len(split), device=device).split(max(training.batch, 500) * ranks.size):
+        own = part[ranks.rank :: ranks.size]
+        images, labels = split.batch(own if len(own) else part[:1])
+        logits = training.logits(images)[: len(own)]  # b k; as many passes in each, where they need each other for one
+        labels = labels[: len(own)]
         loss += F.cross_entropy(logits.float(), labels, reduction="sum")
         right += (logits.argmax(dim=1) == labels).sum()
     loss, right = (ranks.total(sums) / len(split)).tolist()

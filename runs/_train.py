@@ -55,12 +55,13 @@ def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
 def _score(training: Training, say: Callable[[str], None], name: str = _checkpoint.BEST) -> dict[str, float]:
     ranks, step = training.ranks, 0
     training.average = None
-    if ranks.first:  # it alone knows that the file is whole
-        state = _checkpoint.load(training.folder / name)
+    if ranks.first or training.shards is not None:  # the first alone knows that the file is whole
+        state = training.read(training.folder / name, weights=True)
         refuse_other(state, training.folder / name, training)
         training.module.load_state_dict(state.get("average") or state["module"])
         step = state["step"]
-    ranks.share(training.module)
+    if training.shards is None:
+        ranks.share(training.module)
     loss, accuracy = evaluate(training, training.dataset.test)
     which = "the best validation" if name == _checkpoint.BEST else name
     say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of {which}, at step {step}")
@@ -87,6 +88,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
     module = place(run.network(inputs=dataset.inputs, classes=len(dataset.classes)), device)
+    shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
     optimizer = run.optim.build(module)
     hooks = {name: callback.build() for name, callback in run.callbacks.items()}
     if ranks.size > 1:  # what is the same in all of them has been made
@@ -107,6 +109,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
         steps=steps,
         scaler=torch.amp.GradScaler(device.device.type) if device.scaled else None,
         ranks=ranks,
+        shards=shards,
     )
 
 
@@ -167,7 +170,7 @@ def _guarded(
             f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
             f"{f', {ranks.size} processes' if several else ''}"
         )
-        state = _checkpoint.load(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
+        state = training.read(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
         if state is not None:
             refuse_other(state, folder / _checkpoint.LAST, training)
             training.load_state_dict(state)
@@ -181,7 +184,8 @@ def _guarded(
         writer.start(training.step, {name: logger.build(folder) for name, logger in loggers.items()})
         screen.start(step=training.step, steps=training.steps)
         stop.looping = True
-        fit(training, screen=screen, writer=writer, stop=stop)
+        with nullcontext() if training.shards is None else training.shards.ended():
+            fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
         score = _score(training, screen.line)
         if training.step > begun and (unread := watch.warning(folder)):

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from data._images import Dataset
-from runs import Run
+from runs import Run, _checkpoint
 from runs._device import Device, random_state, set_random_state
 from runs._ranks import ALONE, Ranks, reseed
 from runs._watched import Watched
 from runs.schedule._rule import Rule
 
 if TYPE_CHECKING:
+    from runs._shards import Shards
     from runs.callbacks._hooks import Hooks
 
 
@@ -45,6 +46,7 @@ class Training:
     loss: float | None = None  # mean of the steps up to a log, the last that has been read from the device
     scaler: torch.amp.GradScaler | None = None
     ranks: Ranks = ALONE  # the processes of the run
+    shards: Shards | None = None  # where each process holds a part of the weights
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
     goal: tuple[Watched, ...] = (Watched("validation/accuracy"), Watched("validation/loss"))  # the next decides a tie
     kept: bool = False  # whether the checkpoint of this step stays
@@ -83,13 +85,23 @@ class Training:
 
     def start_average(self) -> None:
         """Have a copy of the module evaluated from now on."""
-        self.average = copy.deepcopy(self.module).requires_grad_(False)
+        module, shards = self.module, self.shards
+        self.average = copy.deepcopy(module).requires_grad_(False) if shards is None else shards.copy(module)
 
     def logits(self, images: Tensor) -> Tensor:
-        """What the evaluated network, in evaluation mode, gives for images `b c h w`: `b k`, in the run's precision."""
+        """What the evaluated network, in evaluation mode, gives for images `b c h w`: `b k`, in the run's precision.
+
+        Called in one process it is called in all: with shards they need each other for it.
+        """
         device = self.device
         with torch.autocast(device.device.type, device.autocast, enabled=device.autocast is not None):
             return self.evaluated(images)
+
+    def finite(self) -> bool:
+        """Whether every weight is a finite number, in all processes where each holds a part of them."""
+        if self.shards is None:
+            return all(bool(each.isfinite().all()) for each in self.module.parameters())
+        return not self.ranks.largest(int(not self.shards.finite(self.module)))
 
     def stop(self, reason: str) -> None:
         """End the run after this step, with a validation, as if it had been the last."""
@@ -114,6 +126,31 @@ class Training:
             "others": others,  # what the other processes have of their own
         }
 
+    def save(self, *, best: bool) -> None:
+        """A checkpoint, which stays for good where `kept` is set; with shards it is being written when this returns."""
+        state, shards = self.state_dict(), self.shards
+        if shards is not None:
+            shards.save(self.folder, state, best=best, keep=self.kept)
+        elif self.ranks.first:
+            _checkpoint.save(self.folder, state, best=best, keep=self.kept)
+        self.kept = False
+
+    def read(self, path: Path, *, weights: bool = False) -> dict[str, Any]:
+        """What a checkpoint holds, or its weights and the rest that is small; with shards, this process's part."""
+        if self.shards is None:
+            return _checkpoint.load(path, weights=weights)
+        return self.shards.read(path, self._parameter, weights=weights)
+
+    def _parameter(self, place: tuple[Any, ...]) -> Tensor | None:
+        """The parameter that a tensor at this place in the state is of, or is kept for by the optimiser."""
+        match place:
+            case ("module" | "average", str(name)):
+                return dict(self.module.named_parameters()).get(name)
+            case ("optimizer", "state", int(number), _):
+                return [each for group in self.optimizer.param_groups for each in group["params"]][number]
+            case _:
+                return None
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` was called."""
         self.step, self.best, self.reason = state["step"], dict(state["best"]), state["reason"]
@@ -121,7 +158,10 @@ class Training:
         if state.get("average") is not None:
             self.start_average()
             self.evaluated.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        saved, now = state["optimizer"], self.optimizer.param_groups
+        groups = zip(saved["param_groups"], now, strict=True)
+        how = [{**group, "fused": own["fused"]} if "fused" in own else group for group, own in groups]
+        self.optimizer.load_state_dict({**saved, "param_groups": how})  # which kernel updates is this process's own
         self.rule.load_state_dict(state["rule"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])

@@ -31,7 +31,8 @@ class Optim(CN):
 
         parameters = trainable(module)
         groups = decay_groups(module, parameters)
-        if can_fuse(parameters) and "fused" in signature(locate(target_of(self))).parameters:
+        target = locate(target_of(self))
+        if "fused" in signature(target).parameters and can_fuse(parameters, target):
             return instantiate(self, groups, fused=True)
         return instantiate(self, groups)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
 from cn import UserError
@@ -47,6 +48,11 @@ def decay_groups(module: nn.Module, among: list[nn.Parameter]) -> list[dict[str,
     return [group for group in groups if group["params"]]
 
 
-def can_fuse(parameters: list[nn.Parameter]) -> bool:
-    """Whether one kernel may update them all: floating point, and all on a CPU or a CUDA device."""
+def can_fuse(parameters: list[nn.Parameter], optimizer: Any) -> bool:
+    """Whether one kernel may update them all: floating point, and all on a CPU or a CUDA device.
+
+    Of parameters that are divided over processes torch 2.13 knows only how Adam's kernels update them.
+    """
+    if any(hasattr(each, "full_tensor") for each in parameters) and not issubclass(optimizer, torch.optim.Adam):
+        return False
     return all(parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda") for parameter in parameters)

@@ -44,7 +44,7 @@ class Muon(torch.optim.Optimizer):
         inside = {id(parameter) for parameter in hidden}
         others = [parameter for parameter in parameters if id(parameter) not in inside]
         muon = {"lr": lr, "momentum": momentum, "nesterov": nesterov, "iterations": iterations}
-        adam = {"lr": adam_lr, "betas": betas, "eps": eps, "fused": can_fuse(others)}
+        adam = {"lr": adam_lr, "betas": betas, "eps": eps, "fused": can_fuse(others, torch.optim.AdamW)}
         groups: list[dict[str, Any]] = [{"params": hidden, **muon}] if hidden else []
         groups += [{**adam, **group} for group in decay_groups(module, others)]
         super().__init__(groups, {"weight_decay": weight_decay})
@@ -76,13 +76,13 @@ class Muon(torch.optim.Optimizer):
 
         alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for parameter, average in zip(parameters, averages, strict=True):
-            matrix = average.flatten(1)  # a filter is a row: o i h w -> o (i h w)
+            matrix = _whole(average).flatten(1)  # a filter is a row: o i h w -> o (i h w)
             alike[matrix.shape].append((parameter, matrix))
         for (rows, columns), pairs in alike.items():  # one batch of products for each shape
             directions = orthogonal(torch.stack([m for _, m in pairs]), group["iterations"])
             rate = group["lr"] * max(1, rows / columns) ** 0.5  # tall ones: same size of output
             for (parameter, _), direction in zip(pairs, directions, strict=True):
-                parameter.add_(direction.view(parameter.shape), alpha=-rate)
+                parameter.add_(_part(direction.view(parameter.shape), parameter), alpha=-rate)
 
     def _adamw(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         for parameter in parameters:
@@ -110,6 +110,21 @@ class Muon(torch.optim.Optimizer):
             eps=group["eps"],
             maximize=False,
         )
+
+
+def _whole(matrix: Any) -> Tensor:
+    """All of a matrix of which this process may hold a part: its singular vectors are not those of the part."""
+    return matrix.full_tensor() if hasattr(matrix, "full_tensor") else matrix
+
+
+def _part(matrix: Tensor, parameter: Any) -> Tensor:
+    """What this process holds of a parameter's whole update; a DTensor is imported by runs alone that have one."""
+    if not hasattr(parameter, "full_tensor"):
+        return matrix
+    from torch.distributed.tensor import distribute_tensor
+
+    whole = matrix.to(parameter.dtype)
+    return distribute_tensor(whole, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
 def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runs.parallel import Parallel
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 class Ddp(Parallel):
     """Each process holds the whole model; gradients are averaged while the backward pass still runs."""
 
-    def build(self, module: nn.Module, device: torch.device) -> nn.Module:
+    def build(self, module: nn.Module, device: torch.device) -> tuple[nn.Module, Callable[[bool], None]]:
         from torch.nn.parallel import DistributedDataParallel
 
-        return DistributedDataParallel(module, device_ids=[device] if device.type == "cuda" else None)
+        shared = DistributedDataParallel(module, device_ids=[device] if device.type == "cuda" else None)
+
+        def exchange(last: bool) -> None:
+            shared.require_backward_grad_sync = last  # what its no_sync() sets
+
+        return shared, exchange

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import cn
 from cn import CNError, Job
 from cn.compose import compose
-from runs import Run
+from runs import Run, _checkpoint
 from runs._train import train
 from runs.default import Default
 
@@ -47,7 +49,7 @@ class Left:
         return (self.folder / "log.txt").read_text()
 
     def state(self, name: str = "last.pt") -> dict[str, Any]:
-        return torch.load(self.folder / name, weights_only=True)
+        return _checkpoint.load(self.folder / name)
 
     def weights(self, name: str = "last.pt") -> torch.Tensor:
         return torch.cat([each.flatten() for each in self.state(name)["module"].values()])
@@ -161,6 +163,73 @@ def forked() -> Callable[[Callable[[], Any]], int]:
 def die() -> Callable[[], None]:
     """kill -9."""
     return lambda: os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def ranks(monkeypatch):
+    """`ranks(2, action)`: does it in so many processes at once, which know of each other; their exit statuses."""
+
+    def ranks(count: int, action: Callable[[], Any]) -> list[int]:
+        sys.stdout.flush()
+        port = free_port()
+        children: list[int] = []
+        for rank in range(count):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn where there are other threads
+                child = os.fork()
+            if child == 0:
+                told = {"RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port, "MASTER_ADDR": "127.0.0.1"}
+                os.environ.update({name: str(value) for name, value in told.items()})
+                status = 99
+                try:
+                    action()
+                    status = 0
+                except BaseException as error:
+                    status = getattr(error, "status", 99)
+                    if status == 99:
+                        traceback.print_exc()
+                finally:
+                    os._exit(status)
+            children.append(child)
+        return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+    return ranks
+
+
+@pytest.fixture
+def together(ranks, go, left):
+    """A whole run by so many processes."""
+
+    def together(count: int, name: str, *words: str, **others: Any) -> Any:
+        assert ranks(count, lambda: go(name, *words, **others)) == [0] * count
+        return left(Path(name))
+
+    return together
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def rank() -> int:
+    return int(os.environ["RANK"])
+
+
+@pytest.fixture
+def stopped(ranks, go, after_step):
+    """Runs on, from a folder or from nothing, until one process is sent SIGTERM in its step of that number."""
+
+    def stopped(count: int, step: int, **how: Any) -> list[int]:
+        def run() -> None:
+            if rank() == count - 1:
+                after_step(step, lambda: signal.raise_signal(signal.SIGTERM))
+            go("parts", **how)
+
+        return ranks(count, run)
+
+    return stopped
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import torch
 from cn import RunError
 from data.digits import Digits
 from models.mlp import Mlp
-from runs import _checkpoint, _loop
+from runs import _checkpoint
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
@@ -172,5 +172,5 @@ def test_the_loop_saves_only_what_it_has_written(go, monkeypatch):
         assert max(steps, default=0) == state["step"] // 2 * 2 or max(steps) == state["step"]
         save(folder, state, **which)
 
-    monkeypatch.setattr(_loop._checkpoint, "save", checked)
+    monkeypatch.setattr(_checkpoint, "save", checked)
     go("run", of=RUN)

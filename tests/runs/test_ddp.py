@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,61 +28,12 @@ from runs.default import Default
 from runs.logger.csv import Csv
 from runs.optim.sgd import Sgd
 from runs.schedule.plateau import Plateau
+from tests.runs.conftest import free_port, rank
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ("optim=sgd", "optim.momentum=0", "optim.nesterov=false", "optim.weight_decay=0", "schedule=constant")
 GRADIENT = (*PLAIN, "optim.lr=1", "steps=1")  # what the weights lose in its one step is the gradient
 SGD = ("optim=sgd", "optim.lr=0.05", "steps=19", "log_every=5")
-
-
-@pytest.fixture
-def ranks(monkeypatch):
-    """`ranks(2, action)`: does it in so many processes at once, which know of each other; their exit statuses."""
-
-    def ranks(count: int, action: Callable[[], Any]) -> list[int]:
-        sys.stdout.flush()
-        port = free_port()
-        children: list[int] = []
-        for rank in range(count):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn where there are other threads
-                child = os.fork()
-            if child == 0:
-                told = {"RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port, "MASTER_ADDR": "127.0.0.1"}
-                os.environ.update({name: str(value) for name, value in told.items()})
-                status = 99
-                try:
-                    action()
-                    status = 0
-                except BaseException as error:
-                    status = getattr(error, "status", 99)
-                finally:
-                    os._exit(status)
-            children.append(child)
-        return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-
-    return ranks
-
-
-@pytest.fixture
-def together(ranks, go, left):
-    """A whole run by so many processes."""
-
-    def together(count: int, name: str, *words: str, **others: Any) -> Any:
-        assert ranks(count, lambda: go(name, *words, **others)) == [0] * count
-        return left(Path(name))
-
-    return together
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def rank() -> int:
-    return int(os.environ["RANK"])
 
 
 # --- the same result
@@ -230,21 +178,6 @@ NORMALISED = Default(
     log_every=3,
     clip=1.0,
 )
-
-
-@pytest.fixture
-def stopped(ranks, go, after_step):
-    """Runs on, from a folder or from nothing, until one process is sent SIGTERM in its step of that number."""
-
-    def stopped(count: int, step: int, **how: Any) -> list[int]:
-        def run() -> None:
-            if rank() == count - 1:
-                after_step(step, lambda: signal.raise_signal(signal.SIGTERM))
-            go("parts", **how)
-
-        return ranks(count, run)
-
-    return stopped
 
 
 @pytest.mark.parametrize("run", [AUGMENTED, NORMALISED], ids=["augmented", "normalised"])
