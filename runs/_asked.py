@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cn import Job, UserError
 from cn.errors import lines
 from runs import Run, _folder
+from runs.launch.local import Local
 
 
 class Asked(NamedTuple):
@@ -20,7 +21,7 @@ class Asked(NamedTuple):
 
 def asked(run: Run, job: Job) -> Asked:
     """Raises UserError for mode=eval without a trained run, or with changes, and for loggers not installed."""
-    changed = [text for text in job.overrides if not text.startswith("mode=")]
+    changed = [text for text in job.overrides if not text.startswith(("mode=", *_elsewhere(run)))]
     source = job.source.parent if job.source is not None and job.source.is_file() else job.source
     if run.mode == "eval" and (source is None or changed):
         write = f"write: {_folder.again(source or Path('FOLDER'))} mode=eval"
@@ -28,6 +29,11 @@ def asked(run: Run, job: Job) -> Asked:
     if run.mode == "train":
         _need(run)
     return Asked(source, source is not None and not changed)
+
+
+def _elsewhere(run: Run) -> tuple[str, ...]:
+    """What says how many processes share the run, which does not make it another."""
+    return ("launch.gpus=",) if isinstance(run.launch, Local) else ()
 
 
 def _need(run: Run) -> None:
