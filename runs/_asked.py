@@ -12,6 +12,7 @@ from cn import Job, UserError
 from cn.errors import hint, lines, short
 from cn.record import within
 from runs import Run, _folder
+from runs.launch.local import Local
 
 CHECKPOINT = re.compile(r"(last|best|step-\d+)|.*\.pt")  # of several processes, a folder
 
@@ -29,7 +30,7 @@ def asked(run: Run, job: Job) -> Asked:
 
     A checkpoint that is named is tested; only the last one is trained on.
     """
-    changed = [text for text in job.overrides if not text.startswith("mode=")]
+    changed = [text for text in job.overrides if not text.startswith(("mode=", *_elsewhere(run)))]
     source, named = within(job.source) if job.source is not None else (None, None)
     if source is not None and named is not None and not CHECKPOINT.fullmatch(named):
         known = sorted(each.name for each in source.iterdir() if CHECKPOINT.fullmatch(each.name))
@@ -51,6 +52,11 @@ def _refuse_beginning(job: Job, source: Path, changed: list[str]) -> None:
     words = " ".join([_folder.again(source), *map(shlex.quote, changed)])
     to_test = f"to test this checkpoint: {_folder.again(cast('Path', job.source))} mode=eval"
     raise UserError(lines(what, f"write: {words}", to_test))
+
+
+def _elsewhere(run: Run) -> tuple[str, ...]:
+    """What says how many processes share the run, which does not make it another."""
+    return ("launch.gpus=",) if isinstance(run.launch, Local) else ()
 
 
 def _need(run: Run) -> None:

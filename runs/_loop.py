@@ -47,8 +47,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     groups = list(zip(optimizer.param_groups, training.bases, strict=True))
     factors, parameters = training.rule.factors, list(module.parameters())
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
-    if ranks.size > 1:
-        on_step.append(stop.agree)
+    several = ranks.size > 1
     k, log_every, save_every, clip = run.accumulate, run.log_every, run.save_every, run.clip
     step, steps, per_epoch = training.step, training.steps, training.per_epoch
     own = len(range(ranks.rank, training.batch, ranks.size))  # images of a batch that are this process's
@@ -90,6 +89,8 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             if step % log_every == 0:
                 report(later, writer)
                 later = Later(training, on_log)
+            if several:
+                stop.agree(training)
             now = clock()
             if now >= refresh:
                 refresh = now + 0.1

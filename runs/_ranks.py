@@ -10,20 +10,23 @@ import hashlib
 import os
 import random
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cn import RunError
+from cn import CNError, RunError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 T = TypeVar("T")
 FILES = "CN_RANK_FILES"  # set where each rank but the first prints to a file in the run's folder
-FAILED = "failed"  # the key under which a rank that fails says why
+FAILED, STOPPED = "failed", "stopped"  # keys under which a rank says why it ends; STOPPED: it was asked to
+ENDS = ("closed", "reset by peer", "broken pipe", "got 0 bytes", "remote process")  # in what torch, gloo, NCCL say
 
 
 class Lost(RunError):  # noqa: N818
@@ -44,14 +47,14 @@ class Ranks:
         """Whether this process writes: the folder, the metrics and the screen are its own."""
         return self.rank == 0
 
-    def told(self, action: Callable[[], T]) -> T:
-        """What `action` gives in the first process, in all of them."""
+    def told(self, action: Callable[[], T], *, of: int = 0) -> T:
+        """What `action` gives in the first process, or in the one of that rank, in all of them."""
         if self.size == 1:
             return action()
         from torch import distributed
 
-        found = [action() if self.first else None]
-        distributed.broadcast_object_list(found, src=0)
+        found = [action() if self.rank == of else None]
+        distributed.broadcast_object_list(found, src=of)
         return found[0]  # pyright: ignore[reportReturnType]
 
     def mean(self, value: Tensor) -> None:
@@ -96,18 +99,30 @@ class Ranks:
     def tell(self, error: Exception) -> None:
         """Leave word of why this process ends; the first word stands."""
         if self.store is not None and not isinstance(error, Lost):
+            key = STOPPED if isinstance(error, CNError) and error.status > 128 else FAILED
             with suppress(RuntimeError):  # the process that keeps the store is gone itself
                 first = str(error).partition("\n")[0]
-                self.store.compare_set(FAILED, "", f"rank {self.rank} failed: {first}")
+                self.store.compare_set(key, "", f"rank {self.rank} failed: {first}")
 
     def lost(self, error: BaseException) -> str | None:
         """What is known of another process's end, if it is why this error came."""
-        if self.size == 1 or not isinstance(error, RuntimeError) or not _of_a_connection(error):
+        if self.size == 1 or isinstance(error, CNError):
             return None
-        with suppress(RuntimeError):
-            if self.store.check([FAILED]):
-                return self.store.get(FAILED).decode()
-        return "another process of the run is gone"
+        if isinstance(error, KeyboardInterrupt):  # whoever started this process ends it, since another one failed
+            return self._word(FAILED)
+        if not isinstance(error, RuntimeError) or not _of_a_connection(error):
+            return None
+        if word := self._word(FAILED) or self._word(STOPPED):
+            return word
+        # what else gloo and NCCL say is this process's own to tell: two of them on one GPU, no way to another node
+        plain = any(each in str(error).lower() for each in ENDS)
+        return "another process of the run is gone" if plain else None
+
+    def _word(self, key: str) -> str | None:
+        with suppress(RuntimeError):  # as above
+            if self.store.check([key]):
+                return self.store.get(key).decode()
+        return None
 
 
 ALONE = Ranks()
@@ -159,15 +174,39 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
         for name, value in address(os.environ).items():
             os.environ.setdefault(name, value)
     os.environ.update(RANK=str(ranks.rank), WORLD_SIZE=str(ranks.size), LOCAL_RANK=str(ranks.local))
-    store, rank, size = next(rendezvous("env://"))
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", store=store, rank=rank, world_size=size)
+    with _ended_by_ctrl_c():
+        store, rank, size = next(rendezvous("env://"))
+        backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
     apart = PrefixStore("run", store)  # from what torch itself notes there
     ranks = Ranks(rank, size, ranks.local, apart)
-    yield ranks
-    # after an error none of this: the others learn of it from the connections that end with this process
-    ranks.largest(0)
+    try:
+        yield ranks
+        ranks.largest(0)
+    except Exception as error:
+        # nothing is said to the others by hand: they learn of it from the connections that end with this process
+        gone = ranks.lost(error)
+        ranks.tell(Lost(gone) if gone else error)
+        if gone:
+            raise Lost(gone) from None
+        raise
     distributed.destroy_process_group()
     gc.collect()  # joins its threads: one that lets go of a tensor while Python ends would abort the process
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Within it, Ctrl-C ends the process as it is: torch waits for the others in C++, and Python would not hear."""
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if here else None
+    if before is not signal.default_int_handler:  # ignored, or another's
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_to(folder: Path, ranks: Ranks) -> None:

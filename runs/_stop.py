@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: the loop ends after its step; outside the loop, or at a second Ctrl-C, the run ends at once.
 
-Of several processes, any that is sent a signal ends all, after a step that they agree on.
+Of several processes, any that is sent a signal, or whose callback stops the run, ends all, after a step that they
+agree on: one that went on alone would wait for the others in the middle of a step.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Stop:
         self.asked: str | None = None  # by which signal; all processes of the run have it after the same step
         self.status = 130  # of the process, once it was asked: 128 and the signal's number, as shells count
         self.looping = False  # whether somebody looks at `asked`
+        self.wish: str | None = None  # why a callback of this process wants the run to end, unknown to the others
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
@@ -49,9 +51,17 @@ class Stop:
             raise KeyboardInterrupt
 
     def agree(self, training: Training) -> None:
-        """After each step of several processes: what one of them has heard, all do after the same step."""
-        if training.step % min(training.run.log_every, OFTEN) == 0 and (number := self.ranks.largest(self.heard)):
+        """After each step of several processes: what one has heard, or a callback of one wants, all do."""
+        self.wish, training.reason = self.wish or training.reason, None
+        if training.step % min(training.run.log_every, OFTEN):
+            return
+        ranks = self.ranks
+        wisher = ranks.rank + 1 if self.wish is not None else 0
+        number, wisher = divmod(ranks.largest(self.heard * (ranks.size + 1) + wisher), ranks.size + 1)
+        if number:
             self._take(number)
+        elif wisher:
+            training.reason = ranks.told(lambda: self.wish, of=wisher - 1)
 
     def _take(self, number: int) -> None:
         self.asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

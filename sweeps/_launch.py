@@ -43,6 +43,10 @@ def launch(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
     kinds = {isinstance(each.run.launch, Local) for each in asked}
     if len(kinds) > 1:
         raise UserError(lines("launch=local and others do not go together in one -m", "write: two commands"))
+    processes = sorted({each.run.launch.gpus for each in asked if isinstance(each.run.launch, Local)})
+    if len(processes) > 1:
+        what = f"runs of {' and '.join(map(str, processes))} processes do not go together in one -m"
+        raise UserError(lines(what, f"write: {len(processes)} commands, each with one launch.gpus=NUMBER"))
     from runs._asked import asked as refuse
 
     for each in asked:

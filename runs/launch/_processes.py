@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -25,6 +25,8 @@ from runs._ranks import FILES, Lost, which
 from runs.launch._local import gpus
 
 GRACE = 15  # s in which the others may write down that one failed
+LONGER = 60  # s in which they may end, where one was asked to stop and they may not know
+CLOSED = 141  # the exit status where nobody reads what is printed: 128 and SIGPIPE
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -36,6 +38,7 @@ class Rank:
     process: BaseProcess
     pipe: Connection
     said: tuple[str, Any] | None = None
+    ended: bool = False  # by us, since another one had failed
 
     @property
     def failed(self) -> bool:
@@ -44,7 +47,7 @@ class Rank:
     @property
     def stopped(self) -> bool:
         """Whether it ended because it was asked to."""
-        return self.process.exitcode in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+        return self.process.exitcode in (128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT)
 
 
 def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int) -> Any:
@@ -68,11 +71,23 @@ def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int
                 args=(_environment(number, count, port), writing, function, run, job),
                 name=f"rank {number}",
             )
-            process.start()
+            with _no_ctrl_c():
+                process.start()
             writing.close()
             ranks.append(Rank(number, process, reading))
         _watch(ranks)
     return _outcome(ranks)
+
+
+@contextlib.contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """What is started within it hears Ctrl-C once it can tell what that means; until then it waits."""
+    resource_tracker.ensure_running()  # which, when it starts, lets both signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(
@@ -84,18 +99,23 @@ def _work(
     os.environ.update(environment)
     said, status = ("value", None), 0
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         said = ("value", function(run, job))
     except CNError as error:
         said, status = ("lost" if isinstance(error, Lost) else "error", str(error)), error.status
     except KeyboardInterrupt:
         said, status = ("error", "stopped at once by Ctrl-C"), 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output has gone: head, less
+        said, status = ("lost", ""), CLOSED
     except BaseException as error:
         traceback.print_exc()
         said, status = ("error", traceback.format_exception_only(error)[-1].strip()), 1
-    answer.send(said)
-    answer.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(BrokenPipeError):  # whoever started this process has been killed
+        answer.send(said)
+        answer.close()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(status)  # threads of torch may still wait for a process that is gone
 
 
@@ -108,11 +128,12 @@ def _watch(ranks: list[Rank]) -> None:
         wait([each for rank in alive for each in (rank.process.sentinel, *_open(rank))], left)
         for rank in ranks:
             _hear(rank)
-        failed = any(rank.failed and not rank.stopped for rank in ranks)
+        failed = [rank for rank in ranks if rank.failed]
         if failed and end is None:
-            end = time.monotonic() + GRACE
+            end = time.monotonic() + (LONGER if all(rank.stopped for rank in failed) else GRACE)
         elif end is not None and time.monotonic() >= end:
             for rank in alive:
+                rank.ended = True
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rank.process.pid or 0, asked)
             end, asked = time.monotonic() + GRACE, signal.SIGKILL
@@ -135,14 +156,21 @@ def _outcome(ranks: list[Rank]) -> Any:
     first = ranks[0]
     if not any(rank.failed for rank in ranks):
         return first.said[1] if first.said else None
+    if any(rank.process.exitcode == CLOSED for rank in ranks):
+        raise BrokenPipeError
     told = [rank for rank in ranks if rank.said is not None and rank.said[0] == "error"]
-    killed = [rank for rank in ranks if rank.failed and rank.said is None]
+    told = [rank for rank in told if not rank.ended] or told
+    killed = [rank for rank in ranks if rank.failed and rank.said is None and not rank.ended and not rank.stopped]
     advice = first.said[1].split("\n  ")[1:] if first.said and first.said[0] != "value" else []
     if killed and not (told and not all(rank.stopped for rank in told)):
         rank = killed[0]
         name = signal.Signals(-(rank.process.exitcode or 0)).name if (rank.process.exitcode or 0) < 0 else "itself"
         memory = ", as the kernel does where memory runs out" if name == "SIGKILL" else ""
         raise RunError(lines(f"rank {rank.number} was ended by {name}{memory}", *advice))
+    if not told and any(rank.stopped for rank in ranks):  # before any of them could have said so
+        error = RunError("stopped at once by Ctrl-C")
+        error.status = 128 + signal.SIGINT
+        raise error
     rank = first if first in told else told[0] if told else first
     text = str(rank.said[1]) if rank.said else ""
     same = [each for each in told if each.said == rank.said]
@@ -181,6 +209,8 @@ def _environment(number: int, count: int, port: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
+        "TORCHELASTIC_USE_AGENT_STORE": "False",  # it is torchrun's, where that started the one that starts these
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # else C++ frames, where one is gone
         FILES: "1",
     }
 

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributed import DistBackendError
 
+from cn import RunError
 from data._images import Split
 from data.digits import Digits
 from models.dense import Dense
 from models.fcn import Fcn
 from models.mlp import Mlp
 from runs import _checkpoint, _ranks, _train
-from runs._loop import evaluate
+from runs._loop import Interrupted, evaluate
 from runs._ranks import Ranks, address, first_node, which
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
@@ -419,3 +421,186 @@ def test_the_runs_of_a_multirun_have_so_many_processes_each(here, shell):
     done = shell("-m", "seed=1", *SMALL, "steps=2", "launch.gpus=2")
     assert done.status == 0, done.err
     assert len(re.findall(r", 2 processes$", done.out, re.MULTILINE)) == 1
+
+
+# --- what one does alone
+
+
+def test_a_callback_of_one_process_stops_all_after_one_step(ranks, go, left, monkeypatch):
+    """Were it alone, it would be in a validation and the others in a step."""
+
+    def stop(self: Any, training: Any) -> None:
+        if rank() == 1 and training.step == 13:
+            training.stop("it has been an hour")
+
+    monkeypatch.setattr("runs.callbacks._early_stopping.Stopper.on_step", stop)
+    assert ranks(2, lambda: go("run", "epochs=4", "callbacks=early_stopping")) == [0, 0]
+    run = left(Path("run"))
+    assert (run.summary["step"], run.summary["reason"]) == (20, "it has been an hour")
+    assert run.metrics[-1]["step"] == 20
+
+
+def test_what_the_first_refuses_is_told_once_without_a_traceback(command):
+    Path("run").mkdir()
+    Path("run/config.json").write_text("{}")
+    done = command("raises")
+    again = "  to go on with it: python train.py --from run\n  for a new run: another folder\n"
+    assert (done.returncode, done.stderr) == (2, f"folder=run: a run is there already\n{again}")
+
+
+def test_a_run_that_cannot_be_tested_says_so_once(here, go, shell):
+    go("run", "steps=2", "gpu=-1", "launch.gpus=2")
+    Path("run/best.pt").unlink()
+    done = shell("--from", "run", "mode=eval")
+    assert (done.status, done.err) == (1, "run has no checkpoint best.pt\n  its run did not get as far as saving one\n")
+
+
+def test_where_nobody_reads_what_it_says_it_ends_in_silence(here):
+    words = (*SMALL, "steps=40", "launch.gpus=2")
+    run = [sys.executable, str(ROOT / "train.py"), *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert child.stdout is not None
+    assert child.stderr is not None
+    assert child.stdout.readline().startswith("Mlp on Digits")
+    child.stdout.close()
+    assert child.stderr.read() == ""
+    child.stderr.close()
+    assert child.wait(60) == 141
+
+
+@pytest.mark.parametrize(
+    ("error", "gone", "known"),
+    [
+        (RuntimeError("[gloo/pair.cc:553] Connection closed by peer [127.0.0.1]:6842"), True, True),
+        (DistBackendError("NCCL error in: A call failed [...] or a remote process exiting"), True, True),
+        (DistBackendError("NCCL error in: Duplicate GPU detected : rank 0 and rank 1"), False, True),
+        (KeyboardInterrupt(), False, True),
+        (RunError("cannot write to outputs/gloo: connection closed by peer"), False, False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False, False),
+    ],
+    ids=["gloo", "nccl", "two on one GPU", "ended", "a folder", "a defect"],
+)
+def test_what_another_has_ended_is_told_from_what_this_one_did(error, gone, known):
+    """gone: it says that another has ended; known: and if another has said why, that is why."""
+    ranks = Ranks(0, 2, 0, torch.distributed.HashStore())
+    assert ranks.lost(error) == ("another process of the run is gone" if gone else None)
+    stopped = Interrupted("stopped by SIGTERM")
+    stopped.status = 143
+    ranks.tell(stopped)
+    assert ranks.lost(KeyboardInterrupt()) is None
+    Ranks(1, 2, 1, ranks.store).tell(ValueError("so be it"))
+    assert ranks.lost(error) == ("rank 1 failed: so be it" if known else None)
+
+
+# --- before they have met
+
+EARLY = """
+import os, time
+from pathlib import Path
+from cn import Job, main
+from runs import Run
+from runs.launch import _processes
+from sweeps._launch import launch
+
+_processes.GRACE = 1
+if __name__ != "__main__" and os.environ["HOW"] == "importing":
+    Path("begun0").touch()
+    time.sleep(1)
+
+def train(run: Run, job: Job) -> float:
+    import torch
+    from runs._train import train
+    if os.environ["HOW"] == "meeting":
+        if os.environ["RANK"] == "0":
+            time.sleep(60)
+        Path("begun1").touch()
+    if os.environ["HOW"] == "building":
+        from data.digits import Digits
+        def build(self, *, seed):
+            if os.environ["RANK"] == "1":
+                raise ValueError("so be it")
+            time.sleep(60)
+        Digits.build = build
+    return train(run, job)
+
+if __name__ == "__main__":
+    main(train, launcher=launch)
+"""
+
+
+@pytest.fixture
+def early(here):
+    """A command that is sent Ctrl-C, as a terminal does, once a file is there; its exit status and its stderr."""
+    Path("early.py").write_text(EARLY)
+
+    def early(how: str, begun: str | None = None) -> tuple[int, str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": how}
+        words = (*SMALL, "steps=1", "folder=run", "launch.gpus=2")
+        child = subprocess.Popen(
+            [sys.executable, "early.py", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        if begun is not None:
+            deadline = time.monotonic() + 60
+            while not Path(begun).exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.5 if how == "importing" else 2)
+            os.killpg(child.pid, signal.SIGINT)
+        _, err = child.communicate(timeout=40)
+        return child.returncode, err
+
+    return early
+
+
+def test_ctrl_c_while_they_import(early):
+    assert early("importing", "begun0") == (130, "stopped at once by Ctrl-C\n")
+
+
+def test_ctrl_c_while_one_waits_for_the_others(early):
+    """In C++, where it does not hear it as an exception."""
+    assert early("meeting", "begun1") == (130, "stopped at once by Ctrl-C\n")
+
+
+def test_one_that_is_ended_since_another_failed_tells_of_that(early, left):
+    status, err = early("building")
+    where = "its traceback is in run/rank1.txt\n  the run is in run, which has no checkpoint yet"
+    assert (status, err) == (1, f"rank 1: ValueError: so be it\n  {where}\n")
+    assert left(Path("run")).summary["reason"] == "rank 1 failed: ValueError: so be it"
+    assert left(Path("run")).summary["state"] == "failed"
+
+
+# --- how many there are
+
+
+def test_torchrun_may_start_one_that_starts_the_others(here):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=1", f"--master-port={free_port()}"]
+    done = subprocess.run(
+        [*torchrun, str(ROOT / "train.py"), *SMALL, "steps=2", "launch.gpus=2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r", 2 processes$", done.stdout, re.MULTILINE)) == 1
+
+
+def test_runs_of_one_m_have_as_many_processes_each(here, shell):
+    done = shell("-m", "launch.gpus=1,2", *SMALL)
+    what = "runs of 1 and 2 processes do not go together in one -m"
+    assert (done.status, done.err) == (2, f"{what}\n  write: 2 commands, each with one launch.gpus=NUMBER\n")
+    assert not Path("outputs").exists()
+
+
+def test_a_run_goes_on_with_another_launch_gpus(here, shell, go, left):
+    go("run", "epochs=2", "gpu=-1", "launch.gpus=2", "save_every=5")
+    done = shell("--from", "run", "launch.gpus=1")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[1:2] == ["has finished, at step 18: nothing is left to train"]
+    assert not Path("outputs").exists()
