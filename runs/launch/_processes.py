@@ -124,14 +124,14 @@ def _watch(ranks: list[Rank]) -> None:
     end: float | None = None  # when the others are ended
     asked = signal.SIGTERM
     while alive := [rank for rank in ranks if rank.process.exitcode is None]:
+        failed = [rank for rank in ranks if rank.failed]  # before it waits: to ask for an exit code is to take it
+        if failed and end is None:
+            end = time.monotonic() + (LONGER if all(rank.stopped for rank in failed) else GRACE)
         left = None if end is None else max(0.0, end - time.monotonic())
         wait([each for rank in alive for each in (rank.process.sentinel, *_open(rank))], left)
         for rank in ranks:
             _hear(rank)
-        failed = [rank for rank in ranks if rank.failed]
-        if failed and end is None:
-            end = time.monotonic() + (LONGER if all(rank.stopped for rank in failed) else GRACE)
-        elif end is not None and time.monotonic() >= end:
+        if end is not None and time.monotonic() >= end:
             for rank in alive:
                 rank.ended = True
                 with contextlib.suppress(ProcessLookupError):

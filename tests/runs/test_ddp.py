@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -511,6 +512,8 @@ if __name__ != "__main__" and os.environ["HOW"] == "importing":
 def train(run: Run, job: Job) -> float:
     import torch
     from runs._train import train
+    if os.environ["HOW"] == "failing" and os.environ["RANK"] == "0":
+        raise ValueError("so be it")
     if os.environ["HOW"] == "meeting":
         if os.environ["RANK"] == "0":
             time.sleep(60)
@@ -551,7 +554,11 @@ def early(here):
                 time.sleep(0.01)
             time.sleep(0.5 if how == "importing" else 2)
             os.killpg(child.pid, signal.SIGINT)
-        _, err = child.communicate(timeout=40)
+        try:
+            _, err = child.communicate(timeout=40)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # what has been left
         return child.returncode, err
 
     return early
@@ -564,6 +571,11 @@ def test_ctrl_c_while_they_import(early):
 def test_ctrl_c_while_one_waits_for_the_others(early):
     """In C++, where it does not hear it as an exception."""
     assert early("meeting", "begun1") == (130, "stopped at once by Ctrl-C\n")
+
+
+def test_one_that_fails_while_another_waits_for_it_ends_that_too(early):
+    status, err = early("failing")
+    assert (status, err.splitlines()[-2:]) == (1, ["ValueError: so be it"] * 2)
 
 
 def test_one_that_is_ended_since_another_failed_tells_of_that(early, left):
