@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,8 @@ from data._images import Dataset
 from runs import Run
 from runs._device import Device, random_state, set_random_state
 from runs._ranks import ALONE, Ranks, reseed
+from runs.callbacks._hooks import Hooks, restore, states
 from runs.schedule._rule import Rule
-
-if TYPE_CHECKING:
-    from runs.callbacks._hooks import Hooks
 
 
 @dataclass
@@ -106,7 +104,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "rule": self.rule.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
-            "hooks": {name: each.state_dict() for name, each in self.hooks.items()},
+            "hooks": states(self.hooks),
             "random": own["random"],
             "others": others,  # what the other processes have of their own
         }
@@ -122,8 +120,7 @@ class Training:
         self.rule.load_state_dict(state["rule"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
-        for name, each in self.hooks.items():
-            each.load_state_dict(state["hooks"][name])
+        restore(self.hooks, state["hooks"])
         each = [state, *state["others"]]  # of the processes that there were
         same = len(each) == self.ranks.size
         total = each[self.ranks.rank]["total"] if same else torch.stack([own["total"] for own in each]).mean(0)
