@@ -61,7 +61,14 @@ def _elsewhere(run: Run) -> tuple[str, ...]:
 
 def _need(run: Run) -> None:
     for name, logger in run.logger.items():
-        absent = [package for package in logger.packages() if find_spec(package) is None]
+        absent = [package for package in logger.packages() if not _is_there(package)]
         if absent:
             what = f"logger.{name}: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
             raise UserError(lines(what, "pip install -c constraints.txt -e '.[track]'"))
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of a.b there is no a
+        return False

@@ -56,6 +56,8 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     later: Later | None = None
     refresh = 0.0  # when the screen is due, in seconds of the monotonic clock
     clock = time.monotonic
+    if step == 0 and training.reason is not None:
+        raise RunError(f"a callback ended the run before its first step: {training.reason}")
     module.train()
     while step < steps and training.reason is None:
         epoch, start = divmod(step, per_epoch)

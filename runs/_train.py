@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
 from runs._unread import Watch
-from runs.callbacks._hooks import bind
+from runs.callbacks._hooks import bind, built
 from runs.logger._writer import JsonLines, State, Thread, Writer
 
 
@@ -90,7 +91,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     module = place(run.network(inputs=dataset.inputs, classes=len(dataset.classes)), device)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
     optimizer = run.optim.build(module)
-    hooks = {name: callback.build() for name, callback in run.callbacks.items()}
+    hooks = built(run.callbacks)
     if ranks.size > 1:  # what is the same in all of them has been made
         reseed(run.seed, ranks, 0)
     return Training(
@@ -181,7 +182,7 @@ def _guarded(
             hook(training)
         if state is not None:
             training.load_random(state)  # whatever the hooks drew from it
-        writer.start(training.step, {name: logger.build(folder) for name, logger in loggers.items()})
+        writer.start(training.step, {name: partial(logger.build, folder) for name, logger in loggers.items()})
         screen.start(step=training.step, steps=training.steps)
         stop.looping = True
         with nullcontext() if training.shards is None else training.shards.ended():

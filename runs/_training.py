@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +17,11 @@ from runs import Run, _checkpoint
 from runs._device import Device, random_state, set_random_state
 from runs._ranks import ALONE, Ranks, reseed
 from runs._watched import Watched
+from runs.callbacks._hooks import Hooks, restore, states
 from runs.schedule._rule import Rule
 
 if TYPE_CHECKING:
     from runs._shards import Shards
-    from runs.callbacks._hooks import Hooks
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "rule": self.rule.state_dict(),
             "scaler": self.scaler.state_dict() if self.scaler else {},
-            "hooks": {name: each.state_dict() for name, each in self.hooks.items()},
+            "hooks": states(self.hooks),
             "random": own["random"],
             "others": others,  # what the other processes have of their own
         }
@@ -165,8 +165,7 @@ class Training:
         self.rule.load_state_dict(state["rule"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
-        for name, each in self.hooks.items():
-            each.load_state_dict(state["hooks"][name])
+        restore(self.hooks, state["hooks"])
         each = [state, *state["others"]]  # of the processes that there were
         same = len(each) == self.ranks.size
         total = each[self.ranks.rank]["total"] if same else torch.stack([own["total"] for own in each]).mean(0)

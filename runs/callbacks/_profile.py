@@ -6,6 +6,8 @@ import os
 
 from torch.profiler import ProfilerActivity, profile
 
+from cn import UserError
+from cn.errors import lines
 from runs._training import Training
 from runs.callbacks._hooks import Hooks
 
@@ -16,6 +18,10 @@ class Profiler(Hooks):
         self.watching: profile | None = None
 
     def on_start(self, training: Training) -> None:
+        if self.start >= training.steps:
+            name = next(name for name, each in training.hooks.items() if each is self)
+            what = f"callbacks.{name}.start={self.start}: the run has {training.steps} steps, so none would be watched"
+            raise UserError(lines(what, f"nearest: callbacks.{name}.start={training.steps - 1}"))
         self._begin(training)
 
     def on_step(self, training: Training) -> None:

@@ -79,10 +79,11 @@ class Thread:
         self.hurry = threading.Event()  # somebody waits for what is in the queue
         self.thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
-    def start(self, step: int, others: dict[str, Writer]) -> None:
-        """Begin, with all that was written after `step` forgotten."""
-        self.others = dict(others)
+    def start(self, step: int, others: dict[str, Callable[[], Writer]]) -> None:
+        """Begin, with all that was written after `step` forgotten; `others` are what makes the other writers."""
         self.own.resume(step)
+        for name, build in others.items():
+            self._try(name, lambda build=build, name=name: self.others.update({name: build()}))
         self._tell(lambda writer: writer.resume(step))
         self.thread.start()
 
@@ -143,12 +144,19 @@ class Thread:
     def _write(self, record: Record) -> None:
         if self.error is None:
             self.own.write(record)
-        self._tell(lambda writer: writer.write(record))
+        self._tell(lambda writer: writer.write(dict(record)))
 
     def _tell(self, action: Told) -> None:
         for name, writer in list(self.others.items()):
-            try:
-                action(writer)
-            except Exception as error:
-                del self.others[name]
-                self.report(f"logger.{name} failed and is left out from here: {type(error).__name__}: {error}")
+            self._try(name, lambda writer=writer: action(writer))
+
+    def _try(self, name: str, action: Callable[[], None]) -> None:
+        """Whatever a logger does, the run goes on; a library that wants to end the process included."""
+        try:
+            action()
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
+            self.others.pop(name, None)
+            told = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}".removesuffix(": ")
+            self.report(f"logger.{name} failed and is left out from here: {told}")

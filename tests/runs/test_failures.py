@@ -419,7 +419,7 @@ class _Word(Callback):
 def test_a_metric_that_is_no_number_is_named(go, failed):
     run = Default(model=Mlp(hidden_sizes=(8,)), data=Digits(batch_size=128), callbacks={"mine": _Word()}, steps=12)
     error = failed(lambda: go("run", of=run))
-    assert str(error) == f"TypeError: the metric mood is a Tensor, and must be an int or a float{TRACE}{ON}"
+    assert str(error) == f"callbacks.mine made the metric mood a Tensor, and must give an int or a float{TRACE}{ON}"
 
 
 class _FailingWriter(Writer):
@@ -463,7 +463,7 @@ def test_the_thread_of_a_logger_that_cannot_even_be_reported_does_not_hang(here)
         raise OSError(28, "No space left on device")
 
     thread = Thread(JsonLines(here / "metrics.jsonl"), report)
-    thread.start(0, {"mine": _FailingWriter("write")})
+    thread.start(0, {"mine": lambda: _FailingWriter("write")})
     for step in range(3):
         thread.put({"step": step})
     with pytest.raises(OSError, match="No space left"):

@@ -114,7 +114,6 @@ def test_the_trace_of_a_run_that_ends_before_is_shorter(go):
     run = go("run", "callbacks=profile", "callbacks.profile.start=0", "callbacks.profile.steps=20", "steps=4")
     assert run.log.splitlines()[2] == "what steps 1 to 4 spent their time on: run/trace.json"
     assert (run.folder / "trace.json").exists()
-    assert not (go("late", "callbacks=profile", "steps=4").folder / "trace.json").exists()
 
 
 def test_steps_that_there_are_not_are_refused(go, failed):
