@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib
 import json
 import os
 import select
 import signal
 import sys
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,16 +22,18 @@ from types import FrameType
 from typing import IO, Any
 
 from cn import CNError, RunError
+from cn.errors import lines
 from cn.record import unplain
 from runs.launch import Launch
+from runs.launch._processes import GRACE, Part, free_port
 from runs.launch._queue import Here, Queue, Why
-from sweeps import _snapshot
+from sweeps import _child, _snapshot
+from sweeps._child import Ended, chosen
+from sweeps._follow import follow
+from sweeps._nodes import WAIT, Others
 from sweeps._standing import stopped
 from sweeps._store import LOG, Batch, Report, Store, Trial, write
-from sweeps._trial import run_trial
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # the last: the time limit is near
-STOPPED = (143, 130, -signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL)  # how a process ends that was asked to
 CLAIM = 60  # s that an earlier process may take to end
 
 
@@ -42,48 +42,57 @@ class Child:
     """A trial's process."""
 
     trial: Trial
+    pid: int
     report: Report
     log: IO[bytes]  # locked while the process lives
     pipe: int  # from which its answer is read
     slot: int
     whole: bool  # it began with the job, and so has all of its time
+    status: int | None = None  # once it has ended
+    killed: bool = False  # since the processes of another node had failed
+    end: float | None = None  # when it is to be, where the processes of one node have failed
+    asked: int = 0  # how often it was
 
 
 class Job:
     """Runs its trials, some at once, until all are over or it is asked to end."""
 
-    def __init__(self, store: Store, batch: Batch, queue: Queue, here: Here, *, show: bool) -> None:
-        self.store, self.batch, self.queue, self.here = store, batch, queue, here
+    def __init__(self, store: Store, batch: Batch, queue: Queue, here: Here, others: Others, *, show: bool) -> None:
+        self.store, self.batch, self.queue, self.here, self.others = store, batch, queue, here, others
+        self.snapshot = store.folder / "code" / batch.snapshot
         self.show = show and len(here.environments) == 1  # the terminal is one trial's at a time
         self.told = show
         self.todo = deque(trial for job in batch.jobs for trial in job)
         self.count = len(self.todo)
         self.fresh = True  # none of its trials is over
-        self.children: dict[int, Child] = {}
+        self.children: list[Child] = []
         self.signal: int | None = None
         self.why: Why | None = None
 
     def run(self) -> int:
-        """The exit status: 0 where all is written down, else that of the signal which ended it."""
-        reading, writing = os.pipe()
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        for number in (*SIGNALS, signal.SIGCHLD):
-            signal.signal(number, self._note)
+        """The exit status: 0 where all is written down, else that of the signal which ended it.
+
+        CNError where none of its trials can be begun.
+        """
+        woken = _child.woken(self._note)
+        self._gather(woken)
         while True:
             self._start()
             if not self.children:
                 break
-            select.select([reading], [], [], 5)  # a child ended, or a signal came
-            os.set_blocking(reading, False)
-            while _read(reading):
-                pass
+            self._wait(woken)
             if self.signal is not None and self.why is None:
                 self._stop()
-            for pid in list(self.children):
-                ended, status = os.waitpid(pid, os.WNOHANG)
-                if ended:
-                    self._over(self.children.pop(pid), pid, os.waitstatus_to_exitcode(status))
+            for child in list(self.children):
+                if child.status is None:
+                    child.status = _child.ended(child.pid)
+                if child.status is not None and self.others.over:
+                    self.children.remove(child)
+                    self._over(
+                        child, [Ended(child.status, _child.answer(child.pipe), child.killed), *self._elsewhere()]
+                    )
+                elif self.others.nodes > 1:
+                    self._end_together(child)
         if self.signal is not None and self.why is None:  # it came while nothing ran
             self._stop()
         signal.set_wakeup_fd(-1)
@@ -99,16 +108,54 @@ class Job:
                 self.store.at(trial).mkdir(parents=True, exist_ok=True)
                 self._write(trial, replace(failed, attempt=before.attempt, seconds=before.seconds))
 
+    def _gather(self, woken: int) -> None:
+        """Until all nodes of the job are there, or it is asked to end."""
+        end = time.monotonic() + WAIT
+        while not self.others.ready and self.signal is None:
+            if time.monotonic() > end:
+                what = f"{self.others.missing()} of the job did not begin within {WAIT} s"
+                raise RunError(lines(what, f"they look for the first at: {', '.join(self.here.first) or 'no address'}"))
+            self._wait(woken)
+        if self.others.refused:
+            raise RunError(self.others.refused[0])
+
+    def _wait(self, woken: int) -> None:
+        """Until a child has ended, a signal has come, or another node has said something."""
+        select.select([woken, *self.others.sockets()], [], [], 1 if self.others.nodes > 1 else 5)
+        while _child.read(woken):
+            pass
+        self.others.listen()
+
+    def _end_together(self, child: Child) -> None:
+        """Where the processes of one node have failed, the others may say so; then they are ended."""
+        own = [Ended(child.status)] if child.status is not None else []
+        if child.end is None and any(each.failed for each in (*own, *self.others.ended.values())):
+            child.end = time.monotonic() + GRACE
+        if child.end is None or time.monotonic() < child.end:
+            return
+        child.end, child.asked = time.monotonic() + GRACE, child.asked + 1
+        number = signal.SIGTERM if child.asked == 1 else signal.SIGKILL
+        if child.status is None:
+            child.killed = True
+            with contextlib.suppress(ProcessLookupError):
+                (os.kill if number == signal.SIGTERM else os.killpg)(child.pid, number)
+        self.others.signal(number)
+        if child.asked > 2:
+            self.others.drop()
+
+    def _elsewhere(self) -> list[Ended]:
+        return [self.others.ended[node] for node in sorted(self.others.ended)]
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:
             return
         if self.signal is not None and self.here.index is None:  # SLURM may well send it twice, and kills by itself
-            for pid in list(self.children):
-                _kill_group(pid)
+            for child in list(self.children):
+                _child.kill_group(child.pid)
         self.signal = self.signal or number
 
     def _start(self) -> None:
-        free = set(range(len(self.here.environments))) - {child.slot for child in self.children.values()}
+        free = set(range(len(self.here.environments))) - {child.slot for child in self.children}
         while self.todo and free and self.signal is None:
             if (stop := stopped(self.store)) is not None and stop["code"] == self.batch.code:
                 self.todo.clear()
@@ -152,74 +199,64 @@ class Job:
         self._write(trial, report)
         if self.told:
             print(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]), flush=True)
-        reading, writing = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # one that comes now is for the child too
-        pid = os.fork()
-        if pid == 0:
-            try:
-                signal.set_wakeup_fd(-1)
-                run_trial(
-                    self.batch,
-                    trial,
-                    folder,
-                    self.store.folder / "code" / self.batch.snapshot,
-                    environment=self.here.environments[slot],
-                    output=None if self.show else log.fileno(),
-                    answer=writing,
-                    resumes=report.attempt > 1 and (folder / "config.json").exists(),
-                    processes=self.queue.processes,
-                )
-            finally:
-                os._exit(70)  # whatever happens, it never goes on as its parent would
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        os.close(writing)
-        self.children[pid] = Child(trial, report, log, reading, slot, whole=self.fresh)
+        resumes = report.attempt > 1 and (folder / "config.json").exists()
+        count, part = self.queue.processes, None
+        if self.others.nodes > 1:
+            part = Part(0, count * self.others.nodes, "127.0.0.1", free_port(""))
+        pid, pipe = _child.fork(
+            self.batch,
+            trial,
+            folder,
+            self.snapshot,
+            environment=self.here.environments[slot],
+            output=None if self.show else log.fileno(),
+            resumes=resumes,
+            processes=count,
+            part=part,
+        )
+        if part is not None:
+            self.others.begin(trial.id, port=part.port, resumes=resumes)
+        self.children.append(Child(trial, pid, report, log, pipe, slot, whole=self.fresh))
 
     def _stop(self) -> None:
         """The children save first, for there may be little time; why it is asked for comes after."""
-        for pid in self.children:
-            os.kill(pid, signal.SIGTERM)
+        for child in self.children:
+            if child.status is None:
+                os.kill(child.pid, signal.SIGTERM)
         named: dict[int | None, Why] = {signal.SIGUSR2: "time", signal.SIGINT: "cancelled"}
         self.why = named.get(self.signal) or self.queue.why()
         if self.why == "cancelled" and self.here.index is None:
             self._note_down(lambda: self.store.set_over(self.batch.label))  # what has not begun is cancelled too
 
-    def _over(self, child: Child, pid: int, status: int) -> None:
-        """Write down how a trial ended."""
-        answer = _answer(child.pipe)
-        _kill_group(pid)
+    def _over(self, child: Child, parts: list[Ended]) -> None:
+        """Write down how a trial ended: on this node, which is the first, and on the others."""
+        came = chosen(parts)
+        _child.kill_group(child.pid)
         self.fresh = False
-        if status in (143, -signal.SIGTERM) and self.signal is None:
+        if came.status in (143, -signal.SIGTERM) and self.signal is None:
             time.sleep(1)  # what ended it may be on its way to this process too
-        report = replace(child.report, seconds=child.report.seconds + time.time() - child.report.started, status=status)
-        if "value" in answer and status == 0:
-            report = replace(report, state="done", value=answer["value"])
-        elif self.signal is not None and status in STOPPED:
+        seconds = child.report.seconds + time.time() - child.report.started
+        report = replace(child.report, seconds=seconds, status=came.status)
+        if "value" in came.answer and came.status == 0:
+            report = replace(report, state="done", value=came.answer["value"])
+        elif self.signal is not None and (came.stopped or came.status == -signal.SIGKILL):
             if self.why is None:
                 self._stop()
             report = self._interrupted(child, report)
         else:
-            report = replace(report, state="failed", reason=answer.get("reason") or _reason(status))
-            self._note_down(lambda: self._count(report, answer))
+            report = replace(report, state="failed", reason=came.reason)
+            self._note_down(lambda: self._count(report, came.answer))
+            if came is not parts[0] or "lost" in came.answer:  # what the first node's own process did not know
+                advice = parts[0].answer.get("lost", "").split("\n  ")[1:]
+                self._note_down(lambda: _print(child.log, lines(came.reason, *advice)))
         self._write(child.trial, report)
         child.log.close()
         if self.told and not self.show:
             shown = f"{report.value:.4f}" if isinstance(report.value, float) else report.value
-            came = f"failed: {report.reason}" if report.state == "failed" else report.reason or shown
-            print(f"[{self._number(child.trial)}/{self.count}] {came}", flush=True)
+            what = f"failed: {report.reason}" if report.state == "failed" else report.reason or shown
+            print(f"[{self._number(child.trial)}/{self.count}] {what}", flush=True)
         if self.todo and self.signal is None:
-            self._share(answer.get("modules", []))
-
-    def _share(self, modules: list[str]) -> None:
-        """Import what a trial had to, once: the next ones find it, and begin in a tenth of the time."""
-        if sys.platform != "linux":  # elsewhere a library may not survive a fork
-            return
-        for name in modules:
-            if name not in sys.modules and not name.startswith("torch._inductor"):  # which starts processes
-                with contextlib.suppress(Exception):  # that a trial could import; what fails here, each does for itself
-                    importlib.import_module(name)
+            _child.share(parts[0].answer.get("modules", []))
 
     def _interrupted(self, child: Child, report: Report) -> Report:
         if self.why not in ("preempted", "requeued", "time"):
@@ -280,6 +317,12 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def _print(log: IO[bytes], text: str) -> None:
+    """After what the trial itself has printed."""
+    log.write(f"{text}\n".encode())
+    log.flush()
+
+
 def _claim(log: IO[bytes]) -> bool:
     """Whether the trial is ours alone; the process of an earlier attempt may be about to end."""
     end = time.monotonic() + CLAIM
@@ -302,42 +345,6 @@ def _saved(folder: Path) -> float | None:
         return None
 
 
-def _reason(status: int) -> str:
-    if status == -signal.SIGKILL:
-        return "killed by SIGKILL, as the kernel does where memory runs out"
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"ended without a result, with exit status {status}"
-
-
-def _kill_group(pid: int) -> None:
-    """What a trial's process left behind, such as the workers of a data loader."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _read(pipe: int) -> bytes:
-    try:
-        return os.read(pipe, 65536)
-    except BlockingIOError:
-        return b""
-
-
-def _answer(pipe: int) -> dict[str, Any]:
-    """What a trial told of itself; nothing where it was killed before it had."""
-    try:
-        return json.loads(zlib.decompress(_all(pipe)))
-    except (ValueError, zlib.error):
-        return {}
-
-
-def _all(pipe: int) -> bytes:
-    os.set_blocking(pipe, False)  # a process that the trial left behind may hold the other end
-    parts = list(iter(lambda: _read(pipe), b""))
-    os.close(pipe)
-    return b"".join(parts)
-
-
 def main(words: list[str]) -> int:
     folder, label, *flags = words
     store = Store(Path(folder))
@@ -352,14 +359,19 @@ def main(words: list[str]) -> int:
     except FileNotFoundError:
         print(f"{folder} has no batch {label} any more: it was withdrawn before it was submitted")
         return 0
-    job = Job(store, batch, queue, here, show="--show" in flags)
+    if here.node > 0:
+        return follow(store, batch, queue, here)
+    others = Others(here, label, queue.nodes)
+    job = Job(store, batch, queue, here, others, show="--show" in flags)
     try:
-        _snapshot.verify(store.folder / "code" / batch.snapshot)
+        _snapshot.verify(job.snapshot)
+        return job.run()
     except CNError as error:
         print(error, file=sys.stderr)
         job.refuse(str(error).partition("\n")[0])
         return 1
-    return job.run()
+    finally:
+        others.close()
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ import pytest
 
 from cn import RunError, UserError
 from runs.launch._commands import indices
+from runs.launch._ended import reason
 from runs.launch._queue import Job, Jobs
-from runs.launch._slurm import SlurmQueue, reason
+from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.settings import GPUS, NODES
