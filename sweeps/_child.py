@@ -13,14 +13,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from runs.launch._processes import Part
-from sweeps._store import Batch, Trial
+from sweeps._store import Batch, Report, Trial
 from sweeps._trial import run_trial
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # the last: the time limit is near
 STOPPED = (143, 130, -signal.SIGTERM, -signal.SIGINT)  # how a process ends that was asked to
+
+
+@dataclass
+class Child:
+    """A trial's process, on the first node of its job."""
+
+    trial: Trial
+    pid: int
+    report: Report
+    log: IO[bytes]  # locked while the process lives
+    pipe: int  # from which its answer is read
+    slot: int
+    whole: bool  # it began with the job, and so has all of its time
+    status: int | None = None  # once it has ended
+    killed: bool = False  # since the processes of another node had failed
+    end: float | None = None  # when it is to be, where the processes of one node have failed
+    asked: int = 0  # how often it was
 
 
 @dataclass(frozen=True)
@@ -134,6 +151,12 @@ def read(pipe: int) -> bytes:
         return os.read(pipe, 65536)
     except BlockingIOError:
         return b""
+
+
+def ask(pid: int, number: int) -> None:
+    """Send a signal to a trial's process, or SIGKILL to all that it started too."""
+    with contextlib.suppress(ProcessLookupError):
+        (os.killpg if number == signal.SIGKILL else os.kill)(pid, number)
 
 
 def kill_group(pid: int) -> None:

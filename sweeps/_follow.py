@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -15,7 +14,7 @@ from runs._ranks import Ranks, output
 from runs.launch._processes import GRACE, Part
 from runs.launch._queue import Here, Queue
 from sweeps import _child, _snapshot
-from sweeps._nodes import WAIT, Link, connect
+from sweeps._link import WAIT, Link, connect
 from sweeps._store import Batch, Store
 
 
@@ -45,8 +44,12 @@ class Follower:
             if select.select([link.socket], [], [], 0)[0]:
                 for words in link.hear():
                     if "trial" in words:
-                        self._begin(address, **words)
                         passed = False
+                        try:
+                            self._begin(address, **words)
+                        except OSError as error:
+                            reason = f"on {self.here.host}: it cannot be started: {error}"
+                            link.say(status=1, answer={"reason": reason}, killed=False)
                     else:
                         self._kill(words["signal"])
             if self.pid is not None and self.signal is not None and not passed:
@@ -99,8 +102,7 @@ class Follower:
     def _kill(self, number: int) -> None:
         if self.pid is not None:
             self.killed = True
-            with contextlib.suppress(ProcessLookupError):
-                (os.kill if number == signal.SIGTERM else os.killpg)(self.pid, number)
+            _child.ask(self.pid, number)
 
     def _end(self) -> int:
         """The first node is gone: whatever runs here may save, and is ended."""

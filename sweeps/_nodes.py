@@ -1,70 +1,20 @@
-"""A job of several nodes: what runs on the first of them tells the others which trial to run, and hears how it ended.
-
-Lines of JSON over TCP: not files, which another node may see late. One that is gone is known by its connection.
-"""
+"""A job of several nodes: what runs on the first tells the others which trial to run, and hears how that ended."""
 
 from __future__ import annotations
 
-import json
-import random
 import select
+import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager, suppress
 
+from cn import RunError
+from cn.errors import lines
+from runs.launch._processes import GRACE
 from runs.launch._queue import Here
-from sweeps._child import Ended
-
-PORTS = 8
-WAIT = 300  # s that the nodes of a job may take to find each other
-PATIENCE = 5.0  # s that the other end of a new connection has to say who it is
-
-
-def ports(here: Here) -> list[int]:
-    """Where the first node listens, at the first of these that is free: another start of a job has others."""
-    return random.Random(f"{here.number} {here.restarts}").sample(range(15_000, 32_000), PORTS)
-
-
-class Link:
-    """A connection to another node's supervisor."""
-
-    def __init__(self, connected: socket.socket) -> None:
-        self.socket = connected
-        self.socket.settimeout(PATIENCE)
-        self.rest = b""
-        self.gone = False
-
-    def say(self, **words: Any) -> None:
-        try:
-            self.socket.sendall(json.dumps(words).encode() + b"\n")
-        except OSError:
-            self.gone = True
-
-    def hear(self) -> list[dict[str, Any]]:
-        """What has come, and a little may come in between; nothing more comes from one that is gone."""
-        try:
-            came = self.socket.recv(65536)
-        except OSError:
-            came = b""
-        self.gone = self.gone or not came
-        *whole, self.rest = (self.rest + came).split(b"\n")
-        return [json.loads(line) for line in whole]
-
-    def first(self) -> dict[str, Any]:
-        """What it says first, and nothing that comes after; empty where that is not in our words."""
-        line = b""
-        with suppress(OSError, ValueError):
-            while not line.endswith(b"\n") and len(line) < 10_000 and (byte := self.socket.recv(1)):
-                line += byte
-            words = json.loads(line)
-            return words if isinstance(words, dict) else {}
-        return {}
-
-    def close(self) -> None:
-        self.gone = True
-        self.socket.close()
+from sweeps._child import Child, Ended, ask
+from sweeps._link import WAIT, Link, ports, start
 
 
 class Others:
@@ -76,11 +26,30 @@ class Others:
         self.names: dict[int, str] = {}
         self.refused: list[str] = []  # why one of them cannot run anything
         self.ended: dict[int, Ended] = {}  # how the trial that runs ended there
-        self.door = self._listen() if nodes > 1 else None
+        self.listener: socket.socket | None = None
+        self.lost: str | None = None  # why no other trial can be begun
 
-    @property
-    def ready(self) -> bool:
-        return len(self.links) == self.nodes - 1
+    @contextmanager
+    def door(self) -> Iterator[None]:
+        """Within it they are let in, which may take so long; RunError where one has not come, or cannot do its part."""
+        if self.nodes == 1:
+            yield
+            return
+        self.listener, self.end = self._listen(), time.monotonic() + WAIT
+        with self.listener:
+            yield
+        self.listener = None
+        if self.refused:
+            raise RunError(self.refused[0])
+
+    def missing(self) -> list[int]:
+        """The nodes that have not come."""
+        absent = [node for node in range(1, self.nodes) if node not in self.links]
+        if absent and time.monotonic() > self.end:
+            names = f"{'node' if len(absent) == 1 else 'nodes'} {', '.join(map(str, absent))} of 0 to {self.nodes - 1}"
+            where = ", ".join(self.here.first) or "no address"
+            raise RunError(lines(f"{names} did not begin in {WAIT} s", f"they look for the first at: {where}"))
+        return absent
 
     @property
     def over(self) -> bool:
@@ -90,7 +59,7 @@ class Others:
     def sockets(self) -> list[socket.socket]:
         """Where something may come; once one is gone, that is known."""
         there = [link.socket for link in self.links.values() if not link.gone]
-        return [*there, self.door] if self.door is not None and not self.ready else there
+        return [*there, self.listener] if self.listener is not None else there
 
     def begin(self, trial: str, *, port: int, resumes: bool) -> None:
         """Have their processes of a trial started."""
@@ -117,8 +86,8 @@ class Others:
     def listen(self) -> None:
         """Take in what has come."""
         for found in select.select(self.sockets(), [], [], 0)[0]:
-            if self.door is not None and found is self.door:
-                self._greet(Link(self.door.accept()[0]))
+            if self.listener is not None and found is self.listener:
+                self._greet(Link(self.listener.accept()[0]))
         for node, link in self.links.items():
             if not link.gone and select.select([link.socket], [], [], 0)[0]:
                 for words in link.hear():
@@ -126,21 +95,21 @@ class Others:
             if link.gone and node not in self.ended:
                 self._lose(node)
 
-    def missing(self) -> str:
-        """Those that have not come: `node 1 of 0 to 2`."""
-        absent = [str(node) for node in range(1, self.nodes) if node not in self.links]
-        return f"{'node' if len(absent) == 1 else 'nodes'} {', '.join(absent)} of 0 to {self.nodes - 1}"
+    def elsewhere(self) -> list[Ended]:
+        """How the trial ended there, in the order of the nodes."""
+        return [self.ended[node] for node in sorted(self.ended)]
 
     def close(self) -> None:
         """Which they take as the end of the job."""
-        for each in (*self.links.values(), *filter(None, [self.door])):
-            each.close()
+        for link in self.links.values():
+            link.close()
 
     def _listen(self) -> socket.socket:
         for port in ports(self.here):
             with suppress(OSError):
                 return socket.create_server(("", port), family=self._family())
-        raise OSError(f"all of {PORTS} ports are taken")
+        taken = ", ".join(map(str, ports(self.here)))
+        raise RunError(f"the nodes of the job cannot meet: {self.here.host} has all of these ports taken: {taken}")
 
     def _family(self) -> socket.AddressFamily:
         """As the others will reach it."""
@@ -161,25 +130,22 @@ class Others:
             self.refused.append(f"on {words['host']}: {words['refused']}")
 
     def _lose(self, node: int) -> None:
-        self.ended[node] = Ended(1, {"reason": f"{self.names[node]} was lost, with the processes of the run on it"})
+        self.lost = f"{self.names[node]} was lost, with the processes of the run on it"
+        self.ended[node] = Ended(-signal.SIGKILL, {"reason": self.lost})
 
 
-def start(here: Here, label: str) -> str:
-    """What two supervisors have to have in common."""
-    return f"{label} {here.number} {here.restarts}"
-
-
-def connect(here: Here, label: str, *, refused: str | None) -> Iterator[tuple[Link, str] | None]:
-    """To the first node, with the address at which it was reached; None, again and again, until it is there."""
-    while True:
-        for address in here.first:
-            for port in ports(here):
-                with suppress(OSError):
-                    link = Link(socket.create_connection((address, port), timeout=PATIENCE))
-                    link.say(start=start(here, label), node=here.node, host=here.host, refused=refused)
-                    if link.first().get("welcome") == start(here, label):
-                        yield link, address
-                        return
-                    link.close()
-        yield None
-        time.sleep(0.2)
+def end_together(child: Child, others: Others) -> None:
+    """Where the processes of one node have failed, those of the others end by themselves, or are ended."""
+    own = [Ended(child.status)] if child.status is not None else []
+    if child.end is None and any(each.failed for each in (*own, *others.elsewhere())):
+        child.end = time.monotonic() + GRACE
+    if child.end is None or time.monotonic() < child.end:
+        return
+    child.end, child.asked = time.monotonic() + GRACE, child.asked + 1
+    number = signal.SIGTERM if child.asked == 1 else signal.SIGKILL
+    if child.status is None:
+        child.killed = True
+        ask(child.pid, number)
+    others.signal(number)
+    if child.asked > 2:
+        others.drop()

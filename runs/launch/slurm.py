@@ -30,7 +30,7 @@ OURS = {  # an option of sbatch, and what says it here
     "constraint": "constraint",
     "wait": "wait",
     "wrap": "setup, for lines of shell before python",
-    **dict.fromkeys(("ntasks", "ntasks-per-node"), "gpus, for several processes of a run, or pack, for several trials"),
+    **dict.fromkeys(("ntasks", "ntasks-per-node"), "gpus, for processes of a run, or pack, for trials"),
     **dict.fromkeys(("job-name", "comment", "dependency", "requeue", "no-requeue", "signal"), ""),
     **dict.fromkeys(("output", "error", "open-mode", "chdir", "export", "parsable"), ""),
 }
@@ -70,9 +70,7 @@ class Slurm(Launch):
                 raise ValueError(f"{what}; one after the other, each on all nodes: in_turn=true")
             if self.gpus % self.pack and self.pack % max(1, self.gpus):
                 near = max(number for number in range(1, self.pack) if self.gpus % number == 0)
-                what = (
-                    f"pack is {self.pack} and gpus is {self.gpus}, which {self.pack} trials at once cannot share evenly"
-                )
+                what = f"pack is {self.pack} and gpus is {self.gpus}, which so many trials at once cannot share evenly"
                 raise ValueError(f"{what}; nearest: pack={near}; or one after the other: in_turn=true")
         for name in self.sbatch:
             if name.startswith("-"):
