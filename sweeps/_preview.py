@@ -83,7 +83,7 @@ def cost(new: list[Planned]) -> tuple[int, float]:
         if isinstance(launch, Slurm):
             jobs = -(-len(trials) // launch.pack)
             arrays += len(divide(jobs, _most(launch), launch.parallel))
-            hours += jobs * launch.gpus * launch.hours
+            hours += jobs * launch.nodes * launch.gpus * launch.hours
     return arrays, round(hours, 2)
 
 

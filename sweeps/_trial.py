@@ -23,6 +23,8 @@ from cn.node import freeze
 from cn.record import unplain
 from cn.words import command as words_of
 from runs import Run
+from runs._ranks import Lost
+from runs.launch._processes import Part, start
 from sweeps._snapshot import verify
 from sweeps._store import Batch, Trial
 
@@ -42,23 +44,29 @@ def run_trial(
     answer: int,
     resumes: bool,
     processes: int,
+    part: Part | None,
 ) -> NoReturn:
     """Call `batch.function` with the trial's run, and end this process, which was forked for it.
 
     output: a file for what it prints; None: it prints where its parent does.
     answer: a pipe that takes, as JSON, the value that the function returned or the reason why it did not.
+    processes: of the trial, on this node.
+    part: which of its processes these are, where other nodes have some too.
     """
     told: dict[str, Any] = {}
     status = 1
     try:
         _settle(environment, output)
         os.chdir(batch.cwd)
-        value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes)
+        value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes, part=part)
         told["value"] = value if isinstance(value, (int, float, bool, type(None))) else short(str(value))
         status = 0
     except CNError as error:
         status = error.status
-        _say(str(error))
+        if part is not None and isinstance(error, Lost):  # another node knows better
+            told["lost"] = str(error)
+        else:
+            _say(str(error))
         if status <= 128:  # else it was asked to stop
             told["reason"] = short(str(error).partition("\n")[0])
     except SystemExit as error:
@@ -81,7 +89,9 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool, processes: int) -> Any:
+def _call(
+    batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool, processes: int, part: Part | None
+) -> Any:
     module, _, name = batch.function.partition(":")
     command.script = f"{module}.py"
     run = unplain(trial.config)
@@ -96,14 +106,13 @@ def _call(batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: 
     freeze(run)
     function = getattr(importlib.import_module(module), name)
     verify(snapshot)  # also of what the function's own file imported
-    from runs.launch._processes import start
-
     if resumes:
-        return start(function, run, Job(source=folder, argv=("--from", str(folder))), count=processes)
+        job = Job(source=folder, argv=("--from", str(folder)))
+        return start(function, run, job, count=processes, part=part)
     begin = ("--from", batch.source) if batch.source else ()
     source = Path(batch.source) if batch.source else None
     job = Job(overrides=words, argv=(*begin, *words), source=source, folder=folder)
-    return start(function, run, job, count=processes)
+    return start(function, run, job, count=processes, part=part)
 
 
 def _settle(environment: dict[str, str], output: int | None) -> None:

@@ -30,6 +30,16 @@ CLOSED = 141  # the exit status where nobody reads what is printed: 128 and SIGP
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which of a run's processes are those of this machine, and where the first of all is met."""
+
+    first: int  # rank of those here
+    size: int  # of the run
+    address: str
+    port: int
+
+
 @dataclass
 class Rank:
     """One of the processes, and what it said at its end: a value, or why there is none."""
@@ -50,31 +60,33 @@ class Rank:
         return self.process.exitcode in (128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT)
 
 
-def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int) -> Any:
+def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int, part: Part | None = None) -> Any:
     """What `function(run, job)` gives, called here, or by `count` processes that share the run: the first one's.
 
-    Where this is one of several processes already, whoever started them has said how many there are.
+    part: of a run that has processes on other machines too, which others start; Lost where only one of those failed.
+    Else, where this is one of several processes already, whoever started them has said how many there are.
     """
-    if count == 1 or which().size > 1:
+    if part is None and (count == 1 or which().size > 1):
         return function(run, job)
     there = len(gpus())
     if 0 < there < count and run.gpu != -1:
         what = f"launch.gpus={count}: this machine has {there}"
         raise UserError(lines(what, f"nearest: launch.gpus={there}", "as processes on the CPU: gpu=-1"))
-    context, port = get_context("spawn"), _free_port()
+    context = get_context("spawn")
+    part = part or Part(0, count, "127.0.0.1", free_port())
     ranks: list[Rank] = []
     with _passing_on(ranks):
         for number in range(count):
             reading, writing = context.Pipe(duplex=False)
             process = context.Process(
                 target=_work,
-                args=(_environment(number, count, port), writing, function, run, job),
-                name=f"rank {number}",
+                args=(_environment(number, count, part), writing, function, run, job),
+                name=f"rank {part.first + number}",
             )
             with _no_ctrl_c():
                 process.start()
             writing.close()
-            ranks.append(Rank(number, process, reading))
+            ranks.append(Rank(part.first + number, process, reading))
         _watch(ranks)
     return _outcome(ranks)
 
@@ -152,7 +164,7 @@ def _hear(rank: Rank) -> None:
 
 
 def _outcome(ranks: list[Rank]) -> Any:
-    """The first process's value, or the error that ended the run."""
+    """The first process's value, or the error that ended the run; Lost where no process here knows it."""
     first = ranks[0]
     if not any(rank.failed for rank in ranks):
         return first.said[1] if first.said else None
@@ -164,17 +176,23 @@ def _outcome(ranks: list[Rank]) -> Any:
     advice = first.said[1].split("\n  ")[1:] if first.said and first.said[0] != "value" else []
     if killed and not (told and not all(rank.stopped for rank in told)):
         rank = killed[0]
-        name = signal.Signals(-(rank.process.exitcode or 0)).name if (rank.process.exitcode or 0) < 0 else "itself"
+        number = -(rank.process.exitcode or 0)
+        name = signal.Signals(number).name if number > 0 else "itself"
         memory = ", as the kernel does where memory runs out" if name == "SIGKILL" else ""
-        raise RunError(lines(f"rank {rank.number} was ended by {name}{memory}", *advice))
+        error = RunError(lines(f"rank {rank.number} was ended by {name}{memory}", *advice))
+        error.status = 128 + number if number in (signal.SIGTERM, signal.SIGINT) else 1  # it had just begun
+        raise error
     if not told and any(rank.stopped for rank in ranks):  # before any of them could have said so
         error = RunError("stopped at once by Ctrl-C")
         error.status = 128 + signal.SIGINT
         raise error
-    rank = first if first in told else told[0] if told else first
+    if not told:
+        heard = [str(rank.said[1]) for rank in ranks if rank.said is not None and rank.said[0] == "lost"]
+        raise Lost(heard[0] if heard else "another process of the run is gone")
+    rank = first if first in told else told[0]
     text = str(rank.said[1]) if rank.said else ""
     same = [each for each in told if each.said == rank.said]
-    where = "" if rank is first or len(same) > 1 else f"rank {rank.number}: "
+    where = "" if rank.number == 0 or len(same) > 1 else f"rank {rank.number}: "
     error = UserError(where + text) if rank.process.exitcode == 2 else RunError(where + text)
     error.status = rank.process.exitcode or 1
     raise error
@@ -198,16 +216,16 @@ def _passing_on(ranks: list[Rank]) -> Iterator[None]:
             signal.signal(number, each)
 
 
-def _environment(number: int, count: int, port: int) -> dict[str, str]:
+def _environment(number: int, count: int, part: Part) -> dict[str, str]:
     """What torchrun would set."""
     threads = str(max(1, len(os.sched_getaffinity(0)) // count))  # with more than cores they wait for each other
     return {
-        "RANK": str(number),
+        "RANK": str(part.first + number),
         "LOCAL_RANK": str(number),
-        "WORLD_SIZE": str(count),
+        "WORLD_SIZE": str(part.size),
         "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_ADDR": part.address,
+        "MASTER_PORT": str(part.port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
         "TORCHELASTIC_USE_AGENT_STORE": "False",  # it is torchrun's, where that started the one that starts these
         "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # else C++ frames, where one is gone
@@ -215,7 +233,8 @@ def _environment(number: int, count: int, port: int) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
+    """One that nobody listens at; an empty address: from other machines either."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((address, 0))
         return free.getsockname()[1]

@@ -46,6 +46,8 @@ class Here:
     number: str  # "123_4"
     host: str
     restarts: int = 0  # how often the queue started it before
+    node: int = 0  # among those of the job, on each of which such a process runs
+    first: tuple[str, ...] = ()  # addresses of the first of them, as the others may reach it
     environments: list[dict[str, str]] = field(default_factory=lambda: [{}])  # of the trials that run at once
 
 
@@ -53,7 +55,8 @@ class Queue(ABC):
     """Takes jobs and knows how they stand. Raises RunError where it does not answer."""
 
     pack: int = 1  # trials that share a job
-    processes: int = 1  # of each trial
+    nodes: int = 1  # of each job
+    processes: int = 1  # of each trial, on each node
     parallel: int | None = None  # jobs at once, of all of a sweep's batches; None: as many as there is room for
 
     @abstractmethod

@@ -19,12 +19,14 @@ from runs.launch._queue import Jobs
 ENVIRONMENT = {"time": "TIMELIMIT", "array": "ARRAY_INX", "mem": "MEM_PER_NODE"}
 NEVER = ("SBATCH_WAIT", "SBATCH_NO_REQUEUE", "SBATCH_OUTPUT", "SBATCH_ERROR", "SBATCH_WCKEY")
 
+LEFT = 120  # s that the processes of other nodes have after the first that ended
+
 CHANGES = {  # what SLURM's sentences have in them, and what to do about it
     "Invalid account": "launch.account=NAME; yours: sacctmgr show associations user=$USER format=account,partition",
     "Invalid qos": "launch.qos=NAME; those there are: sacctmgr show qos format=name",
     "policy": "submit fewer trials, or again when others are over; the limits: sacctmgr show associations user=$USER",
     "Invalid feature": "launch.constraint=NAME; those there are: sinfo -o %f",
-    "node configuration": "launch.gpus, launch.cpus, launch.memory; what nodes have: sinfo -o '%P %G %c %m'",
+    "node configuration": "launch.gpus, launch.cpus, launch.memory, launch.nodes; there is: sinfo -o '%P %D %G %c %m'",
     "time limit": "launch.hours; what partitions allow: sinfo -o '%P %l'",
     "unrecognized option": "launch.sbatch, whose names are the long ones of `man sbatch`",
 }
@@ -71,6 +73,8 @@ def parameters(jobs: Jobs, options: dict[str, Any], setup: list[str], others: di
     exported = [f"export {name}={shlex.quote(value)}" for name, value in jobs.environment.items()]
     output = str(jobs.folder.absolute()).replace("%", "%%") + "/%a.out"
     srun = ["--output", output, "--kill-on-bad-exit=1"]
+    if "nodes" in options:  # the others are left as long as they may take to say that one is gone
+        srun = ["--output", output, "--kill-on-bad-exit=0", f"--wait={LEFT}"]
     if "cpus_per_task" in options:
         srun.append(f"--cpus-per-task={options['cpus_per_task']}")  # which srun does not take from its job
     return {

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-import pwd
-import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cn import RunError
+from runs._ranks import first_node
 from runs.launch import _commands, _sbatch
+from runs.launch._ended import accounted, remembered
+from runs.launch._local import gpus as visible
 from runs.launch._queue import MOST, Here, Job, Jobs, Queue, Why
 
 PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
-OVER = {
-    "OUT_OF_MEMORY": "out of memory: raise launch.memory",
-    "TIMEOUT": "time limit: raise launch.hours",
-    "NODE_FAIL": "its node failed",
-    "PREEMPTED": "preempted, and not queued again",
-    "BOOT_FAIL": "its node did not start",
-    "DEADLINE": "its deadline passed",
-}
 
 
 class SlurmQueue(Queue):
@@ -30,6 +24,7 @@ class SlurmQueue(Queue):
     def __init__(
         self,
         *,
+        nodes: int,
         gpus: int,
         cpus: int | None,
         memory: int | None,
@@ -46,6 +41,7 @@ class SlurmQueue(Queue):
         sbatch: dict[str, str],
     ) -> None:
         options: dict[str, Any] = {
+            "nodes": nodes if nodes > 1 else None,
             "gpus_per_node": gpus or None,
             "cpus_per_task": cpus,
             "mem": f"{memory}G" if memory else None,
@@ -57,6 +53,9 @@ class SlurmQueue(Queue):
         }
         self.options = {name: value for name, value in options.items() if value is not None}
         self.parallel, self.pack, self.in_turn = parallel, pack, in_turn
+        self.nodes = nodes
+        self.places = 1 if in_turn else pack
+        self.processes = max(1, gpus // self.places)
         self.setup, self.container, self.sbatch = setup, container, sbatch
 
     def submit(self, jobs: Jobs) -> str:
@@ -102,8 +101,18 @@ class SlurmQueue(Queue):
             number=_own(),
             host=os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
             restarts=_restarts(),
-            environments=[{} for _ in range(1 if self.in_turn else self.pack)],  # which share its GPUs
+            node=int(os.environ.get("SLURM_NODEID", "0")),
+            first=_first(os.environ),
+            environments=self._environments(),
         )
+
+    def _environments(self) -> list[dict[str, str]]:
+        """Of the trials at once: each has its part of the GPUs; where they are more than the GPUs, they share one."""
+        there = visible()
+        if self.places == 1 or len(there) < 2:
+            return [{} for _ in range(self.places)]
+        parts = [there[place : place + self.processes] for place in range(0, len(there), self.processes)]
+        return [{"CUDA_VISIBLE_DEVICES": ",".join(parts[place % len(parts)])} for place in range(self.places)]
 
     def why(self) -> Why:
         try:
@@ -127,64 +136,13 @@ def meaning(row: dict[str, str], restarts: int) -> Why:
     return "cancelled" if state in ("COMPLETING", "CANCELLED") else "unknown"
 
 
-def accounted(arrays: list[str]) -> dict[str, str]:
-    """Why jobs ended, as the database has it; nothing where there is none."""
-    try:
-        said = _commands.ask("sacct", "-nXP", "-j", ",".join(arrays), "-o", "JobID,State,ExitCode,DerivedExitCode")
-    except RunError:
-        return {}
-    found: dict[str, str] = {}
-    for line in said.splitlines():
-        number, state, code, derived = line.split("|")
-        # sacct takes 128 from a shell's 137 and shows 9:0; that of the step, 0:9, can be told from an exit status
-        if why := reason(state, code if derived.endswith(":0") else derived):
-            array, _, tasks = number.partition("_")
-            found.update({f"{array}_{task}": why for task in tasks_of(tasks.strip("[]"))})
-    return found
-
-
-def remembered(array: str) -> dict[str, str]:
-    """Why jobs ended, as slurmctld has it for some minutes; nothing where it has forgotten them."""
-    try:
-        rows = _commands.shown(array)
-    except RunError:
-        return {}
-    found: dict[str, str] = {}
-    for row in rows:
-        if why := reason(row["JobState"], row["ExitCode"]):
-            found.update({f"{array}_{task}": why for task in tasks_of(row.get("ArrayTaskId", ""))})
-    return found
-
-
-def tasks_of(text: str) -> list[int]:
-    """Several, where they ended before they began; none of a job that is no array."""
-    return _commands.indices(text) if text[:1].isdigit() else []
-
-
-def reason(state: str, code: str) -> str | None:
-    """From SLURM's words; None for a job that is not over."""
-    word, _, rest = state.partition(" ")
-    if word == "CANCELLED":  # CANCELLED by 1000
-        return f"cancelled by {_user(rest[3:])}" if rest else "cancelled"
-    if word in ("COMPLETED", "FAILED"):
-        status, _, number = code.partition(":")
-        killed = int(number) or max(0, int(status) - 128)  # a shell adds 128 to the signal that killed its command
-        return f"killed by {_signal(killed)}" if killed else f"it ended by itself, with exit status {status}"
-    return OVER.get(word)
-
-
-def _user(number: str) -> str:
-    try:
-        return pwd.getpwuid(int(number)).pw_name
-    except (KeyError, ValueError):
-        return number
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def _first(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Addresses of the job's first node: as who set up the job wants it, as SLURM itself reached it, or its name."""
+    if own := environment.get("MASTER_ADDR"):
+        return (own,)
+    names = environment.get("SLURM_STEP_NODELIST", "")
+    found = (environment.get("SLURM_LAUNCH_NODE_IPADDR", ""), first_node(names))  # srun runs on the first node
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def _own() -> str:

@@ -1,5 +1,7 @@
 """python train.py -m seed=1,2,3 launch=slurm launch.partition=gpu launch.hours=4
 
+`launch.nodes=2 launch.gpus=8` is 16 processes of one run, each with a GPU of its own.
+
 A site's own settings are a subclass in this file: `class Kyiv(Slurm)` is `launch=slurm/kyiv`.
 """
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 OURS = {  # an option of sbatch, and what says it here
     "array": "parallel, for how many at once",
     "time": "hours",
+    "nodes": "nodes",
     "gpus": "gpus",
     "gpus-per-node": "gpus",
     "gpus-per-task": "gpus",
@@ -27,7 +30,7 @@ OURS = {  # an option of sbatch, and what says it here
     "constraint": "constraint",
     "wait": "wait",
     "wrap": "setup, for lines of shell before python",
-    **dict.fromkeys(("nodes", "ntasks", "ntasks-per-node"), "pack, for several trials in one job"),
+    **dict.fromkeys(("ntasks", "ntasks-per-node"), "gpus, for processes of a run, or pack, for trials"),
     **dict.fromkeys(("job-name", "comment", "dependency", "requeue", "no-requeue", "signal"), ""),
     **dict.fromkeys(("output", "error", "open-mode", "chdir", "export", "parsable"), ""),
 }
@@ -36,13 +39,14 @@ OURS = {  # an option of sbatch, and what says it here
 class Slurm(Launch):
     """Jobs of a SLURM cluster."""
 
-    gpus: int = 1  # of each job; 0: none
-    cpus: int | None = None  # of each job; null: SLURM's default
-    memory: int | None = None  # GB of each job; null: SLURM's default
+    nodes: int = 1  # of each job, and of each of its runs
+    gpus: int = 1  # of each node, each with a process of the run; 0: none, and one process on the CPU
+    cpus: int | None = None  # of each node; null: SLURM's default
+    memory: int | None = None  # GB of each node; null: SLURM's default
     hours: float = 1.0  # until SLURM interrupts a job, which then goes on in another; whole minutes, at least 1
     parallel: int | None = None  # jobs at once over the whole sweep; null: as many as there is room for
-    pack: int = 1  # trials that share a job, and its GPUs
-    in_turn: bool = False  # of those, one after the other; else at once
+    pack: int = 1  # trials that share a job; of those at once each has its part of the GPUs, or they share one
+    in_turn: bool = False  # of those, one after the other, each with all GPUs; else at once
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
@@ -55,11 +59,19 @@ class Slurm(Launch):
     def check(self) -> None:
         if self.gpus < 0:
             raise ValueError(f"gpus is {self.gpus}, and must be at least 0")
-        for name in ("cpus", "memory", "parallel", "pack"):
+        for name in ("nodes", "cpus", "memory", "parallel", "pack"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is {value}, and must be at least 1")
         if not (self.hours > 0 and math.isfinite(self.hours)):
             raise ValueError(f"hours is {self.hours}, and must be above 0; 0.5 is half an hour")
+        if self.pack > 1 and not self.in_turn:
+            if self.nodes > 1:
+                what = f"pack is {self.pack} and nodes is {self.nodes}: trials at once share the GPUs of one node"
+                raise ValueError(f"{what}; one after the other, each on all nodes: in_turn=true")
+            if self.gpus % self.pack and self.pack % max(1, self.gpus):
+                near = max(number for number in range(1, self.pack) if self.gpus % number == 0)
+                what = f"pack is {self.pack} and gpus is {self.gpus}, which so many trials at once cannot share evenly"
+                raise ValueError(f"{what}; nearest: pack={near}; or one after the other: in_turn=true")
         for name in self.sbatch:
             if name.startswith("-"):
                 raise ValueError(f"sbatch has {name!r}, and must have {name.lstrip('-')!r}, without dashes")
@@ -71,6 +83,7 @@ class Slurm(Launch):
         from runs.launch._slurm import SlurmQueue
 
         return SlurmQueue(
+            nodes=self.nodes,
             gpus=self.gpus,
             cpus=self.cpus,
             memory=self.memory,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sweeps.cluster import Cluster
-from tests.sweeps.project import Project, words
+from tests.sweeps.project import ROOT, Project, words
 
 
 @pytest.fixture
@@ -35,6 +35,13 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path / "project")
     yield project
     project.end()
+
+
+@pytest.fixture
+def real(project: Project) -> Project:
+    """With the repository's own train.py."""
+    project.write("train.py", (ROOT / "train.py").read_text())
+    return project
 
 
 @pytest.fixture

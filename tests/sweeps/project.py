@@ -135,6 +135,27 @@ class {name}(Sweep):
 '''
 
 
+COMPARE = """
+import sys
+from pathlib import Path
+
+import torch
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+for name in ("last.pt", "best.pt"):
+    a, b = (torch.load(Path(folder, name), weights_only=True) for folder in sys.argv[1:])
+    print(name, [key for key in a if not same(a[key], b[key])] if list(a) == list(b) else "is another")
+"""
+
+
 class Project:
     """A folder to type commands in."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.project import Project, masked, words
-from tests.sweeps.settings import ENFORCED_MEMORY
+from tests.sweeps.settings import CPUS, ENFORCED_MEMORY
 
 pytestmark = pytest.mark.usefixtures("held")
 
@@ -132,15 +132,15 @@ def test_while_the_controller_is_away_nothing_is_lost(project: Project, slurm: C
     away = project.sweep("away", "seeds(3)", base=HOLDS)
     with slurm.configured(MessageTimeout=2):  # else each verb asks again for longer
         project.sweeps("submit", failed, *words("slurm", gpus=0))
-        project.sweeps("submit", away, *words("slurm", gpus=4))
+        project.sweeps("submit", away, *words("slurm", cpus=CPUS))
         project.until_saved("outputs/sweeps/away", [3, 3])
         assert project.over(failed) == {"failed": 2}
         slurm.stop_controller()
         typed = {
             "status": ["status", away],
-            "submit": ["submit", away, *words("slurm", gpus=4)],
+            "submit": ["submit", away, *words("slurm", cpus=CPUS)],
             "retry": ["retry", failed, *words("slurm", gpus=0)],
-            "new": ["submit", away, "folder=outputs/new", *words("slurm", gpus=4)],
+            "new": ["submit", away, "folder=outputs/new", *words("slurm", cpus=CPUS)],
         }
         started = {verb: project.start("-m", "sweeps", *words) for verb, words in typed.items()}
         said = {verb: (*process.communicate(), process.returncode) for verb, process in started.items()}
@@ -164,7 +164,7 @@ def test_while_the_controller_is_away_nothing_is_lost(project: Project, slurm: C
 
 def test_a_preemption_while_the_controller_is_restarted(project: Project, slurm: Cluster):
     name = project.sweep("kept", "seeds(2)", base=HOLDS)
-    project.sweeps("submit", name, *words("slurm", gpus=4, partition="patient"))
+    project.sweeps("submit", name, *words("slurm", cpus=CPUS, partition="patient"))
     project.until_saved("outputs/sweeps/kept", [3, 3])
     high = slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodes=2", "--output=/dev/null")
     jobs = [trial["job"] for trial in project.trials(name)]
@@ -187,11 +187,11 @@ def test_queued_trials_run_the_code_as_it_was_when_they_were_submitted(project: 
     door = "import extra\n" + door.replace("value = run.value\n", "value = run.value + extra.MORE\n")
     project.write("train.py", door.replace("import extra\nimport", "import extra\nimport"))
     name = project.sweep("edited", "seeds(3)", base=HOLDS)
-    project.sweeps("submit", name, *words("slurm", gpus=4))
+    project.sweeps("submit", name, *words("slurm", cpus=CPUS))
     project.until_saved("outputs/sweeps/edited", [3, 3])
     project.write("extra.py", "MORE = 0.5\n")
     project.sweep(name, "seeds(4)", base=HOLDS)
-    project.sweeps("submit", name, *words("slurm", gpus=4))
+    project.sweeps("submit", name, *words("slurm", cpus=CPUS))
     project.hold.unlink()
     assert project.over(name) == {"done": 4}
     reports = {report["value"]: report["code"] for report in project.reports("outputs/sweeps/edited")}

@@ -13,18 +13,12 @@ from typing import Any
 import pytest
 
 from tests.sweeps.cluster import Cluster
-from tests.sweeps.project import ROOT, Project, words
+from tests.sweeps.project import COMPARE, Project, words
+from tests.sweeps.settings import CPUS
 
 pytestmark = pytest.mark.usefixtures("held")
 
 HOLDS = "act='hold', at=3, steps=8"
-
-
-@pytest.fixture
-def real(project: Project) -> Project:
-    """With the repository's own train.py."""
-    project.write("train.py", (ROOT / "train.py").read_text())
-    return project
 
 
 def on(node: str, **fields: object) -> Sequence[str]:
@@ -59,7 +53,7 @@ def test_a_preempted_trial_goes_on_where_it_was(project: Project, slurm: Cluster
     folders = ["outputs/low", "outputs/patient"]
     for node, folder in zip(("n1", "n2"), folders, strict=True):
         partition = folder.removeprefix("outputs/")
-        project.sweeps("submit", name, f"folder={folder}", *on(node, gpus=2, partition=partition))
+        project.sweeps("submit", name, f"folder={folder}", *on(node, gpus=1, partition=partition))
     for folder in folders:
         project.until_saved(folder, [3])
     preempt(slurm, "n1", "n2")
@@ -75,27 +69,6 @@ def test_a_preempted_trial_goes_on_where_it_was(project: Project, slurm: Cluster
     for folder in folders:
         assert project.over(folder) == {"done": 1}
         went_on(project, project.only(folder))
-
-
-COMPARE = """
-import sys
-from pathlib import Path
-
-import torch
-
-def same(a, b):
-    if isinstance(a, torch.Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    return type(a) is type(b) and a == b
-
-for name in ("last.pt", "best.pt"):
-    a, b = (torch.load(Path(folder, name), weights_only=True) for folder in sys.argv[1:])
-    print(name, [key for key in a if not same(a[key], b[key])] if list(a) == list(b) else "is another")
-"""
 
 
 SLOW = """
@@ -194,7 +167,7 @@ def test_at_its_time_limit_a_trial_goes_on_in_another_job_unless_that_would_be_f
 def test_what_is_cancelled_stays_so_until_it_is_retried(project: Project, slurm: Cluster, how: str):
     """One trial that runs, one that waits for its requeue, and one that has not begun."""
     name = project.sweep("three", "seeds(3)", base=HOLDS)
-    project.sweeps("submit", name, *words("slurm", gpus=4))
+    project.sweeps("submit", name, *words("slurm", cpus=CPUS))
     project.until_saved("outputs/sweeps/three", [3, 3])
     (high,) = preempt(slurm, "n2", command="sleep 600")
     project.until(name, lambda counts: counts == {"running": 1, "waiting": 1, "queued": 1})

@@ -30,7 +30,7 @@ class Choosy(Sweep):
         return {"steps": trial.seed * 10}
 
     def resources(self, trial: Run) -> Launch:
-        return Slurm(gpus=4, hours=0.5) if trial.seed == 3 else self.launch
+        return Slurm(nodes=2, gpus=2, hours=0.5) if trial.seed == 3 else self.launch
 '''
 
 
@@ -74,7 +74,7 @@ def test_keep_derive_and_resources_are_asked_of_each_trial(project: Project):
         "\n"
         "6 new\n"
         "3 of 9 points are left out: by keep(), or because another is the same run\n"
-        "to submit: 2 arrays, at most 20 GPU-hours\n"  # 3 jobs of 2 GPUs for 3 hours, 1 of 4 for half an hour
+        "to submit: 2 arrays, at most 20 GPU-hours\n"  # 3 jobs of 2 GPUs for 3 hours, 1 of 2 x 2 for half an hour
     )
     plan = project.asked("plan", "choosy")
     assert {name: value for name, value in plan.items() if name != "trials"} == {

@@ -17,8 +17,9 @@ import pytest
 
 from cn import RunError, UserError
 from runs.launch._commands import indices
+from runs.launch._ended import reason
 from runs.launch._queue import Job, Jobs
-from runs.launch._slurm import SlurmQueue, reason
+from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.settings import GPUS, NODES
@@ -288,7 +289,7 @@ def test_an_array_is_as_large_as_slurm_allows(slurm: Cluster) -> None:
             queue(gpus=0).submit(jobs("more", 21))
 
 
-NODES_HAVE = "to change it: launch.gpus, launch.cpus, launch.memory; what nodes have: sinfo -o '%P %G %c %m'"
+THERE_IS = "to change it: launch.gpus, launch.cpus, launch.memory, launch.nodes; there is: sinfo -o '%P %D %G %c %m'"
 
 
 @pytest.mark.parametrize(
@@ -306,11 +307,11 @@ NODES_HAVE = "to change it: launch.gpus, launch.cpus, launch.memory; what nodes 
   choose from: high, low, patient
   to change it: launch.partition=NAME""",
         ),
-        ({"gpus": 9}, f"Requested node configuration is not available\n  {NODES_HAVE}"),
+        ({"gpus": 9}, f"Requested node configuration is not available\n  {THERE_IS}"),
         (
             {"memory": 900},
             f"""Requested node configuration is not available; Memory specification can not be satisfied
-  {NODES_HAVE}""",
+  {THERE_IS}""",
         ),
         (
             {"constraint": "a100"},
@@ -405,6 +406,22 @@ def test_tasks_are_counted(text: str, tasks: list[int]) -> None:
         ({"sbatch": {"job_name": "mine"}}, "sbatch has 'job_name', which every sweep sets itself"),
         ({"sbatch": {"time": "1:00"}}, "sbatch has 'time'; the field for it is hours"),
         ({"sbatch": {"array": "1-3"}}, "sbatch has 'array'; the field for it is parallel, for how many at once"),
+        ({"nodes": 0}, "nodes is 0, and must be at least 1"),
+        ({"sbatch": {"nodes": "2"}}, "sbatch has 'nodes'; the field for it is nodes"),
+        (
+            {"sbatch": {"ntasks": "2"}},
+            "sbatch has 'ntasks'; the field for it is gpus, for processes of a run, or pack, for trials",
+        ),
+        (
+            {"nodes": 2, "pack": 3},
+            "pack is 3 and nodes is 2: trials at once share the GPUs of one node; "
+            "one after the other, each on all nodes: in_turn=true",
+        ),
+        (
+            {"gpus": 4, "pack": 3},
+            "pack is 3 and gpus is 4, which so many trials at once cannot share evenly; nearest: pack=2; "
+            "or one after the other: in_turn=true",
+        ),
         ({"sbatch": {"--nice": "3"}}, "sbatch has '--nice', and must have 'nice', without dashes"),
     ],
 )

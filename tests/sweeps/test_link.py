@@ -1,0 +1,224 @@
+"""How the supervisors of a job's nodes find each other, and what they take for the end of a trial."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from cn import RunError
+from runs.launch._queue import Here
+from runs.launch._slurm import SlurmQueue
+from runs.launch.slurm import Slurm
+from sweeps import _nodes
+from sweeps._child import Ended, chosen
+from sweeps._link import Link, connect, ports
+from sweeps._nodes import Others
+
+FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
+SECOND = Here(0, "12_0", "n2", node=1, first=("127.0.0.1",))
+
+
+def come(here: Here = SECOND, *, label: str = "0001-ab", refused: str | None = None) -> Link:
+    """What runs on another node."""
+    return next(found[0] for found in connect(here, label, refused=refused) if found is not None)
+
+
+@pytest.fixture
+def met() -> Iterator[tuple[Others, Link]]:
+    """The first node with the second."""
+    others, found = Others(FIRST, "0001-ab", 2), list[Link]()
+    with others.door():
+        thread = threading.Thread(target=lambda: found.append(come()))
+        thread.start()
+        while others.missing():
+            others.listen()
+        thread.join()
+    yield others, found[0]
+    others.close()
+    found[0].close()
+
+
+def test_another_start_of_a_job_meets_elsewhere_and_so_do_other_jobs():
+    found = [ports(Here(0, number, "n1", restarts)) for number in ("12_0", "12_1", "13_0") for restarts in (0, 1)]
+    assert ports(SECOND) == ports(FIRST) == found[0]
+    assert len({some[0] for some in found}) == len(found)
+    assert all(15_000 <= each < 32_000 for some in found for each in some)  # Linux gives out none of them by itself
+
+
+def test_a_node_is_told_what_to_begin_and_how_it_ended_is_heard(met: tuple[Others, Link]):
+    others, link = met
+    others.begin("abc", port=7, resumes=True)
+    assert link.hear() == [{"trial": "abc", "port": 7, "resumes": True}]
+    others.signal(signal.SIGTERM)
+    assert link.hear() == [{"signal": 15}]
+    assert not others.over
+    link.say(status=1, answer={"reason": "why"}, killed=False)
+    while not others.over:
+        others.listen()
+    assert others.elsewhere() == [Ended(1, {"reason": "why"}, killed=False, host="n2")]
+    others.begin("def", port=8, resumes=False)
+    assert not others.over
+    others.close()
+    assert link.hear()[0]["trial"] == "def"
+    assert (link.hear(), link.gone) == ([], True)
+
+
+def test_what_comes_with_the_first_word_is_not_lost(met: tuple[Others, Link]):
+    here, there = (Link(each) for each in socket.socketpair())
+    here.say(welcome="x")
+    here.say(trial="abc")
+    assert (there.first(), there.hear()) == ({"welcome": "x"}, [{"trial": "abc"}])
+    here.close()
+    there.close()
+
+
+def test_a_node_that_is_gone_ends_the_trial_and_lets_none_begin(met: tuple[Others, Link]):
+    others, link = met
+    others.begin("abc", port=7, resumes=False)
+    link.close()
+    while not others.over:
+        others.listen()
+    why = "n2 was lost, with the processes of the run on it"
+    assert (others.lost, others.elsewhere()) == (why, [Ended(-9, {"reason": why})])
+    others.begin("def", port=7, resumes=False)
+    assert others.over
+
+
+def test_strangers_are_not_let_in():
+    others = Others(FIRST, "0001-ab", 2)
+    with others.door():
+        for said in (b'{"start": "0001-ab 12_0 1", "node": 1}\n', b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b""):
+            with socket.create_connection(("127.0.0.1", ports(FIRST)[0])) as stranger:
+                stranger.sendall(said)
+                stranger.shutdown(socket.SHUT_WR)
+                others.listen()
+                with suppress(ConnectionResetError):  # where not all of it was read
+                    assert stranger.recv(100) == b""
+        assert others.missing() == [1]
+
+
+def test_taken_ports_are_passed_by_and_what_answers_otherwise_is_left():
+    taken = [socket.create_server(("", port)) for port in ports(FIRST)[:2]]
+    threading.Thread(target=lambda: taken[0].accept()[0].close(), daemon=True).start()
+    taken[1].close()
+    others, found = Others(FIRST, "0001-ab", 2), list[Link]()
+    with others.door():
+        thread = threading.Thread(target=lambda: found.append(come()))
+        thread.start()
+        while others.missing():
+            others.listen()
+        thread.join()
+    taken[0].close()
+    others.close()
+    found[0].close()
+    servers = [socket.create_server(("", port)) for port in ports(FIRST)]
+    with pytest.raises(RunError) as refused, others.door():
+        pass
+    assert str(refused.value) == (
+        f"the nodes of the job cannot meet: n1 has all of these ports taken: {', '.join(map(str, ports(FIRST)))}"
+    )
+    for server in servers:
+        server.close()
+
+
+def test_a_node_that_does_not_come_or_cannot_do_its_part_is_told(monkeypatch: pytest.MonkeyPatch):
+    others = Others(FIRST, "0001-ab", 2)
+
+    def listen() -> None:
+        thread = threading.Thread(target=lambda: come(refused="this is not the code").close())
+        thread.start()
+        with others.door():
+            while others.missing():
+                others.listen()
+
+    with pytest.raises(RunError, match=r"^on n2: this is not the code$"):
+        listen()
+    others.close()
+    monkeypatch.setattr(_nodes, "WAIT", -1)
+    others = Others(FIRST, "0001-ab", 3)
+    with pytest.raises(RunError) as late, others.door():
+        others.missing()
+    assert str(late.value) == ("nodes 1, 2 of 0 to 2 did not begin in -1 s\n  they look for the first at: 127.0.0.1")
+
+
+FINE, LOST, STOPPED = Ended(0, {"value": 0.5}), Ended(1, {"reason": "it is gone", "lost": "it is gone"}), Ended(143)
+RAISED, KILLED = Ended(1, {"reason": "rank 1: why"}, host="n2"), Ended(-9, killed=True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "came"),
+    [
+        ([FINE, FINE], FINE),
+        ([FINE, RAISED], RAISED),
+        ([LOST, RAISED], RAISED),
+        ([STOPPED, RAISED], RAISED),
+        ([KILLED, RAISED], RAISED),
+        ([LOST, STOPPED], STOPPED),
+        ([LOST, KILLED], LOST),
+        ([LOST, Ended(143, killed=True)], LOST),
+    ],
+)
+def test_the_end_of_a_trial_is_that_of_the_node_which_knows(parts: list[Ended], came: Ended):
+    assert chosen(parts) is came
+
+
+def test_what_killed_the_processes_of_a_node_is_told_with_its_name():
+    memory = "killed by SIGKILL, as the kernel does where memory runs out"
+    assert [Ended(-9, host=host).reason for host in (None, "n2")] == [memory, f"on n2: {memory}"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "there", "processes", "seen"),
+    [
+        ({"gpus": 8}, "0,1,2,3,4,5,6,7", 8, [None]),
+        ({"gpus": 0, "pack": 2}, None, 1, [None, None]),
+        ({"gpus": 1, "pack": 3}, "5", 1, [None, None, None]),
+        ({"gpus": 4, "pack": 2}, "4,5,6,7", 2, ["4,5", "6,7"]),
+        ({"gpus": 2, "pack": 4}, "0,1", 1, ["0", "1", "0", "1"]),
+        ({"gpus": 4, "pack": 2, "in_turn": True}, "0,1,2,3", 4, [None]),
+        ({"nodes": 2, "gpus": 4, "pack": 2, "in_turn": True}, "0,1,2,3", 4, [None]),
+    ],
+)
+def test_trials_of_a_job_have_their_part_of_its_gpus(
+    fields: dict[str, Any], there: str | None, processes: int, seen: list[str | None], monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in {"SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "0", "CUDA_VISIBLE_DEVICES": there}.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    launch = Slurm(**fields)
+    launch.check()
+    queue = launch.build()
+    assert isinstance(queue, SlurmQueue)
+    assert queue.processes == processes
+    assert [each.get("CUDA_VISIBLE_DEVICES") for each in queue.here().environments] == seen
+
+
+@pytest.mark.parametrize(
+    ("environment", "first"),
+    [
+        ({"SLURM_LAUNCH_NODE_IPADDR": "10.0.0.1", "SLURM_STEP_NODELIST": "n[3-4]"}, ("10.0.0.1", "n3")),
+        ({"SLURM_STEP_NODELIST": "n[3-4]"}, ("n3",)),
+        ({"MASTER_ADDR": "ib3", "SLURM_STEP_NODELIST": "n[3-4]"}, ("ib3",)),
+    ],
+)
+def test_where_the_first_node_is_reached(
+    environment: dict[str, str], first: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("MASTER_ADDR", "SLURM_LAUNCH_NODE_IPADDR", "SLURM_STEP_NODELIST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "SLURM_ARRAY_JOB_ID": "12",
+        "SLURM_ARRAY_TASK_ID": "0",
+        "SLURM_NODEID": "1",
+        **environment,
+    }.items():
+        monkeypatch.setenv(name, value)
+    here = Slurm(nodes=2).build().here()
+    assert (here.node, here.first) == (1, first)
