@@ -171,7 +171,8 @@ def _guarded(
             f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
             f"{f', {ranks.size} processes' if several else ''}"
         )
-        state = training.read(folder / _checkpoint.LAST) if resumed and _checkpoint.exists(folder) else None
+        saved = resumed and ranks.told(lambda: _checkpoint.exists(folder))  # another machine may see it later
+        state = training.read(folder / _checkpoint.LAST) if saved else None
         if state is not None:
             refuse_other(state, folder / _checkpoint.LAST, training)
             training.load_state_dict(state)
