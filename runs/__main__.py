@@ -57,7 +57,7 @@ def _main(words: list[str]) -> None:
     if given.help:
         return print(HELP)
     if given.output is not None and verb not in ("plot", "export"):
-        raise UserError(lines("-o says where a picture is put", "write: python -m runs plot A B -o FILE"))
+        raise UserError(lines("-o says where plot and export put their file", "write: python -m runs plot A B -o FILE"))
     if given.last and verb != "export":
         raise UserError(lines("--last says which weights are exported", "write: python -m runs export A --last"))
     if verb == "export":
