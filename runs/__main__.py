@@ -1,4 +1,4 @@
-"""python -m runs [FOLDER ...]      (and: diff A B, plot A B)"""
+"""python -m runs [FOLDER ...]      (and: diff A B, plot A B, export A)"""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ python -m runs [FOLDER ...]
   python -m runs [FOLDER ...]    the runs below outputs/, or below other folders, the newest last
   diff A B [C ...]               what differs in their configurations, and what they came to
   plot A B [C ...]               their curves in one picture, outputs/plot.png
+  export A                       its best weights alone in one file, A/weights.pt; --last: those it ended with
 
 A, B: run folders; the beginning of one's name in outputs/ is enough.
   --all     every row of the table      --json     the same as JSON
-  -o FILE   where plot puts its picture (.png, .pdf, .svg)
+  -o FILE   where plot puts its picture (.png, .pdf, .svg), and export its file
   -h, --help: this page
 
 A run is running, finished, interrupted (to go on with it: python train.py --from FOLDER), failed, or lost:
@@ -48,14 +49,19 @@ def _main(words: list[str]) -> None:
     flags.add_argument("words", nargs="*")
     flags.add_argument("--all", action="store_true")
     flags.add_argument("--json", action="store_true")
+    flags.add_argument("--last", action="store_true")
     flags.add_argument("-o", "--output", type=Path)
     flags.add_argument("-h", "--help", action="store_true")
     given = flags.parse_intermixed_args(words)
     verb, *rest = given.words or [""]
     if given.help:
         return print(HELP)
-    if given.output is not None and verb != "plot":
-        raise UserError(lines("-o says where a picture is put", "write: python -m runs plot A B -o FILE"))
+    if given.output is not None and verb not in ("plot", "export"):
+        raise UserError(lines("-o says where plot and export put their file", "write: python -m runs plot A B -o FILE"))
+    if given.last and verb != "export":
+        raise UserError(lines("--last says which weights are exported", "write: python -m runs export A --last"))
+    if verb == "export":
+        return _export(rest, given.output, last=given.last, as_json=given.json)
     if verb == "plot":
         return _plot(rest, given.output or OUTPUTS / "plot.png", as_json=given.json)
     if verb == "diff":
@@ -71,7 +77,7 @@ def _main(words: list[str]) -> None:
 def _list(words: list[str], *, every: bool, as_json: bool) -> None:
     for word in words:
         if not Path(word).is_dir():
-            near = ["diff", "plot", *(str(each) for each in Path(word).parent.glob("*") if each.is_dir())]
+            near = ["diff", "plot", "export", *(str(each) for each in Path(word).parent.glob("*") if each.is_dir())]
             what = f"there is no folder {short(word)!r}"
             raise UserError(lines(what, hint(word, near), "see: python -m runs -h"))
     roots = [Path(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
@@ -92,6 +98,17 @@ def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
     folders = find(words)
     path = plot(folders, path)
     _told(str(path), {"picture": str(path), "folders": list(map(str, folders))}, as_json=as_json)
+
+
+def _export(words: list[str], path: Path | None, *, last: bool, as_json: bool) -> None:
+    if len(words) != 1:
+        what = f"export writes the weights of one run, and {len(words) or 'none'} {'are' if words else 'is'} named"
+        raise UserError(lines(what, "write: python -m runs export A", "see: python -m runs"))
+    from runs._export import export, told
+
+    (folder,) = find(words)
+    done = export(folder, path or folder / "weights.pt", last=last)
+    _told(told(done, last=last), {**done._asdict(), "path": str(done.path), "folder": str(folder)}, as_json=as_json)
 
 
 def _told(text: str, data: Any, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ from runs._folder import sync
 
 WEIGHTS = ("module", "average")  # the keys of a state that hold them
 LAST, BEST, STEP = "last.pt", "best.pt", "step-*.pt"
-FOLDERS, PARTIAL = "step-*[0-9]", ".step-*.partial"  # of what several processes wrote, and while they do
+FOLDER, PARTIAL = re.compile(r"step-\d{6,}(_\d+)?"), ".step-*.partial"  # of several processes, and while they write
 
 
 class Unreadable(RunError):  # noqa: N818
@@ -78,8 +78,8 @@ def link(folder: Path, target: str, names: list[str]) -> None:
 def prune(folder: Path) -> None:
     """Remove the folders of checkpoints that no name stands for any more."""
     named = {link.readlink().name for link in folder.glob("*.pt") if link.is_symlink()}
-    for each in folder.glob(FOLDERS):
-        if each.name not in named:
+    for each in folder.glob("step-*"):
+        if FOLDER.fullmatch(each.name) and each.name not in named:
             shutil.rmtree(each.rename(folder / f".{each.name}.partial"))
 
 

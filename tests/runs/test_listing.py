@@ -280,7 +280,7 @@ def test_words_that_cannot_be_meant(make, said):
     assert said("outptus", status=2) == ("there is no folder 'outptus'\n  nearest: outputs\n  see: python -m runs -h\n")
     assert said("dif", "one", status=2) == ("there is no folder 'dif'\n  nearest: diff\n  see: python -m runs -h\n")
     assert said("-o", "x.png", status=2) == (
-        "-o says where a picture is put\n  write: python -m runs plot A B -o FILE\n"
+        "-o says where plot and export put their file\n  write: python -m runs plot A B -o FILE\n"
     )
     assert said("--al", status=2) == (
         "unrecognized arguments: --al\n  nearest: --all, --help\n  see: python -m runs --help\n"

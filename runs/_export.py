@@ -1,0 +1,66 @@
+"""One file with the weights of a run, and nothing else."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from cn import RunError, UserError
+from cn.errors import lines, short
+from runs import _checkpoint
+
+
+class Exported(NamedTuple):
+    """What was written."""
+
+    path: Path
+    step: int
+    averaged: bool  # by callbacks.ema
+    tensors: int
+    numbers: int
+
+
+def export(folder: Path, path: Path, *, last: bool) -> Exported:
+    """Write the best weights of a run, or its last, whole or not at all: a dict of plain tensors by name.
+
+    `torch.load(path, weights_only=True)` reads it, and `run.network(...).load_state_dict` takes it.
+    """
+    source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
+    state = _checkpoint.load(source, weights=True)
+    if path.is_dir() or (path.exists() and path.samefile(source)):
+        what = "a folder" if path.is_dir() else "the checkpoint itself"
+        raise UserError(lines(f"-o {short(str(path))} is {what}", "write: -o FILE, or nothing for weights.pt"))
+    average = state.get("average")
+    weights: dict[str, Any] = dict(average or state["module"])
+    _write(weights, path)
+    numbers = sum(math.prod(each.shape) for each in weights.values())
+    return Exported(path, state["step"], bool(average), len(weights), numbers)
+
+
+def told(done: Exported, *, last: bool) -> str:
+    """One line on what was written."""
+    of = "at the end" if last else "of the best validation"
+    averaged = ", averaged" if done.averaged else ""
+    return f"{done.path}: {done.numbers} numbers in {done.tensors} tensors{averaged}, {of}, at step {done.step}"
+
+
+def _write(weights: dict[str, Any], path: Path) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                torch.save(weights, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # torch raises RuntimeError where a write comes up short
+        cause = error if isinstance(error, OSError) else error.__context__ or error
+        what = f"cannot write {short(str(path))}: {getattr(cause, 'strerror', None) or cause}"
+        raise RunError(lines(what, "to put it elsewhere: -o FILE")) from None
