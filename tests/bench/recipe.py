@@ -69,7 +69,7 @@ def framework(setting: Setting) -> Iterator[Row]:
         size, how = Size(2000, 64, 100 if setting.quick else 600, 5, narrow), "64 images, width 8"
     turn = take(setting.folder / "seconds", size)
     note = f"{_rate(turn, turn.ours)}, by hand {_rate(turn, turn.bare)} images/s"
-    yield at_most(f"run=cifar_fast over a script, {how}", turn.ratio, 1.02, note=note)
+    yield at_most(f"run=cifar_fast above a script, {how}", 100 * (turn.ratio - 1), 2, unit=" %", note=note)
     yield Row("    where", turn.device)
     yield _agree(turn)
     counted = ("model.width=4", "gpu=-1", "callbacks.turns.counted=true")
