@@ -42,7 +42,8 @@ class MlflowWriter(Writer):
                 experiment = self._experiment((OUTPUTS / "mlflow").resolve().as_uri())
         else:
             self.client = MlflowClient(self.uri)
-            experiment = self._experiment(None)
+            with _at_once():
+                experiment = self._experiment(None)
         kept = self.folder / "mlflow.txt"
         if kept.exists():
             self.run = kept.read_text().strip()
@@ -111,3 +112,20 @@ def _alone(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Within it, a server that does not answer has failed after 6 seconds: a run waits for it before its first step.
+
+    Later only the writer thread waits, as long as MLflow does, which is 4 minutes.
+    """
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    if name in os.environ:  # somebody knows better
+        yield
+        return
+    os.environ[name] = "2"
+    try:
+        yield
+    finally:
+        del os.environ[name]

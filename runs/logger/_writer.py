@@ -155,8 +155,8 @@ class Thread:
         try:
             action()
         except BaseException as error:
+            self.others.pop(name, None)
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise
-            self.others.pop(name, None)
             told = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}".removesuffix(": ")
             self.report(f"logger.{name} failed and is left out from here: {told}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -221,6 +222,16 @@ def test_mlflow_is_told_how_a_run_ended_and_a_store_of_ones_own_is_used(go, here
     again, written = stored(here / "run", uri)
     assert (again.info.status, again.info.run_id) == ("FAILED", found.info.run_id)
     assert written["train/loss"] == {**metrics["train/loss"], 5: 105.0}
+
+
+@mlflow
+def test_an_mlflow_server_that_does_not_answer_is_left_out_before_the_first_step(go):
+    run = go("run", of=small(Mlflow(uri="http://127.0.0.1:9"), "mlflow"))
+    (told,) = (line for line in run.log.splitlines() if "logger" in line)
+    assert told.startswith("logger.mlflow failed and is left out from here: MlflowException: ")
+    assert "Connection refused" in told
+    assert run.summary["state"] == "finished"
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
 
 
 # W&B
