@@ -25,4 +25,4 @@ def test_the_run_and_the_script_come_to_the_same_losses_weights_and_averages(
     assert turn.losses == turn.logged
     assert len(turn.losses) == len(set(turn.losses)) == 3
     assert turn.apart == 0
-    assert len(turn.ours) == len(turn.bare) == 6  # 360 images: nearly three epochs of 11 steps
+    assert len(turn.ours["wall"]) == len(turn.bare["wall"]) == 6  # 360 images: nearly three epochs of 11 steps

@@ -51,7 +51,7 @@ class Turns(Callback):
     """After each block of the run's steps, as many of the script's. The last of a run's callbacks."""
 
     block: int = 10  # steps
-    counted: bool = False  # calls, rather than seconds
+    counted: bool = False  # calls, rather than seconds by the wall and of the processor
 
     def build(self) -> _Turns:
         return _Turns(block=self.block, counted=self.counted)
@@ -60,10 +60,11 @@ class Turns(Callback):
 class _Turns(Hooks):
     def __init__(self, *, block: int, counted: bool) -> None:
         self.block = block
-        self.ours: list[float] = []  # seconds or calls of each block
-        self.bare: list[float] = []
         self.calls = 0
-        self.now: Callable[[], float] = self._calls if counted else self._seconds
+        seconds = {"wall": self._seconds, "processor": time.process_time}  # the second counts all threads
+        self.clocks: dict[str, Callable[[], float]] = {"calls": self._calls} if counted else seconds
+        self.ours: dict[str, list[float]] = {name: [] for name in self.clocks}  # of each block
+        self.bare: dict[str, list[float]] = {name: [] for name in self.clocks}
         self.counted = counted
 
     def on_start(self, training: Training) -> None:
@@ -87,21 +88,21 @@ class _Turns(Hooks):
         self._set_random(ours)
         if self.counted:
             sys.setprofile(self._note)
-        self.began = self.now()
+        self._start()
 
     def on_step(self, training: Training) -> None:
         if training.step % self.block:
             return
-        self.ours.append(self.now() - self.began)
+        self._stop(self.ours)
         ours = self._random()
         self._set_random(self.theirs)
-        began = self.now()
+        self._start()
         for _ in range(self.block):
             next(self.steps)
-        self.bare.append(self.now() - began)
+        self._stop(self.bare)
         self.theirs = self._random()
         self._set_random(ours)
-        self.began = self.now()
+        self._start()
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         assert training.step == training.steps, "a validation is none of the steps that are compared"
@@ -120,6 +121,13 @@ class _Turns(Hooks):
             "apart": max(float((a - b).abs().max()) for a, b in pairs),  # 0: the same weights and averages
         }
         (training.folder / TOLD).write_text(json.dumps(told))
+
+    def _start(self) -> None:
+        self.began = {name: clock() for name, clock in self.clocks.items()}
+
+    def _stop(self, took: dict[str, list[float]]) -> None:
+        for name, clock in self.clocks.items():
+            took[name].append(clock() - self.began[name])
 
     def _seconds(self) -> float:
         if self.cuda:
