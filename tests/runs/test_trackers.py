@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -237,8 +238,19 @@ def test_an_mlflow_server_that_does_not_answer_is_left_out_before_the_first_step
 # W&B
 
 
-def kept(folder: Path) -> Iterator[Any]:
-    """The records of its offline files: blocks of 32768 bytes, of pieces that each have 7 bytes of header."""
+def kept(folder: Path) -> list[Any]:
+    """The records of its offline files, once W&B's service, a process of its own, has written the last of each."""
+    end = time.monotonic() + 60
+    while True:
+        records = list(written(folder))
+        ends = sum(each.WhichOneof("record_type") == "exit" for each in records)
+        if ends == len(list(folder.glob("wandb/offline-run-*"))) or time.monotonic() > end:
+            return records
+        time.sleep(0.2)
+
+
+def written(folder: Path) -> Iterator[Any]:
+    """What is in its offline files: blocks of 32768 bytes, of pieces that each have 7 bytes of header."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
