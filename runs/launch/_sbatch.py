@@ -19,7 +19,7 @@ from runs.launch._queue import Jobs
 ENVIRONMENT = {"time": "TIMELIMIT", "array": "ARRAY_INX", "mem": "MEM_PER_NODE"}
 NEVER = ("SBATCH_WAIT", "SBATCH_NO_REQUEUE", "SBATCH_OUTPUT", "SBATCH_ERROR", "SBATCH_WCKEY")
 
-LEFT = 120  # s that the processes of other nodes have after the first that ended
+LEFT = 360  # s that the processes of other nodes have after the first that ended: longer than they may seek each other
 
 CHANGES = {  # what SLURM's sentences have in them, and what to do about it
     "Invalid account": "launch.account=NAME; yours: sacctmgr show associations user=$USER format=account,partition",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,9 +19,9 @@ from runs.launch._queue import Here
 from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
 from sweeps import _nodes
-from sweeps._child import Ended, chosen
+from sweeps._child import Child, Ended, chosen
 from sweeps._link import Link, connect, ports
-from sweeps._nodes import Others
+from sweeps._nodes import Others, end_together
 
 FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
 SECOND = Here(0, "12_0", "n2", node=1, first=("127.0.0.1",))
@@ -145,6 +148,55 @@ def test_a_node_that_does_not_come_or_cannot_do_its_part_is_told(monkeypatch: py
     with pytest.raises(RunError) as late, others.door():
         others.missing()
     assert str(late.value) == ("nodes 1, 2 of 0 to 2 did not begin in -1 s\n  they look for the first at: 127.0.0.1")
+
+
+@pytest.fixture
+def heedless() -> Iterator[Child]:
+    """A trial's process that does not end when it is asked to."""
+    does = "import signal, time; signal.signal(15, lambda *_: print('asked', flush=True)); print('begun', flush=True)"
+    words = [sys.executable, "-c", f"{does}\nwhile True: time.sleep(1)"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, process_group=0, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield Child(cast(Any, None), process.pid, cast(Any, None), cast(Any, None), -1, 0, whole=True)
+        process.kill()
+
+
+def test_what_hangs_since_another_node_failed_is_ended(
+    met: tuple[Others, Link], heedless: Child, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_nodes, "GRACE", 0.3)
+    others, link = met
+    others.begin("abc", port=7, resumes=False)
+    end_together(heedless, others)
+    assert heedless.end is None  # nothing has failed
+    link.say(status=1, answer={"reason": "rank 1: why"}, killed=False)
+    while heedless.status is None:
+        others.listen()
+        end_together(heedless, others)
+        found, status = os.waitpid(heedless.pid, os.WNOHANG)
+        heedless.status = os.waitstatus_to_exitcode(status) if found else None
+    assert (heedless.status, heedless.asked, heedless.killed, others.over) == (-signal.SIGKILL, 2, True, True)
+    parts = [Ended(heedless.status, killed=heedless.killed), *others.elsewhere()]
+    assert chosen(parts).reason == "rank 1: why"
+
+
+def test_a_node_that_hangs_since_the_first_failed_is_asked_twice_and_then_given_up(
+    met: tuple[Others, Link], heedless: Child, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(_nodes, "GRACE", 0.1)
+    others, link = met
+    others.begin("abc", port=7, resumes=False)
+    heedless.status = 1
+    while not others.over:
+        others.listen()
+        end_together(heedless, others)
+    words: list[dict[str, Any]] = []
+    while not link.gone:
+        words += link.hear()
+    assert words == [{"trial": "abc", "port": 7, "resumes": False}, {"signal": 15}, {"signal": 9}, {"signal": 9}]
+    own = Ended(1, {"reason": "rank 0 knows why"})
+    assert chosen([own, *others.elsewhere()]) is own
 
 
 FINE, LOST, STOPPED = Ended(0, {"value": 0.5}), Ended(1, {"reason": "it is gone", "lost": "it is gone"}), Ended(143)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,6 +83,14 @@ def saved(project: Project, folder: str, count: int, timeout: float = 90) -> Non
         time.sleep(0.1)
 
 
+def begun_again(log: Path, count: int, timeout: float = 90) -> None:
+    """Wait until a run has gone on so many times."""
+    end = time.monotonic() + timeout
+    while log.read_text().count("goes on after step ") < count:
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+
+
 def undisturbed(project: Project, trial: dict[str, Any], folder: str) -> str:
     """What differs between a trial and the same run by two processes of this machine, to the bit."""
     last = project.folder / trial["folder"]
@@ -152,15 +160,12 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
     assert undisturbed(real, trial, "outputs/whole") == "last.pt []\nbest.pt []\n"
 
 
-def in_state(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
-    return {trial["words"][0].partition("=")[2]: trial["state"] for trial in trials}
-
-
 @pytest.mark.usefixtures("held")
 def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_loses_a_node(real: Project, slurm: Cluster):
     """The first two go on by themselves, to the same bits; the third does when it is told to."""
     names = {kind: sweep(real, kind, "seeds(1)", steps=400, pause=0.2) for kind in ("patient", "limited", "low")}
     real.sweeps("submit", "limited", *words("slurm", nodes=2, gpus=0, hours=0.0166))
+    saved(real, "outputs/sweeps/limited", 1)  # before the others take its cores: it has 15 s, or up to 45
     real.sweeps("submit", "patient", *words("slurm", nodes=2, partition="patient"))
     real.sweeps("submit", "low", *words("slurm", nodes=2, gpus=0))
     for name in names:
@@ -185,14 +190,12 @@ def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_lose
     real.sweeps("retry", "low", *words("slurm", nodes=2, gpus=0))
     real.until("low", lambda counts: counts == {"running": 1})
     log = real.folder / real.only("low")["folder"] / "log.txt"
-    while log.read_text().count("goes on after step") < 1:
-        time.sleep(0.1)
+    begun_again(log, 1)
     slurm.down("n2")
     assert real.until("low", lambda counts: "running" not in counts) == {"waiting": 1}
     slurm.resume("n2")
     slurm.start_requeued(real.only("low")["job"])
-    while log.read_text().count("goes on after step") < 2:
-        time.sleep(0.1)
+    begun_again(log, 2)
     slurm.crash("n2")
     assert real.over("low") == {"failed": 1}
     assert real.only("low")["reason"] == REASONS["node"]
