@@ -283,7 +283,7 @@ def test_words_that_cannot_be_meant(make, said):
         "-o says where plot and export put their file\n  write: python -m runs plot A B -o FILE\n"
     )
     assert said("--al", status=2) == (
-        "unrecognized arguments: --al\n  nearest: --all, --help\n  see: python -m runs --help\n"
+        "unrecognized arguments: --al\n  nearest: --all, --last, --help\n  see: python -m runs --help\n"
     )
     assert said("-h") == HELP + "\n"
 
