@@ -215,4 +215,5 @@ def _resumes(training: Training, before: int) -> str:
         return f"has finished, at step {training.step}: nothing is left to train"
     goes = f"goes on after step {training.step}"
     now = training.ranks.size
-    return goes if now == before else f"{goes} on {now} processes, before on {before}: their random numbers begin anew"
+    processes = "1 process" if now == 1 else f"{now} processes"
+    return goes if now == before else f"{goes} on {processes}, before on {before}: random numbers begin anew"

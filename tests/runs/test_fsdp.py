@@ -257,7 +257,8 @@ def test_it_goes_on_with_another_number_of_processes(before, after, ranks, go, l
     assert (Path("parts") / "last.pt").is_dir() == (before > 1)
     assert ranks(after, lambda: go(source="parts")) == [0] * after
     parts = left(Path("parts"))
-    anew = f"goes on after step 7 on {after} processes, before on {before}: their random numbers begin anew"
+    processes = "1 process" if after == 1 else f"{after} processes"
+    anew = f"goes on after step 7 on {processes}, before on {before}: random numbers begin anew"
     assert anew in parts.log.splitlines()
     assert (Path("parts") / "last.pt").is_dir() == (after > 1)
     assert len(list(Path("parts").glob("step-*"))) == (after > 1)
