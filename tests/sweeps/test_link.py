@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, cast
@@ -30,6 +31,16 @@ SECOND = Here(0, "12_0", "n2", node=1, first=("127.0.0.1",))
 def come(here: Here = SECOND, *, label: str = "0001-ab", refused: str | None = None) -> Link:
     """What runs on another node."""
     return next(found[0] for found in connect(here, label, refused=refused) if found is not None)
+
+
+def until_over(others: Others, child: Child | None = None) -> None:
+    """What a job does while a trial runs on its other nodes."""
+    end = time.monotonic() + 10
+    while not others.over:
+        assert time.monotonic() < end
+        others.listen()
+        if child is not None:
+            end_together(child, others)
 
 
 @pytest.fixture
@@ -62,8 +73,7 @@ def test_a_node_is_told_what_to_begin_and_how_it_ended_is_heard(met: tuple[Other
     assert link.hear() == [{"signal": 15}]
     assert not others.over
     link.say(status=1, answer={"reason": "why"}, killed=False)
-    while not others.over:
-        others.listen()
+    until_over(others)
     assert others.elsewhere() == [Ended(1, {"reason": "why"}, killed=False, host="n2")]
     others.begin("def", port=8, resumes=False)
     assert not others.over
@@ -85,8 +95,7 @@ def test_a_node_that_is_gone_ends_the_trial_and_lets_none_begin(met: tuple[Other
     others, link = met
     others.begin("abc", port=7, resumes=False)
     link.close()
-    while not others.over:
-        others.listen()
+    until_over(others)
     why = "n2 was lost, with the processes of the run on it"
     assert (others.lost, others.elsewhere()) == (why, [Ended(-9, {"reason": why})])
     others.begin("def", port=7, resumes=False)
@@ -171,7 +180,9 @@ def test_what_hangs_since_another_node_failed_is_ended(
     end_together(heedless, others)
     assert heedless.end is None  # nothing has failed
     link.say(status=1, answer={"reason": "rank 1: why"}, killed=False)
+    end = time.monotonic() + 10
     while heedless.status is None:
+        assert time.monotonic() < end
         others.listen()
         end_together(heedless, others)
         found, status = os.waitpid(heedless.pid, os.WNOHANG)
@@ -188,9 +199,7 @@ def test_a_node_that_hangs_since_the_first_failed_is_asked_twice_and_then_given_
     others, link = met
     others.begin("abc", port=7, resumes=False)
     heedless.status = 1
-    while not others.over:
-        others.listen()
-        end_together(heedless, others)
+    until_over(others, heedless)
     words: list[dict[str, Any]] = []
     while not link.gone:
         words += link.hear()
