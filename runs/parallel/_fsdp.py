@@ -37,7 +37,10 @@ def shard(module: nn.Module, device: torch.device) -> None:
 
 
 def _divide_again(module: Any, *_: Any) -> None:
-    """FSDP leaves the outermost parameters whole for a backward pass, which does not come after an evaluation."""
+    """FSDP leaves the outermost parameters whole for a backward pass, which does not come after an evaluation.
+
+    Until then the module would list them, and clipping or an average would take hold of what is no part of the run.
+    """
     if not torch.is_grad_enabled():
         module.reshard()
 
