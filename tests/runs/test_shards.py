@@ -68,7 +68,7 @@ def kill_at(kind: str, die: Any) -> None:
 def test_killed_at_a_request_of_the_file_system(ranks, go, left, differences, die, stopped, together):
     """In either process: what is there is whole, and the run goes on to the same end.
 
-    Every request of a save was tried once, 25 of the first process and 4 of the second; here are four.
+    The first 25 requests of the first process in a save were tried once, and 4 of the second; here are four.
     """
     whole = together(2, "whole", of=RUN)
     assert stopped(2, 5, of=RUN) == [143, 143]  # they agree to stop at step 6, and the next save is that of step 8
