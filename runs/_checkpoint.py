@@ -11,6 +11,7 @@ import os
 import pickle
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,7 +112,7 @@ def load(path: Path, *, weights: bool = False) -> dict[str, Any]:
             from runs._divided import read
 
             return read(path, only=WEIGHTS if weights else None)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=weights)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=weights and zipfile.is_zipfile(path))
 
 
 @contextmanager

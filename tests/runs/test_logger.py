@@ -154,7 +154,7 @@ def test_a_flush_that_fails_and_cannot_be_reported_does_not_hang():
         raise OSError(28, "No space left on device")
 
     thread = Thread(Writer(), report)
-    thread.start(0, {"mine": _Unflushed()})
+    thread.start(0, {"mine": _Unflushed})
     with pytest.raises(OSError, match="No space left"):
         thread.flush()
     thread.close("failed")
