@@ -199,6 +199,7 @@ epochs                             3                            40
 clip                               1                            null
 callbacks.early_stopping           -                            runs.callbacks.early_stopping:EarlyStopping
 callbacks.early_stopping.metric    -                            validation/loss
+callbacks.early_stopping.mode      -                            null
 callbacks.early_stopping.patience  -                            5
 callbacks.early_stopping.least     -                            0
 
