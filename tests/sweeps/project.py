@@ -57,7 +57,7 @@ def train(run: Run, job: Job) -> float:
     from runs._asked import asked
     from runs._stop import Stop
 
-    source, resumed = asked(run, job)
+    source, resumed, _ = asked(run, job)
     folder = source if resumed else _folder.create(run, job)
     last = folder / "last.pt"
     step = int(last.read_text()) if resumed and last.exists() else 0
