@@ -92,9 +92,7 @@ def isolated_store() -> Iterator[Any]:
         yield store
     finally:
         _forget({cls.__module__ for key, cls in classes.items() if taken.get(key) is not cls}, but=modules)
-        for name, module in modules.items():
-            if sys.modules.get(name) is not module:
-                _enter(name, module)
+        _enter({name: module for name, module in modules.items() if sys.modules.get(name) is not module})
         classes.clear()
         classes.update(taken)
         store.repo = repo
@@ -188,9 +186,10 @@ def _forget(names: Iterable[str], but: Mapping[str, ModuleType] | None = None) -
     linecache.clearcache()
 
 
-def _enter(name: str, module: ModuleType) -> None:
-    """Put back a module that was set aside, in its package too."""
-    sys.modules[name] = module
-    package, _, last = name.rpartition(".")
-    if package in sys.modules and not hasattr(sys.modules[package], last):
-        setattr(sys.modules[package], last, module)
+def _enter(modules: dict[str, ModuleType]) -> None:
+    """Put back modules that were set aside, each in its package too, which may come after what it has imported."""
+    sys.modules.update(modules)
+    for name, module in modules.items():
+        package, _, last = name.rpartition(".")
+        if package in sys.modules and not hasattr(sys.modules[package], last):
+            setattr(sys.modules[package], last, module)

@@ -97,6 +97,7 @@ def test_after_the_tree():
     import shapes
 
     assert shapes is mine
+    assert shapes.square is sys.modules["shapes.square"]
     assert "shapes.circle" not in sys.modules
     assert "colorsys" in sys.modules  # of no node
     assert "shape" not in ConfigStore.instance().repo
@@ -125,7 +126,9 @@ def test_a_test_leaves_no_trace_in_the_next(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/__init__.py").write_text("")
     (tmp_path / "own/node.py").write_text(python("from cn import CN", "class Node(CN): ..."))
-    (tmp_path / "shapes.py").write_text("")
+    (tmp_path / "shapes").mkdir()
+    (tmp_path / "shapes/__init__.py").write_text("import shapes.square")  # which is in sys.modules before it
+    (tmp_path / "shapes/square.py").write_text("")
     (tmp_path / "test_others.py").write_text(OTHERS)
     done = start(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert "5 passed" in done.stdout, done.stdout
