@@ -14,7 +14,7 @@ from cn.record import within
 from runs import Run, _folder
 from runs.launch.local import Local
 
-CHECKPOINT = re.compile(r"(last|best|step-\d+)|.*\.pt")  # of several processes, a folder
+CHECKPOINT = re.compile(r"step-\d+|.*\.pt")  # of several processes, a folder, and links to it
 
 
 class Asked(NamedTuple):

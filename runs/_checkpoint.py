@@ -40,10 +40,7 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
     *others, last = names(state, best=best, keep=keep)
     partial = folder / f".{LAST}.{os.getpid()}"
     try:
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
+        write(state, partial)
         refuse_unreadable(partial)
         for name in others:
             link = folder / f".{name}.{os.getpid()}"
@@ -53,13 +50,25 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
         partial.replace(folder / last)
     except Unreadable:
         raise
-    except (OSError, RuntimeError) as error:  # torch raises RuntimeError where a write comes up short
-        cause = error if isinstance(error, OSError) else error.__context__ or error
-        raise RunError(f"cannot write to {folder}: {cause}") from error
+    except (OSError, RuntimeError) as error:
+        raise RunError(f"cannot write to {folder}: {cause(error)}") from error
     finally:
         partial.unlink(missing_ok=True)
     sync(folder)
     prune(folder)
+
+
+def write(content: dict[str, Any], path: Path) -> None:
+    """A file that is on the disk when this returns."""
+    with path.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def cause(error: OSError | RuntimeError) -> BaseException:
+    """Of a write that failed: torch raises RuntimeError where one comes up short."""
+    return error if isinstance(error, OSError) else error.__context__ or error
 
 
 def names(state: dict[str, Any], *, best: bool, keep: bool) -> list[str]:

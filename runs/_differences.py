@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from cn import UserError
 from cn.errors import lines, short
 from cn.multirun import table
-from cn.record import CLASS, FILE
+from cn.record import FILE
+from runs._flat import flat, is_node
 from runs._folders import names
 from runs._listing import standing
 from runs._progress import summary
@@ -25,9 +25,9 @@ def values(folder: Path) -> Values:
         record = json.loads((folder / FILE).read_bytes())
     except (ValueError, OSError) as error:
         raise UserError(lines(f"{folder / FILE} cannot be read", f"{type(error).__name__}: {error}")) from None
-    if not _is_node(record):
+    if not is_node(record):
         raise UserError(lines(f"{folder / FILE} cannot be read", "it holds no run"))
-    return {key: value for key, value in _flat(record, "") if key != "folder"}
+    return {key: value for key, value in flat(record) if key != "folder" and not _apart(key, value)}
 
 
 def differences(all_values: list[Values]) -> dict[str, list[Any]]:
@@ -75,19 +75,9 @@ def _summary(folder: Path) -> dict[str, Any]:
     return {"state": state, **why, **{key: each for key, each in said.items() if key not in ("state", "command")}}
 
 
-def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and (_is_node(value) or all(map(_is_node, value.values()))):
-        for name, each in cast("dict[str, Any]", value).items():
-            if name == CLASS:
-                yield key or "run", each
-            elif not name.startswith("_"):  # which values were derived, and what a node wraps
-                yield from _flat(each, f"{key}.{name}".removeprefix("."))
-    else:
-        yield key, value
-
-
-def _is_node(value: Any) -> bool:
-    return isinstance(value, dict) and CLASS in value
+def _apart(key: str, value: Any) -> bool:
+    """What is no setting: what a node wraps, and where nothing is held."""
+    return value == {} or any(name.startswith("_") for name in key.split("."))
 
 
 def _unlike(a: Any, b: Any) -> bool:

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from cn import RunError, UserError
 from cn.errors import lines, short
 from runs import _checkpoint
@@ -53,14 +51,11 @@ def _write(weights: dict[str, Any], path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with partial.open("wb") as file:
-                torch.save(weights, file)
-                file.flush()
-                os.fsync(file.fileno())
+            _checkpoint.write(weights, partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # torch raises RuntimeError where a write comes up short
-        cause = error if isinstance(error, OSError) else error.__context__ or error
+    except (OSError, RuntimeError) as error:
+        cause = _checkpoint.cause(error)
         what = f"cannot write {short(str(path))}: {getattr(cause, 'strerror', None) or cause}"
         raise RunError(lines(what, "to put it elsewhere: -o FILE")) from None

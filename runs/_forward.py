@@ -13,7 +13,7 @@ from runs._training import Training
 
 def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
     """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
-    run = training.run
+    run, accumulate = training.run, training.run.accumulate
     inner, exchange = training.module, None
     if training.ranks.size > 1:
         inner, exchange = run.parallel.build(training.module, training.device.device)
@@ -28,7 +28,7 @@ def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
         nonlocal taken
         taken += 1
         assert exchange is not None
-        exchange(taken % run.accumulate == 0)  # gradients are exchanged once a step
+        exchange(taken % accumulate == 0)  # gradients are exchanged once a step
         return alone(images, labels)
 
     loss_of = alone if exchange is None else together

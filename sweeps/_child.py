@@ -11,13 +11,10 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
-from runs.launch._processes import Part
-from sweeps._store import Batch, Report, Trial
-from sweeps._trial import run_trial
+from sweeps._store import Report, Trial
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # the last: the time limit is near
 STOPPED = (143, 130, -signal.SIGTERM, -signal.SIGINT)  # how a process ends that was asked to
@@ -88,19 +85,8 @@ def woken(note: Callable[[int, FrameType | None], None]) -> int:
     return reading
 
 
-def fork(
-    batch: Batch,
-    trial: Trial,
-    folder: Path,
-    snapshot: Path,
-    *,
-    environment: dict[str, str],
-    output: int | None,
-    resumes: bool,
-    processes: int,
-    part: Part | None,
-) -> tuple[int, int]:
-    """A process that runs the trial: its number, and the pipe in which its answer comes."""
+def fork(work: Callable[[int], NoReturn]) -> tuple[int, int]:
+    """A process that does the work, given the pipe for its answer: its number, and where that answer is read."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -109,18 +95,7 @@ def fork(
     if pid == 0:
         try:
             signal.set_wakeup_fd(-1)
-            run_trial(
-                batch,
-                trial,
-                folder,
-                snapshot,
-                environment=environment,
-                output=output,
-                answer=writing,
-                resumes=resumes,
-                processes=processes,
-                part=part,
-            )
+            work(writing)
         finally:
             os._exit(70)  # whatever happens, it never goes on as its parent would
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

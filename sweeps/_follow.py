@@ -16,6 +16,7 @@ from runs.launch._queue import Here, Queue
 from sweeps import _child, _snapshot
 from sweeps._link import WAIT, Link, connect
 from sweeps._store import Batch, Store
+from sweeps._trial import run_trial
 
 
 class Follower:
@@ -87,15 +88,18 @@ class Follower:
         folder.mkdir(parents=True, exist_ok=True)
         with output(folder, Ranks(part.first, part.size)).open("ab") as log:
             self.pid, self.pipe = _child.fork(
-                self.batch,
-                self.trials[trial],
-                folder,
-                self.store.folder / "code" / self.batch.snapshot,
-                environment=self.here.environments[0],
-                output=log.fileno(),
-                resumes=resumes,
-                processes=count,
-                part=part,
+                lambda answer: run_trial(
+                    self.batch,
+                    self.trials[trial],
+                    folder,
+                    self.store.folder / "code" / self.batch.snapshot,
+                    environment=self.here.environments[0],
+                    output=log.fileno(),
+                    answer=answer,
+                    resumes=resumes,
+                    processes=count,
+                    part=part,
+                )
             )
         self.killed = False
 

@@ -31,6 +31,7 @@ from sweeps._nodes import Others, end_together
 from sweeps._notes import Notes, add, say
 from sweeps._standing import stopped
 from sweeps._store import LOG, Batch, Store, Trial
+from sweeps._trial import run_trial
 
 CLAIM = 60  # s that an earlier process may take to end
 
@@ -138,15 +139,18 @@ class Job:
         if self.others.nodes > 1:
             part = Part(0, count * self.others.nodes, "127.0.0.1", free_port(""))
         pid, pipe = _child.fork(
-            self.batch,
-            trial,
-            folder,
-            self.snapshot,
-            environment=self.here.environments[slot],
-            output=None if self.show else log.fileno(),
-            resumes=resumes,
-            processes=count,
-            part=part,
+            lambda answer: run_trial(
+                self.batch,
+                trial,
+                folder,
+                self.snapshot,
+                environment=self.here.environments[slot],
+                output=None if self.show else log.fileno(),
+                answer=answer,
+                resumes=resumes,
+                processes=count,
+                part=part,
+            )
         )
         if part is not None:
             self.others.begin(trial.id, port=part.port, resumes=resumes)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cn.record import CLASS, DERIVED
+from runs._flat import flat
 
 CODE = Path(__file__).resolve().parents[2]
 Value = bool | int | float | str
@@ -32,25 +31,16 @@ def facts(folder: Path) -> Facts:
     summary = cast("dict[str, Any]", json.loads((folder / "summary.json").read_text()))
     return Facts(
         name=folder.resolve().name,
-        values={address: value for address, value in flat(config) if address not in ("folder", "mode")},
+        values={name: value for name, value in values(config).items() if name not in ("folder", "mode")},
         parameters=summary["parameters"],
         command=(folder / "command.txt").read_text().strip(),
         code=code(CODE),
     )
 
 
-def flat(record: dict[str, Any], place: str = "") -> Iterator[tuple[str, Value]]:
-    """Address and value of each field in a record of `cn.record.plain`; lists, dicts and null as JSON."""
-    for name, value in record.items():
-        address = f"{place}.{name}".lstrip(".")
-        if name == CLASS:
-            yield place or "run", value
-        elif name == DERIVED:
-            continue
-        elif _holds_nodes(value):
-            yield from flat(value, address)
-        else:
-            yield address, value if isinstance(value, Value) else json.dumps(value)
+def values(record: dict[str, Any]) -> dict[str, Value]:
+    """Each field of a record by its address; lists, dicts and null as JSON."""
+    return {name: value if isinstance(value, Value) else json.dumps(value) for name, value in flat(record)}
 
 
 def code(folder: Path) -> str:
@@ -67,10 +57,3 @@ def _git(folder: Path, *words: str) -> str | None:
     except FileNotFoundError:
         return None
     return None if asked.returncode else asked.stdout.strip()
-
-
-def _holds_nodes(value: Any) -> bool:
-    """A node, or several by name."""
-    if not isinstance(value, dict):
-        return False
-    return CLASS in value or any(isinstance(each, dict) and CLASS in each for each in cast("Any", value).values())

@@ -233,6 +233,22 @@ def stopped(ranks, go, after_step):
 
 
 @pytest.fixture
+def stopped_after_each_step(together, stopped, ranks, go, left, monkeypatch):
+    """A run of two processes throughout, and the same one in parts, for which they agree after each step."""
+
+    def stopped_after_each_step(run: Run) -> tuple[Left, Left]:
+        monkeypatch.setattr("runs._stop.OFTEN", 1)
+        whole = together(2, "whole", of=run)
+        assert stopped(2, 1, of=run) == [143, 143]
+        for _ in range(2, whole.summary["step"]):
+            assert stopped(2, 1, source="parts") == [143, 143]
+        assert ranks(2, lambda: go(source="parts")) == [0, 0]
+        return whole, left(Path("parts"))
+
+    return stopped_after_each_step
+
+
+@pytest.fixture
 def differences() -> Callable[[Any, Any], list[str]]:
     """Where two checkpoints, or two lists of metrics, are not the same to the last bit."""
 

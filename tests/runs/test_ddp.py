@@ -184,16 +184,8 @@ NORMALISED = Default(
 
 
 @pytest.mark.parametrize("run", [AUGMENTED, NORMALISED], ids=["augmented", "normalised"])
-def test_two_processes_go_on_to_the_last_bit(run, together, stopped, ranks, go, left, differences, monkeypatch):
-    """Stopped after each of its steps, for which they agree after each step."""
-    monkeypatch.setattr("runs._stop.OFTEN", 1)
-    whole = together(2, "whole", of=run)
-    last = whole.summary["step"]
-    assert stopped(2, 1, of=run) == [143, 143]
-    for _ in range(2, last):
-        assert stopped(2, 1, source="parts") == [143, 143]
-    assert ranks(2, lambda: go(source="parts")) == [0, 0]
-    parts = left(Path("parts"))
+def test_two_processes_go_on_to_the_last_bit(run, stopped_after_each_step, differences):
+    whole, parts = stopped_after_each_step(run)
     for name in ("last.pt", "best.pt"):
         assert differences(whole.state(name), parts.state(name)) == []
     assert differences(whole.metrics, parts.metrics) == []
@@ -402,11 +394,11 @@ def test_ctrl_c_ends_the_command_after_all_have_saved(here, left):
     assert step % 10 == 0
 
 
-def test_torchrun_gives_the_same_bits(here, together, left, differences):
-    words = (*SMALL, "epochs=2")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+def torchrun(count: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """What it printed, once all have ended well."""
+    start = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={count}", f"--master-port={free_port()}"]
     done = subprocess.run(
-        [*torchrun, str(ROOT / "train.py"), *words, "folder=torchrun"],
+        [*start, str(ROOT / "train.py"), *words],
         capture_output=True,
         text=True,
         check=False,
@@ -414,6 +406,12 @@ def test_torchrun_gives_the_same_bits(here, together, left, differences):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_torchrun_gives_the_same_bits(here, together, left, differences):
+    words = (*SMALL, "epochs=2")
+    done = torchrun(2, *words, "folder=torchrun")
     assert done.stdout.count("test accuracy") == 1
     forked = together(2, "forked", *words)
     assert differences(left(Path("torchrun")).state(), forked.state()) == []
@@ -591,16 +589,7 @@ def test_one_that_is_ended_since_another_failed_tells_of_that(early, left):
 
 
 def test_torchrun_may_start_one_that_starts_the_others(here):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=1", f"--master-port={free_port()}"]
-    done = subprocess.run(
-        [*torchrun, str(ROOT / "train.py"), *SMALL, "steps=2", "launch.gpus=2"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    done = torchrun(1, *SMALL, "steps=2", "launch.gpus=2")
     assert len(re.findall(r", 2 processes$", done.stdout, re.MULTILINE)) == 1
 
 

@@ -225,16 +225,8 @@ NORMALISED = Default(
 
 
 @pytest.mark.parametrize("run", [AUGMENTED, NORMALISED], ids=["augmented", "normalised"])
-def test_two_processes_go_on_to_the_last_bit(run, together, stopped, ranks, go, left, differences, monkeypatch):
-    """Stopped after each of its steps, for which they agree after each step."""
-    monkeypatch.setattr("runs._stop.OFTEN", 1)
-    whole = together(2, "whole", of=run)
-    last = whole.summary["step"]
-    assert stopped(2, 1, of=run) == [143, 143]
-    for _ in range(2, last):
-        assert stopped(2, 1, source="parts") == [143, 143]
-    assert ranks(2, lambda: go(source="parts")) == [0, 0]
-    parts = left(Path("parts"))
+def test_two_processes_go_on_to_the_last_bit(run, stopped_after_each_step, differences):
+    whole, parts = stopped_after_each_step(run)
     for name in ("last.pt", "best.pt"):
         assert differences(whole.state(name), parts.state(name)) == []
     assert differences(whole.metrics, parts.metrics) == []

@@ -25,7 +25,7 @@ from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.logger import Logger
-from runs.logger._facts import code, flat
+from runs.logger._facts import code, values
 from runs.logger.mlflow import Mlflow
 from runs.logger.tensorboard import Tensorboard
 from runs.logger.wandb import Wandb
@@ -363,7 +363,7 @@ def test_hyperparameters_are_named_as_on_the_command_line():
         "sizes": [1, 2],
         "flip": True,
     }
-    assert dict(flat(record)) == {
+    assert values(record) == {
         "run": "runs.default:Default",
         "model": "models.vit:ViT",
         "model.depth": 3,

@@ -43,8 +43,7 @@ def until_over(others: Others, child: Child | None = None) -> None:
             end_together(child, others)
 
 
-@pytest.fixture
-def met() -> Iterator[tuple[Others, Link]]:
+def meet() -> tuple[Others, Link]:
     """The first node with the second."""
     others, found = Others(FIRST, "0001-ab", 2), list[Link]()
     with others.door():
@@ -53,9 +52,15 @@ def met() -> Iterator[tuple[Others, Link]]:
         while others.missing():
             others.listen()
         thread.join()
-    yield others, found[0]
+    return others, found[0]
+
+
+@pytest.fixture
+def met() -> Iterator[tuple[Others, Link]]:
+    others, link = meet()
+    yield others, link
     others.close()
-    found[0].close()
+    link.close()
 
 
 def test_another_start_of_a_job_meets_elsewhere_and_so_do_other_jobs():
@@ -119,16 +124,10 @@ def test_taken_ports_are_passed_by_and_what_answers_otherwise_is_left():
     taken = [socket.create_server(("", port)) for port in ports(FIRST)[:2]]
     threading.Thread(target=lambda: taken[0].accept()[0].close(), daemon=True).start()
     taken[1].close()
-    others, found = Others(FIRST, "0001-ab", 2), list[Link]()
-    with others.door():
-        thread = threading.Thread(target=lambda: found.append(come()))
-        thread.start()
-        while others.missing():
-            others.listen()
-        thread.join()
+    others, link = meet()
     taken[0].close()
     others.close()
-    found[0].close()
+    link.close()
     servers = [socket.create_server(("", port)) for port in ports(FIRST)]
     with pytest.raises(RunError) as refused, others.door():
         pass
