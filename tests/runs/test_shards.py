@@ -111,9 +111,16 @@ ON = "\n  to go on from the last checkpoint: python train.py --from run\n"
 def test_a_file_that_may_grow_no_further_ends_the_run_and_keeps_the_checkpoint_before(ranks, go, left, after_step):
     """As a full disk does, in the second process alone."""
 
+    def fill() -> None:
+        end = time.monotonic() + 60
+        while not Path("run/last.pt").exists():  # the save of step 9 goes on beside the run
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+
     def child() -> None:
         if rank() == 1:
-            after_step(11, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY)))
+            after_step(11, fill)
         go("run", "epochs=3", FSDP)
 
     assert ranks(2, child) == [1, 1]
