@@ -9,8 +9,9 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from cn.containers import Items, Row, Table
 from cn.errors import DefinitionError
-from cn.kinds import SCALARS, Anything, Child, Either, Items, Kind, Member, OneOf, Row, Table
+from cn.kinds import SCALARS, Anything, Child, Either, Kind, Member, OneOf
 
 Eval = Callable[[str], Any]  # evaluates an annotation that was written as a string
 BARE: dict[Any, Kind] = {

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, Optional, cast
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from cn import registry
-from cn.kinds import Child, Either, Items, Kind, Member, Scalar, Table, same
+from cn.containers import Items, Table
+from cn.kinds import Child, Either, Kind, Member, Scalar, same
 from cn.node import CN, Derived, resolve, values
 
 HIDDEN = "_"  # the folder of a group that holds what nobody chooses by name

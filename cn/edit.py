@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from cn.containers import Items, Row, Table
 from cn.errors import UserError, hint, short
-from cn.kinds import SCALARS, Anything, Either, Items, Kind, Mismatch, Row, Table, same
+from cn.kinds import SCALARS, Anything, Either, Kind, Mismatch, same
 from cn.overrides import Assignment
 
 

@@ -1,4 +1,4 @@
-"""The kinds of value that a field can hold: what each accepts, and how it is written down.
+"""The kinds of value that a field can hold: what each accepts, and how it is written down. Lists: `containers`.
 
 A `Kind` is made once from a field's annotation. `accept` takes a value from Python, from the command line or from
 JSON and returns it as the annotation says, or raises `Mismatch`. OmegaConf's own types are not used, since they know
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,81 +190,6 @@ class Either(Kind):
 
 
 @dataclass(frozen=True)
-class Items(Kind):
-    """list[T], or tuple[T, ...]."""
-
-    type: type
-    item: Kind
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return f"list[{self.item.name}]" if self.type is list else f"tuple[{self.item.name}, ...]"
-
-    def accept(self, value: Any, raw: str | None = None) -> Any:
-        if not isinstance(value, (list, tuple)):
-            raise Mismatch(self.name)
-        if raw is None and self.type is list and not isinstance(value, list):
-            raise Mismatch(self.name)
-        items = typing.cast("Sequence[Any]", value)
-        taken = (_inner(self, self.item, item, raw) for item in items)
-        return list(taken) if self.type is list else tuple(taken)
-
-    def plain(self, value: Any) -> Any:
-        return [self.item.plain(item) for item in value]
-
-
-@dataclass(frozen=True)
-class Row(Kind):
-    """tuple[A, B]: a fixed number of values, each with a kind of its own."""
-
-    items: tuple[Kind, ...]
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return f"tuple[{', '.join(item.name for item in self.items) or '()'}]"
-
-    def accept(self, value: Any, raw: str | None = None) -> Any:
-        if isinstance(value, (list, tuple)):
-            items = typing.cast("Sequence[Any]", value)
-            if len(items) == len(self.items):
-                return tuple(_inner(self, kind, item, raw) for kind, item in zip(self.items, items, strict=True))
-        raise Mismatch(self.name)
-
-    def plain(self, value: Any) -> Any:
-        return [kind.plain(item) for kind, item in zip(self.items, value, strict=True)]
-
-
-@dataclass(frozen=True)
-class Table(Kind):
-    """dict[K, V]; K is str, int or an Enum."""
-
-    key: Kind
-    value: Kind
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return f"dict[{self.key.name}, {self.value.name}]"
-
-    def accept(self, value: Any, raw: str | None = None) -> Any:
-        if not isinstance(value, Mapping):
-            raise Mismatch(self.name)
-        table = typing.cast("Mapping[Any, Any]", value)
-        return {self.key_of(key, raw): _inner(self, self.value, item, raw) for key, item in table.items()}
-
-    def key_of(self, key: Any, raw: str | None = "") -> Any:
-        """A key from Python, from the command line, or from JSON, where each is a string."""
-        if isinstance(key, str) and isinstance(self.key, Scalar) and self.key.type is int:
-            try:
-                return int(key)
-            except ValueError:
-                raise Mismatch(self.name) from None
-        return _inner(self, self.key, key, None if isinstance(key, str) else raw)
-
-    def plain(self, value: Any) -> Any:
-        return {str(self.key.plain(key)): self.value.plain(item) for key, item in value.items()}
-
-
-@dataclass(frozen=True)
 class Anything(Kind):
     """Any: whatever JSON can hold."""
 
@@ -304,18 +229,6 @@ class Child(Kind):
         elif isinstance(value, self.types) or (self.optional and value is None):
             return value
         raise Mismatch(self.name)
-
-
-def _inner(outer: Kind, kind: Kind, item: Any, raw: str | None) -> Any:
-    """An element of a container; on the command line its text is near enough to what was typed."""
-    try:
-        return kind.accept(item, raw if raw is None or isinstance(item, (list, dict)) else _text(item))
-    except Mismatch:
-        raise Mismatch(outer.name) from None
-
-
-def _text(item: Any) -> str:
-    return {True: "true", False: "false"}[item] if isinstance(item, bool) else str(item)
 
 
 SCALARS: dict[Any, Kind] = {t: Scalar(t, t.__name__) for t in (int, float, str, bool, Path)}

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cn import source
-from cn.kinds import Anything, Child, Either, Items, Kind, Member, OneOf, Row, Scalar, Table, same
+from cn.containers import Items, Row, Table
+from cn.kinds import Anything, Child, Either, Kind, Member, OneOf, Scalar, same
 from cn.node import CN, is_field, resolve
 from cn.python import PATH, Writer, plain_types
 

@@ -18,7 +18,8 @@ from torch import nn
 
 import cn
 from cn import CN, Job, UserError, registry
-from cn.kinds import Child, Either, Items, Kind, OneOf, Row, Scalar, same
+from cn.containers import Items, Row
+from cn.kinds import Child, Either, Kind, OneOf, Scalar, same
 from cn.node import is_field, resolve
 from cn.reading import Reading, _Noting
 from data import Data
