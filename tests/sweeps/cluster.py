@@ -21,6 +21,7 @@ OURS = re.compile(r"(SLURM|SLURMD|SBATCH|SRUN|SALLOC|SQUEUE|SINFO|SACCT|SCONTROL
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
 ACCOUNTING_NEEDS = ("slurmdbd", "mariadbd", "mariadb-install-db")
+QUIET = 4  # s; a slurmd that kills a job looks each second for what is left of it, and kills a new start's steps too
 
 
 class Cluster:
@@ -126,11 +127,15 @@ class Cluster:
         return found
 
     def start_requeued(self, job: str, timeout: float = 180) -> None:
-        """Starts a requeued job or task, which SLURM holds back for about 120 s, once its last run is gone."""
+        """Starts a requeued job or task, which SLURM holds back for about 120 s, once its last run is long gone."""
+        since = time.monotonic()
 
         def is_ready() -> bool:
+            nonlocal since
             shown = self.show(job)
-            return shown["Reason"] == "BeginTime" and not self._has_steps(shown["JobId"])
+            if shown["Reason"] != "BeginTime" or self._has_steps(shown["JobId"]):
+                since = time.monotonic()
+            return time.monotonic() - since > QUIET
 
         self._until(is_ready, timeout, f"job {job} to be requeued", lambda: str(self.show(job)))
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
