@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from cn import registry
+from cn import discover, registry
 from cn.derived import Derived, deriving
 from cn.errors import CNError, UserError, hint, lines, short
 from cn.interpolation import readings, worked_out
@@ -130,10 +130,10 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
     if chosen is None:
         try:
             return cast("type[T]", find((what,), "default", f"{name}=default"))(), assignments
-        except registry.NoOptionError:
-            choices = hint("", registry.options((what,))[0])
+        except discover.NoOptionError:
+            choices = hint("", discover.options((what,))[0])
             why = f"no {name} is chosen, and none is called 'default'"
-            raise registry.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
+            raise discover.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
     if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
         raise UserError(lines(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME"))
     option = str(worked_out({}, [chosen])[0]) if chosen.interpolated else chosen.raw or ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-from cn import registry
+from cn import discover
 from cn.compose import root_name
 from cn.content import HIDDEN, Slot, entry_name, package, slots
 from cn.errors import DefinitionError, UserError, lines
@@ -58,7 +58,7 @@ class _Groups:
             return
         self.filled.add((name, kind.types))
         if kind.types not in self.options:
-            self.options[kind.types] = dict(registry.options(kind.types)[0])
+            self.options[kind.types] = dict(discover.options(kind.types)[0])
         for option, cls in self.options[kind.types].items():
             at = f"{address}/{entry_name(option)}" if kind.many else address
             _put(Entry(cls, name, option, at, package(at) if kind.many else where))

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from cn import command, registry, source
+from cn import command, discover, registry, source
 from cn.compose import assemble, finish, root_name
 from cn.derived import Derived
 from cn.errors import CNError, UserError, short
@@ -37,7 +37,7 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
         finish(done)
         root = done
     except UserError as error:
-        if root is None and not isinstance(error, registry.NoDefaultError):
+        if root is None and not isinstance(error, discover.NoDefaultError):
             raise
         note = f"\nnot complete: {error}\n"
     parts = [f"python {command.script} [NAME=VALUE ...]", "", "choose"]
@@ -62,8 +62,8 @@ def keys(contract: Any, root: CN | None) -> Iterator[tuple[str, tuple[Any, ...],
 
 def _choices(contract: Any, root: CN | None) -> list[str]:
     found: list[str] = []
-    broken: dict[registry.Broken, None] = {}
-    listed = [(key, registry.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
+    broken: dict[discover.Broken, None] = {}
+    listed = [(key, discover.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
     width = max(len(key) for key, *_ in listed)
     for key, (names, bad), kind, now in listed:
         many = kind is not None and kind.many
@@ -134,7 +134,7 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
     chosen = {name: (types, kind, now) for name, types, kind, now in keys(contract, root)}
     if equal and key in chosen:
         types, kind, _ = chosen[key]
-        names = [*registry.options(types)[0], *(["null"] if kind and kind.optional else [])]
+        names = [*discover.options(types)[0], *(["null"] if kind and kind.optional else [])]
         listed = key + "=" + word.partition("=")[2].rpartition(",")[0]
         start = listed + "," if "," in word else listed
         return [
@@ -183,5 +183,5 @@ def tolerant(start: Any, words: Iterable[str]) -> CN | None:
         kept.append(word)
     try:
         return assemble(start, kept)
-    except registry.NoDefaultError:
+    except discover.NoDefaultError:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from cn import registry
+from cn import discover
 from cn.compose import compose
 from cn.errors import CNError, RunError
 from cn.help import keys, tolerant
@@ -93,5 +93,5 @@ def _options(contract: Any, base: CN | None, key: str, words: Iterable[str] = ()
     root = tolerant(base if base is not None else contract, words)
     for name, types, *_ in keys(contract, root):
         if name == key:
-            return list(registry.options(types)[0])
+            return list(discover.options(types)[0])
     return []

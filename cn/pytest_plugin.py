@@ -61,12 +61,12 @@ def keys() -> Keys:
     """
 
     def keys(what: type | str) -> list[str]:
-        from cn import registry
+        from cn import discover
         from cn.errors import UserError
 
         if isinstance(what, str):
             return sorted(option for option in _stored(what) if not option.startswith("_"))
-        options, broken = registry.options((what,))
+        options, broken = discover.options((what,))
         for file, why in broken:
             raise UserError(f"{file} cannot be used: {why}")
         return list(options)

@@ -1,4 +1,4 @@
-"""The path is the key: which group and option a node class is, and which classes a group offers.
+"""The path is the key: which group and option a node class is.
 
 The group of a node is the nearest folder above it whose `__init__.py` holds a contract that the node subclasses, the
 option is the rest of its path: `models/encoder/base.py:Base` is `model=encoder/base`. A folder's plural `s` falls off,
@@ -7,23 +7,14 @@ and a group below `runs/` is known without it, since its nodes are attributes of
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
-import importlib
 import inspect
-import keyword
-import os
 import re
 import sys
-import traceback
-from collections.abc import Generator, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from cn import source
-from cn.errors import CNError, DefinitionError, UserError, hint, lines, short
+from cn.errors import DefinitionError, lines
 from cn.store import Entry, store
 
 ROOT = "runs"  # the folder whose nodes are whole runs
@@ -37,21 +28,6 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.group}={self.option}"
-
-
-class NoOptionError(UserError):
-    """Nothing has the name that was asked for."""
-
-
-class NoDefaultError(NoOptionError):
-    """No name was asked for, and nothing is called `default`."""
-
-
-class Broken(NamedTuple):
-    """A file that cannot be imported, and why."""
-
-    file: str
-    why: str
 
 
 _classes: dict[Key, type] = {}
@@ -90,7 +66,7 @@ def key_of(cls: Any) -> Key | None:
     package = home(cls)
     rest = parts[len(package.split(".")) :]
     name = snake(cls.__name__)
-    if not _bears(cls.__name__, rest[-1]):
+    if not bears(cls.__name__, rest[-1]):
         rest.append(name)
     return Key(group_of(package), "/".join(rest))
 
@@ -120,139 +96,8 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def find(types: tuple[Any, ...], option: str) -> type:
-    """The class that an option of these types names, importing only its file.
-
-    Raises UserError for an unknown option, one of another type, and one whose file is broken.
-    """
-    seen: Any = None
-    for kind in types:
-        package = home(kind)
-        for module, name in _candidates(package, option):
-            for cls in _nodes(load(module)):
-                key = key_of(cls)
-                if (
-                    key
-                    and key.group == group_of(package)
-                    and (key.option == option if name else _bears(cls.__name__, module.rsplit(".", 1)[-1]))
-                ):
-                    if issubclass(cls, types) and not inspect.isabstract(cls):
-                        return cls
-                    seen = cls
-    asked = " or ".join(group_of(home(kind)) for kind in types)
-    if seen is not None:
-        why = f"{seen.__name__} is not a {_names(types)}"
-        if inspect.isabstract(seen):
-            missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
-            why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
-        raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option)))
-    raise NoOptionError(lines(f"no {asked} is called {short(option)!r}", _contract(types), _choices(types, option)))
-
-
-@contextlib.contextmanager
-def _uncollected() -> Generator[None]:
-    """Without garbage collection: a thousand imports leave none, and to look for it took a quarter of their time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@_uncollected()
-def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
-    """All options of these types by name, and the files that could not be looked into."""
-    found: dict[str, type] = {}
-    broken: list[Broken] = []
-    for kind in types:
-        package = home(kind)
-        for module in _modules(package):
-            try:
-                for cls in _nodes(load(module)):
-                    key = key_of(cls)
-                    if (
-                        key
-                        and key.group == group_of(package)
-                        and issubclass(cls, types)
-                        and not inspect.isabstract(cls)
-                    ):
-                        found[key.option] = cls
-            except UserError as error:
-                broken.append(Broken(_file(module), str(error).split("\n")[1].strip()))
-    return dict(sorted(found.items())), sorted(set(broken))
-
-
-def load(module: str) -> ModuleType:
-    """Import a node file; whatever it raises becomes one error that names the file and the line."""
-    if module in sys.modules:
-        return sys.modules[module]
-    what = f"{_file(module)} cannot be used"
-    name = module.rsplit(".", 1)[-1]
-    if not name.isidentifier() or keyword.iskeyword(name):
-        better = re.sub(r"\W", "_", name)
-        better = better if better.isidentifier() and not keyword.iskeyword(better) else f"x_{better}"
-        raise UserError(lines(what, f"its name is none that Python can import, rename it to {better}.py"))
-    try:
-        return importlib.import_module(module)
-    except CNError as error:
-        raise UserError(lines(what, *str(error).split("\n"))) from error
-    except SyntaxError as error:
-        file = error.filename or ""
-        file = _file(module) if file.endswith(_file(module)) else os.path.relpath(file)
-        raise UserError(lines(what, f"{file}:{error.lineno}: {type(error).__name__}: {error.msg}")) from None
-    except (Exception, SystemExit) as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_file(module))]
-        place = f"{_file(module)}:{frames[-1].lineno}" if frames else _file(module)
-        raise UserError(lines(what, f"{place}: {type(error).__name__}: {short(str(error))}")) from error
-
-
-def _candidates(package: str, option: str) -> Iterator[tuple[str, bool]]:
-    """Modules that may hold the option: the file of that name, else a class of the file above it."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*", option) or len(option) > 200:
-        return
-    parts = option.split("/")
-    for folder in map(Path, _folders(package)):
-        for depth in range(1, len(parts) + 1):
-            path = folder.joinpath(*parts[:depth]).with_suffix(".py")
-            if path.is_file() and path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
-                file = _file(".".join([package, *parts[:depth]]))
-                why = f"{file} and {file[:-3]}/ have one name, so Python sees only one of them"
-                raise UserError(lines(why, "rename one of the two"))
-            if path.is_file() and depth >= len(parts) - 1:
-                yield ".".join([package, *parts[:depth]]), depth < len(parts)
-
-
-def _folders(package: str) -> list[str]:
-    """Where a package's files are; a module that is none, such as a script, has no options beside it."""
-    return list(getattr(importlib.import_module(package), "__path__", []))
-
-
-def _modules(package: str) -> Iterator[str]:
-    """Every public node file below a package, by module name."""
-    for folder in _folders(package):
-        yield from _scan(folder, package)
-
-
-def _scan(folder: str, package: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith(("_", ".")):
-                continue
-            if entry.name.endswith(".py") and entry.is_file():
-                yield f"{package}.{entry.name[:-3]}"
-            elif entry.is_dir():
-                yield from _scan(entry.path, f"{package}.{entry.name}")
-
-
-def _nodes(module: ModuleType) -> list[Any]:
-    """The public node classes that a module itself defines."""
-    found: list[Any] = [cls for cls in vars(module).values() if isinstance(cls, type) and hasattr(cls, "_fields")]
-    return [cls for cls in found if cls.__module__ == module.__name__]
-
-
-def _bears(name: str, file: str) -> bool:
+def bears(name: str, file: str) -> bool:
+    """Whether a class is called as its file is."""
     return name.replace("_", "").lower() == file.replace("_", "").lower()
 
 
@@ -263,19 +108,3 @@ def is_contract(cls: type) -> bool:
 
 def _is_package(module: str) -> bool:
     return hasattr(sys.modules.get(module), "__path__")
-
-
-def _file(module: str) -> str:
-    return module.replace(".", "/") + ".py"
-
-
-def _names(types: tuple[Any, ...]) -> str:
-    return " or ".join(kind.__name__ for kind in types)
-
-
-def _contract(types: tuple[Any, ...]) -> str:
-    return f"options are the subclasses of {', '.join(f'{kind.__name__} ({source.place(kind)})' for kind in types)}"
-
-
-def _choices(types: tuple[Any, ...], option: str) -> str:
-    return hint(option, options(types)[0])

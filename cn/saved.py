@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cn import command, registry
+from cn import command, discover, registry
 from cn.compose import compose, root_name
 from cn.errors import RunError, UserError, lines, short
 from cn.kinds import same
@@ -87,7 +87,7 @@ def _free(contract: Any, name: str) -> Path:
             why = f"--save-as {name}: {above}{inner}.py and a folder {above}{inner}/ would have one name"
             raise UserError(lines(why, f"write: --save-as {name.replace(f'{part}/', f'{part}_', 1)}"))
         if (folder / inner / "__init__.py").exists():
-            contracts = registry._nodes(registry.load(f"{package}.{inner.replace('/', '.')}"))
+            contracts = discover.nodes(discover.load(f"{package}.{inner.replace('/', '.')}"))
             if any(not issubclass(each, contract) for each in contracts):
                 why = f"--save-as {name}: {above}{inner}/ holds the options of {part}, and no {root_name(contract)}"
                 raise UserError(lines(why, f"write: --save-as {last}"))

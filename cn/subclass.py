@@ -8,6 +8,7 @@ The text is as `ruff format` and `ruff check --select I` leave it, with 120 colu
 from __future__ import annotations
 
 import enum
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -119,9 +120,11 @@ class _Writer(Writer):
 
     def statement(self, name: str, kind: Kind, value: Any, comment: str) -> str:
         """A field of the class body, with its comment where that fits beside it."""
-        head = f"    {name}: {annotation(kind, self.names.__getitem__)} = "
+        kept = annotation(kind, self.names.__getitem__)
+        head = f"    {name}: {kept} = "
         text = self.write(value, 1, len(head))
-        if len(head + text) > self.width and "\n" not in text and len(text) + 8 <= self.width:
+        too_long = len(head + text) > self.width and "\n" not in text
+        if too_long and (len(text) + 8 <= self.width or re.search(r"[\[|]", kept)):  # as ruff does
             text = f"(\n        {text}\n    )"
         line = head + text
         beside = f"  # {comment}" if comment and not PRAGMA.match(comment) else ""
@@ -136,6 +139,8 @@ class _Writer(Writer):
     def parts(self, value: Any) -> tuple[str, list[tuple[str, Any]], str | None]:
         if isinstance(value, Path):
             return f"{self.names[PATH]}(", [("", str(value))], ")"
+        if isinstance(value, float) and not math.isfinite(value):
+            return "float(", [("", str(value))], ")"
         if isinstance(value, float) and "e+" in repr(value):
             return repr(value).replace("e+", "e"), [], None
         return super().parts(value)

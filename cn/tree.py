@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from cn import command, registry
+from cn import command, discover, registry
 from cn.edit import edit
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.kinds import Child, Kind, Mismatch
@@ -160,7 +160,7 @@ class Tree:
 def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
     """The class of an option; an error begins with the override that asked for it."""
     try:
-        return cast("type[CN]", registry.find(types, option))
+        return cast("type[CN]", discover.find(types, option))
     except UserError as error:
         raise type(error)(f"{text}: {error}") from None
 
@@ -168,7 +168,7 @@ def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
 def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
     cls = type(node)
     types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
-    others = [option for option, kind in registry.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
+    others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
     has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
     own = list(filter(is_field, cls._fields))
     near = hint(name, own)
@@ -192,7 +192,7 @@ def _shown(each: Assignment) -> str:
 
 
 def _options(kind: Child) -> str:
-    names = list(registry.options(kind.types)[0])
+    names = list(discover.options(kind.types)[0])
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 
 

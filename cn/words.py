@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from cn import registry
+from cn import discover, registry
 from cn.compose import ORDER
 from cn.edit import edit
 from cn.errors import UserError, lines, short
@@ -244,7 +244,7 @@ def _option(types: tuple[type, ...], cls: type[CN]) -> str:
         )
         raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {why}", where(cls)))
     try:
-        found: Any = registry.find(types, key.option)
+        found: Any = discover.find(types, key.option)
     except UserError as error:
         more = str(error).split("\n  ")
         raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {more[0]}", where(cls))) from None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from cn import UserError, command, compose, registry
+from cn import UserError, command, compose, discover
 from cn.errors import lines
 from cn.record import plain, unplain
 from sweeps import Goal, Sweep
@@ -38,8 +38,8 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
             raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
         return _recorded(name, folder)
     try:
-        kind = cast("type[Sweep]", registry.find((Sweep,), name))
-    except registry.NoOptionError as error:
+        kind = cast("type[Sweep]", discover.find((Sweep,), name))
+    except discover.NoOptionError as error:
         here = f"a folder is one if it holds {FILE}" if folder.is_dir() else None
         raise UserError(lines(*str(error).split("\n  "), here, "see: python -m sweeps")) from None
     command.script = f"-m sweeps plan {name}"  # whose --help shows the fields

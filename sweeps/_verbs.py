@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from cn import CN, UserError, registry
+from cn import CN, UserError, discover
 from cn.errors import hint, lines
 from cn.multirun import table
 from cn.record import unplain
@@ -37,7 +37,7 @@ class Said(NamedTuple):
 
 def every() -> Said:
     """The sweeps that there are, a line each."""
-    found, broken = registry.options((Sweep,))
+    found, broken = discover.options((Sweep,))
     rows = [[name, (kind.__doc__ or "").strip().split("\n")[0]] for name, kind in found.items()]
     text = table(["sweep", "what it asks"], rows) if rows else "there is no sweep yet: a class in sweeps/ is one"
     text += "".join(f"\ncannot be used: {file}: {why}" for file, why in broken)

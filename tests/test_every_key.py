@@ -12,7 +12,7 @@ import torch
 from hydra.core.config_store import ConfigStore
 
 import cn
-from cn import registry
+from cn import discover, registry
 from cn.python import as_python
 from cn.record import plain, unplain
 from cn.target import check_target
@@ -33,7 +33,7 @@ CONTRACTS: list[Any] = [Model, Head, Data, Run, Optim, Schedule, Callback, Logge
 
 
 def nodes(*contracts: Any) -> list[Any]:
-    found = [registry.options((contract,)) for contract in contracts]
+    found = [discover.options((contract,)) for contract in contracts]
     assert not any(broken for _, broken in found), found
     return [pytest.param(cls, id=str(registry.key_of(cls))) for options, _ in found for cls in options.values()]
 

@@ -20,14 +20,14 @@ import sys
 import time
 
 import cn
-from cn import registry
+from cn import discover
 from cn.plain import prepare
 from hydra import compose, initialize
 from models import Model
 from runs import Run
 
 prepare(Run)
-print(len(registry.options((Model,))[0]), flush=True)
+print(len(discover.options((Model,))[0]), flush=True)
 words = ["model=m0005", "model/head=largest", "model.width=96", "seed=3"]
 
 

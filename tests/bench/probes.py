@@ -47,13 +47,13 @@ import hydra
 from hydra.core.config_store import ConfigStore
 
 import cn
-from cn import registry
+from cn import discover
 from cn.plain import prepare
 from models import Model
 from runs import Run
 
 words = ["model=m0005", "model/head=largest", "model.width=96", "seed=3"]
-registered = len(registry.options((Model,))[0])
+registered = len(discover.options((Model,))[0])
 calls = 0
 
 

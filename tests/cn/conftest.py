@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -264,3 +265,17 @@ def start(root: Path, *words: str, path: Path = REPOSITORY, **variables: str) ->
 def python(*lines: str) -> str:
     """Lines as one source file."""
     return "\n".join(lines) + "\n"
+
+
+MODEL = python("from cn import CN", "class Model(CN):", "    size: int = 1")
+
+
+def node(name: str, base: str = "models:Model") -> str:
+    """A file with one class."""
+    module, contract = base.split(":")
+    return python(f"from {module} import {contract}", f"class {name}({contract}): ...")
+
+
+def imported(module: str, name: str) -> Any:
+    """What a module calls so."""
+    return getattr(importlib.import_module(module), name)

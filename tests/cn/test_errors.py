@@ -7,8 +7,8 @@ import pickle
 import pytest
 
 from cn import CNError, DefinitionError, FrozenError, MissingValueError, RunError, UserError
+from cn.discover import NoDefaultError, NoOptionError
 from cn.errors import hint, lines, nearest, short
-from cn.registry import NoDefaultError, NoOptionError
 
 
 def test_each_error_is_also_the_builtin_that_it_refines() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_a_node_of_any_values_composes_again_and_ruff_has_nothing_to_change(tmp_
     assert len(texts) > 50
     for number, text in enumerate(texts):
         (tmp_path / f"x{number}.py").write_text(text, encoding="utf-8")
+    assert refused_by_ruff(tmp_path) == ""
+
+
+def test_what_is_too_long_for_a_line_is_laid_out_as_ruff_does(tmp_path: Path) -> None:
+    for number, node in enumerate(
+        [zoo.Holders(either="a" * 200), zoo.Holders(table={"a" * 200: {"b" * 200: math.inf}})]
+    ):
+        text = source(compose(node))
+        assert same(values(made(text)), values(compose(node)))
+        (tmp_path / f"x{number}.py").write_text(text)
     assert refused_by_ruff(tmp_path) == ""
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy, gelu
 
 from cn import UserError
-from cn.registry import options
+from cn.discover import options
 from cn.target import check_target, locate
 from runs.optim import Optim
 from runs.optim._groups import trainable
@@ -161,7 +161,7 @@ def test_a_frozen_parameter_stays_and_none_at_all_is_refused(node: type[Optim]) 
 def test_choosing_and_checking_a_node_does_not_import_torch() -> None:
     code = (
         "import sys\n"
-        "from cn.registry import options\n"
+        "from cn.discover import options\n"
         "from runs.optim import Optim\n"
         "for node in options((Optim,))[0].values(): node().check()\n"
         "print('torch' in sys.modules)\n"

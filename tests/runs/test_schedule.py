@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from cn import UserError
-from cn.registry import options
+from cn.discover import options
 from runs.schedule import Schedule
 from runs.schedule.constant import Constant
 from runs.schedule.cosine import Cosine
@@ -86,7 +86,7 @@ def test_a_rule_starts_again_from_its_state(node: type[Schedule]) -> None:
 def test_choosing_checking_and_building_does_not_import_torch() -> None:
     code = (
         "import sys\n"
-        "from cn.registry import options\n"
+        "from cn.discover import options\n"
         "from runs.schedule import Schedule\n"
         "for node in options((Schedule,))[0].values(): node().build(steps=10)\n"
         "print('torch' in sys.modules)\n"

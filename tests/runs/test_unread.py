@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 import cn
-from cn import CN, Job, UserError, registry
+from cn import CN, Job, UserError, discover
 from cn.containers import Items, Row
 from cn.kinds import Child, Either, Kind, OneOf, Scalar, same
 from cn.node import is_field, resolve
@@ -268,7 +268,7 @@ def changed(cls: Any, **fixed: Any) -> Any:
 
 
 def nodes(contract: Any) -> list[Any]:
-    options, broken = registry.options((contract,))
+    options, broken = discover.options((contract,))
     assert not broken
     return [pytest.param(cls, id=name) for name, cls in options.items()]
 
