@@ -172,8 +172,8 @@ def test_what_is_cancelled_stays_so_until_it_is_retried(project: Project, slurm:
     (high,) = preempt(slurm, "n2", command="sleep 600")
     project.until(name, lambda counts: counts == {"running": 1, "waiting": 1, "queued": 1})
     if how == "cancel":
-        said = "cancelled 3 trials; to go on with them: python -m sweeps retry three\n"
-        assert project.sweeps("cancel", name) == said
+        again = f"python -m sweeps retry three launch=slurm launch.cpus={CPUS}\n"
+        assert project.sweeps("cancel", name) == f"cancelled 3 trials; to go on with them: {again}"
     else:
         slurm.run("scancel", *{trial["job"].partition("_")[0] for trial in project.trials(name) if trial["job"]})
     project.until(name, lambda counts: counts == {"cancelled": 3})

@@ -172,7 +172,8 @@ def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_lose
         saved(real, f"outputs/sweeps/{name}", 1)
     high = slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodelist=n2", "--output=/dev/null")
     said = real.sweeps("cancel", "low")
-    assert said == "cancelled 1 trial; to go on with them: python -m sweeps retry low\n"
+    again = "python -m sweeps retry low launch=slurm launch.nodes=2 launch.gpus=0\n"
+    assert said == f"cancelled 1 trial; to go on with them: {again}"
     assert real.over("low") == {"cancelled": 1}
     slurm.wait(high, "COMPLETED")
     assert real.until("patient", lambda counts: "running" not in counts) == {"waiting": 1}
