@@ -31,9 +31,7 @@ def test_how_trials_stand_and_what_can_be_done_about_it(project: Project, one_by
     project.sweeps("submit", other, *one_by_one)
     project.wait(folder, lambda reports: len(reports) == 3)
     project.wait("outputs/sweeps/other", lambda reports: len(reports) == 1)
-    held, last = project.folder / folder, ""
-    while last != "2":
-        last = "".join(path.read_text() for path in held.glob("trials/*/*/last.pt") if path.read_text() != "4")
+    project.until_saved(folder, [2, 4])
 
     said = masked(project.sweeps("status", name))
     assert re.sub(r'File ".*", line \d+', 'File "FILE", line 0', said) == (

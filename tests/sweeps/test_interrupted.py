@@ -137,7 +137,7 @@ def test_at_its_time_limit_a_trial_goes_on_in_another_job_unless_that_would_be_f
     project.until_saved("outputs/sweeps/hung", [3])
     slurm.expire(project.only(hung)["job"])  # it does not end when it is asked to
 
-    project.until(limited, lambda counts: counts == {"failed": 1, "waiting": 1}, timeout=90)
+    project.until(limited, lambda counts: counts == {"failed": 1, "waiting": 1})
     why = "its time limit ended it before it had saved anything to go on from"
     assert project.table(limited) == (
         "trial       state    step  validation/accuracy  time     what, why\n"
