@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from cn import UserError, command
 from cn.errors import hint, lines
 from cn.main import Parser, exit_status
-from sweeps import _verbs
+from sweeps import _actions, _queries
+from sweeps._named import find
 
 HELP = """\
 python -m sweeps [VERB NAME [NAME=VALUE ...]]
@@ -26,6 +28,17 @@ python -m sweeps [VERB NAME [NAME=VALUE ...]]
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
   --all     every row of a table      --json    the same as JSON
   -h, --help: this page, and with a NAME, the fields of that sweep"""
+
+VERBS = {
+    "plan": _queries.plan,
+    "submit": _actions.submit,
+    "status": _queries.status,
+    "logs": _queries.logs,
+    "cancel": _actions.cancel,
+    "retry": _actions.retry,
+    "results": _queries.results,
+    "best": _queries.best,
+}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -47,12 +60,9 @@ def _main(words: list[str]) -> int:
         print(_page(given.words) if given.words else HELP)
         return 0
     if given.verb is None:
-        return _told(_verbs.every(), given.json)
-    verb = _verbs.VERBS.get(given.verb)
-    if verb is None:
-        raise UserError(
-            lines(f"there is no verb {given.verb!r}", hint(given.verb, _verbs.VERBS), "see: python -m sweeps -h")
-        )
+        return _told(_queries.every(), as_json=given.json)
+    if given.verb not in VERBS:
+        raise UserError(lines(f"there is no verb {given.verb!r}", hint(given.verb, VERBS), "see: python -m sweeps -h"))
     if not given.words or _is_override(given.words[0]):
         raise UserError(lines(f"{given.verb} of which sweep?", "see: python -m sweeps"))
     name, *rest = given.words
@@ -66,9 +76,8 @@ def _main(words: list[str]) -> int:
         raise UserError(
             lines(f"-w watches a status, and {given.verb} has none", f"write: python -m sweeps status {name} -w")
         )
-    if given.watch:
-        return _verbs.watch(name, overrides, every=given.all)
-    return _told(verb(name, overrides, others, every=given.all), given.json)
+    verb = _queries.watch if given.watch else VERBS[given.verb]
+    return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
 
 
 def _page(words: list[str]) -> str:
@@ -85,12 +94,9 @@ def _is_override(word: str) -> bool:
     return "=" in word or word.startswith(("~", "+"))
 
 
-def _told(said: _verbs.Said, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps(said.data, indent=1))
-    else:
-        print(said.text)
-    return said.status
+def _told(said: tuple[str, Any], *, as_json: bool) -> int:
+    print(json.dumps(said[1], indent=1) if as_json else said[0])
+    return 0
 
 
 if __name__ == "__main__":

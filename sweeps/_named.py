@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from cn import UserError, command, compose, discover
 from cn.errors import lines
 from cn.record import plain, unplain
 from sweeps import Goal, Sweep
+from sweeps._plan import Planned, plan
 from sweeps._store import Store, write
 
 OUTPUTS = Path("outputs") / "sweeps"
@@ -21,10 +23,37 @@ FILE = "sweep.json"
 class Named(NamedTuple):
     """A sweep, and where it lies."""
 
-    name: str  # as it was asked for, for messages
+    name: str  # as it was asked for, with its folder, for messages
     store: Store
     goal: Goal
     sweep: Sweep | None  # None: all that is known is in the folder
+    overrides: tuple[str, ...] = ()  # but for its folder
+
+    def command(self, verb: str) -> str:
+        """As it is to be typed: what queues trials, with the overrides given now, or else at the last submission."""
+        words: list[str] = []
+        if verb in ("submit", "retry") and self.sweep is not None:
+            recorded = (self.store.folder / FILE).is_file() and _record(self.store.folder)["overrides"]
+            words = list(self.overrides or recorded or ())
+        return " ".join(["python -m sweeps", verb, self.name, *map(shlex.quote, words)])
+
+    def planned(self) -> list[Planned]:
+        """Its trials; UserError where there is no class that tells them."""
+        if self.sweep is None:
+            what = f"{self.name} is the folder of a sweep that has no class, so there is nothing to plan"
+            raise UserError(lines(what, f"to run again what failed: {self.command('retry')}"))
+        points = len(self.sweep.axes.points)
+        if points < 2000 or not sys.stderr.isatty():
+            return plan(self.sweep)
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(transient=True, console=Console(stderr=True)) as bar:
+            task = bar.add_task("plan", total=points)
+            return plan(self.sweep, lambda done, count: None if done % 200 else bar.update(task, completed=done))
+
+    def never(self) -> UserError:
+        return UserError(lines(f"nothing of {self.name} was submitted", f"write: {self.command('submit')}"))
 
 
 def find(name: str, overrides: Sequence[str] = ()) -> Named:
@@ -36,7 +65,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     if (folder / FILE).is_file():
         if overrides:
             raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
-        return _recorded(name, folder)
+        return Named(shlex.quote(name), Store(folder), _record(folder)["goal"], None)
     try:
         kind = cast("type[Sweep]", discover.find((Sweep,), name))
     except discover.NoOptionError as error:
@@ -45,19 +74,23 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     command.script = f"-m sweeps plan {name}"  # whose --help shows the fields
     sweep = compose(kind, overrides)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
-    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), sweep.goal, sweep)
+    others = tuple(each for each in overrides if each not in elsewhere)
+    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), sweep.goal, sweep, others)
 
 
-def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:
+def describe(store: Store, goal: Goal, sweep: Sweep | None, overrides: Sequence[str] = ()) -> None:
     """Write down, in the sweep's folder, what it is."""
+    record = {"goal": plain(goal), "sweep": sweep and plain(sweep), "overrides": list(overrides)}
     with store.written():
-        write(store.folder / FILE, json.dumps({"goal": plain(goal), "sweep": sweep and plain(sweep)}, indent=1) + "\n")
+        write(store.folder / FILE, json.dumps(record, indent=1) + "\n")
 
 
-def _recorded(name: str, folder: Path) -> Named:
+def _record(folder: Path) -> dict[str, Any]:
+    """What `describe` has written."""
     try:
-        goal = unplain(json.loads((folder / FILE).read_text())["goal"], f"{folder / FILE}")
-        assert isinstance(goal, Goal)
+        record = json.loads((folder / FILE).read_text())
+        record["goal"] = unplain(record["goal"], f"{folder / FILE}")
+        assert isinstance(record["goal"], Goal)
     except (ValueError, KeyError, AssertionError, OSError) as error:
         raise UserError(lines(f"{folder / FILE} cannot be read", f"{type(error).__name__}: {error}")) from None
-    return Named(name, Store(folder), goal, None)
+    return record

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cn.errors import short
 from sweeps._goal import Goal
-from sweeps._results import Outcome, Row, assigned, brief, decimals_of, shown, varied
+from sweeps._results import Outcome, Row
 from sweeps._store import Trial
+from sweeps._table import assigned, brief, decimals_of, shown, varied
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,7 @@ from runs.launch.slurm import Slurm
 from sweeps import _snapshot
 from sweeps._named import Named
 from sweeps._plan import APART, Planned
-from sweeps._standing import Sweeping
+from sweeps._standing import AGAIN, Sweeping, ended_so
 from sweeps._submit import ROOT, alike, divide
 
 ROWS = 20
@@ -37,6 +37,8 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
         text.append(f"... and {len(rows) - len(shown)} more: --all")
     text.append("")
     text.append(", ".join(f"{count} {each}" for each, count in counts.items()) or "no trial at all")
+    if counts.keys() & set(AGAIN):
+        text.append(f"{ended_so(counts)} is left alone; to run it again: {named.command('retry')}")
     if left := len(named.sweep.axes.points) - len(planned) if named.sweep is not None else 0:
         text.append(
             f"{left} of {left + len(planned)} points are left out: by keep(), or because another is the same run"

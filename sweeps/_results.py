@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable
-from csv import writer
 from dataclasses import dataclass
 from typing import Any
 
 from cn import UserError
 from cn.errors import hint, lines, nearest, short
-from cn.multirun import table as aligned
+from runs._progress import summary
 from sweeps._goal import Goal
+from sweeps._named import Named
+from sweeps._standing import look
 from sweeps._store import State, Trial
 
 
@@ -54,6 +53,24 @@ class Row:
     @property
     def expected(self) -> int:
         return len(self.values) + len(self.missing)
+
+
+def outcomes(named: Named) -> list[Outcome]:
+    """What every submitted trial has come to; of a class, those that it plans now. UserError where there is none."""
+    found = look(named.store).trials
+    if named.sweep is not None:
+        planned = [each.trial.id for each in named.planned()]
+        found = {name: found[name] for name in planned if name in found}
+    if not found:
+        raise named.never()
+    outcomes: list[Outcome] = []
+    for each in found.values():
+        recorded = summary(named.store.at(each.trial)) if each.report is not None else {}
+        if each.report is not None and each.report.value is not None:
+            recorded = {**recorded, "score": each.report.value}
+        code = each.code if each.report is not None else None
+        outcomes.append(Outcome(each.trial, each.state, each.reason, recorded, code))
+    return outcomes
 
 
 def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
@@ -103,143 +120,14 @@ def best(rows: list[Row], name: str) -> Outcome:
     return rows[0].values[0][0]
 
 
-def table(rows: list[Row], goal: Goal) -> str:
-    """A line a setting, of what differs between them."""
-    names = varied(rows)
-    several = len({row.code for row in rows if row.values}) > 1
-    decimals = decimals_of(rows)
-    columns = [_column([assigned(row.words).get(name, "") for row in rows]) for name in names]
-    cells: list[list[str]] = []
-    for place, row in enumerate(rows):
-        mean = "-" if row.mean is None else shown(row.mean, decimals)
-        spread = "" if row.spread is None else f" +- {shown(row.spread, decimals)}"
-        cells.append(
-            [
-                *(column[place] for column in columns),
-                *([(row.code or "")[:8]] if several else []),
-                mean + spread,
-                f"{row.count}/{row.expected}",
-                why_missing(row),
-                row.values[0][0].trial.id if row.values else "",
-            ]
-        )
-    header = [*names, *(["code"] if several else []), goal.metric, "n", "missing", "best trial"]
-    if not any(row.missing for row in rows):
-        place = header.index("missing", len(names))
-        for line in (header, *cells):
-            del line[place]
-    return aligned(header, cells)
-
-
-def csv(rows: list[Row]) -> str:
-    """A line a trial: what it was given, its goal where that counts, and every number of its summary."""
-    found: dict[str, tuple[Outcome, float | None]] = {}
-    for row in rows:
-        found |= {each.trial.id: (each, value) for each, value in row.values}
-        for each, why in row.missing:
-            if why != "other code":
-                found.setdefault(each.trial.id, (each, None))
-    given = {name: assigned(each.trial.words) for name, (each, _) in found.items()}
-    names = list(dict.fromkeys(key for words in given.values() for key in words if key != "seed"))
-    metrics = list(dict.fromkeys(key for each, _ in found.values() for key in numbers(each.summary)))
-    fixed = ["seed", "state", "goal", "id", "folder", "code"]
-    columns = [f"summary/{name}" if name in {*names, *fixed} else name for name in metrics]
-    written = io.StringIO()
-    table = writer(written, lineterminator="\n")
-    table.writerow([*names, *fixed[:3], *columns, *fixed[3:]])
-    for each, value in found.values():
-        words, summary = given[each.trial.id], numbers(each.summary)
-        start = [*(words.get(name, "") for name in names), words.get("seed", ""), each.state, value]
-        measured = (summary.get(name) for name in metrics)
-        table.writerow([*start, *measured, each.trial.id, each.trial.folder, each.code])
-    return written.getvalue()
-
-
-def as_json(rows: list[Row]) -> list[dict[str, Any]]:
-    """The rows as plain data."""
-
-    def plain(each: Outcome) -> dict[str, Any]:
-        seed = assigned(each.trial.words).get("seed")
-        return {"id": each.trial.id, "seed": seed, "state": each.state, "folder": each.trial.folder}
-
-    return [
-        {
-            "words": list(row.words),
-            "code": row.code,
-            "mean": row.mean,
-            "spread": row.spread,
-            "count": row.count,
-            "expected": row.expected,
-            "best": row.values[0][0].trial.id if row.values else None,
-            "values": [{**plain(each), "value": value} for each, value in row.values],
-            "missing": [{**plain(each), "why": why, "reason": each.reason} for each, why in row.missing],
-        }
-        for row in rows
-    ]
-
-
 def setting(trial: Trial) -> tuple[str, ...]:
     """The trial's words but for its seed."""
     return tuple(word for word in trial.words if not word.lstrip("+").startswith("seed="))
 
 
-def assigned(words: Iterable[str]) -> dict[str, str]:
-    """The value that each key is given, as it was typed; `~key`, which has none, is given `~`."""
-    given: dict[str, str] = {}
-    for word in words:
-        key, _, value = word.lstrip("+").partition("=")
-        value = value or ("~" if key.startswith("~") else "''")
-        given[key] = f"{given[key]},{value}" if key in given else value
-    return given
-
-
-def varied(rows: list[Row]) -> list[str]:
-    """The keys that not all rows give the same value, in the order in which they are given."""
-    given = [assigned(row.words) for row in rows]
-    names = dict.fromkeys(key for words in given for key in words)
-    return [name for name in names if len({words.get(name) for words in given}) > 1]
-
-
-def brief(text: str) -> str:
-    """A long fraction to four digits."""
-    try:
-        return f"{float(text):.4g}" if len(text) > 8 and "." in text else text
-    except ValueError:
-        return text
-
-
-def why_missing(row: Row) -> str:
-    """As `2 failed (seeds 3, 5), 1 running (seed 4)`; seeds are named where they are few."""
-    groups: dict[str, list[str | None]] = {}
-    for each, why in row.missing:
-        groups.setdefault(why, []).append(assigned(each.trial.words).get("seed"))
-    parts: list[str] = []
-    for why, seeds in groups.items():
-        known = [seed for seed in seeds if seed is not None]
-        named = f" (seed{'s' if len(known) > 1 else ''} {', '.join(known)})" if 0 < len(known) <= 3 else ""
-        parts.append(f"{len(seeds)} {why}{named}")
-    return ", ".join(parts)
-
-
 def numbers(summary: dict[str, Any]) -> dict[str, float]:
     """What a summary holds that can be compared."""
     return {key: value for key, value in summary.items() if type(value) in (int, float)}
-
-
-def _column(texts: list[str]) -> list[str]:
-    """On one line each, and with long numbers made short where that leaves them apart."""
-    less = [brief(text) for text in texts]
-    return [short(text) for text in (less if len(set(less)) == len(set(texts)) else texts)]
-
-
-def decimals_of(rows: list[Row]) -> int:
-    """That show four digits of the best mean, so that all others have as many."""
-    mean = next((row.mean for row in rows if row.mean), None)
-    return 4 if mean is None else max(0, 3 - math.floor(math.log10(abs(mean))))
-
-
-def shown(value: float, decimals: int) -> str:
-    return f"{value:.3e}" if decimals > 8 or abs(value) >= 1e6 else f"{value:.{decimals}f}"
 
 
 def _recorded(outcome: Outcome, goal: Goal) -> Any:

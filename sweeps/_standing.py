@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cn import RunError
-from cn.errors import short
+from cn import RunError, UserError
+from cn.errors import hint, lines, short
 from cn.record import unplain
 from runs.launch import Launch
 from runs.launch._queue import Job, Queue
 from sweeps._store import Batch, Report, State, Store, Trial
 
-ALIVE = ("queued", "running", "waiting")
+ALIVE = ("running", "waiting", "queued")
+AGAIN = ("failed", "cancelled", "stopped")  # ended without a result: what `retry` queues
 
 
 @dataclass
@@ -39,6 +40,16 @@ class Sweeping:
     unsubmitted: list[str] = field(default_factory=list[str])  # batches of which no number is known
     live: set[str] = field(default_factory=set[str])  # batches with jobs that are not over
     silent: str | None = None  # why the queue could not be asked
+
+    def one(self, word: str, sweep: str) -> Standing:
+        """The trial that a word is the beginning of."""
+        fitting = [each for identity, each in self.trials.items() if identity.startswith(word)]
+        if len(fitting) == 1:
+            return fitting[0]
+        what = f"{len(fitting)} trials of {sweep} begin with {word!r}"
+        if not fitting:
+            what = f"no trial of {sweep} is called {word!r}"
+        raise UserError(lines(what, hint(word, self.trials), f"see: python -m sweeps status {sweep}"))
 
 
 def look(store: Store, *, tolerant: bool = True) -> Sweeping:
@@ -90,10 +101,14 @@ def ask(store: Store, batches: Iterable[Batch]) -> list[Job]:
     return [job for queue in queues.values() for job in queue.jobs(store.name, store.jobs)]
 
 
-def queue_of(batch: Batch) -> Queue:
+def launch_of(batch: Batch) -> Launch:
     launch = unplain(batch.launch)
     assert isinstance(launch, Launch)
-    return launch.build()
+    return launch
+
+
+def queue_of(batch: Batch) -> Queue:
+    return launch_of(batch).build()
 
 
 def _read(store: Store, each: Standing) -> None:
@@ -124,6 +139,12 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing], over: set[str])
         cancelled = why is not None and why.lower().startswith("cancelled")
         each.state = "cancelled" if cancelled else "failed"
         each.reason = why or ("its job ended without a word" if each.report else "its job ended before it began")
+
+
+def ended_so(states: Iterable[str]) -> str:
+    """`what failed or was cancelled`, of the states that have ended without a result."""
+    told = ["failed" if each == "failed" else f"was {each}" for each in AGAIN if each in states]
+    return f"what {' or '.join(told)}"
 
 
 def stopped(store: Store) -> dict[str, Any] | None:

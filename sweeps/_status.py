@@ -21,8 +21,7 @@ ROWS = 40
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
     if not found.trials:
-        text = f"nothing of {named.name} was submitted\n  write: python -m sweeps submit {named.name}"
-        return text, {"counts": {}, "trials": [], "folder": str(named.store.folder)}
+        return str(named.never()), {"counts": {}, "trials": [], "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: ORDER.index(each.state))
     counts = dict(Counter(each.state for each in trials))
     codes = {each.code for each in trials if each.report is not None}
@@ -37,7 +36,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     stop = stopped(named.store)
     if stop is not None and stop["code"] == list(found.batches.values())[-1].code:
         text += f"\nno other trial is started: {stop['count']} failed with: {short(str(stop['reason']))}"
-        text += f"\n  when it is mended: python -m sweeps retry {named.name}"
+        text += f"\n  when it is mended: {named.command('retry')}"
     if found.silent is not None:
         text += f"\nas far as the files tell, since the queue does not answer: {found.silent}"
     for each in [each for each in data if each["state"] == "failed"][:1]:

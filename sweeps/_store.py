@@ -155,10 +155,6 @@ class Store:
         """Whole or not at all; on a full disk in place, so that the last word of a trial is not lost."""
         write_json(self.at(trial) / "trial.json", asdict(report))
 
-    def began(self) -> bool:
-        """Whether anything was ever submitted."""
-        return (self.folder / "sweep.json").exists()
-
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One submission at a time; the kernel ends it with the process."""

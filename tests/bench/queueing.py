@@ -74,7 +74,7 @@ import time
 from pathlib import Path
 
 import bare
-from sweeps import _verbs
+from sweeps._actions import queue
 from sweeps._named import find
 from sweeps._plan import plan
 from sweeps._store import Store
@@ -89,7 +89,7 @@ assert len(planned) == len(runs) == 1000
 def ours(folder):  # what the verb does behind the plan
     here = named._replace(store=Store(folder))
     with here.store.locked():
-        assert _verbs._queue(here, planned, recover(here.store))
+        assert queue(here, planned, recover(here.store))
 
 
 def theirs(folder):

@@ -21,6 +21,7 @@ OURS = re.compile(r"(SLURM|SLURMD|SBATCH|SRUN|SALLOC|SQUEUE|SINFO|SACCT|SCONTROL
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
 ACCOUNTING_NEEDS = ("slurmdbd", "mariadbd", "mariadb-install-db")
+PATIENCE = 600  # s that anything may take to come, on however loaded a machine
 QUIET = 4  # s; a slurmd that kills a job looks each second for what is left of it, and kills a new start's steps too
 
 
@@ -43,17 +44,17 @@ class Cluster:
         lacking = [name for name in NEEDED + ACCOUNTING_NEEDS * accounting if not shutil.which(name, path=PATH)]
         return f"not installed: {', '.join(lacking)}" if lacking else ""
 
-    def start(self, timeout: float = 180) -> None:
+    def start(self) -> None:
         """Both nodes are idle when this returns."""
         self._make_files()
         try:
-            self._start_munge(timeout)
+            self._start_munge()
             if self.accounting:
-                self._start_accounting(timeout)
+                self._start_accounting()
             self._launch("slurmctld", "-D", "-i")
             for node in NODES:
                 self.start_node(node)
-            self._until(self._is_idle, timeout, "idle nodes")
+            self._until(self._is_idle, "idle nodes")
         except BaseException:
             self.stop()
             raise
@@ -88,10 +89,10 @@ class Cluster:
         finally:
             self._configure({})
 
-    def run(self, *command: str, timeout: float = 60) -> str:
+    def run(self, *command: str) -> str:
         """What a command of SLURM's prints; its failure is raised with what it said."""
         env = self.environment()
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout
@@ -113,7 +114,7 @@ class Cluster:
         words = self.run("scontrol", "-o", "show", "job", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def wait(self, job: str, states: str | Collection[str], timeout: float = 180) -> dict[str, str]:
+    def wait(self, job: str, states: str | Collection[str]) -> dict[str, str]:
         """Until the job, or each task of the array, is in one of the states, which are squeue's long names."""
         wanted = {states} if isinstance(states, str) else set(states)
         found: dict[str, str] = {}
@@ -123,10 +124,10 @@ class Cluster:
             found = self.states(job)
             return bool(found) and wanted.issuperset(found.values())
 
-        self._until(there, timeout, f"job {job} to be {' or '.join(sorted(wanted))}", lambda: str(found))
+        self._until(there, f"job {job} to be {' or '.join(sorted(wanted))}", lambda: str(found))
         return found
 
-    def start_requeued(self, job: str, timeout: float = 180) -> None:
+    def start_requeued(self, job: str) -> None:
         """Starts a requeued job or task, which SLURM holds back for about 120 s, once its last run is long gone."""
         since = time.monotonic()
 
@@ -137,7 +138,7 @@ class Cluster:
                 since = time.monotonic()
             return time.monotonic() - since > QUIET
 
-        self._until(is_ready, timeout, f"job {job} to be requeued", lambda: str(self.show(job)))
+        self._until(is_ready, f"job {job} to be requeued", lambda: str(self.show(job)))
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def expire(self, job: str) -> None:
@@ -161,7 +162,7 @@ class Cluster:
         self.crash(node)
         time.sleep(1.5)  # slurmctld compares whole seconds
         self.start_node(node)
-        self._until(lambda: self._nodes().get(node) == "down", 40, f"{node} to be down")
+        self._until(lambda: self._nodes().get(node) == "down", f"{node} to be down")
 
     def start_node(self, node: str) -> None:
         self._launch("slurmd", "-D", "-b", "-N", node, name=node)
@@ -172,13 +173,13 @@ class Cluster:
 
     def start_controller(self) -> None:
         self._launch("slurmctld", "-D", "-i")
-        self._until(lambda: bool(self._nodes()), 30, "an answer of slurmctld")
+        self._until(lambda: bool(self._nodes()), "an answer of slurmctld")
 
     def restart_controller(self) -> None:
         self.stop_controller()
         self.start_controller()
 
-    def clear(self, timeout: float = 180) -> None:
+    def clear(self) -> None:
         """As it was after the start: no jobs, all nodes idle."""
         if "slurmctld" not in self.daemons:
             self.start_controller()
@@ -189,7 +190,7 @@ class Cluster:
         for node, state in self._nodes().items():
             if state.startswith(("down", "drain")):
                 self.resume(node)
-        self._until(self._is_idle, timeout, "idle nodes")
+        self._until(self._is_idle, "idle nodes")
 
     def processes(self) -> list[int]:
         """All that belong to it, jobs' own included."""
@@ -219,24 +220,24 @@ class Cluster:
         self.restart_controller()  # not every setting is read again by a running one
         self.run("scontrol", "reconfigure")
 
-    def _start_munge(self, timeout: float) -> None:
+    def _start_munge(self) -> None:
         path = self.folder / "munge"
         files = [f"--{name}-file={path}.{name}" for name in ("key", "pid", "log", "seed")]
         # forced, because it would refuse a folder that others may not enter, as those of tests are
         self._launch("munged", "--foreground", "--force", f"--socket={path}.socket", *files)
-        self._until(Path(f"{path}.socket").exists, timeout, "munged")
+        self._until(Path(f"{path}.socket").exists, "munged")
 
-    def _start_accounting(self, timeout: float) -> None:
+    def _start_accounting(self) -> None:
         data, where, port = self.folder / "database", self.folder / "database.socket", self.ports["slurmdbd"]
         as_root = ("--no-defaults", "--user=root", f"--datadir={data}")
         by_socket = "--auth-root-authentication-method=socket"
-        self.run(which("mariadb-install-db"), *as_root, by_socket, "--skip-test-db", timeout=timeout)
+        self.run(which("mariadb-install-db"), *as_root, by_socket, "--skip-test-db")
         fast = ("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")
         self._launch("mariadbd", *as_root, f"--socket={where}", "--skip-networking", *fast)
-        self._until(where.exists, timeout, "mariadbd")
+        self._until(where.exists, "mariadbd")
         self._write("slurmdbd.conf", slurmdbd_conf(self.folder, self.ports).encode())
         self._launch("env", f"MYSQL_UNIX_PORT={where}", which("slurmdbd"), "-D", name="slurmdbd")
-        self._until(lambda: is_open(port), timeout, "slurmdbd")
+        self._until(lambda: is_open(port), "slurmdbd")
 
     def _launch(self, program: str, *words: str, name: str = "") -> None:
         name = name or program
@@ -262,19 +263,29 @@ class Cluster:
     def _is_idle(self) -> bool:
         return self._nodes() == dict.fromkeys(NODES, "idle") and not self.squeue()
 
-    def _until(self, true: Callable[[], bool], timeout: float, what: str, now: Callable[[], str] = str) -> None:
-        end = time.monotonic() + timeout
+    def _until(self, true: Callable[[], bool], what: str, now: Callable[[], str] = str) -> None:
+        end = time.monotonic() + PATIENCE
         while not true():
             if dead := [name for name, daemon in self.daemons.items() if not daemon.is_alive]:
                 raise RuntimeError(f"{', '.join(dead)} ended while waiting for {what}{self._logs()}")
             if time.monotonic() > end:
-                raise TimeoutError(f"waited {timeout:.0f} s for {what} {now()}{self._logs()}")
+                raise TimeoutError(f"waited {PATIENCE} s for {what} {now()}\n{known(self.environment())}{self._logs()}")
             time.sleep(0.1)
 
     def _logs(self) -> str:
         """Their ends."""
         logs = sorted([*self.folder.glob("*.log"), *self.folder.glob("*.out")])
         return "".join(f"\n--- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs)
+
+
+def known(environment: Mapping[str, str]) -> str:
+    """What SLURM says of every job and node, for a test that waited in vain; empty where there is none."""
+    said: list[str] = []
+    for what in ("job", "node") if "SLURM_CONF" in environment else ():
+        command = ["scontrol", "-o", "show", what]
+        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
+        said.append(f"--- {' '.join(command)}\n{done.stdout}{done.stderr}")
+    return "".join(said)
 
 
 def pairs(text: str) -> dict[str, str]:

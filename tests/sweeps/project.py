@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.sweeps.cluster import PATIENCE, known
+
 ROOT = Path(__file__).parents[2]
 CODE = ("cn", "models", "data", "runs", "sweeps")
 
@@ -236,43 +238,52 @@ class Project:
     def states(self, name: str, *words: str) -> dict[str, int]:
         return self.asked("status", name, *words)["counts"]
 
-    def until(
-        self, name: str, ready: Callable[[dict[str, int]], bool], *words: str, timeout: float = 60
-    ) -> dict[str, int]:
+    def until(self, name: str, ready: Callable[[dict[str, int]], bool], *words: str) -> dict[str, int]:
         """Wait for the counts of states to be as wanted."""
-        end = time.monotonic() + timeout
-        while not ready(counts := self.states(name, *words)):
-            assert time.monotonic() < end, f"{counts}\n{self.sweeps('status', name, *words)}"
-            time.sleep(0.3)
+        counts: dict[str, int] = {}
+
+        def there() -> bool:
+            nonlocal counts
+            counts = self.states(name, *words)
+            return ready(counts)
+
+        self.wait_for(there, pause=0.3)
         return counts
 
-    def over(self, name: str, *words: str, timeout: float = 60) -> dict[str, int]:
+    def over(self, name: str, *words: str) -> dict[str, int]:
         """Wait until nothing is left that may change."""
-        return self.until(
-            name, lambda counts: not {"queued", "running", "waiting"} & counts.keys(), *words, timeout=timeout
-        )
+        return self.until(name, lambda counts: not {"queued", "running", "waiting"} & counts.keys(), *words)
 
     def reports(self, folder: str) -> list[dict[str, Any]]:
         """The trial.json of every trial in a sweep's folder: what begun ones say, without a process that asks."""
         paths = sorted((self.folder / folder).glob("trials/*/??????????/trial.json"))
         return [json.loads(path.read_text()) for path in paths]
 
-    def wait(self, folder: str, ready: Callable[[list[dict[str, Any]]], bool], timeout: float = 60) -> None:
+    def wait(self, folder: str, ready: Callable[[list[dict[str, Any]]], bool]) -> None:
         """Until the reports are as wanted."""
-        end = time.monotonic() + timeout
-        while not ready(reports := self.reports(folder)):
-            assert time.monotonic() < end, reports
-            time.sleep(0.05)
+        self.wait_for(lambda: ready(self.reports(folder)))
+
+    def wait_for(self, there: Callable[[], bool], pause: float = 0.05) -> None:
+        """Until it is so; in vain, with all that there is to know."""
+        end = time.monotonic() + PATIENCE
+        while not there():
+            assert time.monotonic() < end, f"waited {PATIENCE} s in vain\n{self.known()}"
+            time.sleep(pause)
+
+    def known(self) -> str:
+        """How trials stand, the ends of what they and their jobs printed last, and what SLURM says."""
+        told: list[str] = []
+        for name in ("trial.json", "output.txt", "*.out"):
+            for path in sorted(self.folder.glob(f"outputs/**/{name}"), key=os.path.getmtime)[-20:]:
+                told.append(f"--- {path.relative_to(self.folder)}\n{path.read_text(errors='replace')[-1500:]}\n")
+        return "".join([*told, known(os.environ)])
 
     def saved(self, folder: str) -> list[int]:
         """The last step of every trial of `Told` in a sweep's folder that has saved one."""
         return sorted(int(path.read_text()) for path in (self.folder / folder).glob("trials/*/*/last.pt"))
 
-    def until_saved(self, folder: str, steps: list[int], timeout: float = 60) -> None:
-        end = time.monotonic() + timeout
-        while (saved := self.saved(folder)) != steps:
-            assert time.monotonic() < end, (saved, self.reports(folder))
-            time.sleep(0.05)
+    def until_saved(self, folder: str, steps: list[int]) -> None:
+        self.wait_for(lambda: self.saved(folder) == steps)
 
     def steps(self, trial: dict[str, Any]) -> list[int]:
         """Those that a trial of `Told` has run, in their order, of all its attempts."""

@@ -95,8 +95,7 @@ def test_the_trials_of_a_lost_node_go_on_and_never_twice_at_once(project: Projec
     first = project.begun(trial)[0]
     # its job is given back at once, though SLURM needs some seconds to end its processes
     slurm.down(first["node"])
-    while slurm.show(trial["job"])["Reason"] != "BeginTime":
-        time.sleep(0.02)
+    project.wait_for(lambda: slurm.show(trial["job"])["Reason"] == "BeginTime", pause=0.02)
     slurm.run("scontrol", "update", f"JobId={trial['job']}", "StartTime=now")
     slurm.wait(trial["job"], "RUNNING")
     assert Path(f"/proc/{first['pid']}").exists()
@@ -158,7 +157,7 @@ def test_while_the_controller_is_away_nothing_is_lost(project: Project, slurm: C
     assert said["retry"] == said["new"] == ("", f"scontrol failed: {AWAY.replace('jobs', 'ctl_conf')}", 1)
     assert project.states(failed) == {"failed": 2}
     assert project.states("outputs/new") == {}
-    assert project.over(away, timeout=300) == {"done": 3}  # SLURM may be slow to learn that nodes are free again
+    assert project.over(away) == {"done": 3}  # SLURM may be slow to learn that nodes are free again
     assert [trial["attempt"] for trial in project.trials(away)] == [1, 1, 1]
 
 
@@ -168,8 +167,7 @@ def test_a_preemption_while_the_controller_is_restarted(project: Project, slurm:
     project.until_saved("outputs/sweeps/kept", [3, 3])
     high = slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodes=2", "--output=/dev/null")
     jobs = [trial["job"] for trial in project.trials(name)]
-    while any(slurm.show(job).get("PreemptTime") == "None" for job in jobs):
-        time.sleep(0.02)
+    project.wait_for(lambda: all(slurm.show(job).get("PreemptTime") != "None" for job in jobs), pause=0.02)
     slurm.stop_controller()
     time.sleep(3)  # in which the jobs ask why they are to end
     slurm.start_controller()

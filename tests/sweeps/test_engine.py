@@ -97,7 +97,7 @@ def test_a_large_sweep_takes_few_files_and_one_question(project: Project, slurm:
     path = counting(tmp_path / "bin")
     project.type("-m", "sweeps", "status", name, PATH=path)
     assert (tmp_path / "bin/calls").read_text() == "squeue\n"
-    assert project.over(name, timeout=300) == {"done": 1500}
+    assert project.over(name) == {"done": 1500}
     folder = project.folder / "outputs/sweeps/large"
     sizes = {path: len(folders) + len(files) for path, folders, files in os.walk(folder)}
     assert max(sizes.values()) <= 1000

@@ -85,7 +85,7 @@ def test_trials_that_fail_alike_stop_the_rest_until_the_code_is_mended(
     assert (
         "\n\n3 failed, 3 stopped\n"
         f"no other trial is started: 3 failed with: {why}\n"
-        "  when it is mended: python -m sweeps retry alike\n"
+        f"  when it is mended: python -m sweeps retry alike launch={where} launch.parallel=1\n"
         "\n"
         "the last lines of "
     ) in said

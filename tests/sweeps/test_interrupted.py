@@ -137,7 +137,7 @@ def test_at_its_time_limit_a_trial_goes_on_in_another_job_unless_that_would_be_f
     project.until_saved("outputs/sweeps/hung", [3])
     slurm.expire(project.only(hung)["job"])  # it does not end when it is asked to
 
-    project.until(limited, lambda counts: counts == {"failed": 1, "waiting": 1}, timeout=90)
+    project.until(limited, lambda counts: counts == {"failed": 1, "waiting": 1})
     why = "its time limit ended it before it had saved anything to go on from"
     assert project.table(limited) == (
         "trial       state    step  validation/accuracy  time     what, why\n"
@@ -172,8 +172,8 @@ def test_what_is_cancelled_stays_so_until_it_is_retried(project: Project, slurm:
     (high,) = preempt(slurm, "n2", command="sleep 600")
     project.until(name, lambda counts: counts == {"running": 1, "waiting": 1, "queued": 1})
     if how == "cancel":
-        said = "cancelled 3 trials; to go on with them: python -m sweeps retry three\n"
-        assert project.sweeps("cancel", name) == said
+        again = f"python -m sweeps retry three launch=slurm launch.cpus={CPUS}\n"
+        assert project.sweeps("cancel", name) == f"cancelled 3 trials; to go on with them: {again}"
     else:
         slurm.run("scancel", *{trial["job"].partition("_")[0] for trial in project.trials(name) if trial["job"]})
     project.until(name, lambda counts: counts == {"cancelled": 3})

@@ -19,6 +19,7 @@ from cn import RunError
 from runs.launch._local import LocalQueue
 from runs.launch._queue import Job, Jobs
 from runs.launch.local import Local
+from tests.sweeps.cluster import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,8 +75,8 @@ def listed() -> list[Job]:
     return queue().jobs("sweep", Path("jobs"))
 
 
-def until(true: Callable[[], object], timeout: float = 30) -> None:
-    end = time.monotonic() + timeout
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -112,6 +113,7 @@ import os, sys
 from pathlib import Path
 from runs.launch._queue import Jobs
 from runs.launch.local import Local
+from tests.sweeps.cluster import PATIENCE
 Local().build().submit(Jobs("sweep", "label", {words}, {{}}, 1, Path("jobs/a")))
 os.kill(os.getpid(), 9)
 """
@@ -126,6 +128,7 @@ def test_a_batch_in_the_foreground_is_listed_and_asked_to_end_as_any_other() -> 
 from pathlib import Path
 from runs.launch._queue import Jobs
 from runs.launch.local import Local
+from tests.sweeps.cluster import PATIENCE
 print(Local().build().run(Jobs("sweep", "label", ("job.py", "stays"), {}, 1, Path("jobs/a"))))
 """
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

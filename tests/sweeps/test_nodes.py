@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
@@ -75,20 +74,14 @@ def sweep(project: Project, name: str, axes: str, *, steps: int, pause: float = 
     return name
 
 
-def saved(project: Project, folder: str, count: int, timeout: float = 90) -> None:
+def saved(project: Project, folder: str, count: int) -> None:
     """Wait for so many trials to have a checkpoint."""
-    end = time.monotonic() + timeout
-    while len(list((project.folder / folder).glob("trials/*/*/last.pt"))) < count:
-        assert time.monotonic() < end, project.reports(folder)
-        time.sleep(0.1)
+    project.wait_for(lambda: len(list((project.folder / folder).glob("trials/*/*/last.pt"))) >= count)
 
 
-def begun_again(log: Path, count: int, timeout: float = 90) -> None:
+def begun_again(project: Project, log: Path, count: int) -> None:
     """Wait until a run has gone on so many times."""
-    end = time.monotonic() + timeout
-    while log.read_text().count("goes on after step ") < count:
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.1)
+    project.wait_for(lambda: log.read_text().count("goes on after step ") >= count)
 
 
 def undisturbed(project: Project, trial: dict[str, Any], folder: str) -> str:
@@ -139,7 +132,7 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
     """It raises, is killed, or what started it is; tried again, the run goes on to the same bits."""
     name = sweep(real, "ways", f"grid({{'callbacks.acts.how': {list(REASONS)}}})", steps=40)
     real.sweeps("submit", name, *words("slurm", nodes=2, gpus=0))
-    assert real.over(name, timeout=180) == {"failed": 5}
+    assert real.over(name) == {"failed": 5}
     trials = {trial["words"][0].partition("=")[2]: trial for trial in real.trials(name)}
     assert {how: trial["reason"] for how, trial in trials.items()} == REASONS
     for how, trial in trials.items():
@@ -152,7 +145,7 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
     assert not slurm.squeue()
     real.hold.unlink()
     real.sweeps("retry", name, *words("slurm", nodes=2, gpus=0))
-    assert real.over(name, timeout=180) == {"done": 5}
+    assert real.over(name) == {"done": 5}
     for trial in real.trials(name):
         assert trial["attempt"] == 2
         log = (real.folder / trial["folder"] / "log.txt").read_text()
@@ -172,16 +165,17 @@ def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_lose
         saved(real, f"outputs/sweeps/{name}", 1)
     high = slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodelist=n2", "--output=/dev/null")
     said = real.sweeps("cancel", "low")
-    assert said == "cancelled 1 trial; to go on with them: python -m sweeps retry low\n"
+    again = "python -m sweeps retry low launch=slurm launch.nodes=2 launch.gpus=0\n"
+    assert said == f"cancelled 1 trial; to go on with them: {again}"
     assert real.over("low") == {"cancelled": 1}
     slurm.wait(high, "COMPLETED")
     assert real.until("patient", lambda counts: "running" not in counts) == {"waiting": 1}
-    assert real.until("limited", lambda counts: "running" not in counts, timeout=90) == {"waiting": 1}
+    assert real.until("limited", lambda counts: "running" not in counts) == {"waiting": 1}
     assert [real.only(name)["reason"] for name in names] == ["preempted", "time limit", "cancelled"]
     real.hold.unlink()
     for name in ("patient", "limited"):
         slurm.start_requeued(real.only(name)["job"])
-        assert real.over(name, timeout=120) == {"done": 1}
+        assert real.over(name) == {"done": 1}
         log = (real.folder / real.only(name)["folder"] / "log.txt").read_text()
         assert (log.count("stopped by SIGTERM after step "), log.count("goes on after step ")) == (1, 1)
         assert undisturbed(real, real.only(name), f"outputs/whole_{name}") == "last.pt []\nbest.pt []\n"
@@ -190,11 +184,11 @@ def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_lose
     real.sweeps("retry", "low", *words("slurm", nodes=2, gpus=0))
     real.until("low", lambda counts: counts == {"running": 1})
     log = real.folder / real.only("low")["folder"] / "log.txt"
-    begun_again(log, 1)
+    begun_again(real, log, 1)
     slurm.down("n2")
     assert real.until("low", lambda counts: "running" not in counts) == {"waiting": 1}
     slurm.resume("n2")
     slurm.start_requeued(real.only("low")["job"])
-    begun_again(log, 2)
+    begun_again(real, log, 2)
     real.hold.unlink()
-    assert real.over("low", timeout=120) == {"done": 1}
+    assert real.over("low") == {"done": 1}

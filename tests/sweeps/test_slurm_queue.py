@@ -21,7 +21,7 @@ from runs.launch._ended import reason
 from runs.launch._queue import Job, Jobs
 from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
-from tests.sweeps.cluster import Cluster
+from tests.sweeps.cluster import PATIENCE, Cluster, known
 from tests.sweeps.settings import GPUS, NODES
 
 ROOT = Path(__file__).parents[2]
@@ -103,15 +103,15 @@ def indices_of(state: str, label: str) -> list[int]:
     return sorted(job.index or 0 for job in listed() if (job.state, job.label) == (state, label))
 
 
-def until(true: Callable[[], object], timeout: float = 180) -> None:
-    end = time.monotonic() + timeout
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
     while not true():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, known(os.environ)
         time.sleep(0.2)
 
 
-def told(name: str, timeout: float = 180) -> Any:
-    until(Path(name).exists, timeout)
+def told(name: str) -> Any:
+    until(Path(name).exists)
     return json.loads(Path(name).read_text())
 
 
@@ -260,7 +260,7 @@ def test_why_jobs_ended_is_known_with_accounting_and_without(each_slurm: Cluster
         **{f"{numbers['kill']}_{index}": "killed by SIGKILL" for index in range(3)},
         f"{numbers['stay']}_1": f"cancelled{by}",
     }
-    until(lambda: queue().ended([*ended, "99999_0"]) == want, 10)
+    until(lambda: queue().ended([*ended, "99999_0"]) == want)
     assert queue().ended(["99999_0"]) == {}
 
 

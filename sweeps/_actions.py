@@ -1,0 +1,119 @@
+"""What changes a sweep: `submit`, `retry`, `cancel`. Each may be typed twice, and none needs a process that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cn import UserError
+from cn.errors import lines
+from sweeps import _snapshot, _submit
+from sweeps._named import Named, describe
+from sweeps._plan import Planned
+from sweeps._preview import many
+from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, queue_of
+from sweeps._submit import ROOT, recover
+
+
+def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Queue the trials that were never submitted."""
+    planned = named.planned()
+    with named.store.locked():
+        found = recover(named.store)
+        known = {identity for identity, each in found.trials.items() if each.state != "new"}
+        chosen = [each for each in planned if each.trial.id not in known]
+        numbers = queue(named, chosen, found)
+    old = [found.trials[each.trial.id] for each in planned if each.trial.id in known]
+    rest = f"is left alone; to run it again: {named.command('retry')}"
+    return _queued(named, chosen, numbers, old, otherwise="nothing new to queue", rest=rest)
+
+
+def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Queue again what has ended without a result; it goes on from its last checkpoint where the code is the same."""
+    _refuse_new(named)
+    wanted = {} if named.sweep is None else {each.trial.id: each for each in named.planned()}
+    with named.store.locked():
+        found = recover(named.store)
+        picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
+        for each in picked:
+            if others and each.state not in AGAIN:
+                what = f"{each.trial.id} is {each.state}, and is not run again"
+                raise UserError(lines(what, f"see: {named.command('status')}"))
+        again = [each for each in picked if each.state in AGAIN]
+        chosen = [
+            wanted.get(each.trial.id) or Planned(each.trial, launch_of(found.batches[each.label]))
+            for each in again
+            if others or each.trial.id in wanted or named.sweep is None  # what is no longer planned, by its name alone
+        ]
+        for path in ("stop.json", "failures.jsonl"):
+            (named.store.folder / path).unlink(missing_ok=True)
+        numbers = queue(named, chosen, found)
+    queued = {each.trial.id for each in chosen}
+    old = [each for each in found.trials.values() if each.trial.id not in queued]
+    rest = f"is no longer planned; to run it again all the same: {named.command('retry')} TRIAL ..."
+    if others:
+        rest = f"is left alone; to run it again: {named.command('retry')}"
+    return _queued(named, chosen, numbers, old, otherwise="nothing to run again", rest=rest)
+
+
+def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """End the jobs of this sweep; trials that run save first, and `retry` goes on with them."""
+    _refuse_new(named)
+    with named.store.locked():
+        found = recover(named.store)
+        for label in found.live:  # first, so that what ends is known to have been cancelled
+            named.store.set_over(label)
+        queues = {type(queue): queue for queue in map(queue_of, (found.batches[label] for label in found.live))}
+        for queue in queues.values():
+            queue.cancel(named.store.name, named.store.jobs)
+    ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE]
+    said = f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}"
+    return said if ended else f"{named.name} has nothing in the queue", {"cancelled": ended}
+
+
+def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str]:
+    """The queue's numbers, by the labels of the new batches."""
+    if not chosen:
+        return {}
+    _set_aside(named, chosen, found)
+    if named.sweep is not None:
+        describe(named.store, named.goal, named.sweep, named.overrides)
+        return _submit.submit(named.store, chosen, found, give_up=named.sweep.give_up)
+    first = next(iter(found.batches.values()))
+    return _submit.submit(
+        named.store, chosen, found, give_up=first.give_up, function=first.function, source=first.source
+    )
+
+
+def _set_aside(named: Named, chosen: list[Planned], found: Sweeping) -> None:
+    """What other code left of a trial is kept beside it, and the trial begins anew."""
+    code = _snapshot.digest(ROOT)
+    for each in chosen:
+        before = found.trials.get(each.trial.id)
+        folder = named.store.at(each.trial)
+        if before is not None and before.report is not None and before.code != code and folder.exists():
+            number = next(i for i in range(1, 10_000) if not folder.with_name(f"{folder.name}.{i}").exists())
+            folder.rename(folder.with_name(f"{folder.name}.{number}"))
+
+
+def _queued(
+    named: Named, chosen: list[Planned], numbers: dict[str, str], old: list[Standing], *, otherwise: str, rest: str
+) -> tuple[str, Any]:
+    """otherwise: what is said where nothing is queued. rest: why those that have ended without a result are not."""
+    counts = {state: sum(each.state == state for each in old) for state in ("done", *ALIVE, *AGAIN)}
+    counts = {state: count for state, count in counts.items() if count}
+    others = ", ".join(f"{count} {state}" for state, count in counts.items())
+    told = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else otherwise
+    text = lines(
+        told + (f" ({others})" if others else ""),
+        f"see: {named.command('status')}",
+        f"{ended_so(counts)} {rest}" if counts.keys() & set(AGAIN) else None,
+    )
+    ids = [each.trial.id for each in chosen]
+    return text, {"queued": ids, "batches": numbers, "before": counts, "folder": str(named.store.folder)}
+
+
+def _refuse_new(named: Named) -> None:
+    """UserError where nothing was submitted, and before anything of it is written."""
+    if not named.store.labels():
+        raise named.never()

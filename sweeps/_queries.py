@@ -1,0 +1,122 @@
+"""What `python -m sweeps` answers about a sweep, as text and as plain data; only `results` writes anything."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from cn import CN, UserError, discover
+from cn.errors import lines
+from cn.multirun import table
+from cn.record import unplain
+from cn.words import command as words_of
+from runs._progress import last_lines
+from sweeps import Sweep, _results, _table
+from sweeps._named import Named
+from sweeps._preview import preview
+from sweeps._standing import ALIVE, Standing, look
+from sweeps._status import show
+from sweeps._store import LOG
+
+
+def every() -> tuple[str, Any]:
+    """The sweeps that there are, a line each."""
+    found, broken = discover.options((Sweep,))
+    rows = [[name, (kind.__doc__ or "").strip().split("\n")[0]] for name, kind in found.items()]
+    text = table(["sweep", "what it asks"], rows) if rows else "there is no sweep yet: a class in sweeps/ is one"
+    text += "".join(f"\ncannot be used: {file}: {why}" for file, why in broken)
+    data = {"sweeps": dict(rows), "broken": dict(broken)}
+    return text, data
+
+
+def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """What `submit` would queue, and what it would cost; nothing is started or written."""
+    return preview(named, named.planned(), look(named.store), every=every)
+
+
+def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """How each trial stands."""
+    return show(named, look(named.store), every=every)
+
+
+def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5) -> tuple[str, Any]:
+    """The status, again and again, until no trial is left that may change; into a pipe goes only the last."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console()
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible", transient=True) as live:
+        while True:
+            found = look(named.store)
+            said = show(named, found, every=every)
+            if not any(each.state in ALIVE for each in found.trials.values()):
+                return said
+            live.update(Text(said[0]), refresh=console.is_terminal)
+            time.sleep(pause)
+
+
+def logs(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """What a trial printed, of all its attempts; without a name, of the last that failed or else began."""
+    found = look(named.store)
+    if len(others) > 1:
+        raise UserError(lines(f"one trial's log is shown, and {len(others)} are named", f"write: {others[0]} alone"))
+    if others:
+        each = found.one(others[0], named.name)
+    else:
+        begun = [each for each in found.trials.values() if each.report is not None]
+        if not begun:
+            raise UserError(lines(f"no trial of {named.name} has begun", f"see: {named.command('status')}"))
+        each = max(begun, key=lambda each: (each.state == "failed", each.report.started if each.report else 0))
+    path = named.store.at(each.trial) / LOG
+    text = path.read_text(errors="replace") if path.exists() else ""
+    job = job_log(named, each)
+    text += job if job and (not text or each.state == "failed") else ""
+    head = f"{each.trial.id} {each.state}: {' '.join(each.trial.words)}"
+    data = {"id": each.trial.id, "state": each.state, "reason": each.reason, "file": str(path), "text": text}
+    return f"{head}\n{path}\n\n{text.rstrip()}", data
+
+
+def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """The goal of each setting over its seeds, with a csv and a picture in the sweep's folder."""
+    from sweeps._picture import picture
+
+    outcomes = _results.outcomes(named)
+    rows = _results.results(outcomes, named.goal)
+    folder = named.store.folder
+    data = {"goal": named.goal.metric, "direction": named.goal.direction, "rows": _table.as_json(rows)}
+    shown = rows if every else rows[:40]
+    text = _table.table(shown, named.goal)
+    if len(shown) < len(rows):
+        text += f"\n... and {len(rows) - len(shown)} more: --all"
+    with named.store.written():
+        (folder / "results.csv").write_text(_table.csv(rows))
+        picture(outcomes, rows, named.goal, named.store.at, folder / "results.png")
+    data |= {"csv": str(folder / "results.csv"), "picture": str(folder / "results.png")}
+    return f"{text}\n\n{folder / 'results.csv'}\n{folder / 'results.png'}", data
+
+
+def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """The command that repeats the best trial."""
+    outcome = _results.best(_results.results(_results.outcomes(named), named.goal), named.name)
+    folder = named.store.at(outcome.trial)
+    value = named.goal.of(outcome.summary)
+    typed = shlex.join(["python", "train.py", *command_of(unplain(outcome.trial.config))])
+    data = {"id": outcome.trial.id, "command": typed, "folder": str(folder), named.goal.metric: value}
+    return f"{typed}\n\n{named.goal.metric} {value:.6g}, trial {outcome.trial.id}\n{folder}", data
+
+
+def command_of(run: CN) -> list[str]:
+    """The words that make a run, wherever it is trained and kept."""
+    return [word for word in words_of(run) if not word.lstrip("+~").startswith(("launch", "folder="))]
+
+
+def job_log(named: Named, each: Standing) -> str:
+    """What the job itself printed, where that says more than the trial does."""
+    folder = named.store.jobs / each.label
+    own = folder / f"{each.job}.out"
+    path = own if own.exists() else folder / "0.out"  # on this machine one process is all of a batch's jobs
+    text = "\n".join(last_lines(path, 30))
+    return f"\n{path}\n{text}" if text else ""
