@@ -141,9 +141,9 @@ class Cluster:
         self._until(is_ready, f"job {job} to be requeued", lambda: str(self.show(job)))
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
-    def expire(self, job: str) -> None:
-        """Moves a running job's time limit to now; slurmctld looks at limits every 30 s."""
-        self.run("scontrol", "update", f"JobId={job}", "EndTime=now")
+    def expire(self, job: str, *, seconds: int = 0) -> None:
+        """Moves a running job's time limit to now, or to later; slurmctld looks at limits every 30 s."""
+        self.run("scontrol", "update", f"JobId={job}", f"EndTime=now+{seconds}")
 
     def down(self, node: str) -> None:
         """As an administrator does: its jobs are requeued, or end as NODE_FAIL."""

@@ -157,12 +157,12 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
 def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_loses_a_node(real: Project, slurm: Cluster):
     """The first two go on by themselves, to the same bits; the third does when it is told to."""
     names = {kind: sweep(real, kind, "seeds(1)", steps=400, pause=0.2) for kind in ("patient", "limited", "low")}
-    real.sweeps("submit", "limited", *words("slurm", nodes=2, gpus=0, hours=0.0166))
-    saved(real, "outputs/sweeps/limited", 1)  # before the others take its cores: it has 15 s, or up to 45
     real.sweeps("submit", "patient", *words("slurm", nodes=2, partition="patient"))
-    real.sweeps("submit", "low", *words("slurm", nodes=2, gpus=0))
+    for name in ("limited", "low"):
+        real.sweeps("submit", name, *words("slurm", nodes=2, gpus=0))
     for name in names:
         saved(real, f"outputs/sweeps/{name}", 1)
+    slurm.expire(real.only("limited")["job"], seconds=120)  # it is warned 90 s before
     high = slurm.sbatch("true", "--partition=high", "--gres=gpu:4", "--nodelist=n2", "--output=/dev/null")
     said = real.sweeps("cancel", "low")
     again = "python -m sweeps retry low launch=slurm launch.nodes=2 launch.gpus=0\n"
@@ -173,6 +173,7 @@ def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_lose
     assert real.until("limited", lambda counts: "running" not in counts) == {"waiting": 1}
     assert [real.only(name)["reason"] for name in names] == ["preempted", "time limit", "cancelled"]
     real.hold.unlink()
+    slurm.run("scontrol", "update", f"JobId={real.only('limited')['job']}", "TimeLimit=60")
     for name in ("patient", "limited"):
         slurm.start_requeued(real.only(name)["job"])
         assert real.over(name) == {"done": 1}
