@@ -21,12 +21,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cn import CNError, RunError
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from torch import Tensor, nn
 
 T = TypeVar("T")
 FILES = "CN_RANK_FILES"  # set where each rank but the first prints to a file in the run's folder
 FAILED, STOPPED = "failed", "stopped"  # keys under which a rank says why it ends; STOPPED: it was asked to
 ENDS = ("closed", "reset by peer", "broken pipe", "got 0 bytes", "remote process")  # in what torch, gloo, NCCL say
+
+starter: Connection | None = None  # to the process that started this one, if that is ours: runs/launch/_processes.py
 
 
 class Lost(RunError):  # noqa: N818
@@ -209,8 +213,14 @@ def _ended_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def print_to(folder: Path, ranks: Ranks) -> None:
-    """From here on, a process that is not the first prints to a file of its own, where its starter wants it so."""
+def settle(folder: Path, ranks: Ranks) -> None:
+    """From here on whoever started this process knows its run's folder; one that is not the first prints to it.
+
+    Both where its starter wants it so.
+    """
+    if ranks.first and starter is not None:
+        with suppress(BrokenPipeError):  # it has been killed
+            starter.send(("folder", folder))
     if not ranks.first and FILES in os.environ:
         with output(folder, ranks).open("a") as file:
             os.dup2(file.fileno(), 1)

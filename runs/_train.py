@@ -20,7 +20,7 @@ from runs._device import choose, place, prepare
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._loop import Interrupted, evaluate, fit
-from runs._ranks import ALONE, Ranks, joined, print_to, reseed
+from runs._ranks import ALONE, Ranks, joined, reseed, settle
 from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
@@ -43,7 +43,7 @@ def train(run: Run, job: Job) -> float:
         with _folder.claimed(folder) if ranks.first else nullcontext():
             if ranks.first:
                 _checkpoint.clean(folder)
-            print_to(folder, ranks)
+            settle(folder, ranks)
             return _attempt(run, job, folder, ranks, resumed=resumed)
 
 

@@ -21,6 +21,7 @@ from typing import IO
 from cn import CNError, RunError
 from cn.errors import lines
 from cn.record import unplain
+from runs._folder import tell
 from runs.launch import Launch
 from runs.launch._processes import Part, free_port
 from runs.launch._queue import Here, Queue, Why
@@ -187,6 +188,7 @@ class Job:
             if came is not parts[0] or "lost" in came.answer:  # what the first node's own process did not know
                 advice = parts[0].answer.get("lost", "").split("\n  ")[1:]
                 self.notes.down(lambda: add(child.log, lines(came.reason, *advice)))
+                tell(self.store.at(child.trial), "failed", came.reason)
         self.notes.write(child.trial, report)
         child.log.close()
         if self.told and not self.show:

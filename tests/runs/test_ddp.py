@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from runs._ranks import Ranks, address, first_node, which
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
+from runs.launch._asked import TOGETHER, Asked
 from runs.logger.csv import Csv
 from runs.optim.sgd import Sgd
 from runs.schedule.plateau import Plateau
@@ -312,9 +314,13 @@ SCRIPT = """
 import os, signal, sys
 from cn import Job, main
 from runs import Run
+from runs.launch import _asked
 from sweeps._launch import launch
 
+_asked.PATIENCE, _asked.TOGETHER = 2, 0
+
 def train(run: Run, job: Job) -> float:
+    import torch
     from torch.optim.optimizer import register_optimizer_step_post_hook
     from runs._train import train
     taken = 0
@@ -324,6 +330,9 @@ def train(run: Run, job: Job) -> float:
         if os.environ["RANK"] == "1" and taken == 12:
             if os.environ["HOW"] == "raises":
                 raise ValueError("so be it")
+            if os.environ["HOW"] == "hangs":  # in C++, as the other one then does, which waits for it there
+                open("hangs", "w").close()
+                torch.distributed.recv(torch.zeros(1), src=0)
             os.kill(os.getpid(), int(os.environ["HOW"]))
     register_optimizer_step_post_hook(after)
     return train(run, job)
@@ -369,6 +378,62 @@ def test_one_that_is_killed_is_named(command, left):
     done = command(str(int(signal.SIGKILL)))
     what = "rank 1 was ended by SIGKILL, as the kernel does where memory runs out"
     assert (done.returncode, done.stderr) == (1, what + ON)
+
+
+def test_one_that_is_killed_is_named_in_the_folder_too(command, left):
+    command(str(int(signal.SIGKILL)))
+    what = "rank 1 was ended by SIGKILL, as the kernel does where memory runs out"
+    run = left(Path("run"))
+    assert (run.summary["state"], run.summary["reason"]) == ("failed", what)
+    assert run.log.splitlines()[-3:] == ["another process of the run is gone", ON.splitlines()[1], what]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_those_that_hang_are_killed_after_a_second_signal(number, here, left, monkeypatch):
+    """The first is passed on, and asks for an end after a step, which may take long."""
+    Path("train.py").write_text(SCRIPT)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": "hangs"}
+    run = [sys.executable, "train.py", *SMALL, "epochs=3", "folder=run", "launch.gpus=2"]
+    child = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    until(Path("hangs").exists)
+    send = os.killpg if number == signal.SIGINT else os.kill  # a terminal sends it to all
+    send(child.pid, number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(4)  # twice what they are given after the second
+    send(child.pid, number)
+    _, err = child.communicate(timeout=300)
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    what = f"ranks 0, 1 had not ended 2 s after a second {name}, and were killed"
+    assert (child.returncode, err) == (128 + number, what + ON)
+    run = left(Path("run"))
+    assert (run.summary["state"], run.summary["reason"]) == ("interrupted", what)
+    assert run.log.splitlines()[-1] == what
+
+
+def test_sigterm_that_comes_twice_at_once_asks_once(monkeypatch):
+    """SLURM sends it to all processes of a job, and the job's supervisor passes on its own; no user presses so fast."""
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    asked = Asked()
+    for number in (signal.SIGTERM, signal.SIGTERM):
+        asked.hear(number)
+    assert (asked.first, asked.again) == (signal.SIGTERM, None)
+    now += TOGETHER + 1
+    asked.hear(signal.SIGTERM)
+    assert (asked.again, asked.end) == ("15 s after a second SIGTERM", now + 15)
+    asked.hear(signal.SIGINT)
+    assert asked.again == "15 s after a second SIGTERM"
+    impatient = Asked()
+    for number in (signal.SIGINT, signal.SIGINT):
+        impatient.hear(number)
+    assert impatient.again == "15 s after a second Ctrl-C"
+
+
+def until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_one_that_is_sent_sigterm_ends_all_with_a_checkpoint(command, left):
