@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FILES = "CN_RANK_FILES"  # set where each rank but the first prints to a file in the run's folder
+FOLDER = "folder of the run"  # a key, as those
 FAILED, STOPPED = "failed", "stopped"  # keys under which a rank says why it ends; STOPPED: it was asked to
 ENDS = ("closed", "reset by peer", "broken pipe", "got 0 bytes", "remote process")  # in what torch, gloo, NCCL say
 
@@ -45,6 +46,7 @@ class Ranks:
     size: int = 1
     local: int = 0  # among those of this machine
     store: Any = None  # texts that all of them can read; None: alone
+    kept: Any = None  # texts that outlive them, for torchrun to start them again; None: another started them
 
     @property
     def first(self) -> bool:
@@ -60,6 +62,16 @@ class Ranks:
         found = [action() if self.rank == of else None]
         distributed.broadcast_object_list(found, src=of)
         return found[0]  # pyright: ignore[reportReturnType]
+
+    def began(self, folder: Path) -> Path:
+        """Keep the folder of the run for those that torchrun starts where one of these fails."""
+        if self.kept is not None:
+            self.kept.set(FOLDER, str(folder))
+        return folder
+
+    def before(self) -> Path | None:
+        """The folder in which those before these have begun the run."""
+        return Path(self.kept.get(FOLDER).decode()) if self.kept is not None and self.kept.check([FOLDER]) else None
 
     def mean(self, value: Tensor) -> None:
         """The mean over the processes, in place."""
@@ -167,7 +179,8 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
     cuda: their tensors are on GPUs; what is on the CPU goes by another way all the same.
     """
     ranks = which()
-    if ranks.size == 1:
+    torchrun = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # its store, which it keeps while it lives
+    if ranks.size == 1 and not torchrun:
         yield ALONE
         return
     from torch import distributed
@@ -179,11 +192,17 @@ def joined(*, cuda: bool) -> Iterator[Ranks]:
             os.environ.setdefault(name, value)
     os.environ.update(RANK=str(ranks.rank), WORLD_SIZE=str(ranks.size), LOCAL_RANK=str(ranks.local))
     with _ended_by_ctrl_c():
-        store, rank, size = next(rendezvous("env://"))
+        kept, rank, size = next(rendezvous("env://"))
+        # what torch has noted there before a restart would have it look for processes that are gone
+        store = PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", kept)
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-        distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
+        if size > 1:
+            distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
+    if size == 1:
+        yield Ranks(kept=kept)
+        return
     apart = PrefixStore("run", store)  # from what torch itself notes there
-    ranks = Ranks(rank, size, ranks.local, apart)
+    ranks = Ranks(rank, size, ranks.local, apart, kept if torchrun else None)
     try:
         yield ranks
         ranks.largest(0)

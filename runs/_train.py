@@ -38,13 +38,13 @@ def train(run: Run, job: Job) -> float:
     with joined(cuda=run.gpu != -1 and torch.cuda.is_available()) as ranks:
         if run.mode == "eval" and source is not None:
             return test(run, source, ranks, checkpoint or _checkpoint.BEST)
-        found = source if resumed else None
-        folder = ranks.told(lambda: found or _folder.create(run, job))
+        found = source if resumed else ranks.told(ranks.before)
+        folder = ranks.told(lambda: ranks.began(found or _folder.create(run, job)))
         with _folder.claimed(folder) if ranks.first else nullcontext():
             if ranks.first:
                 _checkpoint.clean(folder)
             settle(folder, ranks)
-            return _attempt(run, job, folder, ranks, resumed=resumed)
+            return _attempt(run, job, folder, ranks, resumed=found is not None)
 
 
 def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:

@@ -459,27 +459,81 @@ def test_ctrl_c_ends_the_command_after_all_have_saved(here, left):
     assert step % 10 == 0
 
 
-def torchrun(count: int, *words: str) -> subprocess.CompletedProcess[str]:
+def torchrun(count: int, *words: str, restarts: int = 0, script: Path = ROOT / "train.py") -> str:
     """What it printed, once all have ended well."""
     start = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={count}", f"--master-port={free_port()}"]
     done = subprocess.run(
-        [*start, str(ROOT / "train.py"), *words],
+        [*start, f"--max-restarts={restarts}", str(script), *words],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    return done
+    return done.stdout
 
 
 def test_torchrun_gives_the_same_bits(here, together, left, differences):
     words = (*SMALL, "epochs=2")
-    done = torchrun(2, *words, "folder=torchrun")
-    assert done.stdout.count("test accuracy") == 1
+    out = torchrun(2, *words, "folder=torchrun")
+    assert out.count("test accuracy") == 1
     forked = together(2, "forked", *words)
     assert differences(left(Path("torchrun")).state(), forked.state()) == []
+
+
+FAILING = """
+import os
+from cn import Job, main
+from runs import Run
+
+def train(run: Run, job: Job) -> float:
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+    from runs._train import train
+    taken = 0
+    def after(*_):
+        nonlocal taken
+        taken += 1
+        last = os.environ["RANK"] == str(int(os.environ["WORLD_SIZE"]) - 1)
+        if last and taken == int(os.environ["STEP"]) and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+            raise ValueError("so be it")
+    register_optimizer_step_post_hook(after)
+    return train(run, job)
+
+if __name__ == "__main__":
+    main(train)
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "words", "goes"),
+    [
+        (2, 12, ["folder=run"], "goes on after step 9"),
+        (2, 12, [], "goes on after step 9"),
+        (1, 12, [], "goes on after step 9"),
+        (2, 3, ["folder=run"], "no checkpoint was saved: starts from the beginning"),
+    ],
+    ids=["named", "unnamed", "alone", "no checkpoint"],
+)
+def test_what_torchrun_starts_again_goes_on(count, step, words, goes, here, together, left, differences, monkeypatch):
+    """To the same bits, in the folder of those before, and it says so."""
+    monkeypatch.setenv("STEP", str(step))
+    Path("failing.py").write_text(FAILING)
+    out = torchrun(count, *SMALL, "epochs=2", *words, restarts=1, script=Path("failing.py"))
+    folder = Path("run") if words else next(Path("outputs").iterdir())
+    assert [each for each in [*Path("outputs").glob("*"), *Path().glob("run*")] if each.is_dir()] == [folder]
+    run = left(folder)
+    assert (run.summary["state"], run.summary["step"]) == ("finished", 18)
+    assert out.splitlines().count(goes) == run.log.splitlines().count(goes) == 1
+    whole = together(count, "whole", *SMALL, "epochs=2")
+    assert differences(run.state(), whole.state()) == []
+    assert "rank 1 failed" not in run.log.split(goes)[1]
+
+
+def test_torchrun_begun_anew_is_no_restart(here):
+    torchrun(2, *SMALL, "steps=2", "folder=run", restarts=1)
+    with pytest.raises(AssertionError, match="folder=run: a run is there already"):
+        torchrun(2, *SMALL, "steps=2", "folder=run", restarts=1)
 
 
 def test_the_runs_of_a_multirun_have_so_many_processes_each(here, shell):
@@ -654,8 +708,8 @@ def test_one_that_is_ended_since_another_failed_tells_of_that(early, left):
 
 
 def test_torchrun_may_start_one_that_starts_the_others(here):
-    done = torchrun(1, *SMALL, "steps=2", "launch.gpus=2")
-    assert len(re.findall(r", 2 processes$", done.stdout, re.MULTILINE)) == 1
+    out = torchrun(1, *SMALL, "steps=2", "launch.gpus=2")
+    assert len(re.findall(r", 2 processes$", out, re.MULTILINE)) == 1
 
 
 def test_runs_of_one_m_have_as_many_processes_each(here, shell):
