@@ -20,7 +20,8 @@ from typing import Any
 from cn import CNError, Job, UserError
 from cn.errors import lines
 from runs import Run, _ranks
-from runs._ranks import FILES, Lost, which
+from runs._meeting import which
+from runs._ranks import FILES, Lost
 from runs.launch._asked import Asked
 from runs.launch._local import gpus
 from runs.launch._rank import CLOSED, Rank, outcome

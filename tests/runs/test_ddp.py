@@ -25,7 +25,8 @@ from models.fcn import Fcn
 from models.mlp import Mlp
 from runs import _checkpoint, _ranks, _train
 from runs._loop import Interrupted, evaluate
-from runs._ranks import Ranks, address, first_node, which
+from runs._meeting import address, first_node, which
+from runs._ranks import Ranks
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
@@ -528,6 +529,14 @@ def test_what_torchrun_starts_again_goes_on(count, step, words, goes, here, toge
     whole = together(count, "whole", *SMALL, "epochs=2")
     assert differences(run.state(), whole.state()) == []
     assert "rank 1 failed" not in run.log.split(goes)[1]
+
+
+def test_one_torchrun_may_train_several_runs(here):
+    """None of them takes another's folder for that of a start before."""
+    out = torchrun(1, "-m", "seed=1,2", *SMALL, "steps=2")
+    assert out.count("test accuracy") == 2
+    assert "goes on" not in out
+    assert len(list(Path("outputs").glob("*/*/summary.json"))) == 2
 
 
 def test_torchrun_begun_anew_is_no_restart(here):

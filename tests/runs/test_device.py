@@ -12,7 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from runs._device import Device, choose, place, prepare, send
-from runs._ranks import Ranks, joined
+from runs._meeting import joined
+from runs._ranks import Ranks
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.callbacks.ema import Ema
