@@ -61,11 +61,20 @@ def choose(run: Run, *, steps: int, ranks: Ranks = ALONE) -> Device:
     device = torch.device("cuda", number) if cuda else torch.device("cpu")
     if run.precision == "fp16" and not cuda:
         raise UserError(lines("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16"))
-    native = cuda and torch.cuda.is_bf16_supported(including_emulation=False)  # nothing is gained where it is emulated
-    auto = "bf16" if native else "fp32"
-    precision = auto if run.precision == "auto" else run.precision
+    precision = _best(device, ranks) if run.precision == "auto" else run.precision
     compiled = run.compile if run.compile is not None else cuda and steps >= 1000
     return Device(device, PRECISIONS[precision], precision == "fp16", compiled)
+
+
+def _best(device: torch.device, ranks: Ranks) -> str:
+    """The fastest precision that none of the run's devices emulates: nothing is gained where one does."""
+    emulated = device.type == "cpu"
+    if device.type == "cuda":
+        with torch.cuda.device(device):  # torch asks the current one
+            emulated = not torch.cuda.is_bf16_supported(including_emulation=False)
+    if ranks.size > 1:
+        emulated = ranks.largest(int(emulated)) > 0
+    return "fp32" if emulated else "bf16"
 
 
 def prepare(run: Run, device: Device) -> None:

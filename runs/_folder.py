@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,20 @@ def source_of(folder: Path) -> str | None:
 def again(folder: Path) -> str:
     """The command that goes on with the run in a folder, for a shell."""
     return shlex.join(["python", command.script, "--from", str(folder)])
+
+
+def tell(folder: Path, state: str, reason: str) -> None:
+    """Have the folder say why its run ended, where the run's own processes did not live to, or knew less."""
+    path = folder / "summary.json"
+    if not path.exists():
+        return
+    try:
+        summary = json.loads(path.read_text())
+        write_json(path, {**summary, "state": state, "reason": reason})
+        with (folder / "log.txt").open("a") as log:
+            log.write(f"{reason}\n")
+    except (OSError, ValueError) as error:  # a full disk may have torn it
+        print(f"summary.json cannot be written: {error}", file=sys.stderr)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -1,19 +1,12 @@
-"""The processes of one run: which of them this is, and what they tell each other. One alone tells nobody anything.
-
-Whoever starts them says which is which in the environment: `torchrun`, SLURM's `srun`, or `launch.gpus` of our own.
-"""
+"""The processes of one run: which of them this is, and what they tell each other. One alone tells nobody anything."""
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import random
-import re
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,12 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cn import CNError, RunError
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from torch import Tensor, nn
 
 T = TypeVar("T")
 FILES = "CN_RANK_FILES"  # set where each rank but the first prints to a file in the run's folder
 FAILED, STOPPED = "failed", "stopped"  # keys under which a rank says why it ends; STOPPED: it was asked to
 ENDS = ("closed", "reset by peer", "broken pipe", "got 0 bytes", "remote process")  # in what torch, gloo, NCCL say
+
+starter: Connection | None = None  # to the process that started this one, if that is ours: runs/launch/_processes.py
 
 
 class Lost(RunError):  # noqa: N818
@@ -41,6 +38,7 @@ class Ranks:
     size: int = 1
     local: int = 0  # among those of this machine
     store: Any = None  # texts that all of them can read; None: alone
+    kept: Any = None  # texts that outlive them, for torchrun to start them again; None: another started them
 
     @property
     def first(self) -> bool:
@@ -128,89 +126,14 @@ class Ranks:
 ALONE = Ranks()
 
 
-def which(environment: Mapping[str, str] = os.environ) -> Ranks:
-    """This process among those that it was started with."""
-    if "RANK" in environment and "WORLD_SIZE" in environment:
-        rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
-        return Ranks(rank, size, int(environment.get("LOCAL_RANK", rank)))
-    if "SLURM_STEP_NUM_TASKS" in environment:  # srun alone sets it: a batch script has SLURM_NTASKS, and is one process
-        size = int(environment["SLURM_STEP_NUM_TASKS"])
-        return Ranks(int(environment["SLURM_PROCID"]), size, int(environment["SLURM_LOCALID"]))
-    return ALONE
+def settle(folder: Path, ranks: Ranks) -> None:
+    """From here on whoever started this process knows its run's folder; one that is not the first prints to it.
 
-
-def address(environment: Mapping[str, str]) -> dict[str, str]:
-    """Where the processes of an srun meet: the first node, and a port that follows from the job's number."""
-    alone = environment.get("SLURM_STEP_NUM_NODES", "1") == "1"
-    port = 15_000 + (int(environment["SLURM_JOB_ID"]) * 7 + int(environment.get("SLURM_STEP_ID", "0"))) % 17_000
-    return {
-        "MASTER_ADDR": "127.0.0.1" if alone else first_node(environment["SLURM_STEP_NODELIST"]),
-        "MASTER_PORT": str(port),  # below those that Linux gives out by itself
-    }
-
-
-def first_node(names: str) -> str:
-    """Of `n[03-07,9]-ib,m1`, as SLURM writes its nodes: n03-ib."""
-    found = re.match(r"([^,\[]*)(?:\[([^],-]*)[^]]*\]([^,]*))?", names)
-    assert found is not None
-    return "".join(part or "" for part in found.groups())
-
-
-@contextmanager
-def joined(*, cuda: bool) -> Iterator[Ranks]:
-    """Within it, the processes of this run can speak with each other; a process alone is left as it is.
-
-    cuda: their tensors are on GPUs; what is on the CPU goes by another way all the same.
+    Both where its starter wants it so.
     """
-    ranks = which()
-    if ranks.size == 1:
-        yield ALONE
-        return
-    from torch import distributed
-    from torch.distributed.distributed_c10d import PrefixStore
-    from torch.distributed.rendezvous import rendezvous
-
-    if "SLURM_JOB_ID" in os.environ:
-        for name, value in address(os.environ).items():
-            os.environ.setdefault(name, value)
-    os.environ.update(RANK=str(ranks.rank), WORLD_SIZE=str(ranks.size), LOCAL_RANK=str(ranks.local))
-    with _ended_by_ctrl_c():
-        store, rank, size = next(rendezvous("env://"))
-        backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-        distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
-    apart = PrefixStore("run", store)  # from what torch itself notes there
-    ranks = Ranks(rank, size, ranks.local, apart)
-    try:
-        yield ranks
-        ranks.largest(0)
-    except Exception as error:
-        # nothing is said to the others by hand: they learn of it from the connections that end with this process
-        gone = ranks.lost(error)
-        ranks.tell(Lost(gone) if gone else error)
-        if gone:
-            raise Lost(gone) from None
-        raise
-    distributed.destroy_process_group()
-    gc.collect()  # joins its threads: one that lets go of a tensor while Python ends would abort the process
-
-
-@contextmanager
-def _ended_by_ctrl_c() -> Iterator[None]:
-    """Within it, Ctrl-C ends the process as it is: torch waits for the others in C++, and Python would not hear."""
-    here = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if here else None
-    if before is not signal.default_int_handler:  # ignored, or another's
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def print_to(folder: Path, ranks: Ranks) -> None:
-    """From here on, a process that is not the first prints to a file of its own, where its starter wants it so."""
+    if ranks.first and starter is not None:
+        with suppress(BrokenPipeError):  # it has been killed
+            starter.send(("folder", folder))
     if not ranks.first and FILES in os.environ:
         with output(folder, ranks).open("a") as file:
             os.dup2(file.fileno(), 1)

@@ -20,7 +20,9 @@ from runs._device import choose, place, prepare
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._loop import Interrupted, evaluate, fit
-from runs._ranks import ALONE, Ranks, joined, print_to, reseed
+from runs._meeting import joined
+from runs._ranks import ALONE, Ranks, reseed, settle
+from runs._restarted import before, hand_on
 from runs._screen import Screen, Silent
 from runs._stop import Stop
 from runs._training import Training
@@ -38,13 +40,13 @@ def train(run: Run, job: Job) -> float:
     with joined(cuda=run.gpu != -1 and torch.cuda.is_available()) as ranks:
         if run.mode == "eval" and source is not None:
             return test(run, source, ranks, checkpoint or _checkpoint.BEST)
-        found = source if resumed else None
-        folder = ranks.told(lambda: found or _folder.create(run, job))
+        found = source if resumed else ranks.told(lambda: before(run, ranks))
+        folder = ranks.told(lambda: hand_on(found or _folder.create(run, job), run, ranks))
         with _folder.claimed(folder) if ranks.first else nullcontext():
             if ranks.first:
                 _checkpoint.clean(folder)
-            print_to(folder, ranks)
-            return _attempt(run, job, folder, ranks, resumed=resumed)
+            settle(folder, ranks)
+            return _attempt(run, job, folder, ranks, resumed=found is not None)
 
 
 def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:

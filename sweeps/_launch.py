@@ -36,7 +36,7 @@ def launch(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
 
         start(function, run, job, count=run.launch.gpus)
         return
-    from runs._ranks import which
+    from runs._meeting import which
 
     if which().size > 1:
         raise UserError(lines("these processes are those of one run, here", "leave out: -m and launch=..."))

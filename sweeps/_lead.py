@@ -17,6 +17,7 @@ from typing import IO
 
 from cn import RunError
 from cn.errors import lines
+from runs._folder import tell
 from runs.launch._processes import Part, free_port
 from runs.launch._queue import Here, Queue, Why
 from sweeps import _child, _snapshot
@@ -181,6 +182,7 @@ class Leader:
             if came is not parts[0] or "lost" in came.answer:  # what the first node's own process did not know
                 advice = parts[0].answer.get("lost", "").split("\n  ")[1:]
                 self.notes.down(lambda: add(child.log, lines(came.reason, *advice)))
+                tell(self.store.at(child.trial), "failed", came.reason)
         self.notes.write(child.trial, report)
         child.log.close()
         if self.told and not self.show:

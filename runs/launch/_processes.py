@@ -14,19 +14,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
-from cn import CNError, Job, RunError, UserError
+from cn import CNError, Job, UserError
 from cn.errors import lines
-from runs import Run
-from runs._ranks import FILES, Lost, which
+from runs import Run, _ranks
+from runs._meeting import which
+from runs._ranks import FILES, Lost
+from runs.launch._asked import Asked
 from runs.launch._local import gpus
+from runs.launch._rank import CLOSED, Rank, outcome
 
+LOOK = 1.0  # s after which a signal that came is acted on: Python goes on waiting after one
 GRACE = 15  # s in which the others may write down that one failed
 LONGER = 60  # s in which they may end, where one was asked to stop and they may not know
-CLOSED = 141  # the exit status where nobody reads what is printed: 128 and SIGPIPE
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -38,26 +40,6 @@ class Part:
     size: int  # of the run
     address: str
     port: int
-
-
-@dataclass
-class Rank:
-    """One of the processes, and what it said at its end: a value, or why there is none."""
-
-    number: int
-    process: BaseProcess
-    pipe: Connection
-    said: tuple[str, Any] | None = None
-    ended: bool = False  # by us, since another one had failed
-
-    @property
-    def failed(self) -> bool:
-        return self.process.exitcode not in (None, 0)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it ended because it was asked to."""
-        return self.process.exitcode in (128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT)
 
 
 def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int, part: Part | None = None) -> Any:
@@ -75,7 +57,7 @@ def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int
     context = get_context("spawn")
     part = part or Part(0, count, "127.0.0.1", free_port())
     ranks: list[Rank] = []
-    with _passing_on(ranks):
+    with _passing_on(ranks) as asked:
         for number in range(count):
             reading, writing = context.Pipe(duplex=False)
             process = context.Process(
@@ -87,8 +69,8 @@ def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int
                 process.start()
             writing.close()
             ranks.append(Rank(part.first + number, process, reading))
-        _watch(ranks)
-    return _outcome(ranks)
+        _watch(ranks, asked)
+    return outcome(ranks, asked)
 
 
 @contextlib.contextmanager
@@ -109,6 +91,7 @@ def _work(
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     os.environ.update(environment)
+    _ranks.starter = answer
     said, status = ("value", None), 0
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
@@ -131,78 +114,37 @@ def _work(
     os._exit(status)  # threads of torch may still wait for a process that is gone
 
 
-def _watch(ranks: list[Rank]) -> None:
-    """Until all have ended; where one fails, the others do too, or are ended."""
+def _watch(ranks: list[Rank], asked: Asked) -> None:
+    """Until all have ended; where one fails, the others do too, or are ended, as they are after a second signal."""
     end: float | None = None  # when the others are ended
-    asked = signal.SIGTERM
+    number = signal.SIGTERM
     while alive := [rank for rank in ranks if rank.process.exitcode is None]:
         failed = [rank for rank in ranks if rank.failed]  # before it waits: to ask for an exit code is to take it
         if failed and end is None:
             end = time.monotonic() + (LONGER if all(rank.stopped for rank in failed) else GRACE)
-        left = None if end is None else max(0.0, end - time.monotonic())
-        wait([each for rank in alive for each in (rank.process.sentinel, *_open(rank))], left)
+        if asked.again is not None and number != signal.SIGKILL:
+            end, number = asked.end, signal.SIGKILL
+        left = LOOK if end is None else min(LOOK, max(0.0, end - time.monotonic()))
+        wait([each for rank in alive for each in (rank.process.sentinel, *rank.pipes)], left)
         for rank in ranks:
-            _hear(rank)
+            rank.hear()
         if end is not None and time.monotonic() >= end:
             for rank in alive:
                 rank.ended = True
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(rank.process.pid or 0, asked)
-            end, asked = time.monotonic() + GRACE, signal.SIGKILL
-
-
-def _open(rank: Rank) -> list[Connection]:
-    return [] if rank.pipe.closed else [rank.pipe]
-
-
-def _hear(rank: Rank) -> None:
-    """What it has said, once it has; the pipe ends with the process."""
-    if not rank.pipe.closed and rank.pipe.poll():
-        with contextlib.suppress(EOFError):
-            rank.said = rank.pipe.recv()
-        rank.pipe.close()
-
-
-def _outcome(ranks: list[Rank]) -> Any:
-    """The first process's value, or the error that ended the run; Lost where no process here knows it."""
-    first = ranks[0]
-    if not any(rank.failed for rank in ranks):
-        return first.said[1] if first.said else None
-    if any(rank.process.exitcode == CLOSED for rank in ranks):
-        raise BrokenPipeError
-    told = [rank for rank in ranks if rank.said is not None and rank.said[0] == "error"]
-    told = [rank for rank in told if not rank.ended] or told
-    killed = [rank for rank in ranks if rank.failed and rank.said is None and not rank.ended and not rank.stopped]
-    advice = first.said[1].split("\n  ")[1:] if first.said and first.said[0] != "value" else []
-    if killed and not (told and not all(rank.stopped for rank in told)):
-        rank = killed[0]
-        number = -(rank.process.exitcode or 0)
-        name = signal.Signals(number).name if number > 0 else "itself"
-        memory = ", as the kernel does where memory runs out" if name == "SIGKILL" else ""
-        error = RunError(lines(f"rank {rank.number} was ended by {name}{memory}", *advice))
-        error.status = 128 + number if number in (signal.SIGTERM, signal.SIGINT) else 1  # it had just begun
-        raise error
-    if not told and any(rank.stopped for rank in ranks):  # before any of them could have said so
-        error = RunError("stopped at once by Ctrl-C")
-        error.status = 128 + signal.SIGINT
-        raise error
-    if not told:
-        heard = [str(rank.said[1]) for rank in ranks if rank.said is not None and rank.said[0] == "lost"]
-        raise Lost(heard[0] if heard else "another process of the run is gone")
-    rank = first if first in told else told[0]
-    text = str(rank.said[1]) if rank.said else ""
-    same = [each for each in told if each.said == rank.said]
-    where = "" if rank.number == 0 or len(same) > 1 else f"rank {rank.number}: "
-    error = UserError(where + text) if rank.process.exitcode == 2 else RunError(where + text)
-    error.status = rank.process.exitcode or 1
-    raise error
+                    os.kill(rank.process.pid or 0, number)
+            end, number = time.monotonic() + GRACE, signal.SIGKILL
+    for rank in ranks:
+        rank.hear()
 
 
 @contextlib.contextmanager
-def _passing_on(ranks: list[Rank]) -> Iterator[None]:
+def _passing_on(ranks: list[Rank]) -> Iterator[Asked]:
     """Within it, a signal is the processes' to act on; Ctrl-C at a terminal has reached them already."""
+    asked = Asked()
 
     def handler(number: int, frame: FrameType | None) -> None:
+        asked.hear(number)
         for rank in ranks:
             if number != signal.SIGINT and rank.process.pid is not None and rank.process.exitcode is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -210,7 +152,7 @@ def _passing_on(ranks: list[Rank]) -> Iterator[None]:
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield asked
     finally:
         for number, each in before.items():
             signal.signal(number, each)

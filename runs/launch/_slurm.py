@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cn import RunError
-from runs._ranks import first_node
+from runs._meeting import first_node
 from runs.launch import _commands, _sbatch
 from runs.launch._ended import accounted, remembered
 from runs.launch._local import gpus as visible

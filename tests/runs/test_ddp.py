@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ from models.fcn import Fcn
 from models.mlp import Mlp
 from runs import _checkpoint, _ranks, _train
 from runs._loop import Interrupted, evaluate
-from runs._ranks import Ranks, address, first_node, which
+from runs._meeting import address, first_node, which
+from runs._ranks import Ranks
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
+from runs.launch._asked import TOGETHER, Asked
 from runs.logger.csv import Csv
 from runs.optim.sgd import Sgd
 from runs.schedule.plateau import Plateau
@@ -312,9 +315,13 @@ SCRIPT = """
 import os, signal, sys
 from cn import Job, main
 from runs import Run
+from runs.launch import _asked
 from sweeps._launch import launch
 
+_asked.PATIENCE, _asked.TOGETHER = 2, 0
+
 def train(run: Run, job: Job) -> float:
+    import torch
     from torch.optim.optimizer import register_optimizer_step_post_hook
     from runs._train import train
     taken = 0
@@ -324,6 +331,9 @@ def train(run: Run, job: Job) -> float:
         if os.environ["RANK"] == "1" and taken == 12:
             if os.environ["HOW"] == "raises":
                 raise ValueError("so be it")
+            if os.environ["HOW"] == "hangs":  # in C++, as the other one then does, which waits for it there
+                open("hangs", "w").close()
+                torch.distributed.recv(torch.zeros(1), src=0)
             os.kill(os.getpid(), int(os.environ["HOW"]))
     register_optimizer_step_post_hook(after)
     return train(run, job)
@@ -371,6 +381,62 @@ def test_one_that_is_killed_is_named(command, left):
     assert (done.returncode, done.stderr) == (1, what + ON)
 
 
+def test_one_that_is_killed_is_named_in_the_folder_too(command, left):
+    command(str(int(signal.SIGKILL)))
+    what = "rank 1 was ended by SIGKILL, as the kernel does where memory runs out"
+    run = left(Path("run"))
+    assert (run.summary["state"], run.summary["reason"]) == ("failed", what)
+    assert run.log.splitlines()[-3:] == ["another process of the run is gone", ON.splitlines()[1], what]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_those_that_hang_are_killed_after_a_second_signal(number, here, left, monkeypatch):
+    """The first is passed on, and asks for an end after a step, which may take long."""
+    Path("train.py").write_text(SCRIPT)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": "hangs"}
+    run = [sys.executable, "train.py", *SMALL, "epochs=3", "folder=run", "launch.gpus=2"]
+    child = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    until(Path("hangs").exists)
+    send = os.killpg if number == signal.SIGINT else os.kill  # a terminal sends it to all
+    send(child.pid, number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(4)  # twice what they are given after the second
+    send(child.pid, number)
+    _, err = child.communicate(timeout=300)
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    what = f"ranks 0, 1 had not ended 2 s after a second {name}, and were killed"
+    assert (child.returncode, err) == (128 + number, what + ON)
+    run = left(Path("run"))
+    assert (run.summary["state"], run.summary["reason"]) == ("interrupted", what)
+    assert run.log.splitlines()[-1] == what
+
+
+def test_sigterm_that_comes_twice_at_once_asks_once(monkeypatch):
+    """SLURM sends it to all processes of a job, and the job's supervisor passes on its own; no user presses so fast."""
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    asked = Asked()
+    for number in (signal.SIGTERM, signal.SIGTERM):
+        asked.hear(number)
+    assert (asked.first, asked.again) == (signal.SIGTERM, None)
+    now += TOGETHER + 1
+    asked.hear(signal.SIGTERM)
+    assert (asked.again, asked.end) == ("15 s after a second SIGTERM", now + 15)
+    asked.hear(signal.SIGINT)
+    assert asked.again == "15 s after a second SIGTERM"
+    impatient = Asked()
+    for number in (signal.SIGINT, signal.SIGINT):
+        impatient.hear(number)
+    assert impatient.again == "15 s after a second Ctrl-C"
+
+
+def until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_one_that_is_sent_sigterm_ends_all_with_a_checkpoint(command, left):
     done = command(str(int(signal.SIGTERM)))
     assert (done.returncode, done.stderr) == (143, "stopped by SIGTERM after step 20 of 27" + ON)
@@ -394,27 +460,89 @@ def test_ctrl_c_ends_the_command_after_all_have_saved(here, left):
     assert step % 10 == 0
 
 
-def torchrun(count: int, *words: str) -> subprocess.CompletedProcess[str]:
+def torchrun(count: int, *words: str, restarts: int = 0, script: Path = ROOT / "train.py") -> str:
     """What it printed, once all have ended well."""
     start = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={count}", f"--master-port={free_port()}"]
     done = subprocess.run(
-        [*start, str(ROOT / "train.py"), *words],
+        [*start, f"--max-restarts={restarts}", str(script), *words],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    return done
+    return done.stdout
 
 
 def test_torchrun_gives_the_same_bits(here, together, left, differences):
     words = (*SMALL, "epochs=2")
-    done = torchrun(2, *words, "folder=torchrun")
-    assert done.stdout.count("test accuracy") == 1
+    out = torchrun(2, *words, "folder=torchrun")
+    assert out.count("test accuracy") == 1
     forked = together(2, "forked", *words)
     assert differences(left(Path("torchrun")).state(), forked.state()) == []
+
+
+FAILING = """
+import os
+from cn import Job, main
+from runs import Run
+
+def train(run: Run, job: Job) -> float:
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+    from runs._train import train
+    taken = 0
+    def after(*_):
+        nonlocal taken
+        taken += 1
+        last = os.environ["RANK"] == str(int(os.environ["WORLD_SIZE"]) - 1)
+        if last and taken == int(os.environ["STEP"]) and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+            raise ValueError("so be it")
+    register_optimizer_step_post_hook(after)
+    return train(run, job)
+
+if __name__ == "__main__":
+    main(train)
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "words", "goes"),
+    [
+        (2, 12, ["folder=run"], "goes on after step 9"),
+        (2, 12, [], "goes on after step 9"),
+        (1, 12, [], "goes on after step 9"),
+        (2, 3, ["folder=run"], "no checkpoint was saved: starts from the beginning"),
+    ],
+    ids=["named", "unnamed", "alone", "no checkpoint"],
+)
+def test_what_torchrun_starts_again_goes_on(count, step, words, goes, here, together, left, differences, monkeypatch):
+    """To the same bits, in the folder of those before, and it says so."""
+    monkeypatch.setenv("STEP", str(step))
+    Path("failing.py").write_text(FAILING)
+    out = torchrun(count, *SMALL, "epochs=2", *words, restarts=1, script=Path("failing.py"))
+    folder = Path("run") if words else next(Path("outputs").iterdir())
+    assert [each for each in [*Path("outputs").glob("*"), *Path().glob("run*")] if each.is_dir()] == [folder]
+    run = left(folder)
+    assert (run.summary["state"], run.summary["step"]) == ("finished", 18)
+    assert out.splitlines().count(goes) == run.log.splitlines().count(goes) == 1
+    whole = together(count, "whole", *SMALL, "epochs=2")
+    assert differences(run.state(), whole.state()) == []
+    assert "rank 1 failed" not in run.log.split(goes)[1]
+
+
+def test_one_torchrun_may_train_several_runs(here):
+    """None of them takes another's folder for that of a start before."""
+    out = torchrun(1, "-m", "seed=1,2", *SMALL, "steps=2")
+    assert out.count("test accuracy") == 2
+    assert "goes on" not in out
+    assert len(list(Path("outputs").glob("*/*/summary.json"))) == 2
+
+
+def test_torchrun_begun_anew_is_no_restart(here):
+    torchrun(2, *SMALL, "steps=2", "folder=run", restarts=1)
+    with pytest.raises(AssertionError, match="folder=run: a run is there already"):
+        torchrun(2, *SMALL, "steps=2", "folder=run", restarts=1)
 
 
 def test_the_runs_of_a_multirun_have_so_many_processes_each(here, shell):
@@ -589,8 +717,8 @@ def test_one_that_is_ended_since_another_failed_tells_of_that(early, left):
 
 
 def test_torchrun_may_start_one_that_starts_the_others(here):
-    done = torchrun(1, *SMALL, "steps=2", "launch.gpus=2")
-    assert len(re.findall(r", 2 processes$", done.stdout, re.MULTILINE)) == 1
+    out = torchrun(1, *SMALL, "steps=2", "launch.gpus=2")
+    assert len(re.findall(r", 2 processes$", out, re.MULTILINE)) == 1
 
 
 def test_runs_of_one_m_have_as_many_processes_each(here, shell):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from runs._device import Device, choose, place, prepare, send
+from runs._meeting import joined
+from runs._ranks import Ranks
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.callbacks.ema import Ema
@@ -28,16 +31,33 @@ BY_STEP = {  # each with epochs of 9 steps or 4, and logs within them
 
 
 @pytest.fixture
-def one_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+def one_gpu(gpus: Callable[..., None]) -> Callable[[bool], None]:
     """Have torch believe in one GPU, which has bf16 or only emulates it."""
 
-    def one_gpu(bf16: bool) -> None:
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    return lambda bf16: gpus(bf16)
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have torch believe in GPUs, each of which has bf16 or only emulates it, and of which 0 is the current one."""
+    current = [0]
+
+    @contextmanager
+    def device(given: torch.device) -> Iterator[None]:
+        current.append(given.index)
+        yield
+        current.pop()
+
+    def gpus(*bf16: bool) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(bf16))
+        monkeypatch.setattr(torch.cuda, "device", device)
         monkeypatch.setattr(
-            torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or bf16
+            torch.cuda,
+            "is_bf16_supported",
+            lambda including_emulation=True: including_emulation or bf16[current[-1]],
         )
 
-    return one_gpu
+    return gpus
 
 
 @pytest.mark.parametrize(
@@ -58,6 +78,35 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 def test_a_gpu_is_taken_in_bf16_and_compiled_for_where_the_run_is_long(one_gpu, bf16, run, steps, chosen):
     one_gpu(bf16)
     assert choose(run, steps=steps) == chosen
+
+
+def test_the_gpu_that_is_chosen_is_asked(gpus):
+    gpus(False, True)
+    assert [choose(Default(gpu=each), steps=1).autocast for each in (0, 1)] == [None, torch.bfloat16]
+
+
+@pytest.mark.parametrize(
+    ("bf16", "precision", "chosen"),
+    [
+        ((False, True), "auto", None),
+        ((True, False), "auto", None),
+        ((True, True), "auto", torch.bfloat16),
+        ((True, False), "bf16", torch.bfloat16),
+    ],
+    ids=["first emulates", "second emulates", "both have it", "asked for"],
+)
+def test_all_processes_compute_as_precisely(gpus, ranks, bf16, precision, chosen):
+    """Two real processes agree, on what GPUs that are not there have."""
+    gpus(*bf16)
+
+    def run() -> None:
+        with joined(cuda=False) as met:
+            mine = Ranks(met.rank, met.size, met.rank)
+            assert choose(Default(precision=precision), steps=1, ranks=mine) == Device(
+                torch.device("cuda", met.rank), chosen, scaled=False, compiled=False
+            )
+
+    assert ranks(2, run) == [0, 0]
 
 
 @pytest.mark.parametrize(("precision", "tf32"), [("auto", True), ("bf16", True), ("fp16", True), ("fp32", False)])

@@ -20,7 +20,7 @@ from models.fcn import Fcn
 from models.resnet18 import ResNet18
 from models.vit import ViT
 from runs import _train
-from runs._ranks import joined
+from runs._meeting import joined
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.ema import Ema
 from runs.callbacks.learning_rate import LearningRate

@@ -141,6 +141,8 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
         if how != "first":  # which says no more
             assert REASONS[how] in trial["log"][-2:], how
             assert f"\n{REASONS[how]}\n" in real.sweeps("logs", name, trial["id"])
+            summary = json.loads((real.folder / trial["folder"] / "summary.json").read_text())
+            assert (summary["state"], summary["reason"]) == ("failed", REASONS[how])
     assert "ZeroDivisionError" in (real.folder / trials["raise"]["folder"] / "rank1.txt").read_text()
     assert not slurm.squeue()
     real.hold.unlink()
