@@ -121,6 +121,8 @@ def _assignment(text: str) -> Assignment:
     if override.is_sweep_override():
         why = f"{short(text)} stands for several runs, and one was asked for"
         each = f"for one run each: python {command.script} -m {short(text)}"
+        if command.script.startswith("-m "):  # not the program, but a module beside it
+            each = None
         raise UserError(lines(why, each, f"for one list: '{key}=[{short(typed)}]'"))
     value = override.value()
     quoted = isinstance(override._value, QuotedString)  # pyright: ignore[reportPrivateUsage]

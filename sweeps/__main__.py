@@ -53,12 +53,17 @@ def _main(words: list[str]) -> int:
     flags.add_argument("words", nargs="*")
     flags.add_argument("--json", action="store_true")
     flags.add_argument("--all", action="store_true")
+    flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
     flags.add_argument("-h", "--help", action="store_true")
     given = flags.parse_intermixed_args(words)
     if given.help:
         print(_page(given.words) if given.words else HELP)
         return 0
+    if given.multirun:
+        raise UserError("-m is train.py's: what a sweep varies are the axes of its class")
+    if given.watch and given.verb != "status":
+        raise UserError(lines("-w watches a status", "write: python -m sweeps status NAME -w"))
     if given.verb is None:
         return _told(_queries.every(), as_json=given.json)
     if given.verb not in VERBS:
@@ -71,10 +76,6 @@ def _main(words: list[str]) -> int:
     if others and given.verb not in ("logs", "retry"):
         raise UserError(
             lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: python -m sweeps {given.verb} {name}")
-        )
-    if given.watch and given.verb != "status":
-        raise UserError(
-            lines(f"-w watches a status, and {given.verb} has none", f"write: python -m sweeps status {name} -w")
         )
     verb = _queries.watch if given.watch else VERBS[given.verb]
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)

@@ -25,7 +25,8 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
         numbers = queue(named, chosen, found)
     old = [found.trials[each.trial.id] for each in planned if each.trial.id in known]
     rest = f"is left alone; to run it again: {named.command('retry')}"
-    return _queued(named, chosen, numbers, old, otherwise="nothing new to queue", rest=rest)
+    nothing = "nothing new to queue" if planned else "nothing to queue: keep() leaves out every point"
+    return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest)
 
 
 def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
@@ -77,8 +78,8 @@ def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str
         return {}
     _set_aside(named, chosen, found)
     if named.sweep is not None:
-        describe(named.store, named.goal, named.sweep, named.overrides)
-        return _submit.submit(named.store, chosen, found, give_up=named.sweep.give_up)
+        describe(named.store, named.goal, named.sweep)
+        return _submit.submit(named.store, chosen, found, give_up=named.sweep.give_up, overrides=named.overrides)
     first = next(iter(found.batches.values()))
     return _submit.submit(
         named.store, chosen, found, give_up=first.give_up, function=first.function, source=first.source

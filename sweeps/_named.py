@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from cn import UserError, command, compose, discover
 from cn.errors import lines
@@ -30,11 +30,10 @@ class Named(NamedTuple):
     overrides: tuple[str, ...] = ()  # but for its folder
 
     def command(self, verb: str) -> str:
-        """As it is to be typed: what queues trials, with the overrides given now, or else at the last submission."""
-        words: list[str] = []
-        if verb in ("submit", "retry") and self.sweep is not None:
-            recorded = (self.store.folder / FILE).is_file() and _record(self.store.folder)["overrides"]
-            words = list(self.overrides or recorded or ())
+        """As it is to be typed; `retry` with the overrides of the last submission, where none are given now."""
+        words = self.overrides if verb in ("submit", "retry") else ()
+        if verb == "retry" and not words and self.sweep is not None:
+            words = next((self.store.head(label).overrides for label in self.store.labels()[::-1]), ())
         return " ".join(["python -m sweeps", verb, self.name, *map(shlex.quote, words)])
 
     def planned(self) -> list[Planned]:
@@ -65,7 +64,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     if (folder / FILE).is_file():
         if overrides:
             raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
-        return Named(shlex.quote(name), Store(folder), _record(folder)["goal"], None)
+        return _recorded(name, folder)
     try:
         kind = cast("type[Sweep]", discover.find((Sweep,), name))
     except discover.NoOptionError as error:
@@ -78,19 +77,16 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), sweep.goal, sweep, others)
 
 
-def describe(store: Store, goal: Goal, sweep: Sweep | None, overrides: Sequence[str] = ()) -> None:
+def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:
     """Write down, in the sweep's folder, what it is."""
-    record = {"goal": plain(goal), "sweep": sweep and plain(sweep), "overrides": list(overrides)}
     with store.written():
-        write(store.folder / FILE, json.dumps(record, indent=1) + "\n")
+        write(store.folder / FILE, json.dumps({"goal": plain(goal), "sweep": sweep and plain(sweep)}, indent=1) + "\n")
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    """What `describe` has written."""
+def _recorded(name: str, folder: Path) -> Named:
     try:
-        record = json.loads((folder / FILE).read_text())
-        record["goal"] = unplain(record["goal"], f"{folder / FILE}")
-        assert isinstance(record["goal"], Goal)
+        goal = unplain(json.loads((folder / FILE).read_text())["goal"], f"{folder / FILE}")
+        assert isinstance(goal, Goal)
     except (ValueError, KeyError, AssertionError, OSError) as error:
         raise UserError(lines(f"{folder / FILE} cannot be read", f"{type(error).__name__}: {error}")) from None
-    return record
+    return Named(shlex.quote(name), Store(folder), goal, None)

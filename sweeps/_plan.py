@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from cn import CN, UserError, command, compose
-from cn.errors import lines
+from cn import CN, CNError, UserError, command, compose
+from cn.errors import lines, short
 from cn.node import walk, where
 from cn.record import CLASS, plain, unplain
+from cn.source import file
 from cn.words import word, words
 from runs import Run
 from runs.launch import Launch
@@ -48,17 +50,17 @@ def plan(sweep: Sweep, report: Callable[[int, int], None] = lambda done, count: 
         own = [each for key, value in point.items() for each in written(key, json.dumps(value))]
         run = compose(sweep.base, own)
         if derives:
-            more = sweep.derive(run)
+            more = _asked(sweep, "derive", run, own)
             if not isinstance(cast("Any", more), dict):
                 raise UserError(f"{change.__name__}.derive() gave {more!r}, and must give a dict of values by key")
             own += [each for key, value in more.items() for each in _written(sweep.base, key, value)]
             run = compose(sweep.base, own)
-        if keeps and not sweep.keep(run):
+        if keeps and not _asked(sweep, "keep", run, own):
             continue
         config = plain(run)
         name = identity(config)
         if name not in found:
-            launch = sweep.resources(run) if asks else sweep.launch
+            launch = _asked(sweep, "resources", run, own) if asks else sweep.launch
             if not isinstance(cast("Any", launch), Launch):
                 raise UserError(
                     f"{change.__name__}.resources() gave {launch!r}, and must give a Launch, such as Slurm()"
@@ -87,6 +89,22 @@ def apart(planned: list[Planned]) -> list[Planned]:
                 )
             )
     return planned
+
+
+def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:
+    """What a method of the sweep's own says of a run; UserError, with the line, where it fails."""
+    method = getattr(sweep, name)
+    try:
+        return method(run)
+    except CNError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next(each.lineno for each in reversed(frames) if each.filename == method.__code__.co_filename)
+        what = (
+            f"{type(sweep).__name__}.{name}() fails for {' '.join(own) or 'the base'}: {type(error).__name__}: {error}"
+        )
+        raise UserError(lines(short(what), f"at {file(method.__module__)}:{line}")) from error
 
 
 def _refuse_own(node: CN) -> None:

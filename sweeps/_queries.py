@@ -16,7 +16,7 @@ from runs._progress import last_lines
 from sweeps import Sweep, _results, _table
 from sweeps._named import Named
 from sweeps._preview import preview
-from sweeps._standing import ALIVE, Standing, look
+from sweeps._standing import ALIVE, look
 from sweeps._status import show
 from sweeps._store import LOG
 
@@ -66,14 +66,15 @@ def logs(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]
     if others:
         each = found.one(others[0], named.name)
     else:
-        begun = [each for each in found.trials.values() if each.report is not None]
+        begun = [each for each in found.trials.values() if each.report is not None or each.state == "failed"]
         if not begun:
             raise UserError(lines(f"no trial of {named.name} has begun", f"see: {named.command('status')}"))
         each = max(begun, key=lambda each: (each.state == "failed", each.report.started if each.report else 0))
     path = named.store.at(each.trial) / LOG
     text = path.read_text(errors="replace") if path.exists() else ""
-    job = job_log(named, each)
-    text += job if job and (not text or each.state == "failed") else ""
+    if not text or each.state == "failed":  # else it says more than its job does
+        job = named.store.printed(each.label, each.job)
+        text += "\n".join(["", str(job), *last]) if (last := last_lines(job, 30)) else ""
     head = f"{each.trial.id} {each.state}: {' '.join(each.trial.words)}"
     data = {"id": each.trial.id, "state": each.state, "reason": each.reason, "file": str(path), "text": text}
     return f"{head}\n{path}\n\n{text.rstrip()}", data
@@ -111,12 +112,3 @@ def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]
 def command_of(run: CN) -> list[str]:
     """The words that make a run, wherever it is trained and kept."""
     return [word for word in words_of(run) if not word.lstrip("+~").startswith(("launch", "folder="))]
-
-
-def job_log(named: Named, each: Standing) -> str:
-    """What the job itself printed, where that says more than the trial does."""
-    folder = named.store.jobs / each.label
-    own = folder / f"{each.job}.out"
-    path = own if own.exists() else folder / "0.out"  # on this machine one process is all of a batch's jobs
-    text = "\n".join(last_lines(path, 30))
-    return f"\n{path}\n{text}" if text else ""

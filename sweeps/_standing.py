@@ -15,6 +15,7 @@ from runs.launch._queue import Job, Queue
 from sweeps._store import Batch, Report, State, Store, Trial
 
 ALIVE = ("running", "waiting", "queued")
+ORDINARY = ("", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit")  # of a job that waits
 AGAIN = ("failed", "cancelled", "stopped")  # ended without a result: what `retry` queues
 
 
@@ -87,6 +88,8 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
         if job is not None:
             if each.state == "running" and job.state == "pending":
                 each.state, each.reason = "waiting", "its node was lost"
+            elif each.state == "queued" and job.reason not in ORDINARY:
+                each.reason = job.reason
             continue
         _read(store, each)  # it may have ended since
         if each.state in ALIVE:

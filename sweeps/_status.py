@@ -77,8 +77,13 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
         "status": report.status if report is not None else None,
         "code": each.code,
         "folder": str(folder),
-        "log": last_lines(folder / LOG, 5) if each.state == "failed" and tail else [],
+        "log": _last(named, each) if each.state == "failed" and tail else [],
     }
+
+
+def _last(named: Named, each: Standing) -> list[str]:
+    """What it printed last, or its job where it printed nothing itself."""
+    return last_lines(named.store.at(each.trial) / LOG, 5) or last_lines(named.store.printed(each.label, each.job), 5)
 
 
 def _row(each: dict[str, Any], metric: str, *, several: bool) -> list[str]:

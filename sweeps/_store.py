@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -54,6 +55,7 @@ class Batch:
     width: int | None  # of its jobs that run at once
     source: str | None  # the run folder that all of it came from, with --from
     jobs: tuple[tuple[Trial, ...], ...]  # each job's trials
+    overrides: tuple[str, ...] = ()  # of the sweep, when it was submitted
 
     @property
     def code(self) -> str:
@@ -141,6 +143,11 @@ class Store:
     def set_over(self, label: str) -> None:
         write(self.jobs / f"{label}.cancelled", "")
 
+    def printed(self, label: str, job: int) -> Path:
+        """What a job of a batch has printed; on this machine one process is all of them."""
+        own = self.jobs / label / f"{job}.out"
+        return own if own.exists() else self.jobs / label / "0.out"
+
     def at(self, trial: Trial) -> Path:
         return self.folder / trial.folder
 
@@ -165,7 +172,7 @@ class Store:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"another process is submitting to {self.folder}: this one waits for it", flush=True)
+                print(f"another process is submitting to {self.folder}: this one waits for it", file=sys.stderr)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -71,6 +71,7 @@ def submit(
     give_up: int | None = None,
     function: str = FUNCTION,
     source: str | None = None,
+    overrides: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Queue the chosen trials; the queue's numbers by label. Call it with the store locked, after `recover`."""
     for each in chosen:
@@ -98,6 +99,7 @@ def submit(
                 width=lane.width,
                 source=source,
                 jobs=tuple(jobs[lane.start : lane.end]),
+                overrides=overrides,
             )
             label = batch.label
             with store.written():

@@ -28,6 +28,8 @@ def ask(*words: str) -> str:
             done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise RunError(absent(words[0])) from None
+    if "configuration source" in done.stderr:  # the commands of SLURM without a cluster
+        raise RunError(absent(words[0]))
     if done.returncode:
         raise RunError(lines(f"{words[0]} failed: {sentence(done.stderr)}", "try again"))
     return done.stdout

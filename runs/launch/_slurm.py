@@ -89,6 +89,7 @@ class SlurmQueue(Queue):
             _commands.ask("scancel", *arrays)
 
     def most(self) -> int:
+        _commands.needs("scontrol")
         for line in _commands.ask("scontrol", "show", "config").splitlines():
             name, _, value = line.partition("=")
             if name.strip() == "MaxArraySize":

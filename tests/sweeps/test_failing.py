@@ -155,6 +155,8 @@ def test_a_job_that_cannot_even_begin_shows_what_it_printed_itself(project: Proj
     assert last["reason"] == "it ended by itself, with exit status 5"
     said = project.sweeps("logs", name, last["id"])
     assert re.fullmatch(rf"{last['id']} failed: seed=2\n\S+\n\n+\S+/2.out\nof job 2\n", said)
+    assert last["log"] == ["of job 2"]
+    assert re.search(r"^\w+ failed: seed=(.)\n(.*\n)+of job \1\n$", project.sweeps("logs", name))
 
 
 def test_a_trial_that_fails_with_a_long_message_ends(project: Project):
@@ -210,6 +212,11 @@ def test_a_trial_that_is_no_longer_planned_can_be_run_again_by_its_name(project:
     assert project.over(name) == {"failed": 2}
     first, second = project.trials(name)
     project.sweep("gone", "seeds([7])", base="act='kill', at=1, steps=3")
+    assert project.sweeps("retry", name) == (
+        "nothing to run again (2 failed)\n"
+        "  see: python -m sweeps status gone\n"
+        "  what failed is no longer planned; to run it again all the same: python -m sweeps retry gone TRIAL ...\n"
+    )
     project.sweeps("retry", name, first["id"])
     project.over(name)
     assert [each["step"] for each in project.begun(first)] == [0, 1]

@@ -90,6 +90,17 @@ def test_keep_derive_and_resources_are_asked_of_each_trial(project: Project):
     assert plan["trials"][-1] == {"state": "new", "words": ["value=0.3", "seed=3", "steps=30"]}
 
 
+@pytest.mark.parametrize("method", ["keep", "derive", "resources"])
+def test_a_method_of_a_sweep_that_fails_is_named_with_its_line(project: Project, method: str):
+    name = project.sweep("wrong", "seeds(2)")
+    path = project.folder / "sweeps/wrong.py"
+    path.write_text(f"{path.read_text()}\n    def {method}(self, trial):\n        return {{}}[trial.sed]\n")
+    line = len(path.read_text().splitlines())
+    assert project.sweeps("plan", name, status=2) == (
+        f"Wrong.{method}() fails for seed=0: AttributeError: Told has no attribute 'sed'\n  at sweeps/wrong.py:{line}\n"
+    )
+
+
 def test_points_that_come_to_the_same_run_are_one_trial(project: Project):
     name = project.sweep("same", 'points([{"value": 0.5}, {}, {"seed": 1}, {"seed": 2}])')
     plan = project.asked("plan", name)

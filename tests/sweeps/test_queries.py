@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.sweeps.project import Project
 
 
@@ -41,3 +43,37 @@ def test_no_verb_imports_torch(project: Project):
             project.over(name)
     said["every"] = project.type("-m", "sweeps", PYTHONPATH=without)
     assert project.states(name) == {"done": 2}, said
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "status two --josn",
+            "unrecognized arguments: --josn\n  nearest: --json\n  see: python -m sweeps --help",
+        ),
+        ("plan two -m seed=1,2", "-m is train.py's: what a sweep varies are the axes of its class"),
+        (
+            "plan two base.seed=1,2",
+            "base.seed=1,2 stands for several runs, and one was asked for\n  for one list: 'base.seed=[1,2]'",
+        ),
+        ("logs two -w", "-w watches a status\n  write: python -m sweeps status NAME -w"),
+        ("-w", "-w watches a status\n  write: python -m sweeps status NAME -w"),
+        ("plan two three", "'three' cannot be read as NAME=VALUE\n  write: python -m sweeps plan two"),
+        ("plan seed=1", "plan of which sweep?\n  see: python -m sweeps"),
+        ("pln two", "there is no verb 'pln'\n  nearest: plan\n  see: python -m sweeps -h"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_with_what_can(project: Project, typed: str, said: str):
+    project.sweep("two", "seeds(2)")
+    assert project.sweeps(*typed.split(), status=2) == f"{said}\n"
+
+
+def test_a_reader_that_goes_away_is_no_error(project: Project):
+    name = project.sweep("long", "seeds(30)")
+    process = project.start("-m", "sweeps", "plan", name, "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (process.stderr.read(), process.wait()) == ("", 141)
+    process.stderr.close()

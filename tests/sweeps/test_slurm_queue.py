@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -380,8 +381,21 @@ def test_where_there_is_no_slurm_it_is_said(monkeypatch: pytest.MonkeyPatch, her
     with pytest.raises(UserError) as refused:
         queue().submit(jobs("stay"))
     assert str(refused.value) == f"sbatch {more}"
+    with pytest.raises(UserError) as refused:
+        queue().most()
+    assert str(refused.value) == f"scontrol {more}"
     with pytest.raises(RunError) as silent:
         listed()
+    assert str(silent.value) == f"squeue {more}"
+
+
+@pytest.mark.skipif(shutil.which("squeue") is None, reason="SLURM's commands are not installed")
+@pytest.mark.skipif(Path("/etc/slurm/slurm.conf").exists(), reason="this machine is part of a cluster")
+def test_slurms_commands_alone_are_no_slurm(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
+    monkeypatch.delenv("SLURM_CONF", raising=False)
+    with pytest.raises(RunError) as silent:
+        listed()
+    more = "is not here: this machine is not part of a SLURM cluster\n  to run on it: launch=local"
     assert str(silent.value) == f"squeue {more}"
 
 

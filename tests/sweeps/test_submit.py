@@ -96,6 +96,31 @@ def test_what_slurm_refuses_leaves_nothing_behind(project: Project, slurm: Clust
     assert project.over(name) == {"done": 2}
 
 
+def test_what_slurm_takes_and_cannot_run_is_told(project: Project, slurm: Cluster):
+    name = project.sweep("large", "seeds(1)")
+    project.sweeps("submit", name, *words("slurm", nodes=3))
+    assert project.table(name) == (
+        "trial       state   step  validation/accuracy  time  what, why\n"
+        "ID________  queued                                   seed=0: PartitionNodeLimit\n"
+        "\n"
+        "1 queued\n"
+    )
+    again = "python -m sweeps retry large launch=slurm launch.nodes=3\n"
+    assert project.sweeps("cancel", name) == f"cancelled 1 trial; to go on with them: {again}"
+    project.sweeps("retry", name, *words("slurm", partition="lo"), status=2)
+    assert project.sweeps("submit", name).endswith(again)  # not as it was refused
+    project.sweeps("retry", name, *words("slurm", gpus=0))
+    assert project.over(name) == {"done": 1}
+
+
+def test_where_keep_leaves_out_every_point_there_is_nothing_to_queue(project: Project):
+    name = project.sweep("empty", "seeds(2)")
+    path = project.folder / "sweeps/empty.py"
+    path.write_text(f"{path.read_text()}\n    def keep(self, trial):\n        return False\n")
+    said = "nothing to queue: keep() leaves out every point\n  see: python -m sweeps status empty\n"
+    assert project.sweeps("submit", name) == said
+
+
 @pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 2)])
 @pytest.mark.parametrize("where", ["local", "slurm"])
 def test_what_is_added_shares_the_places_with_what_runs(
