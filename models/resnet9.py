@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from models import Model
@@ -19,8 +20,8 @@ class ResNet9(Model):
 
     def check(self) -> None:
         positive(width=self.width)
-        if not self.scale > 0:
-            raise ValueError(f"scale must be above 0, not {self.scale}")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be above 0 and finite, not {self.scale}")
 
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> ResNet9Net:
         from models._resnet9 import ResNet9Net

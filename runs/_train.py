@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from cn import Job, UserError
 from cn.errors import lines
+from data._images import Dataset
 from runs import Run, _checkpoint, _folder
 from runs._asked import asked
 from runs._curves import draw
@@ -21,6 +24,7 @@ from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._loop import Interrupted, evaluate, fit
 from runs._meeting import joined
+from runs._parts import expect
 from runs._ranks import ALONE, Ranks, reseed, settle
 from runs._restarted import before, hand_on
 from runs._screen import Screen, Silent
@@ -73,7 +77,7 @@ def _score(training: Training, say: Callable[[str], None], name: str = _checkpoi
 
 def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any = lambda *_: None) -> Training:
     """The parts of a run, new; the same seed makes the same parts."""
-    dataset = run.data.build(seed=run.seed)
+    dataset = expect(Dataset, run.data.build(seed=run.seed), "data", run.data)
     batch = min(run.data.batch_size, len(dataset.train))
     per_epoch = len(dataset.train) // (batch * run.accumulate)
     if per_epoch == 0:
@@ -90,9 +94,10 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     steps = run.steps if run.steps is not None else run.epochs * per_epoch
     device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
-    module = place(run.network(inputs=dataset.inputs, classes=len(dataset.classes)), device)
+    network = run.network(inputs=dataset.inputs, classes=len(dataset.classes))
+    module = place(expect(nn.Module, network, "model", run.model), device)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
-    optimizer = run.optim.build(module)
+    optimizer = expect(Optimizer, run.optim.build(module), "optim", run.optim)
     hooks = built(run.callbacks)
     if ranks.size > 1:  # what is the same in all of them has been made
         reseed(run.seed, ranks, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from runs.callbacks import Callback
@@ -16,7 +17,7 @@ class EarlyStopping(Callback):
     metric: str = "validation/loss"  # or another that a validation writes, callbacks before this one included
     mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
     patience: int = 5  # validations without an improvement
-    least: float = 0.0  # an improvement by less than this is none
+    least: float = 0.0  # an improvement by less than this is none; at least 0
 
     def build(self) -> Stopper:
         from runs._watched import Watched
@@ -27,3 +28,5 @@ class EarlyStopping(Callback):
     def check(self) -> None:
         if self.patience < 1:
             raise ValueError(f"patience is {self.patience}, and must be at least 1 validation")
+        if not 0 <= self.least < math.inf:
+            raise ValueError(f"least is {self.least}, and must be at least 0 and finite")

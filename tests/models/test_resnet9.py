@@ -44,4 +44,5 @@ def test_scale_multiplies_the_logits():
 
 def test_wrong_values_are_refused(refusal):
     assert refusal(ResNet9(width=0).check) == "width must be at least 1, not 0"
-    assert refusal(ResNet9(scale=0.0).check) == "scale must be above 0, not 0.0"
+    assert refusal(ResNet9(scale=0.0).check) == "scale must be above 0 and finite, not 0.0"
+    assert refusal(ResNet9(scale=float("inf")).check) == "scale must be above 0 and finite, not inf"

@@ -134,6 +134,13 @@ def test_patience_of_none_is_refused(go, failed):
     assert "patience is 0, and must be at least 1 validation" in str(error)
 
 
+@pytest.mark.parametrize("least", ["-1.0", "nan", "inf"])
+def test_a_least_that_no_improvement_can_meet_or_any_value_does_is_refused(go, failed, least):
+    error = failed(lambda: go("run", "callbacks=early_stopping", f"callbacks.early_stopping.least={least}"))
+    assert f"least is {least}, and must be at least 0 and finite" in str(error)
+    assert error.status == 2
+
+
 # learning rate
 
 
