@@ -26,6 +26,7 @@ from runs.launch._local import gpus
 
 GRACE = 15  # s in which the others may write down that one failed
 LONGER = 60  # s in which they may end, where one was asked to stop and they may not know
+LAST = 15  # s in which one that was then asked to end may do so, before it is killed
 CLOSED = 141  # the exit status where nobody reads what is printed: 128 and SIGPIPE
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
@@ -148,7 +149,7 @@ def _watch(ranks: list[Rank]) -> None:
                 rank.ended = True
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rank.process.pid or 0, asked)
-            end, asked = time.monotonic() + GRACE, signal.SIGKILL
+            end, asked = time.monotonic() + LAST, signal.SIGKILL
 
 
 def _open(rank: Rank) -> list[Connection]:
