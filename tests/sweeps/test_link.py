@@ -35,7 +35,7 @@ def come(here: Here = SECOND, *, label: str = "0001-ab", refused: str | None = N
 
 def until_over(others: Others, child: Child | None = None) -> None:
     """What a job does while a trial runs on its other nodes."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 600
     while not others.over:
         assert time.monotonic() < end
         others.listen()
@@ -179,14 +179,15 @@ def test_what_hangs_since_another_node_failed_is_ended(
     end_together(heedless, others)
     assert heedless.end is None  # nothing has failed
     link.say(status=1, answer={"reason": "rank 1: why"}, killed=False)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 600
     while heedless.status is None:
         assert time.monotonic() < end
         others.listen()
         end_together(heedless, others)
         found, status = os.waitpid(heedless.pid, os.WNOHANG)
         heedless.status = os.waitstatus_to_exitcode(status) if found else None
-    assert (heedless.status, heedless.asked, heedless.killed, others.over) == (-signal.SIGKILL, 2, True, True)
+    assert (heedless.status, heedless.killed, others.over) == (-signal.SIGKILL, True, True)
+    assert heedless.asked >= 2  # the first time it does not end
     parts = [Ended(heedless.status, killed=heedless.killed), *others.elsewhere()]
     assert chosen(parts).reason == "rank 1: why"
 

@@ -74,7 +74,7 @@ def listed() -> list[Job]:
     return queue().jobs("sweep", Path("jobs"))
 
 
-def until(true: Callable[[], object], timeout: float = 30) -> None:
+def until(true: Callable[[], object], timeout: float = 600) -> None:
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end

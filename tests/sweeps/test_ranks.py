@@ -23,7 +23,7 @@ def test_two_tasks_of_an_srun_train_one_run(nodes, slurm, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1

@@ -31,9 +31,7 @@ def test_how_trials_stand_and_what_can_be_done_about_it(project: Project, one_by
     project.sweeps("submit", other, *one_by_one)
     project.wait(folder, lambda reports: len(reports) == 3)
     project.wait("outputs/sweeps/other", lambda reports: len(reports) == 1)
-    held, last = project.folder / folder, ""
-    while last != "2":
-        last = "".join(path.read_text() for path in held.glob("trials/*/*/last.pt") if path.read_text() != "4")
+    project.until_saved(folder, [2, 4])
 
     said = masked(project.sweeps("status", name))
     assert re.sub(r'File ".*", line \d+', 'File "FILE", line 0', said) == (
@@ -124,9 +122,9 @@ def test_of_what_was_never_submitted_every_verb_says_so(project: Project):
 
 
 def test_a_trial_that_does_not_listen_is_ended_by_a_second_cancel(project: Project):
-    name = project.sweep("deaf", "seeds(2)", base="act='hang'")
+    name = project.sweep("deaf", "seeds(2)", base="act='hang', at=1, steps=2")
     project.sweeps("submit", name)
-    project.wait("outputs/sweeps/deaf", lambda _: all(map(project.begun, project.trials(name))))
+    project.until_saved("outputs/sweeps/deaf", [1, 1])
     assert project.sweeps("cancel", name) == "cancelled 2 trials; to go on with them: python -m sweeps retry deaf\n"
     assert project.states(name) == {"running": 2}
     project.sweeps("cancel", name)
