@@ -21,7 +21,7 @@ from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
 from sweeps import _nodes
 from sweeps._child import Child, Ended, chosen
-from sweeps._link import Link, connect, ports
+from sweeps._link import Link, connect, ports, start
 from sweeps._nodes import Others, end_together
 
 FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
@@ -118,6 +118,24 @@ def test_strangers_are_not_let_in():
                 with suppress(ConnectionResetError):  # where not all of it was read
                     assert stranger.recv(100) == b""
         assert others.missing() == [1]
+
+
+def test_a_node_that_gave_up_before_it_was_let_in_may_come_again():
+    others = Others(FIRST, "0001-ab", 2)
+    with others.door():
+        early = Link(socket.create_connection(("127.0.0.1", ports(FIRST)[0])))
+        early.say(start=start(SECOND, "0001-ab"), node=1, host="n2", refused=None)
+        early.close()
+        others.listen()
+        assert (others.missing(), others.lost) == ([1], None)
+        found: list[Link] = []
+        thread = threading.Thread(target=lambda: found.append(come()))
+        thread.start()
+        while others.missing():
+            others.listen()
+        thread.join()
+    found[0].close()
+    others.close()
 
 
 def test_taken_ports_are_passed_by_and_what_answers_otherwise_is_left():
