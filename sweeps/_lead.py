@@ -29,6 +29,7 @@ from sweeps._store import LOG, Batch, Store, Trial
 from sweeps._trial import run_trial
 
 CLAIM = 60  # s that an earlier process may take to end
+LATE = 2.0  # s that a signal may take to this process which has ended a trial\'s
 
 
 class Leader:
@@ -166,8 +167,10 @@ class Leader:
         came = chosen(parts)
         _child.kill_group(child.pid)
         self.fresh = False
-        if came.status in (143, -signal.SIGTERM) and self.signal is None:
-            time.sleep(1)  # what ended it may be on its way to this process too
+        if came.status in (143, -signal.SIGTERM):
+            end = time.monotonic() + LATE
+            while self.signal is None and time.monotonic() < end:
+                time.sleep(0.05)
         seconds = child.report.seconds + time.time() - child.report.started
         report = replace(child.report, seconds=seconds, status=came.status)
         if "value" in came.answer and came.status == 0:

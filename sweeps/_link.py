@@ -17,7 +17,7 @@ from runs.launch._queue import Here
 
 PORTS = 8
 WAIT = 300  # s that the nodes of a job may take to find each other
-PATIENCE = 5.0  # s that the other end of a new connection has to say who it is
+PATIENCE = 30.0  # s that the other end of a new connection has to say who it is
 
 
 def ports(here: Here) -> list[int]:
@@ -79,6 +79,7 @@ def connect(here: Here, label: str, *, refused: str | None) -> Iterator[tuple[Li
                     link = Link(socket.create_connection((address, port), timeout=PATIENCE))
                     link.say(start=start(here, label), node=here.node, host=here.host, refused=refused)
                     if link.first().get("welcome") == start(here, label):
+                        link.say(here=True)
                         yield link, address
                         return
                     link.close()

@@ -125,6 +125,9 @@ class Others:
             link.close()  # not one of ours
             return
         link.say(welcome=start(self.here, self.label))
+        if not link.first():  # it waited for this no longer, and has come again
+            link.close()
+            return
         self.links[node], self.names[node] = link, words["host"]
         if words["refused"] is not None:
             self.refused.append(f"on {words['host']}: {words['refused']}")

@@ -163,7 +163,7 @@ def _held(folder: Path) -> list[Held]:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look see no batch
             except BlockingIOError:
                 head, _, number = lock.read().partition("\n")
-                for _ in range(100):  # its process is about to note its number
+                for _ in range(1200):  # its process is about to note its number: in a minute, where all is slow
                     if number:
                         break
                     time.sleep(0.05)

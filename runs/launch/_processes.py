@@ -29,6 +29,7 @@ from runs.launch._rank import CLOSED, Rank, outcome
 LOOK = 1.0  # s after which a signal that came is acted on: Python goes on waiting after one
 GRACE = 15  # s in which the others may write down that one failed
 LONGER = 60  # s in which they may end, where one was asked to stop and they may not know
+LAST = 15  # s in which one that was then asked to end may do so, before it is killed
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -133,7 +134,7 @@ def _watch(ranks: list[Rank], asked: Asked) -> None:
                 rank.ended = True
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rank.process.pid or 0, number)
-            end, number = time.monotonic() + GRACE, signal.SIGKILL
+            end, number = time.monotonic() + LAST, signal.SIGKILL
     for rank in ranks:
         rank.hear()
 

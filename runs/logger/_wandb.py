@@ -36,7 +36,7 @@ class WandbWriter(Writer):
             dir=str(self.folder.resolve()),  # its service may have been started elsewhere
             config={**known.values, "parameters": known.parameters, "command": known.command, "code": known.code},
             settings=wandb.Settings(  # what the run prints is in its own log; a busy machine starts the service slowly
-                silent=True, console="off", x_service_wait=120
+                silent=True, console="off", x_service_wait=300, init_timeout=300
             ),
         )
 

@@ -259,7 +259,7 @@ def start(root: Path, *words: str, path: Path = REPOSITORY, **variables: str) ->
     """Run Python in a folder; `path` is where it finds `cn`."""
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path), "PYTHONWARNINGS": "error", **variables}
     command = [sys.executable, "-X", "utf8", *words]
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def python(*lines: str) -> str:

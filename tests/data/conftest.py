@@ -17,6 +17,8 @@ import pytest
 from data.cmnist import Cmnist
 from data.mnist import TEST, TRAIN, Mnist
 
+WAIT = 600  # s; for what comes in a few, on a machine that has much else to do
+
 
 class Server:
     """Serves a dict of files, notes each request, and cuts or holds the answers as it is told."""
@@ -69,7 +71,7 @@ class Server:
                     self.close_connection = True
                     if server.hold is not None:
                         server.held.set()
-                        server.hold.wait(30)
+                        server.hold.wait(WAIT)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -80,6 +82,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr("data._download.TIMEOUT", (WAIT, WAIT))  # it is not the server that is slow
     server = Server()
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +16,16 @@ import pytest
 
 from cn import UserError
 from data._download import fetch, local
+from tests.data.conftest import WAIT
 
 CONTENT = bytes(range(256)) * 4000  # 1 024 000 bytes
 NAME = "a.bin"
 SCRIPT = """
 import resource, sys
 from cn import UserError
+from data import _download
 from data._download import fetch
+_download.TIMEOUT = (600, 600)
 if limit := int(sys.argv[3]):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 print("ready", flush=True)
@@ -94,7 +98,7 @@ def test_a_killed_process_is_taken_up_by_the_next(get, start, server, cache):
     part = cache / "f" / f"{NAME}.part"
     server.cuts, server.hold = [524_288], threading.Event()
     with start() as process:
-        assert server.held.wait(30)
+        assert server.held.wait(WAIT)
         wait_for(lambda: part.exists() and part.stat().st_size == 524_288)
         process.send_signal(signal.SIGKILL)
     assert get().read_bytes() == CONTENT
@@ -106,9 +110,9 @@ def test_two_processes_fetch_one_file(start, server, cache):
     server.cuts, server.hold = [300_000], threading.Event()  # the first is held in the middle until both are there
     with start() as one, start() as other:
         assert [process.stdout.readline() for process in (one, other)] == ["ready\n"] * 2
-        assert server.held.wait(30)
+        assert server.held.wait(WAIT)
         server.hold.set()
-        outputs = [process.communicate(timeout=60) for process in (one, other)]
+        outputs = [process.communicate(timeout=WAIT) for process in (one, other)]
     assert outputs == [(f"{cache / 'f' / NAME}\n", "")] * 2
     assert (cache / "f" / NAME).read_bytes() == CONTENT
     assert server.sent == len(CONTENT)
@@ -116,7 +120,7 @@ def test_two_processes_fetch_one_file(start, server, cache):
 
 def test_a_full_disk_loses_nothing(get, start, server, cache):
     with start(limit=524_288) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=WAIT)
     assert errors == f"'{cache}/f' cannot be used: File too large\n  XDG_CACHE_HOME chooses another place\n"
     assert process.returncode == 1
     assert get().read_bytes() == CONTENT
@@ -252,9 +256,7 @@ def test_a_home_is_understood(tmp_path, right, monkeypatch):
 
 
 def wait_for(fact: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(1000):
-        if fact():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not come true in 20 s")
+    end = time.monotonic() + WAIT
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.02)

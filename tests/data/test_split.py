@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cn import UserError
@@ -25,6 +25,7 @@ def parts(labels: np.ndarray, *fractions: float, seed: int = 0) -> list[list[int
     fractions=st.lists(st.floats(0.1, 0.4), min_size=1, max_size=2),
     seed=st.integers(0, 2**64),
 )
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_parts_are_disjoint_and_make_the_whole_in_proportion(counts, fractions, seed):
     labels = np.repeat(np.arange(len(counts)), counts)
     held = parts(labels, *fractions, seed=seed)

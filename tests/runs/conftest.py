@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from runs.default import Default
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128")  # 1258 images: 9 steps an epoch
+WAIT = 600  # s; for what comes in a few, on a machine that has much else to do
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,14 @@ def together(ranks, go, left):
     return together
 
 
+def wait_for(fact: Callable[[], object]) -> None:
+    """Until it is so."""
+    end = time.monotonic() + WAIT
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -287,7 +297,7 @@ def shell(here: Path) -> Callable[..., Said]:
 
     def shell(*words: str, script: Path = ROOT / "train.py") -> Said:
         command = [sys.executable, str(script), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread(), timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread(), timeout=WAIT)
         return Said(done.returncode, done.stdout, done.stderr)
 
     return shell

@@ -34,7 +34,7 @@ from runs.launch._asked import TOGETHER, Asked
 from runs.logger.csv import Csv
 from runs.optim.sgd import Sgd
 from runs.schedule.plateau import Plateau
-from tests.runs.conftest import free_port, rank
+from tests.runs.conftest import WAIT, free_port, rank, wait_for
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ("optim=sgd", "optim.momentum=0", "optim.nesterov=false", "optim.weight_decay=0", "schedule=constant")
@@ -315,10 +315,11 @@ SCRIPT = """
 import os, signal, sys
 from cn import Job, main
 from runs import Run
-from runs.launch import _asked
+from runs.launch import _asked, _processes
 from sweeps._launch import launch
 
 _asked.PATIENCE, _asked.TOGETHER = 2, 0
+_processes.GRACE = _processes.LONGER = 600  # s; however slow the machine is, nobody is ended who would end
 
 def train(run: Run, job: Job) -> float:
     import torch
@@ -344,16 +345,31 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def command(here, monkeypatch):
+def begin(here):
     """A command with `launch.gpus=2` whose second process raises, or sends itself a signal, after step 12."""
     Path("train.py").write_text(SCRIPT)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    def command(how: str, *words: str) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setenv("HOW", how)
-        run = [sys.executable, "train.py", *SMALL, "epochs=3", "folder=run", "launch.gpus=2", *words]
-        return subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
+    def begin(how: str, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "train.py", *SMALL, "folder=run", "launch.gpus=2", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": how},
+            start_new_session=True,
+        )
+
+    return begin
+
+
+@pytest.fixture
+def command(begin):
+    """Its exit status and what it printed, once it has ended."""
+
+    def command(how: str) -> subprocess.CompletedProcess[str]:
+        child = begin(how, "epochs=3")
+        out, err = child.communicate(timeout=WAIT)
+        return subprocess.CompletedProcess([], child.returncode, out, err)
 
     return command
 
@@ -442,20 +458,13 @@ def test_one_that_is_sent_sigterm_ends_all_with_a_checkpoint(command, left):
     assert (done.returncode, done.stderr) == (143, "stopped by SIGTERM after step 20 of 27" + ON)
 
 
-def test_ctrl_c_ends_the_command_after_all_have_saved(here, left):
-    words = (*SMALL[:2], "gpu=-1", "data.batch_size=8", "epochs=30", "folder=run", "launch.gpus=2")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = [sys.executable, str(ROOT / "train.py"), *words]
-    child = subprocess.Popen(
-        run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
-    deadline = time.monotonic() + 60
-    while not Path("run/last.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+def test_ctrl_c_ends_the_command_after_all_have_saved(begin, left):
+    child = begin("0", "epochs=100000")  # it does not end by itself
+    wait_for(lambda: Path("run/last.pt").exists() or child.poll() is not None)
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=WAIT)
     step = left(Path("run")).state()["step"]
-    assert err == f"stopped by Ctrl-C after step {step} of 4710{ON}"
+    assert err == f"stopped by Ctrl-C after step {step} of 900000{ON}\n"
     assert child.returncode == 130
     assert step % 10 == 0
 
@@ -469,7 +478,7 @@ def torchrun(count: int, *words: str, restarts: int = 0, script: Path = ROOT / "
         text=True,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        timeout=300,
+        timeout=WAIT,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -583,18 +592,13 @@ def test_a_run_that_cannot_be_tested_says_so_once(here, go, shell):
     assert (done.status, done.err) == (1, "run has no checkpoint best.pt\n  its run did not get as far as saving one\n")
 
 
-def test_where_nobody_reads_what_it_says_it_ends_in_silence(here):
-    words = (*SMALL, "steps=40", "launch.gpus=2")
-    run = [sys.executable, str(ROOT / "train.py"), *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    child = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert child.stdout is not None
-    assert child.stderr is not None
+def test_where_nobody_reads_what_it_says_it_ends_in_silence(begin):
+    child = begin("0", "epochs=100000")  # more lines than a pipe holds
     assert child.stdout.readline().startswith("Mlp on Digits")
     child.stdout.close()
     assert child.stderr.read() == ""
     child.stderr.close()
-    assert child.wait(60) == 141
+    assert child.wait(WAIT) == 141
 
 
 @pytest.mark.parametrize(
@@ -624,33 +628,45 @@ def test_what_another_has_ended_is_told_from_what_this_one_did(error, gone, know
 # --- before they have met
 
 EARLY = """
-import os, time
+import os, signal, time
 from pathlib import Path
 from cn import Job, main
 from runs import Run
 from runs.launch import _processes
 from sweeps._launch import launch
 
-_processes.GRACE = 1
-if __name__ != "__main__" and os.environ["HOW"] == "importing":
-    Path("begun0").touch()
-    time.sleep(1)
+HOW = os.environ["HOW"]
+_processes.GRACE, _processes.LAST = 1, 600
+if __name__ == "__mp_main__" and HOW == "importing":
+    Path(f"begun{os.getpid()}").touch()
+    while signal.SIGINT not in signal.sigpending():
+        time.sleep(0.01)
 
 def train(run: Run, job: Job) -> float:
     import torch
     from runs._train import train
-    if os.environ["HOW"] == "failing" and os.environ["RANK"] == "0":
+    if HOW == "failing" and os.environ["RANK"] == "0":
         raise ValueError("so be it")
-    if os.environ["HOW"] == "meeting":
+    if HOW == "meeting":
         if os.environ["RANK"] == "0":
-            time.sleep(60)
-        Path("begun1").touch()
-    if os.environ["HOW"] == "building":
+            Path("begun0").touch()
+            time.sleep(600)
+        import sys, torch.distributed
+        module = sys.modules["torch.distributed.rendezvous"]
+        meet = module.rendezvous
+        def begun(*words):
+            Path("begun1").touch()
+            return meet(*words)
+        module.rendezvous = begun
+    if HOW == "building":
         from data.digits import Digits
         def build(self, *, seed):
             if os.environ["RANK"] == "1":
+                while not Path("begun0").exists():
+                    time.sleep(0.01)
                 raise ValueError("so be it")
-            time.sleep(60)
+            Path("begun0").touch()
+            time.sleep(600)
         Digits.build = build
     return train(run, job)
 
@@ -661,10 +677,10 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def early(here):
-    """A command that is sent Ctrl-C, as a terminal does, once a file is there; its exit status and its stderr."""
+    """A command that is sent Ctrl-C, as a terminal does, once both processes say so; its exit status and its stderr."""
     Path("early.py").write_text(EARLY)
 
-    def early(how: str, begun: str | None = None) -> tuple[int, str]:
+    def early(how: str, *, stop: bool = False) -> tuple[int, str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": how}
         words = (*SMALL, "steps=1", "folder=run", "launch.gpus=2")
         child = subprocess.Popen(
@@ -675,14 +691,12 @@ def early(here):
             env=environment,
             start_new_session=True,
         )
-        if begun is not None:
-            deadline = time.monotonic() + 60
-            while not Path(begun).exists() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            time.sleep(0.5 if how == "importing" else 2)
-            os.killpg(child.pid, signal.SIGINT)
         try:
-            _, err = child.communicate(timeout=40)
+            if stop:
+                wait_for(lambda: len(list(Path().glob("begun*"))) == 2 or child.poll() is not None)
+                time.sleep(0.5)  # most likely it is in what begins there
+                os.killpg(child.pid, signal.SIGINT)
+            _, err = child.communicate(timeout=WAIT)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)  # what has been left
@@ -692,12 +706,12 @@ def early(here):
 
 
 def test_ctrl_c_while_they_import(early):
-    assert early("importing", "begun0") == (130, "stopped at once by Ctrl-C\n")
+    assert early("importing", stop=True) == (130, "stopped at once by Ctrl-C\n")
 
 
 def test_ctrl_c_while_one_waits_for_the_others(early):
     """In C++, where it does not hear it as an exception."""
-    assert early("meeting", "begun1") == (130, "stopped at once by Ctrl-C\n")
+    assert early("meeting", stop=True) == (130, "stopped at once by Ctrl-C\n")
 
 
 def test_one_that_fails_while_another_waits_for_it_ends_that_too(early):

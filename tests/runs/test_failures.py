@@ -354,7 +354,8 @@ def test_metrics_that_cannot_be_written_end_the_run(go, failed, after_step, left
 
 
 def test_a_reader_that_goes_away_is_told_nothing_and_gets_no_traceback(here, shell, left):
-    command = f"{Path(__file__).parents[2] / 'train.py'} model=mlp epochs=2 folder=run | head -1"
+    words = "model=mlp epochs=100000 folder=run"  # more lines than a pipe holds
+    command = f"{Path(__file__).parents[2] / 'train.py'} {words} | head -1"
     said = subprocess.run(
         ["bash", "-c", f"{sys.executable} {command}; exit ${{PIPESTATUS[0]}}"],
         capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import queue
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ import runs.logger._writer
 from runs._curves import draw
 from runs.logger._csv import CsvWriter
 from runs.logger._writer import JsonLines, Record, Thread, Writer, read
+from tests.runs.conftest import WAIT
 
 
 def table(folder: Path) -> list[dict[str, float]]:
@@ -100,7 +102,7 @@ class _Slow(Writer):
         self.let = threading.Event()
 
     def write(self, record: Record) -> None:
-        assert self.let.wait(10)
+        assert self.let.wait(WAIT)
         self.threads.add(threading.current_thread().name)
         self.records.append(record)
 
@@ -121,17 +123,30 @@ def test_putting_does_not_wait_and_flushing_does():
     assert len(slow.records) == 11
 
 
+class _Rests(threading.Event):
+    """Tells when the writer thread has begun to rest, and whether somebody ended it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.ended: list[bool] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun.put(None)
+        self.ended.append(super().wait(timeout))
+        return self.ended[-1]
+
+
 def test_records_are_written_together_after_a_rest_that_a_flush_ends(monkeypatch):
-    monkeypatch.setattr(runs.logger._writer, "REST", 60.0)
+    monkeypatch.setattr(runs.logger._writer, "REST", float(WAIT))
     taker = _Slow()
     taker.let.set()
     thread = Thread(taker, print)
+    thread.hurry = rests = _Rests()
     thread.start(0, {})
-    began = time.monotonic()
     thread.put({"step": 0})
-    while not taker.records:
-        time.sleep(0.001)
     for steps in (range(1, 5), range(5, 9)):
+        rests.begun.get(timeout=WAIT)
         for step in steps:
             thread.put({"step": step})
         time.sleep(0.05)
@@ -141,7 +156,7 @@ def test_records_are_written_together_after_a_rest_that_a_flush_ends(monkeypatch
     thread.put({"step": 9})
     thread.close("finished")
     assert [each["step"] for each in taker.records] == list(range(10))
-    assert time.monotonic() - began < 30
+    assert all(rests.ended)
 
 
 class _Unflushed(Writer):

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from data._images import Split
@@ -14,6 +14,7 @@ from runs._order import order
 
 
 @given(some.integers(0, 2**63 - 1), some.integers(0, 10**6), some.integers(1, 200))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_is_a_permutation(seed, epoch, length):
     assert sorted(order(seed, epoch, length).tolist()) == list(range(length))
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.runs.conftest import WAIT
+
 WORDS = ("model=mlp", "data.batch_size=8", "epochs=4", "folder=run", "callbacks=model_summary")
 SCRIPT = str(Path(__file__).parents[2] / "train.py")
 
@@ -24,7 +26,7 @@ def on_terminal(*words: str, out: int | None = None, columns: int = 80) -> tuple
     os.close(slave)
     seen = b""
     while True:
-        ready, _, _ = select.select([master], [], [], 60)
+        ready, _, _ = select.select([master], [], [], WAIT)
         try:
             part = os.read(master, 65536) if ready else b""
         except OSError:  # a terminal whose last writer has gone
@@ -33,7 +35,7 @@ def on_terminal(*words: str, out: int | None = None, columns: int = 80) -> tuple
             break
         seen += part
     os.close(master)
-    return child.wait(60), seen.decode()
+    return child.wait(WAIT), seen.decode()
 
 
 def plain(text: str) -> str:

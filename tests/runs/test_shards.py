@@ -25,7 +25,7 @@ from runs import _checkpoint, _divided, _shards
 from runs.callbacks.ema import Ema
 from runs.default import Default
 from runs.parallel.fsdp import Fsdp
-from tests.runs.conftest import rank
+from tests.runs.conftest import WAIT, rank, wait_for
 
 FSDP = "parallel=fsdp"
 RUN = Default(
@@ -112,10 +112,7 @@ def test_a_file_that_may_grow_no_further_ends_the_run_and_keeps_the_checkpoint_b
     """As a full disk does, in the second process alone."""
 
     def fill() -> None:
-        end = time.monotonic() + 60
-        while not Path("run/last.pt").exists():  # the save of step 9 goes on beside the run
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_for(Path("run/last.pt").exists)  # the save of step 9 goes on beside the run
         resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
 
     def child() -> None:
@@ -151,7 +148,7 @@ def test_the_run_goes_on_while_it_saves(ranks, go, monkeypatch, after_step):
     write = _shards._Writer.write_data
 
     def held(self: Any, *args: Any) -> Any:
-        assert self.step != 3 or passed.wait(timeout=60)
+        assert self.step != 3 or passed.wait(WAIT)
         return write(self, *args)
 
     monkeypatch.setattr(_shards._Writer, "write_data", held)
@@ -184,7 +181,7 @@ def test_what_is_saved_is_what_was_there_when_it_was_asked_for(ranks, go, left, 
     write = _shards._Writer.write_data
 
     def held(self: Any, *args: Any) -> Any:
-        assert self.step != 3 or passed.wait(timeout=60)
+        assert self.step != 3 or passed.wait(WAIT)
         return write(self, *args)
 
     words = ("steps=5", "save_every=3", "log_every=100", "callbacks=[ema,checkpoint]", FSDP)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from data.digits import Digits
 from runs import _train
 from runs._stop import Stop
+from tests.runs.conftest import ROOT, WAIT, wait_for
 
 ON = "\n  to go on from the last checkpoint: python train.py --from run"
 
@@ -115,34 +115,58 @@ def test_a_run_on_another_thread_leaves_the_signals_alone():
     assert seen == [before]
 
 
+HELD = """
+import time
+from pathlib import Path
+from cn import Job, main
+from runs import Run
+from sweeps._launch import launch
+
+def train(run: Run, job: Job) -> float:
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+    from runs._train import train
+    taken = 0
+    def after(*_):
+        nonlocal taken
+        taken += 1
+        if taken == 200:
+            Path("begun").touch()
+            while not Path("sent").exists():
+                time.sleep(0.01)
+    register_optimizer_step_post_hook(after)
+    return train(run, job)
+
+if __name__ == "__main__":
+    main(train, launcher=launch)
+"""
+
+
 @pytest.mark.parametrize(
     ("number", "name", "status"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)], ids=str
 )
 def test_a_command_that_is_sent_a_signal(number, name, status, here, left, shell, go, differences):
-    """The whole way: a process of its own, stopped from outside, resumed by the command that it names."""
+    """The whole way: a process of its own, stopped from outside in a step, resumed by the command that it names."""
     words = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=8", "epochs=12", "data.crop=1", "folder=run")
-    script = str(Path(__file__).parents[2] / "train.py")
+    Path("train.py").write_text(HELD)
     child = subprocess.Popen(
-        [sys.executable, script, *words],
+        [sys.executable, "train.py", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
     )
-    deadline = time.monotonic() + 60
-    while not (Path("run/last.pt").exists() and time.monotonic() < deadline):
-        time.sleep(0.01)
+    wait_for(lambda: Path("begun").exists() or child.poll() is not None)
     child.send_signal(number)
-    _, err = child.communicate(timeout=60)
-    step = left(Path("run")).state()["step"]
-    assert err == f"stopped by {name} after step {step} of 1884{ON}\n"
+    Path("sent").touch()
+    _, err = child.communicate(timeout=WAIT)
+    assert err == f"stopped by {name} after step 200 of 1884{ON}\n"
     assert child.returncode == status
-    assert 157 <= step < 1884
+    assert left(Path("run")).state()["step"] == 200
     if number == signal.SIGTERM:
         return  # from here on it is the same
     resumed = shell(*re.search(r"train\.py (.*)", err)[1].split())
     assert (resumed.status, resumed.err) == (0, "")
-    assert resumed.out.splitlines()[1] == f"goes on after step {step}"
+    assert resumed.out.splitlines()[1] == "goes on after step 200"
     whole = go("whole", *words[:-1])
     assert differences(whole.state(), left(Path("run")).state()) == []
     assert differences(whole.metrics, left(Path("run")).metrics) == []

@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +28,7 @@ from runs.logger._facts import code, values
 from runs.logger.mlflow import Mlflow
 from runs.logger.tensorboard import Tensorboard
 from runs.logger.wandb import Wandb
+from tests.runs.conftest import wait_for
 
 ROOT = Path(__file__).parents[2]
 Value = dict[str, dict[int, float]]  # of each metric, at each step
@@ -240,13 +240,9 @@ def test_an_mlflow_server_that_does_not_answer_is_left_out_before_the_first_step
 
 def kept(folder: Path) -> list[Any]:
     """The records of its offline files, once W&B's service, a process of its own, has written the last of each."""
-    end = time.monotonic() + 60
-    while True:
-        records = list(written(folder))
-        ends = sum(each.WhichOneof("record_type") == "exit" for each in records)
-        if ends == len(list(folder.glob("wandb/offline-run-*"))) or time.monotonic() > end:
-            return records
-        time.sleep(0.2)
+    runs = len(list(folder.glob("wandb/offline-run-*")))
+    wait_for(lambda: sum(each.WhichOneof("record_type") == "exit" for each in written(folder)) == runs)
+    return list(written(folder))
 
 
 def written(folder: Path) -> Iterator[Any]:
@@ -260,6 +256,8 @@ def written(folder: Path) -> Iterator[Any]:
                 at += 32768 - at % 32768
             _, length, piece = struct.unpack("<IHB", data[at : at + 7])
             at += 7 + length
+            if at > len(data):  # the rest of it is still to come
+                break
             whole += data[at - length : at]
             if piece in (1, 4):  # whole, or the last piece
                 yield Record.FromString(whole)

@@ -104,9 +104,9 @@ def test_how_trials_stand_and_what_can_be_done_about_it(project: Project, one_by
 
 
 def test_a_trial_that_does_not_listen_is_ended_by_a_second_cancel(project: Project):
-    name = project.sweep("deaf", "seeds(2)", base="act='hang'")
+    name = project.sweep("deaf", "seeds(2)", base="act='hang', at=1, steps=2")
     project.sweeps("submit", name)
-    project.wait("outputs/sweeps/deaf", lambda _: all(map(project.begun, project.trials(name))))
+    project.until_saved("outputs/sweeps/deaf", [1, 1])
     assert project.sweeps("cancel", name) == "cancelled 2 trials; to go on with them: python -m sweeps retry deaf\n"
     assert project.states(name) == {"running": 2}
     project.sweeps("cancel", name)

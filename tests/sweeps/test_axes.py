@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cn
@@ -159,7 +159,7 @@ def test_another_seed_gives_other_points() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers())
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_more_points_begin_with_the_fewer(few: int, more: int, seed: int) -> None:
     few, more = sorted((few, more))
     assert random(more, MIXED, seed=seed).points[:few] == random(few, MIXED, seed=seed).points

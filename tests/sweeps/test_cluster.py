@@ -68,8 +68,10 @@ def test_sacct_answers_with_accounting_only(slurm: Cluster, slurm_accounting: Cl
     slurm_accounting.restart_controller()
     job = slurm_accounting.sbatch("exit 3")
     slurm_accounting.wait(job, "FAILED")
-    time.sleep(1)  # for the database
-    assert slurm_accounting.run("sacct", "-nXPj", job, "-o", "jobid,state,exitcode") == f"{job}|FAILED|3:0\n"
+    end = time.monotonic() + 600
+    while (said := slurm_accounting.run("sacct", "-nXPj", job, "-o", "jobid,state,exitcode")) != f"{job}|FAILED|3:0\n":
+        assert time.monotonic() < end, said  # the database is told a little later
+        time.sleep(0.2)
     with pytest.raises(RuntimeError, match="Slurm accounting storage is disabled"):
         slurm.run("sacct")
 
@@ -100,7 +102,10 @@ from tests.sweeps.cluster import Cluster
 cluster = Cluster(Path("cluster"))
 cluster.start()
 cluster.wait(cluster.sbatch("trap '' TERM; (setsid sleep 600 &); srun sleep 600"), "RUNNING")
-time.sleep(1)
+end = time.monotonic() + 600
+while sum(Path(f"/proc/{pid}/comm").read_text() == "sleep\\n" for pid in cluster.processes()) < 2:
+    assert time.monotonic() < end
+    time.sleep(0.1)
 print(*cluster.processes(), flush=True)
 if sys.argv[1] == "stop":
     cluster.stop()
@@ -123,7 +128,7 @@ def test_nothing_is_left_of_a_cluster(how: str) -> None:
             os.killpg(test.pid, getattr(signal, how))
         test.wait(600)
     assert len(pids) >= 9  # munged, slurmctld and its helper, two slurmd, two slurmstepd, the script, srun, two sleeps
-    end = time.monotonic() + 10
+    end = time.monotonic() + 600
     while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < end, left
         time.sleep(0.1)

@@ -40,6 +40,7 @@ def test_a_trial_that_fails_is_told_with_its_reason_and_goes_on_from_its_last_st
     project.hold.parent.mkdir()
     project.hold.touch()
     project.sweeps("submit", name, *place)
+    project.until_saved("outputs/sweeps/ways", [2, 2, 2, 2, 4])
     project.until(name, lambda counts: counts == {"failed": 3, "running": 1, "done": 1})
     trials = by_act(project.trials(name))
     killed = project.begun(trials["hold"])[0]["pid"]

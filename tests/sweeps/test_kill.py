@@ -119,12 +119,12 @@ def test_a_retry_killed_at_any_step_and_typed_again_runs_each_trial_once(project
 def test_what_a_killed_submission_left_in_the_queue_can_be_cancelled(project: Project, place: Sequence[str]):
     project.hold.parent.mkdir()
     project.hold.touch()
-    name = project.sweep("three", "seeds(3)", base="act='hold'")
+    name = project.sweep("three", "seeds(3)", base="act='hold', at=1, steps=3")
     known = drive(project, "submit", "never", name, place)[
         -3:-1
     ]  # killed after the queue was asked, and before its number was written
     for folder in known:
-        project.wait(folder, lambda reports: len(reports) == 3)
+        project.until_saved(folder, [1, 1, 1])
         project.sweeps("cancel", folder)
         assert project.over(folder) == {"cancelled": 3}
         assert [report["status"] for report in project.reports(folder)] == [143] * 3

@@ -116,7 +116,15 @@ def test_a_site_of_its_own_is_a_subclass(project: Project, slurm: Cluster):
 
 
 def test_runs_on_this_machine_go_side_by_side(project: Project):
-    said = project.type(*TOLD, "pause=0.5", "-m", "value=0.1,0.2,0.3", "launch.parallel=3")
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    process = project.start(*TOLD, "act=hold", "-m", "value=0.1,0.2,0.3", "launch.parallel=3")
+    while len(list((project.folder / "outputs").glob("*/*/begun"))) < 3:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    project.hold.unlink()
+    said, error = process.communicate()
+    assert (process.returncode, error) == (0, "")
     assert said.endswith(
         "\nno.  value  result\n---  -----  ------\n0    0.1    0.1000\n1    0.2    0.2000\n2    0.3    0.3000\n"
     )

@@ -21,7 +21,7 @@ from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
 from sweeps import _nodes
 from sweeps._child import Child, Ended, chosen
-from sweeps._link import Link, connect, ports
+from sweeps._link import Link, connect, ports, start
 from sweeps._nodes import Others, end_together
 
 FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
@@ -35,7 +35,7 @@ def come(here: Here = SECOND, *, label: str = "0001-ab", refused: str | None = N
 
 def until_over(others: Others, child: Child | None = None) -> None:
     """What a job does while a trial runs on its other nodes."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 600
     while not others.over:
         assert time.monotonic() < end
         others.listen()
@@ -120,6 +120,24 @@ def test_strangers_are_not_let_in():
         assert others.missing() == [1]
 
 
+def test_a_node_that_gave_up_before_it_was_let_in_may_come_again():
+    others = Others(FIRST, "0001-ab", 2)
+    with others.door():
+        early = Link(socket.create_connection(("127.0.0.1", ports(FIRST)[0])))
+        early.say(start=start(SECOND, "0001-ab"), node=1, host="n2", refused=None)
+        early.close()
+        others.listen()
+        assert (others.missing(), others.lost) == ([1], None)
+        found: list[Link] = []
+        thread = threading.Thread(target=lambda: found.append(come()))
+        thread.start()
+        while others.missing():
+            others.listen()
+        thread.join()
+    found[0].close()
+    others.close()
+
+
 def test_taken_ports_are_passed_by_and_what_answers_otherwise_is_left():
     taken = [socket.create_server(("", port)) for port in ports(FIRST)[:2]]
     threading.Thread(target=lambda: taken[0].accept()[0].close(), daemon=True).start()
@@ -179,14 +197,15 @@ def test_what_hangs_since_another_node_failed_is_ended(
     end_together(heedless, others)
     assert heedless.end is None  # nothing has failed
     link.say(status=1, answer={"reason": "rank 1: why"}, killed=False)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 600
     while heedless.status is None:
         assert time.monotonic() < end
         others.listen()
         end_together(heedless, others)
         found, status = os.waitpid(heedless.pid, os.WNOHANG)
         heedless.status = os.waitstatus_to_exitcode(status) if found else None
-    assert (heedless.status, heedless.asked, heedless.killed, others.over) == (-signal.SIGKILL, 2, True, True)
+    assert (heedless.status, heedless.killed, others.over) == (-signal.SIGKILL, True, True)
+    assert heedless.asked >= 2  # the first time it does not end
     parts = [Ended(heedless.status, killed=heedless.killed), *others.elsewhere()]
     assert chosen(parts).reason == "rank 1: why"
 

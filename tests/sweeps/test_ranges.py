@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cn import UserError
@@ -30,7 +30,7 @@ def test_a_linear_range_has_equal_distances() -> None:
 
 
 @given(ABOVE_ZERO, ABOVE_ZERO, st.integers(2, 9))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_ends_are_exact_and_nothing_lies_outside(first: float, last: float, count: int) -> None:
     for values in (log_range(first, last, count), linear_range(first, last, count)):
         assert (values[0], values[-1], len(values)) == (first, last, count)
@@ -38,21 +38,21 @@ def test_ends_are_exact_and_nothing_lies_outside(first: float, last: float, coun
 
 
 @given(ANY, ANY, st.integers())
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_uniform_draws_between_its_ends(a: float, b: float, seed: int) -> None:
     low, high = sorted((a, b))
     assert all(low <= point["x"] <= high for point in random(9, {"x": uniform(low, high)}, seed=seed))
 
 
 @given(ABOVE_ZERO, ABOVE_ZERO, st.integers())
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_log_uniform_draws_between_its_ends(a: float, b: float, seed: int) -> None:
     low, high = sorted((a, b))
     assert all(low <= point["x"] <= high for point in random(9, {"x": log_uniform(low, high)}, seed=seed))
 
 
 @given(st.integers(-(10**400), 10**400), st.integers(0, 10**400))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_integers_draws_between_its_ends(low: int, width: int) -> None:
     assert all(low <= point["x"] <= low + width for point in random(9, {"x": integers(low, low + width)}))
 

@@ -36,16 +36,17 @@ def most_at_once(times: list[tuple[float, float, str]]) -> int:
 
 
 def test_submitting_returns_while_trials_wait_and_queues_none_of_them_twice(project: Project, place: Sequence[str]):
-    name = project.sweep("ten", "seeds(10)", base="act='hold'")
+    holds = "act='hold', at=1, steps=2"
+    name = project.sweep("ten", "seeds(10)", base=holds)
     project.hold.parent.mkdir()
     project.hold.touch()
     first = "queued 10 trials: JOB\n  see: python -m sweeps status ten\n"
     assert masked(project.sweeps("submit", name, *place)) == first
-    project.wait("outputs/sweeps/ten", lambda reports: len(reports) == 8)
+    project.until_saved("outputs/sweeps/ten", [1] * 8)
     again = "nothing new to queue (8 running, 2 queued)\n  see: python -m sweeps status ten\n"
     assert project.sweeps("submit", name, *place) == again
 
-    project.sweep(name, "seeds(13)", base="act='hold'")
+    project.sweep(name, "seeds(13)", base=holds)
     more = "queued 3 trials: JOB (8 running, 2 queued)\n  see: python -m sweeps status ten\n"
     assert masked(project.sweeps("submit", name, *place)) == more
     project.hold.unlink()
@@ -69,10 +70,14 @@ def test_two_who_submit_at_the_same_instant_queue_each_trial_once(project: Proje
 
 
 def test_an_array_has_each_gpu_for_one_trial_at_a_time(project: Project, slurm: Cluster):
-    name = project.sweep("gpus", "seeds(12)", base="pause=1")
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    name = project.sweep("gpus", "seeds(12)", base="act='hold', at=1, steps=2")
     said = project.sweeps("submit", name, *words("slurm", gpus=1, hours=0.5))
     number = re.findall(r"queued 12 trials: (\d+)\n", said)[0]
     assert len(slurm.states(number)) == 12
+    project.until_saved("outputs/sweeps/gpus", [1] * 8)
+    project.hold.unlink()
     assert project.over(name) == {"done": 12}
     times = spans(project, project.trials(name))
     assert len({gpu for _, _, gpu in times}) == 8
