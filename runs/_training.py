@@ -103,6 +103,10 @@ class Training:
             return all(bool(each.isfinite().all()) for each in self.module.parameters())
         return not self.ranks.largest(int(not self.shards.finite(self.module)))
 
+    def name_of(self, hooks: Hooks) -> str:
+        """`callbacks.NAME`, under which the run holds these hooks."""
+        return next(f"callbacks.{name}" for name, each in self.hooks.items() if each is hooks)
+
     def stop(self, reason: str) -> None:
         """End the run after this step, with a validation, as if it had been the last."""
         self.reason = reason

@@ -16,26 +16,27 @@ class CleanTree(Hooks):
         self.untracked = untracked
 
     def on_start(self, training: Training) -> None:
-        changed = changes(Path(__file__).parent, untracked=self.untracked)
+        name = training.name_of(self)
+        changed = changes(Path(__file__).parent, untracked=self.untracked, name=name)
         if changed:
             more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
             raise UserError(
                 lines(
-                    "callbacks.clean_git: the git tree is not clean, so this run could not be repeated",
+                    f"{name}: the git tree is not clean, so this run could not be repeated",
                     f"changed: {', '.join(changed[:4])}{more}",
-                    "commit them (git add -A; git commit), or leave it out: ~callbacks.clean_git",
+                    f"commit them (git add -A; git commit), or leave it out: ~{name}",
                 )
             )
 
 
-def changes(folder: Path, *, untracked: bool) -> list[str]:
-    """The files of the repository around `folder` that differ from its last commit."""
+def changes(folder: Path, *, untracked: bool, name: str = "callbacks.clean_git") -> list[str]:
+    """The files of the repository around `folder` that differ from its last commit; `name` is who asks, for errors."""
     mode = "all" if untracked else "no"
     command = ["git", "-C", str(folder), "status", "--porcelain", "-z", f"--untracked-files={mode}"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UserError("callbacks.clean_git: git is not installed, so the tree cannot be looked at") from None
+        raise UserError(f"{name}: git is not installed, so the tree cannot be looked at") from None
     if asked.returncode:
-        raise UserError(f"callbacks.clean_git: git cannot look at the tree: {asked.stderr.strip()}")
+        raise UserError(f"{name}: git cannot look at the tree: {asked.stderr.strip()}")
     return [entry[3:] for entry in asked.stdout.split("\0") if len(entry) > 3 and entry[2] == " "]

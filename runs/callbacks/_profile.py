@@ -19,9 +19,9 @@ class Profiler(Hooks):
 
     def on_start(self, training: Training) -> None:
         if self.start >= training.steps:
-            name = next(name for name, each in training.hooks.items() if each is self)
-            what = f"callbacks.{name}.start={self.start}: the run has {training.steps} steps, so none would be watched"
-            raise UserError(lines(what, f"nearest: callbacks.{name}.start={training.steps - 1}"))
+            start = f"{training.name_of(self)}.start"
+            what = f"{start}={self.start}: the run has {training.steps} steps, so none would be watched"
+            raise UserError(lines(what, f"nearest: {start}={training.steps - 1}"))
         self._begin(training)
 
     def on_step(self, training: Training) -> None:

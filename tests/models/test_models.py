@@ -17,6 +17,9 @@ from torch import nn
 import models
 from cn import CN
 from models import Model
+from models.linear import Linear
+from models.vit import Base
+from tests.models.conftest import is_complete, is_light
 
 FOLDER = Path(models.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
@@ -73,6 +76,23 @@ def test_every_model_gives_the_same_in_channels_last(each_light_model):
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         last = network(x.to(memory_format=torch.channels_last))
     torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-5)
+
+
+class Needs(Linear):
+    width: int
+
+
+class Broken(Linear):
+    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
+        raise RuntimeError("a mistake")
+
+
+def test_a_model_that_needs_a_value_or_cannot_be_built_leaves_the_tests_of_the_others_alone():
+    assert not is_complete(Needs)
+    assert all(map(is_complete, (Linear, Base, Broken)))
+    assert is_light(Broken())  # so its own tests fail
+    assert is_light(Linear())
+    assert not is_light(Base())
 
 
 def test_the_contract_is_abstract():

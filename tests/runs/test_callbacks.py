@@ -302,6 +302,16 @@ def test_without_git_it_says_so(here, monkeypatch):
     assert str(refused.value) == "callbacks.clean_git: git is not installed, so the tree cannot be looked at"
 
 
+def test_it_says_under_which_name_it_can_be_left_out(go, failed, monkeypatch):
+    monkeypatch.setattr("runs.callbacks._clean_git.changes", lambda folder, **_: ["a.py"])
+    error = failed(lambda: go("run", "+callbacks/gate=clean_git", "steps=2"))
+    assert str(error) == (
+        "callbacks.gate: the git tree is not clean, so this run could not be repeated\n"
+        "  changed: a.py\n"
+        "  commit them (git add -A; git commit), or leave it out: ~callbacks.gate"
+    )
+
+
 def test_an_unclean_tree_is_refused_and_a_clean_one_trains(repository, shell):
     """This code in a repository of its own, through the door."""
     for name in ("cn", "models", "data", "runs", "sweeps"):

@@ -318,7 +318,7 @@ def test_a_schedule_reads_all_its_fields(cls, here):
 
 @pytest.mark.parametrize("cls", nodes(Callback))
 def test_a_callback_reads_all_its_fields(cls, here, monkeypatch):
-    monkeypatch.setattr("runs.callbacks._clean_git.changes", lambda folder, *, untracked: [])
+    monkeypatch.setattr("runs.callbacks._clean_git.changes", lambda folder, *, untracked, name: [])
     metrics = {"validation/accuracy": "validation/loss", "validation/loss": "validation/accuracy"}
     other = {"metric": metrics[cls().metric]} if "metric" in cls._fields else {}
     assert trained(Default(callbacks={"it": changed(cls, **other)}, epochs=1)) == []
