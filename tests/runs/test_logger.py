@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-import runs.logger._writer
+import runs.logger._thread
 from runs._curves import draw
 from runs.logger._csv import CsvWriter
-from runs.logger._writer import JsonLines, Record, Thread, Writer, read
+from runs.logger._thread import Thread
+from runs.logger._writer import JsonLines, Record, Writer, read
 
 
 def table(folder: Path) -> list[dict[str, float]]:
@@ -122,7 +123,7 @@ def test_putting_does_not_wait_and_flushing_does():
 
 
 def test_records_are_written_together_after_a_rest_that_a_flush_ends(monkeypatch):
-    monkeypatch.setattr(runs.logger._writer, "REST", 60.0)
+    monkeypatch.setattr(runs.logger._thread, "REST", 60.0)
     taker = _Slow()
     taker.let.set()
     thread = Thread(taker, print)
