@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from cn import RunError
+from cn.errors import lines, short
+
 Record = dict[str, float]  # metrics by name, and with them `step` and `epoch`
 State = Literal["finished", "interrupted", "failed"]
 
@@ -51,7 +54,24 @@ class JsonLines(Writer):
 
 def read(path: Path) -> list[Record]:
     """The records of a metrics.jsonl; a last line that a kill or a full disk cut short is left out."""
-    if not path.exists():
+    try:
+        whole = path.read_bytes()
+    except FileNotFoundError:
         return []
-    lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1]]
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+    return records(whole.split(b"\n")[:-1], path)
+
+
+def records(found: list[bytes], path: Path) -> list[dict[str, Any]]:
+    """The records in lines of a metrics.jsonl; RunError where one is none."""
+    result: list[dict[str, Any]] = []
+    for line in found:
+        try:
+            record = json.loads(line)
+            record["step"]
+        except (ValueError, TypeError, KeyError):
+            what = f"{path} holds a line that is no record: {short(line.decode(errors='replace'))}"
+            raise RunError(lines(what, "delete that line to have the others")) from None
+        result.append(record)
+    return result
