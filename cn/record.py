@@ -111,7 +111,7 @@ def within(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
         return path, None
     if path.suffix == ".json" and path.is_file():
         return path.parent, None
-    for each in (path, path.resolve()) if path.exists() else ():
+    for each in (path, path.resolve()) if path.exists() or path.is_symlink() else ():
         if (each.parent / FILE).is_file():
             return each.parent, each.name
     return path, None

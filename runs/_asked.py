@@ -14,7 +14,7 @@ from cn.record import within
 from runs import Run, _folder
 from runs.launch.local import Local
 
-CHECKPOINT = re.compile(r"step-\d+|.*\.pt")  # of several processes, a folder, and links to it
+CHECKPOINT = re.compile(r"step-\d+(_\d+)?|.*\.pt")  # of several processes, a folder, and links to it
 
 
 class Asked(NamedTuple):

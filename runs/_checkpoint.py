@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from cn import RunError
-from cn.errors import lines
+from cn.errors import lines, short
 from runs._folder import sync
 
 WEIGHTS = ("module", "average")  # the keys of a state that hold them
@@ -130,15 +130,18 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise Unreadable(
-            lines(f"{path.parent} has no checkpoint {path.name}", "its run did not get as far as saving one")
-        ) from None
+        known = [each for name in (LAST, BEST, STEP) for each in sorted(path.parent.glob(name)) if each.exists()]
+        others = ", ".join(map(str, known))
+        gone = f"it is a link to {path.readlink()}, which is not there" if path.is_symlink() else None
+        far = None if gone or others else "its run did not get as far as saving one"
+        what = f"{path.parent} has no checkpoint {path.name}"
+        raise Unreadable(lines(what, gone, far, f"what it has: {others}" if others else None)) from None
     except BaseException as error:
         failures = getattr(error, "failures", None)  # of torch's CheckpointException, by process
         if not isinstance(error, Exception) and failures is None:
             raise
         cause = next(iter(failures.values()))[0] if failures else error
-        why = f"{type(cause).__name__}: {cause}".splitlines()[0].removesuffix(": ")
+        why = short(f"{type(cause).__name__}: {cause}".splitlines()[0].removesuffix(": "))
         anew = "without it, its run starts from the beginning" if path.name == LAST else None
         raise Unreadable(lines(f"{path} cannot be read as a checkpoint", why, anew)) from None
 

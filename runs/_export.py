@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 from cn import RunError, UserError
 from cn.errors import lines, short
+from cn.record import FILE
 from runs import _checkpoint
+
+WEIGHTS = "weights.pt"
 
 
 class Exported(NamedTuple):
@@ -29,9 +32,10 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
     """
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
     state = _checkpoint.load(source, weights=True)
-    if path.is_dir() or (path.exists() and path.samefile(source)):
-        what = "a folder" if path.is_dir() else "the checkpoint itself"
-        raise UserError(lines(f"-o {short(str(path))} is {what}", "write: -o FILE, or nothing for weights.pt"))
+    own = path.exists() and (path.parent / FILE).exists() and path.name != WEIGHTS
+    if path.is_dir() or own:
+        what = "a folder" if path.is_dir() else "a file of the run's own"
+        raise UserError(lines(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}"))
     average = state.get("average")
     weights: dict[str, Any] = dict(average or state["module"])
     _write(weights, path)

@@ -19,6 +19,7 @@ from cn import Job, RunError, UserError, command
 from cn.errors import lines
 from cn.record import dump
 from runs import Run
+from runs._progress import summary
 
 OUTPUTS = Path("outputs")
 
@@ -46,10 +47,7 @@ def command_line(job: Job) -> str:
 
 def source_of(folder: Path) -> str | None:
     """The folder that the run in this one took its configuration from, as an earlier part of the run noted it."""
-    try:
-        return json.loads((folder / "summary.json").read_text()).get("source")
-    except (FileNotFoundError, ValueError):  # a full disk may have torn it
-        return None
+    return summary(folder).get("source")
 
 
 def again(folder: Path) -> str:

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from cn import CN, CNError
+from cn import CN, CNError, RunError
 from cn.errors import short
 from cn.multirun import table
 from cn.record import FILE, RecordWarning, unplain
@@ -35,8 +35,13 @@ def describe(each: Found) -> dict[str, Any]:
     folder = each.folder
     said = summary(folder)
     state, reason = standing(folder, said)
-    step = said["step"] if "step" in said else progress(folder, VALIDATION).step
     words, error = _words(folder)
+    step, best = said.get("step"), said.get(VALIDATION)
+    try:
+        step = progress(folder, VALIDATION).step if step is None else step
+        best = largest(folder, VALIDATION) if best is None else best
+    except (RunError, OSError) as unread:
+        error = error or str(unread).partition("\n")[0]
     return {
         "folder": str(folder),
         "time": datetime.datetime.fromtimestamp(each.began).isoformat(" ", "seconds"),
@@ -44,7 +49,7 @@ def describe(each: Found) -> dict[str, Any]:
         "reason": reason,
         "step": step,
         "steps": said.get("steps"),
-        VALIDATION: said[VALIDATION] if VALIDATION in said else largest(folder, VALIDATION),
+        VALIDATION: best,
         TEST: said.get(TEST),
         "words": words,
         "error": error,
@@ -54,9 +59,11 @@ def describe(each: Found) -> dict[str, Any]:
 def standing(folder: Path, said: dict[str, Any]) -> tuple[str, str | None]:
     """The state of a run and why: that of its summary, but `lost` where it should be running and no process is."""
     state = said.get("state", "running")
-    if state == "running" and not held(folder):
-        return "lost", None if said else "it has no summary.json"
-    return state, said.get("reason")
+    if state != "running" or held(folder):
+        return state, said.get("reason")
+    there = (folder / "summary.json").exists()
+    unsaid = "its summary.json cannot be read" if there else "it has no summary.json"
+    return "lost", "no process writes to it any more" if said else unsaid
 
 
 def _words(folder: Path) -> tuple[list[str], str | None]:

@@ -26,7 +26,7 @@ from runs.callbacks._hooks import bind
 if TYPE_CHECKING:
     from runs._screen import Screen
     from runs._stop import Stop
-    from runs.logger._writer import Thread
+    from runs.logger._thread import Thread
 
 Metrics = dict[str, float]
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from runs.logger._writer import records
+
 TAIL = 65536  # bytes; a line has some hundred
 
 
@@ -18,10 +20,10 @@ class Progress(NamedTuple):
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """A run's summary.json; empty while there is none."""
+    """A run's summary.json; empty while there is none, and where it cannot be read."""
     try:
         found = json.loads((folder / "summary.json").read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -44,7 +46,8 @@ def largest(folder: Path, metric: str) -> float | None:
         written = (folder / "metrics.jsonl").read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return None
-    return max((json.loads(line)[metric] for line in written if key in line), default=None)
+    found = records([line for line in written if key in line], folder / "metrics.jsonl")
+    return max((each[metric] for each in found), default=None)
 
 
 def _last(path: Path) -> list[dict[str, Any]]:
@@ -56,7 +59,7 @@ def _last(path: Path) -> list[dict[str, Any]]:
             lines = file.read().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in (lines[1:] if size > TAIL else lines)]
+    return records(lines[1:] if size > TAIL else lines, path)
 
 
 def last_lines(path: Path, count: int) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -125,10 +124,8 @@ class _Writer(FileSystemWriter):
         """In the first process, when all have written."""
         super().finish(metadata, results)
         partial = Path(self.path)
-        with (partial / REST).open("wb") as file:
-            file.write(self.rest.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        (partial / REST).write_bytes(self.rest.getbuffer())
+        sync(partial / REST)
         sync(partial)
         whole = self.run / f"step-{self.step:06d}"
         for number in range(2, 100):  # the same step again, after a kill that left no other name than best.pt to it

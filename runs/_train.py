@@ -32,7 +32,8 @@ from runs._stop import Stop
 from runs._training import Training
 from runs._unread import Watch
 from runs.callbacks._hooks import bind, built
-from runs.logger._writer import JsonLines, State, Thread, Writer
+from runs.logger._thread import Thread
+from runs.logger._writer import JsonLines, State, Writer
 
 
 def train(run: Run, job: Job) -> float:
@@ -139,15 +140,13 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
     try:
         with stop:
             leave("running")
-            summary |= _guarded(
-                run, job, folder, lambda **parts: leave("running", **parts), stop, ranks, resumed=resumed
-            )
-            leave("finished")
+            _guarded(run, job, folder, leave, stop, ranks, resumed=resumed)
     except BaseException as error:
         told = explain(error, run, folder, stop, ranks)
         ranks.tell(told)
         try:
-            leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
+            if summary["state"] != "finished":  # it was stopped while a logger took its time to end
+                leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
         except OSError as second:
             note(folder, f"summary.json cannot be written: {second}")
         raise told from (None if told is error else error)
@@ -161,9 +160,9 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
 
 
 def _guarded(
-    run: Run, job: Job, folder: Path, tell: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
-) -> dict[str, Any]:
-    """Train and test; what the summary says of the result. `tell` learns at once what the parts are."""
+    run: Run, job: Job, folder: Path, leave: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
+) -> None:
+    """Train and test; what the parts are, and what came of it, is left in the summary at once."""
     screen = Screen(folder) if ranks.first else Silent(folder)
     writer = Thread(JsonLines(folder / "metrics.jsonl") if ranks.first else Writer(), screen.line)
     watch = Watch(run, job)
@@ -172,7 +171,7 @@ def _guarded(
     try:
         training = build(run, folder, screen.line, ranks, show=writer.show)
         several = {"processes": ranks.size} if ranks.size > 1 else {}
-        tell(parameters=training.parameters, device=str(training.device), steps=training.steps, **several)
+        leave("running", parameters=training.parameters, device=str(training.device), steps=training.steps, **several)
         screen.line(
             f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
             f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
@@ -204,15 +203,15 @@ def _guarded(
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
         result = {"step": training.step, "epoch": training.epoch} | early | best | score
         writer.finish(result)
+        leave("finished", **result)
         ended = "finished"
-        return result
     except (Interrupted, KeyboardInterrupt):
         ended = "interrupted"
         raise
     finally:
         watch.close()
-        writer.close(ended)
         screen.close()
+        writer.close(ended)
 
 
 def _resumes(training: Training, before: int) -> str:

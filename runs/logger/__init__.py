@@ -21,4 +21,4 @@ class Logger(CN):
 
     @abstractmethod
     def build(self, folder: Path) -> Writer:
-        """The writer for a run folder, which may hold what an earlier part of the run wrote."""
+        """The writer for a run folder, which may hold what an earlier part of the run wrote; on a thread of its own."""

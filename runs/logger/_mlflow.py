@@ -116,9 +116,9 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _at_once() -> Iterator[None]:
-    """Within it, a server that does not answer has failed after 6 seconds: a run waits for it before its first step.
+    """Within it, a server that does not answer has failed after 6 seconds: a wrong address is told early.
 
-    Later only the writer thread waits, as long as MLflow does, which is 4 minutes.
+    Later it may be away for as long as MLflow waits, which is 4 minutes.
     """
     name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
     if name in os.environ:  # somebody knows better

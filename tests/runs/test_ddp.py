@@ -589,7 +589,7 @@ def test_a_run_that_cannot_be_tested_says_so_once(here, go, shell):
     go("run", "steps=2", "gpu=-1", "launch.gpus=2")
     Path("run/best.pt").unlink()
     done = shell("--from", "run", "mode=eval")
-    assert (done.status, done.err) == (1, "run has no checkpoint best.pt\n  its run did not get as far as saving one\n")
+    assert (done.status, done.err) == (1, "run has no checkpoint best.pt\n  what it has: run/last.pt\n")
 
 
 def test_where_nobody_reads_what_it_says_it_ends_in_silence(begin):

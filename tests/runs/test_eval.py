@@ -126,7 +126,7 @@ def test_mode_eval_of_a_run_that_was_never_validated(go, failed, after_step):
     after_step(3, lambda: os.kill(os.getpid(), 15))
     failed(lambda: go("run"))
     error = failed(lambda: go("", "mode=eval", source="run"))
-    assert str(error) == "run has no checkpoint best.pt\n  its run did not get as far as saving one"
+    assert str(error) == "run has no checkpoint best.pt\n  what it has: run/last.pt"
     assert error.status == 1
 
 

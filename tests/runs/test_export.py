@@ -106,7 +106,12 @@ def test_what_cannot_be(go, export, here):
         "",
         "-o run is a folder\n  write: -o FILE, or nothing for weights.pt\n",
     )
-    assert export("run", "-o", "run/best.pt")[2].startswith("-o run/best.pt is the checkpoint itself\n")
+    for name in ("best.pt", "last.pt", "config.json"):
+        assert export("run", "-o", f"run/{name}") == (
+            2,
+            "",
+            f"-o run/{name} is a file of the run's own\n  write: -o FILE, or nothing for weights.pt\n",
+        )
     (here / "file").touch()
     assert export("run", "-o", "file/weights.pt") == (
         1,
@@ -118,7 +123,7 @@ def test_what_cannot_be(go, export, here):
     assert export("run") == (
         1,
         "",
-        "run has no checkpoint best.pt\n  its run did not get as far as saving one\n",
+        "run has no checkpoint best.pt\n  what it has: run/last.pt\n",
     )
 
 

@@ -23,7 +23,8 @@ from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.logger import Logger
-from runs.logger._writer import JsonLines, Record, State, Thread, Writer
+from runs.logger._thread import Thread
+from runs.logger._writer import JsonLines, Record, State, Writer
 
 ON = "\n  to go on from the last checkpoint: python train.py --from run"
 NONE = "\n  the run is in run, which has no checkpoint yet"

@@ -234,8 +234,21 @@ def test_a_resumed_run_refuses_the_checkpoint_of_another_network(damaged, go, fa
     )
 
 
+def test_a_link_to_a_checkpoint_that_is_gone(go, failed):
+    run = go("run", "epochs=1")
+    (run.folder / "best.pt").unlink()
+    (run.folder / "best.pt").symlink_to("step-000009")
+    for source in ("run", "run/best.pt"):
+        error = failed(lambda source=source: go("", "mode=eval", source=source))
+        assert str(error) == (
+            "run has no checkpoint best.pt\n"
+            "  it is a link to step-000009, which is not there\n"
+            "  what it has: run/last.pt"
+        )
+
+
 def test_a_folder_without_that_checkpoint(go, failed):
     run = go("run", "epochs=1")
     (run.folder / "best.pt").unlink()
     error = failed(lambda: go("", "mode=eval", source="run"))
-    assert str(error) == "run has no checkpoint best.pt\n  its run did not get as far as saving one"
+    assert str(error) == "run has no checkpoint best.pt\n  what it has: run/last.pt"

@@ -133,7 +133,7 @@ time              state        step    validation/accuracy  test/accuracy  folde
 2026-05-01 12:01  failed       78/?    0.9000                              outputs/2026-05-01_12-01-00    run=good_run: out of memory
 2026-05-01 12:02  interrupted  78/780  0.9000                              outputs/2026-05-01_12-02-00_a  stopped by SIGTERM
 2026-05-01 12:03  running      78/780  0.9000                              outputs/2026-05-01_12-02-00_b  model=lenet optim.lr=0.1
-2026-05-01 12:04  lost                                                     outputs/lost
+2026-05-01 12:04  lost                                                     outputs/lost                   no process writes to it any more
 2026-05-01 12:05  lost                                                     outputs/never                  it has no summary.json
 2026-05-01 12:06  finished     78/78   0.9000               0.8125         outputs/old                    (config.json gives Default a value for 'gone', which is no field of it now)
 2026-05-01 12:07  finished                                                 outputs/torn                   (config.json cannot be read: JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1))
@@ -177,6 +177,39 @@ def test_the_newest_forty_are_shown_last(make, said):
     ]
 
 
+def test_one_that_is_damaged_hides_no_other(make, said):
+    """Torn, foreign or missing: each row says what cannot be read, and the commands that need it say it whole."""
+    lines = [json.dumps(each) for each in METRICS]
+    torn = make("a", summary={"state": "failed"})
+    (torn / "metrics.jsonl").write_text("\n".join([lines[0], '{"step": 3, "validation/accuracy": 0.', lines[1], ""]))
+    (make("b") / "summary.json").write_text("{")
+    (make("c", summary=None) / "summary.json").mkdir()
+    (make("d", summary={"state": "failed"}, metrics=[]) / "metrics.jsonl").write_bytes(b"\xff\x00\n\xff\n")
+    folder = make("e", summary={"state": "failed"}, metrics=[]) / "metrics.jsonl"
+    folder.unlink()
+    folder.mkdir()
+    (make("f") / "metrics.jsonl").write_text("\n".join([*lines, '{"step": 79, "tra']))
+    make("g")
+    assert [" ".join(line.split()) for line in said().splitlines()[2:]] == [
+        """2026-05-01 12:00 failed outputs/a (outputs/a/metrics.jsonl holds a line that is no record: """
+        """{"step": 3, "validation/accuracy": 0.)""",
+        "2026-05-01 12:01 lost 78/? 0.9000 outputs/b its summary.json cannot be read",
+        "2026-05-01 12:02 lost 78/? 0.9000 outputs/c its summary.json cannot be read",
+        "2026-05-01 12:03 failed outputs/d (outputs/d/metrics.jsonl holds a line that is no record: \ufffd\\x00)",
+        "2026-05-01 12:04 failed outputs/e ([Errno 21] Is a directory: 'outputs/e/metrics.jsonl')",
+        "2026-05-01 12:05 finished 78/78 0.9000 0.8125 outputs/f",
+        "2026-05-01 12:06 finished 78/78 0.9000 0.8125 outputs/g",
+    ]
+    assert said("plot", "g", "a", status=1) == (
+        'outputs/a/metrics.jsonl holds a line that is no record: {"step": 3, "validation/accuracy": 0.\n'
+        "  delete that line to have the others\n"
+    )
+    assert said("plot", "e", status=1) == "outputs/e/metrics.jsonl cannot be read: Is a directory\n"
+    assert said("plot", "f") == "outputs/plot.png\n"
+    told = json.loads(said("diff", "a", "b", "c", "--json"))["summaries"]
+    assert [each["state"] for each in told.values()] == ["failed", "lost", "lost"]
+
+
 def test_diff_tells_the_keys_that_differ_and_what_came_of_them(make, said):
     make("2026-05-01_12-00-00_clip=1", "clip=1", "epochs=3", "model.dropout=0")
     source = {"source": "outputs/before", "state": "running"}
@@ -204,7 +237,7 @@ callbacks.early_stopping.patience  -                            5
 callbacks.early_stopping.least     -                            0
 
                      outputs/2026-05-01_12-00-00  outputs/2026-05-01_12-01-00
--------------------  ---------------------------  ---------------------------
+-------------------  ---------------------------  --------------------------------
 state                finished                     lost
 steps                78                           78
 step                 78                           78
@@ -213,6 +246,7 @@ validation/accuracy  0.9                          0.9
 test/loss            0.5                          0.5
 test/accuracy        0.8125                       0.8125
 seconds              5.25                         5.25
+reason               -                            no process writes to it any more
 source               -                            outputs/before
 """
 

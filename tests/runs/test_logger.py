@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-import runs.logger._writer
+import runs.logger._thread
 from runs._curves import draw
 from runs.logger._csv import CsvWriter
-from runs.logger._writer import JsonLines, Record, Thread, Writer, read
+from runs.logger._thread import Thread
+from runs.logger._writer import JsonLines, Record, Writer, read
 from tests.runs.conftest import WAIT
 
 
@@ -138,7 +139,7 @@ class _Rests(threading.Event):
 
 
 def test_records_are_written_together_after_a_rest_that_a_flush_ends(monkeypatch):
-    monkeypatch.setattr(runs.logger._writer, "REST", float(WAIT))
+    monkeypatch.setattr(runs.logger._thread, "REST", float(WAIT))
     taker = _Slow()
     taker.let.set()
     thread = Thread(taker, print)

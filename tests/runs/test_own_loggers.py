@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from models.mlp import Mlp
 from runs._asked import asked
 from runs.default import Default
 from runs.logger import Logger
-from runs.logger._writer import JsonLines, Record, State, Thread, Writer, read
+from runs.logger._thread import Thread
+from runs.logger._writer import JsonLines, Record, State, Writer, read
 from runs.logger.csv import Csv
 from runs.logger.tensorboard import Tensorboard
 
@@ -124,9 +124,6 @@ def test_on_its_thread_it_interrupts_nobody(tmp_path):
     thread.close("finished")
     assert [each["step"] for each in read(tmp_path / "metrics.jsonl")] == [1, 2]
     assert said == ["logger.mine failed and is left out from here: KeyboardInterrupt"]
-    with pytest.raises(KeyboardInterrupt):  # ctrl-c of the person, while the main thread builds one
-        Thread(Writer(), said.append).start(0, {"mine": lambda: Failing("resume", KeyboardInterrupt())})
-    assert threading.current_thread() is threading.main_thread()
 
 
 def test_a_file_that_is_taken_away_while_it_is_written(go, after_step):

@@ -19,6 +19,8 @@ from data.digits import Digits
 from models.fcn import Fcn
 from runs import _checkpoint
 from runs._device import random_state, set_random_state
+from runs._folders import Found
+from runs._listing import describe
 from runs._train import bind
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
@@ -220,10 +222,44 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(damage, go, failed, afte
     error = failed(lambda: go(source="run"))
     what, why, advice = str(error).splitlines()
     assert what == "run/last.pt cannot be read as a checkpoint"
+    assert len(why) < 200
     assert why.startswith(("  EOFError", "  RuntimeError: PytorchStreamReader failed", "  UnpicklingError"))
     assert advice == "  without it, its run starts from the beginning"
     assert error.status == 1
     assert Path("run/last.pt").read_bytes() == damage
+
+
+def test_metrics_with_a_line_that_is_none_are_left_as_they_are(go, failed, after_step):
+    """A last one that was cut short is another thing, which a kill leaves."""
+    after_step(12, interrupt)
+    failed(lambda: go("run", "epochs=2", "log_every=4"))
+    path = Path("run/metrics.jsonl")
+    whole = path.read_text()
+    path.write_text(torn := whole.replace("\n", "\nnone\n", 1))
+    assert str(failed(lambda: go(source="run"))) == (
+        "run/metrics.jsonl holds a line that is no record: none\n"
+        "  delete that line to have the others\n"
+        "  to go on from the last checkpoint: python train.py --from run"
+    )
+    assert path.read_text() == torn
+    path.write_text(whole)
+    Path("run/summary.json").write_text("[]")
+    assert go(source="run").summary["state"] == "finished"
+
+
+def test_killed_while_it_is_tested_it_is_lost_and_goes_on_to_its_score(go, forked, die, monkeypatch, differences):
+    """All is trained and saved: it is tested again, and its summary says what an undisturbed one says."""
+    whole = go("whole", "epochs=1")
+    with monkeypatch.context() as patch:
+        patch.setattr("runs._train._score", lambda *_: die())
+        assert forked(lambda: go("run", "epochs=1")) == -signal.SIGKILL
+    lost = describe(Found(0.0, Path("run")))
+    assert (lost["state"], lost["reason"], lost["step"]) == ("lost", "no process writes to it any more", 9)
+    resumed = go(source="run")
+    assert describe(Found(0.0, Path("run")))["state"] == "finished"
+    said = ({**each.summary, "seconds": 0, "command": ""} for each in (whole, resumed))
+    assert differences(*said) == []
+    assert differences(whole.metrics, resumed.metrics) == []
 
 
 def test_a_checkpoint_runs_no_code(go, failed, here):

@@ -206,6 +206,21 @@ def test_what_is_kept_has_a_name_of_its_own(together):
     assert {each.name for each in run.folder.glob("step-*[0-9]")} >= {"step-000018", "step-000036"}
 
 
+def test_a_step_that_is_saved_again_can_be_named(together, ranks, go, failed, capsys):
+    together(2, "run", "steps=4", FSDP)
+    Path("run/last.pt").unlink()  # a kill left best.pt alone, and the run begins anew
+    assert ranks(2, lambda: go(source="run")) == [0, 0]
+    assert [each.name for each in Path("run").glob("step-*")] == ["step-000004_2"]
+    capsys.readouterr()
+    go("", "mode=eval", source="run/step-000004_2")
+    assert capsys.readouterr().out.endswith("of step-000004_2, at step 4\n")
+    assert str(failed(lambda: go("", "mode=eval", source="run/log.txt"))) == (
+        "--from run/log.txt: log.txt is not a checkpoint\n"
+        "  choose from: best.pt, last.pt, step-000004_2\n"
+        "  for the run itself: python train.py --from run"
+    )
+
+
 # --- reading
 
 

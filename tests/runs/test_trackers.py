@@ -79,6 +79,13 @@ def stopped(go: Any, failed: Any, after_step: Any) -> Callable[[Default], Any]:
     return stopped
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take long to make a store."""
+    for name in ("STARTING", "SOON", "ENDING"):
+        monkeypatch.setattr(f"runs.logger._thread.{name}", 600.0)
+
+
 tensorboard, mlflow, wandb = (
     pytest.mark.skipif(any(find_spec(each) is None for each in names), reason=f"{names[0]} is not installed: .[track]")
     for names in (Tensorboard().packages(), Mlflow().packages(), Wandb().packages())
