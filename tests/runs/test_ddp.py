@@ -400,7 +400,7 @@ def test_ctrl_c_ends_the_command_after_all_have_saved(begin, left):
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does
     _, err = child.communicate(timeout=WAIT)
     step = left(Path("run")).state()["step"]
-    assert err == f"stopped by Ctrl-C after step {step} of 900000{ON}\n"
+    assert err == f"stopped by Ctrl-C after step {step} of 900000{ON}"
     assert child.returncode == 130
     assert step % 10 == 0
 
