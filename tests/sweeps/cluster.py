@@ -154,7 +154,7 @@ class Cluster:
         self.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
     def crash(self, node: str) -> None:
-        """Power off: slurmd and all jobs of the node are gone; slurmctld knows within 40 s."""
+        """Power off: slurmd and all jobs of the node are gone; slurmctld knows in five minutes, or by `reboot`."""
         self.daemons.pop(node).kill()
 
     def reboot(self, node: str) -> None:

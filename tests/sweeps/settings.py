@@ -10,7 +10,7 @@ NODES = ("n1", "n2")
 GPUS = 4  # a node
 CPUS = 32  # a node, as far as SLURM knows
 MEMORY = 64000  # MB a node, likewise
-PARTITIONS = ("low", "patient", "high")  # high preempts the others; patient sends SIGTERM 10 s before it does so
+PARTITIONS = ("low", "patient", "high")  # high preempts the others; patient sends SIGTERM 60 s before it does so
 
 ENFORCED_MEMORY = {  # a job that takes more than its --mem is killed within seconds; without cgroups it ends as FAILED
     "JobAcctGatherType": "jobacct_gather/linux",
@@ -32,7 +32,7 @@ def slurm_conf(folder: Path, ports: Mapping[str, int], changed: Mapping[str, obj
     every = "Nodes=ALL DefMemPerCPU=1000"
     partitions = [
         f"PartitionName=low {every} PriorityTier=1 Default=YES",
-        f"PartitionName=patient {every} PriorityTier=1 GraceTime=10",
+        f"PartitionName=patient {every} PriorityTier=1 GraceTime=60",
         f"PartitionName=high {every} PriorityTier=10 PreemptMode=OFF",
     ]
     return "\n".join([*lines(settings), *nodes, *partitions, ""])
@@ -62,8 +62,8 @@ def slurm_settings(folder: Path, ports: Mapping[str, int]) -> dict[str, object]:
         "GresTypes": "gpu",
         "PreemptType": "preempt/partition_prio",
         "PreemptMode": "REQUEUE",
-        "KillWait": 5,  # s from SIGTERM to SIGKILL (default: 30)
-        "SlurmdTimeout": 20,  # s until a silent node is down (default: 300)
+        "KillWait": 30,  # s from SIGTERM to SIGKILL, in which a job saves on a busy machine too
+        "SlurmdTimeout": 300,  # s until a silent node is down, which a busy machine's may be for some
         "ReturnToService": 1,  # a node that was silent comes back by itself, one that was set down does not
         # looks for work whenever a job comes or goes, and each second (default: each minute, backfill each 30 s)
         "SchedulerParameters": "sched_interval=1,sched_min_interval=10000,batch_sched_delay=0,bf_interval=1",

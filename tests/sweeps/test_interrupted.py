@@ -93,7 +93,7 @@ class Slow(Callback):
         class Sleeps(Hooks):
             def on_step(self, training):
                 if os.path.exists("outputs/hold"):
-                    time.sleep(0.05)
+                    time.sleep(1)
 
         return Sleeps()
 """
