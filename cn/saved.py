@@ -22,7 +22,8 @@ from cn import command, discover, registry
 from cn.compose import compose, root_name
 from cn.errors import RunError, UserError, lines, short
 from cn.kinds import same
-from cn.node import CN
+from cn.node import CN, thaw, values
+from cn.record import within
 from cn.subclass import changed, subclass
 
 WIDTH = 120
@@ -31,7 +32,7 @@ WIDTH = 120
 def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder: Path | None) -> str:
     """Write the file and say so.
 
-    base: the run that `folder` records, if there is one.
+    base: the run that `folder` records, if there is one; a field that names the folder itself is left out.
     The class is made and composed before anything is written, and composed once more from its file.
     """
     if not registry.is_contract(contract):
@@ -39,7 +40,7 @@ def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder
         raise UserError(lines(why, f"write: {contract.__name__} in the __init__.py of a folder"))
     word = f"{root_name(contract)}={name}"
     path = _free(contract, name)
-    run = compose(base if base is not None else contract, overrides)
+    run = compose(_anywhere(base, folder) if base is not None and folder is not None else contract, overrides)
     if not changed(run):
         what = f"there is nothing to save: this is {type(run).__name__} as it stands"
         key = registry.key_of(type(run))
@@ -61,6 +62,15 @@ def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder
     except OSError as error:
         raise RunError(lines(f"{shown} cannot be written", f"{type(error).__name__}: {error}")) from None
     return f"{shown} is written; to run it: python {command.script} {word}"
+
+
+def _anywhere(base: CN, folder: Path) -> CN:
+    """The recorded run without the place where it is: another one cannot be there."""
+    copy, (home, _) = thaw(base), within(folder)
+    for name, value in values(base).items():
+        if isinstance(value, Path) and value.resolve() == home.resolve():
+            setattr(copy, name, getattr(type(base)(), name))
+    return copy
 
 
 def _free(contract: Any, name: str) -> Path:

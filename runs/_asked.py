@@ -55,8 +55,11 @@ def _refuse_beginning(job: Job, source: Path, changed: list[str]) -> None:
 
 
 def _elsewhere(run: Run) -> tuple[str, ...]:
-    """What says how many processes share the run, which does not make it another."""
-    return ("launch.gpus=",) if isinstance(run.launch, Local) else ()
+    """What says where the run is computed: how many processes share it, and for a test also on what device, with
+    the data where. None of it makes it another run.
+    """
+    processes = ("launch.gpus=",) if isinstance(run.launch, Local) else ()
+    return (*processes, "gpu=", "data.root=") if run.mode == "eval" else processes
 
 
 def _need(run: Run) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import torch
+from torch import Tensor, nn
+
 from cn import CN, UserError, source
 from cn.errors import lines, short
 
@@ -14,9 +17,28 @@ def expect(kind: type[Part], part: Any, address: str, node: CN) -> Part:
     """The part that the node at that address built; UserError for what is none, as after a forgotten `return`."""
     if isinstance(part, kind):
         return part
+    raise _wrong(address, node, f"gave {short(repr(part))}, and must give {_article(kind.__name__)}")
+
+
+def expect_logits(
+    network: nn.Module, inputs: tuple[int, int, int], classes: int, device: torch.device, node: CN
+) -> None:
+    """UserError where an image has not one logit for each class, which a GPU tells as an assertion that failed there.
+
+    inputs: c h w. No random number of the run is used for it.
+    """
+    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        logits = network.eval()(torch.zeros(1, *inputs, device=device))
+    network.train()
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != (1, classes):
+        raise _wrong("model", node, f"gave a network that makes {shape} of 1 image, and must make {(1, classes)}")
+
+
+def _wrong(address: str, node: CN, what: str) -> UserError:
     cls = type(node)
-    what = f"{address}: {cls.__name__}.build() gave {short(repr(part))}, and must give {_article(kind.__name__)}"
-    raise UserError(lines(what, f"{cls.__name__} is defined in {source.place(cls)}"))
+    text = f"{address}: {cls.__name__}.build() {what}"
+    return UserError(lines(text, f"{cls.__name__} is defined in {source.place(cls)}"))
 
 
 def _article(name: str) -> str:

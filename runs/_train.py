@@ -24,7 +24,7 @@ from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._loop import Interrupted, evaluate, fit
 from runs._meeting import joined
-from runs._parts import expect
+from runs._parts import expect, expect_logits
 from runs._ranks import ALONE, Ranks, reseed, settle
 from runs._restarted import before, hand_on
 from runs._screen import Screen, Silent
@@ -97,6 +97,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     prepare(run, device)
     network = run.network(inputs=dataset.inputs, classes=len(dataset.classes))
     module = place(expect(nn.Module, network, "model", run.model), device)
+    expect_logits(module, dataset.inputs, len(dataset.classes), device.device, run.model)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
     optimizer = expect(Optimizer, run.optim.build(module), "optim", run.optim)
     hooks = built(run.callbacks)

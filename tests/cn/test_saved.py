@@ -171,6 +171,14 @@ def test_a_recorded_run_is_saved_as_it_was(saved: Any, run: Any, tmp_path: Path,
     assert run("run=changed").warmup == 50
 
 
+def test_where_a_recorded_run_is_stays_with_it(saved: Any, run: Any, tmp_path: Path, tree: Path) -> None:
+    path = tree / "runs/default.py"
+    path.write_text(f"from pathlib import Path\n{path.read_text()}    folder: Path | None = None\n")
+    dump(run(f"folder={tmp_path}", "steps=7"), tmp_path)
+    assert saved("again", folder=tmp_path).endswith('composed."""\n\n    steps: int = 7\n')
+    assert "folder: Path | None = Path(" in saved("there", f"folder={tmp_path}", folder=tmp_path)
+
+
 def test_the_name_of_the_class_is_none_that_python_has(saved: Any) -> None:
     assert "class NONE(Default):\n" in saved("none", "seed=3")
     assert "class Vit2b(Default):\n" in saved("vit_2b", "seed=3")

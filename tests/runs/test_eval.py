@@ -15,6 +15,7 @@ from data._images import Split
 from data.digits import Digits
 from models.mlp import Mlp
 from runs import _train
+from runs.default import Default
 
 
 def test_the_three_splits_are_never_mixed(go, after_step, monkeypatch):
@@ -145,6 +146,29 @@ def test_mode_eval_takes_no_changes(go, failed):
         "mode=eval tests a run that has been trained, as it is\n  write: python train.py --from run mode=eval"
     )
     assert error.status == 2
+
+
+class Kept(Digits):
+    root: Path = Path("here")
+
+    def build(self, *, seed: int) -> Any:
+        assert self.root.is_dir()
+        return super().build(seed=seed)
+
+
+def test_mode_eval_may_be_where_the_data_and_the_device_are_others(go, here, capsys):
+    Path("here").mkdir()
+    run = go("run", of=Default(model=Mlp(hidden_sizes=(8,)), data=Kept(), steps=20))
+    Path("here").rename("there")
+    capsys.readouterr()
+    go("", "mode=eval", "gpu=-1", "data.root=there", source="run")
+    assert capsys.readouterr().out.startswith(f"test accuracy {run.summary['test/accuracy']:.4f} ")
+
+
+def test_going_on_elsewhere_is_a_new_run(go, here):
+    go("run", "epochs=1")
+    go("", "gpu=-1", source="run")
+    assert len(list((here / "outputs").iterdir())) == 1
 
 
 def test_from_with_changes_is_a_new_run_that_names_its_source(go, here, left):

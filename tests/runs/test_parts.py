@@ -9,7 +9,9 @@ import pytest
 
 from data.digits import Digits
 from models import Model
+from models.dense import Dense
 from models.mlp import Mlp
+from runs import _train
 from runs.default import Default
 from runs.optim import Optim
 from runs.optim.adamw import AdamW
@@ -49,3 +51,41 @@ def test_what_is_no_such_part_is_named_and_so_is_its_class(part, node, gave, kin
     line = inspect.getsourcelines(type(node))[1]
     assert rest == [f"  {name} is defined in tests/runs/test_parts.py:{line}"]
     assert error.status == 2
+
+
+class Narrow(Mlp):
+    classes: int = 5
+
+    def build(self, *, inputs: tuple[int, int, int], classes: int) -> Any:
+        return super().build(inputs=inputs, classes=self.classes)
+
+
+class Pair(Mlp):
+    def build(self, *, inputs: tuple[int, int, int], classes: int) -> Any:
+        network = super().build(inputs=inputs, classes=classes)
+        network.register_forward_hook(lambda module, given, logits: (logits, logits))
+        return network
+
+
+@pytest.mark.parametrize(
+    ("model", "makes"),
+    [(Narrow(), "(1, 5)"), (Narrow(classes=12), "(1, 12)"), (Pair(), "tuple")],
+    ids=["few", "many", "two"],
+)
+def test_a_network_has_one_logit_for_each_class(model, makes, go, failed):
+    error = failed(lambda: go("run", of=Default(model=model, data=Digits(), steps=2)))
+    cls = type(model)
+    line = inspect.getsourcelines(cls)[1]
+    assert str(error).split("\n")[:2] == [
+        f"model: {cls.__name__}.build() gave a network that makes {makes} of 1 image, and must make (1, 10)",
+        f"  {cls.__name__} is defined in tests/runs/test_parts.py:{line}",
+    ]
+
+
+def test_looking_at_the_logits_takes_no_random_number_and_changes_no_statistics(go, differences, monkeypatch):
+    """Dropout, as it would be in training, and batch norm."""
+    parts = {"model": Dense(), "data": Digits(), "steps": 12}
+    one = go("one", of=Default(**parts))
+    monkeypatch.setattr(_train, "expect_logits", lambda *_: None)
+    two = go("two", of=Default(**parts))
+    assert differences(one.state(), two.state()) == []
