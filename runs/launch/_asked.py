@@ -5,9 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-PATIENCE = (
-    15  # s after a second signal until they are killed: less than SLURM's 30 (KillWait), for it kills this one too
-)
+PATIENCE = 15  # s after a second signal until they are killed; SLURM, which kills this one too, gives 30 (KillWait)
 TOGETHER = 5  # s in which SIGTERM is asked once, however often it comes: from SLURM, and from the job's own supervisor
 
 
