@@ -255,7 +255,7 @@ def test_trials_on_a_full_disk_fail_with_the_reason_and_go_on_when_there_is_room
 ):
     if place == "slurm":
         request.getfixturevalue(place)
-    disk(size="4m")
+    disk(size="8m")  # of which two copies of the code take 4
     where = words("slurm", gpus=1, parallel=2) if place == "slurm" else words("local", parallel=2)
     name = project.sweep("filled", "points([{'act': 'hold'}, {'value': 0.9}])", base="at=3, steps=8")
     project.sweeps("submit", name, *where)
