@@ -96,9 +96,10 @@ def test_where_there_can_be_none_the_reason_is_told(monkeypatch: pytest.MonkeyPa
 
 
 LEAVES = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.sweeps.cluster import Cluster
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 cluster = Cluster(Path("cluster"))
 cluster.start()
 cluster.wait(cluster.sbatch("trap '' TERM; (setsid sleep 600 &); srun sleep 600"), "RUNNING")

@@ -83,7 +83,7 @@ def test_more_trials_than_an_array_may_have_share_the_places(project: Project, s
         project.type("-m", "sweeps", "status", name, PATH=path)
         assert (tmp_path / "bin/calls").read_text() == "squeue\n"
         project.hold.unlink()
-        assert project.over(name, timeout=600) == {"done": 41}
+        assert project.over(name) == {"done": 41}
     trials = project.trials(name)
     assert {trial["job"].partition("_")[0] for trial in trials} == set(said["batches"].values())
     assert most_at_once(spans(project, trials)) <= 7
@@ -101,7 +101,7 @@ def test_arrays_take_turns_where_there_are_more_of_them_than_places(project: Pro
         assert len(said["batches"]) == 3
         project.until_saved("outputs/sweeps/turns", [1, 1])
         project.hold.unlink()
-        assert project.over(name, timeout=600) == {"done": 11}
+        assert project.over(name) == {"done": 11}
     assert most_at_once(spans(project, project.trials(name))) == 2
 
 

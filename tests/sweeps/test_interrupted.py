@@ -159,7 +159,7 @@ def test_at_its_time_limit_a_trial_goes_on_in_another_job_unless_that_would_be_f
         "  is about to heedless\n"
     )
     # one that began when another one of its job was over has not had all of its time
-    project.until(turns, lambda counts: counts == {"done": 1, "waiting": 1}, timeout=600)
+    project.until(turns, lambda counts: counts == {"done": 1, "waiting": 1})
     assert project.over(hung) == {"failed": 1}
     assert project.only(hung)["reason"] == "time limit: raise launch.hours"
 
@@ -217,8 +217,8 @@ def test_a_whole_array_that_is_cancelled_before_it_begins_is_told_so(project: Pr
 
 def test_a_trial_that_hears_of_its_end_before_its_job_does_is_not_failed(project: Project):
     """SLURM may signal all processes of a job, in any order."""
-    job = (project.folder / "sweeps/_job.py").read_text()
-    project.write("sweeps/_job.py", job.replace("LATE = 2.0", "LATE = 600.0"))
+    lead = (project.folder / "sweeps/_lead.py").read_text()
+    project.write("sweeps/_lead.py", lead.replace("LATE = 2.0", "LATE = 600.0"))
     name = project.sweep("early", "seeds(1)", base=HOLDS)
     project.sweeps("submit", name)
     project.until_saved("outputs/sweeps/early", [3])
