@@ -29,7 +29,7 @@ from sweeps._store import LOG, Batch, Store, Trial
 from sweeps._trial import run_trial
 
 CLAIM = 60  # s that an earlier process may take to end
-LATE = 2.0  # s that a signal may take to this process which has ended a trial\'s
+LATE = 2.0  # s that a signal may take to this process which has ended a trial's
 
 
 class Leader:

@@ -16,6 +16,7 @@ from runs.launch._local import gpus as visible
 from runs.launch._queue import MOST, Here, Job, Jobs, Queue, Why
 
 PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+PENDING_ALREADY = "Job is pending execution"  # SLURM's words for a job that is to run again as it is
 
 
 class SlurmQueue(Queue):
@@ -122,7 +123,11 @@ class SlurmQueue(Queue):
             return "unknown"
 
     def requeue(self) -> None:
-        _commands.ask("scontrol", "requeue", _own())
+        try:
+            _commands.ask("scontrol", "requeue", _own())
+        except RunError as error:
+            if PENDING_ALREADY not in str(error):  # by SLURM itself, or by a scontrol that the requeue then ended
+                raise
 
 
 def meaning(row: dict[str, str], restarts: int) -> Why:

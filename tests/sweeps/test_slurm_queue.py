@@ -444,3 +444,25 @@ def test_tasks_are_counted(text: str, tasks: list[int]) -> None:
 def test_what_cannot_be_asked_for_is_refused_before(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         Slurm(**fields).check()
+
+
+@pytest.mark.parametrize("said", ["Job is pending execution", "Invalid job id specified"])
+def test_a_job_that_has_been_requeued_already_is_well(here: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """A requeue ends every process of the job: the scontrol that asked for it too, which is then typed again."""
+    script = f"""#!/bin/sh
+echo "$@" >> calls
+if [ "$(wc -l < calls)" = 1 ]; then kill -TERM $$; fi
+echo "scontrol: error: {said}" >&2
+exit 1
+"""
+    (here / "scontrol").write_text(script)
+    (here / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{here}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    if "pending" in said:
+        queue().requeue()
+    else:
+        with pytest.raises(RunError, match=said):
+            queue().requeue()
+    assert (here / "calls").read_text() == "requeue 7_0\n" * 2
