@@ -105,7 +105,9 @@ def exit_status(action: Callable[[], int | None]) -> int:
     if isinstance(output, io.TextIOWrapper):
         output.reconfigure(errors="backslashreplace")  # a comment in a node file, or a log, may hold any letter
     try:
-        return action() or 0
+        status = action() or 0
+        sys.stdout.flush()  # here, where a reader that has gone is known
+        return status
     except CNError as error:
         sys.stdout.flush()
         print(error, file=sys.stderr)

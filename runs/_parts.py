@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cn import CN, UserError, source
 from cn.errors import lines, short
+from runs._device import Device
 
 Part = TypeVar("Part")
 
@@ -20,15 +21,15 @@ def expect(kind: type[Part], part: Any, address: str, node: CN) -> Part:
     raise _wrong(address, node, f"gave {short(repr(part))}, and must give {_article(kind.__name__)}")
 
 
-def expect_logits(
-    network: nn.Module, inputs: tuple[int, int, int], classes: int, device: torch.device, node: CN
-) -> None:
+def expect_logits(network: nn.Module, inputs: tuple[int, int, int], classes: int, device: Device, node: CN) -> None:
     """UserError where an image has not one logit for each class, which a GPU tells as an assertion that failed there.
 
     inputs: c h w. No random number of the run is used for it.
     """
-    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-        logits = network.eval()(torch.zeros(1, *inputs, device=device))
+    where, lower = device.device, device.autocast
+    with torch.no_grad(), torch.random.fork_rng([where] if where.type == "cuda" else []):
+        with torch.autocast(where.type, lower, enabled=lower is not None):
+            logits = network.eval()(torch.zeros(1, *inputs, device=where))
     network.train()
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (1, classes):

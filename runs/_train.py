@@ -97,7 +97,7 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     prepare(run, device)
     network = run.network(inputs=dataset.inputs, classes=len(dataset.classes))
     module = place(expect(nn.Module, network, "model", run.model), device)
-    expect_logits(module, dataset.inputs, len(dataset.classes), device.device, run.model)
+    expect_logits(module, dataset.inputs, len(dataset.classes), device, run.model)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
     optimizer = expect(Optimizer, run.optim.build(module), "optim", run.optim)
     hooks = built(run.callbacks)
