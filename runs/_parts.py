@@ -26,10 +26,10 @@ def expect_logits(network: nn.Module, inputs: tuple[int, int, int], classes: int
 
     inputs: c h w. No random number of the run is used for it.
     """
-    where, lower = device.device, device.autocast
-    with torch.no_grad(), torch.random.fork_rng([where] if where.type == "cuda" else []):
-        with torch.autocast(where.type, lower, enabled=lower is not None):
-            logits = network.eval()(torch.zeros(1, *inputs, device=where))
+    where = device.device
+    lower = torch.autocast(where.type, device.autocast, enabled=device.autocast is not None)
+    with torch.no_grad(), lower, torch.random.fork_rng([where] if where.type == "cuda" else []):
+        logits = network.eval()(torch.zeros(1, *inputs, device=where))
     network.train()
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (1, classes):
