@@ -104,7 +104,12 @@ cluster = Cluster(Path("cluster"))
 cluster.start()
 cluster.wait(cluster.sbatch("trap '' TERM; (setsid sleep 600 &); srun sleep 600"), "RUNNING")
 end = time.monotonic() + 600
-while sum(Path(f"/proc/{pid}/comm").read_text() == "sleep\\n" for pid in cluster.processes()) < 2:
+def comm(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # one that has just ended
+        return ""
+while sum(comm(pid) == "sleep\\n" for pid in cluster.processes()) < 2:
     assert time.monotonic() < end
     time.sleep(0.1)
 print(*cluster.processes(), flush=True)
@@ -117,18 +122,23 @@ else:
 
 @pytest.mark.usefixtures("_slurm")
 @pytest.mark.parametrize("how", ["stop", "SIGKILL", "SIGINT", "SIGTERM"])
-def test_nothing_is_left_of_a_cluster(how: str) -> None:
+def test_nothing_is_left_of_a_cluster(how: str, here: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", LEAVES, how]
-    with subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    ) as test:
+    errors = here / "errors.txt"
+    with (
+        errors.open("w") as file,
+        subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, stderr=file, text=True, start_new_session=True
+        ) as test,
+    ):
         assert test.stdout is not None
         pids = test.stdout.readline().split()
         if how != "stop":
             os.killpg(test.pid, getattr(signal, how))
         test.wait(600)
-    assert len(pids) >= 9  # munged, slurmctld and its helper, two slurmd, two slurmstepd, the script, srun, two sleeps
+    # munged, slurmctld and its helper, two slurmd, two slurmstepd, the script, srun, two sleeps
+    assert len(pids) >= 9, errors.read_text()
     end = time.monotonic() + 600
     while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < end, left
