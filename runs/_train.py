@@ -22,6 +22,7 @@ from runs._curves import draw
 from runs._device import choose, place, prepare
 from runs._failure import explain, note
 from runs._fitting import refuse_other
+from runs._headline import headline
 from runs._loop import Interrupted, evaluate, fit
 from runs._meeting import joined
 from runs._parts import expect, expect_logits
@@ -173,11 +174,7 @@ def _guarded(
         training = build(run, folder, screen.line, ranks, show=writer.show)
         several = {"processes": ranks.size} if ranks.size > 1 else {}
         leave("running", parameters=training.parameters, device=str(training.device), steps=training.steps, **several)
-        screen.line(
-            f"{type(run.model).__name__} on {type(run.data).__name__}: {training.parameters} parameters, "
-            f"{len(training.dataset.train)} images, {training.steps} steps on {training.device}"
-            f"{f', {ranks.size} processes' if several else ''}"
-        )
+        screen.line(headline(run, training, ranks.size))
         saved = resumed and ranks.told(lambda: _checkpoint.exists(folder))  # another machine may see it later
         state = training.read(folder / _checkpoint.LAST) if saved else None
         if state is not None:

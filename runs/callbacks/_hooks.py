@@ -90,7 +90,7 @@ def _named(name: str, moment: str, method: Callable[..., Any]) -> Callable[..., 
     def call(*args: Any) -> Any:
         try:
             return method(*args)
-        except CNError:
+        except (CNError, BrokenPipeError):  # the second: the reader of what it says has gone
             raise
         except (Exception, SystemExit) as error:
             raise CallbackError(f"callbacks.{name} failed in {moment}: {type(error).__name__}: {error}") from error

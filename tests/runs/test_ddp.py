@@ -594,7 +594,7 @@ def test_a_run_that_cannot_be_tested_says_so_once(here, go, shell):
 
 def test_where_nobody_reads_what_it_says_it_ends_in_silence(begin):
     child = begin("0", "epochs=100000")  # more lines than a pipe holds
-    assert child.stdout.readline().startswith("Mlp on Digits")
+    assert child.stdout.readline().startswith("Mlp(hidden_sizes=(8,)) on Digits: ")
     child.stdout.close()
     assert child.stderr.read() == ""
     child.stderr.close()

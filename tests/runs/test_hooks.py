@@ -82,6 +82,12 @@ def test_what_it_refuses_is_its_own_sentence(ends, go, failed):
     assert (str(error), error.status) == ("not on a Friday", 2)
 
 
+def test_where_the_reader_of_what_it_says_has_gone_it_has_not_failed(go):
+    MAKES["it"] = hooks(on_start=raises(BrokenPipeError()))
+    with pytest.raises(BrokenPipeError):
+        go("run", of=run())
+
+
 def test_one_that_stops_the_process_is_a_stop(ends):
     def press(self: Any, training: Any) -> None:
         signal.raise_signal(signal.SIGINT)

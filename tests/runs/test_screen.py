@@ -92,3 +92,19 @@ def test_an_error_on_a_terminal_comes_after_the_bar_has_gone(here):
     *_, last = [line for line in plain(screen).splitlines() if line.strip()]
     assert last == "  to try again more calmly: python train.py --from run optim.lr=1e+29"
     assert screen.rindex("\x1b[?25h") < screen.rindex("to try again")
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (("model=lenet",), "LeNet on Digits: 21386"),
+        (("model=lenet", "model.activation=selu"), "LeNet(activation='selu') on Digits: 21386"),  # no weight tells it
+        (
+            ("model=vit/small", "model.depth=1", "model/head=cls_token"),
+            "Small(depth=1, head=ClsToken()) on Digits: 1787530",
+        ),
+    ],
+)
+def test_the_first_line_tells_one_architecture_from_another(words, first, go, capsys):
+    go("run", *words, "steps=1")
+    assert capsys.readouterr().out.startswith(f"{first} parameters, 1258 images, 1 steps on cpu")

@@ -1,0 +1,21 @@
+"""The first line of a run: what is trained, on what, for how long, and where."""
+
+from __future__ import annotations
+
+from cn import CN
+from cn.errors import short
+from cn.subclass import changed
+from runs import Run
+from runs._training import Training
+
+
+def headline(run: Run, training: Training, processes: int) -> str:
+    size = f"{training.parameters} parameters, {len(training.dataset.train)} images, {training.steps} steps"
+    several = f", {processes} processes" if processes > 1 else ""
+    return f"{_named(run.model)} on {type(run.data).__name__}: {size} on {training.device}{several}"
+
+
+def _named(model: CN) -> str:
+    """The class, and its fields that differ from their defaults: two of as many parameters are told apart."""
+    fields = ", ".join(f"{name}={value!r}" for name, value in changed(model))
+    return type(model).__name__ + (short(f"({fields})") if fields else "")
