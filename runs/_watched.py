@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from cn import UserError
 from cn.errors import hint, lines
 
+if TYPE_CHECKING:
+    from runs._training import Training
+    from runs.callbacks._hooks import Hooks
+
 Mode = Literal["min", "max"]
+MEASURED = ("validation/loss", "validation/accuracy")  # by every run
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,22 @@ class Watched:
 
     name: str
     mode: Mode | None = None  # None: min where the name ends in `loss`, else max
+    by: str = ""  # `callbacks.NAME.` of the one that asks for it
+
+    def asked(self, hooks: Hooks, training: Training) -> Watched:
+        """The same, of these hooks. UserError where it is known before the first step that nothing measures it."""
+        watched = replace(self, by=f"{training.name_of(hooks)}.")
+        if not any(each.adds for each in training.hooks.values()):
+            watched.of(dict.fromkeys(MEASURED, 0.0))
+        return watched
 
     def of(self, metrics: dict[str, float]) -> float:
         """Its value, of which more is better; what is no number is worse than any. UserError where there is none."""
         if self.name not in metrics:
             known = [name for name in metrics if name not in ("step", "epoch")]
             measured = "a callback that measures it stands before the one that asks for it"
-            raise UserError(lines(f"metric={self.name}: no validation measures it", hint(self.name, known), measured))
+            what = f"{self.by}metric={self.name}: no validation measures it"
+            raise UserError(lines(what, hint(self.name, known), measured))
         less = self.mode == "min" or (self.mode is None and self.name.endswith("loss"))
         value = float(metrics[self.name])
         return -math.inf if math.isnan(value) else -value if less else value

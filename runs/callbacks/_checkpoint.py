@@ -10,11 +10,14 @@ from runs.callbacks._hooks import Hooks, Metrics
 
 
 class Keeper(Hooks):
+    adds = False
+
     def __init__(self, *, metric: Watched, every: int | None) -> None:
         self.metric, self.every = metric, every
         self.validations = 0
 
     def on_start(self, training: Training) -> None:
+        self.metric = self.metric.asked(self, training)
         training.goal = (self.metric, *(each for each in training.goal if each.name != self.metric.name))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:

@@ -10,9 +10,14 @@ from runs.callbacks._hooks import Hooks, Metrics
 
 
 class Stopper(Hooks):
+    adds = False
+
     def __init__(self, *, metric: Watched, patience: int, least: float) -> None:
         self.metric, self.patience, self.least = metric, patience, least
         self.best, self.since = float("-inf"), 0
+
+    def on_start(self, training: Training) -> None:
+        self.metric = self.metric.asked(self, training)
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         value = self.metric.of(metrics)

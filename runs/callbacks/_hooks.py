@@ -21,8 +21,11 @@ class Hooks:
     Of several processes each has its hooks, called at the same moments; where `training.ranks.first`, one may write.
     """
 
+    adds: bool = False  # whether its `on_validation` may add numbers: one of a subclass does unless that says otherwise
+
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
+        cls.adds = vars(cls).get("adds", cls.adds or "on_validation" in vars(cls))
         for name in vars(cls):
             if name.startswith("on_") and not hasattr(Hooks, name):
                 moments = [each for each in vars(Hooks) if each.startswith("on_")]

@@ -22,6 +22,8 @@ RIGHT, WRONG = (0, 110, 0), (190, 0, 0)  # colours of the line
 
 
 class Shown(Hooks):
+    adds = False
+
     @torch.no_grad()
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         split, classes = training.dataset.validation, training.dataset.classes

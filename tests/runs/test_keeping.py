@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from data.digits import Digits
 from models.mlp import Mlp
+from runs._watched import Watched
 from runs.callbacks import Callback
+from runs.callbacks._checkpoint import Keeper
 from runs.callbacks._hooks import Hooks
 from runs.callbacks.checkpoint import Checkpoint
 from runs.callbacks.early_stopping import EarlyStopping
@@ -44,6 +48,19 @@ class Measured(Hooks):
         metrics["validation/f1"] = next(self.values)
 
 
+class More(Keeper):
+    """A metric of its own, in a class of one that adds none."""
+
+    def on_validation(self, training, metrics) -> None:
+        super().on_validation(training, metrics)
+        metrics["validation/f1"] = -float(training.step)
+
+
+class KeepMore(Checkpoint):
+    def build(self) -> More:
+        return More(metric=Watched(self.metric), every=self.every)
+
+
 class Measure(Callback):
     values: list[float]
 
@@ -73,15 +90,33 @@ def test_a_run_ends_when_such_a_metric_stops_improving(go):
     assert run.summary["reason"] == "validation/f1 has not improved for 2 validations"
 
 
-@pytest.mark.parametrize("name", ["checkpoint", "early_stopping"])
+KINDS: dict[str, Any] = {"checkpoint": Checkpoint, "early_stopping": EarlyStopping}
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_a_metric_that_nobody_measures_is_refused_with_those_that_are(go, failed, name):
-    error = failed(lambda: go("run", f"callbacks={name}", f"callbacks.{name}.metric=validation/acuracy", "epochs=2"))
-    assert str(error).splitlines()[:3] == [
-        "metric=validation/acuracy: no validation measures it",
+    told = [
+        f"callbacks.{name}.metric=validation/acuracy: no validation measures it",
         "  nearest: validation/accuracy, validation/loss",
         "  a callback that measures it stands before the one that asks for it",
     ]
+    words = (f"callbacks.{name}.metric=validation/acuracy", "epochs=2")
+    error = failed(lambda: go("early", f"callbacks={name}", *words))
+    assert str(error).splitlines()[:3] == told
     assert error.status == 2
+    assert not Path("early/metrics.jsonl").exists()  # nothing was trained in vain
+    callbacks = {"measure": Measure(values=[0.1]), name: KINDS[name](metric="validation/acuracy")}
+    error = failed(lambda: go("late", of=Default(**SMALL, callbacks=callbacks)))
+    assert str(error).splitlines()[:3] == [
+        told[0],
+        "  nearest: validation/accuracy, validation/f1, validation/loss",
+        told[2],
+    ]
+
+
+def test_a_callback_may_measure_what_it_asks_for_itself(go):
+    run = go("run", of=Default(**SMALL, callbacks={"mine": KeepMore(metric="validation/f1")}, epochs=2))
+    assert (run.summary["best/step"], run.summary["validation/f1"]) == (9, -9.0)
 
 
 @pytest.mark.parametrize("at", [None, 13, 18, 29])
