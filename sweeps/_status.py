@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from cn import RunError
 from cn.errors import short
 from cn.multirun import table
 from runs._progress import Progress, last_lines, progress, summary
@@ -50,9 +51,12 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
     """One trial; the end of its log where it failed, which costs a look at one more file."""
     folder = named.store.at(each.trial)
     metric = named.goal.metric
-    far = Progress()
+    far, reason = Progress(), each.reason
     if each.state in ("running", "waiting") and tail:
-        far = progress(folder, metric)
+        try:
+            far = progress(folder, metric)
+        except (RunError, OSError) as unread:  # one damaged file does not hide the other trials
+            reason = reason or str(unread).partition("\n")[0]
     elif each.state == "done" and tail:
         record = summary(folder)
         if each.report is not None:
@@ -70,7 +74,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
         "steps": far.steps,
         metric: far.value,
         "seconds": seconds,
-        "reason": each.reason,
+        "reason": reason,
         "job": report.job if report is not None else None,
         "host": report.host if report is not None else None,
         "attempt": report.attempt if report is not None else 0,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.sweeps.project import Project
+from tests.sweeps.project import Project, words
 
 
 def test_of_what_was_never_submitted_every_verb_says_so(project: Project):
@@ -67,6 +68,21 @@ def test_no_verb_imports_torch(project: Project):
 def test_what_cannot_be_asked_is_told_with_what_can(project: Project, typed: str, said: str):
     project.sweep("two", "seeds(2)")
     assert project.sweeps(*typed.split(), status=2) == f"{said}\n"
+
+
+def test_a_damaged_file_of_one_trial_does_not_hide_the_others(project: Project):
+    name = project.sweep("two", "seeds(2)", base="act='hold', at=1, steps=2")
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    project.sweeps("submit", name, *words("local", parallel=2))
+    project.until_saved("outputs/sweeps/two", [1, 1])
+    first, _ = project.trials(name)
+    metrics = project.folder / first["folder"] / "metrics.jsonl"
+    metrics.write_text("torn\n")
+    told = f"{Path(first['folder'], 'metrics.jsonl')} holds a line that is no record: torn"
+    assert [(each["step"], each["reason"]) for each in project.trials(name)] == [(None, told), (1, None)]
+    project.hold.unlink()
+    assert project.over(name) == {"done": 2}
 
 
 def test_a_reader_that_goes_away_is_no_error(project: Project):
