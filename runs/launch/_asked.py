@@ -16,10 +16,14 @@ class Asked:
         self.first: int | None = None
         self.again: str | None = None  # how long they are given after a second one, in words
         self.end = 0.0  # and until when
+        self.interrupts = 0  # how often Ctrl-C came
+        self.last = 0.0  # when the last did
         self._began = 0.0
 
     def hear(self, number: int) -> None:
         now = time.monotonic()
+        if number == signal.SIGINT:
+            self.interrupts, self.last = self.interrupts + 1, now
         if self.first is None:
             self.first, self._began = number, now
         elif self.again is None and (number == signal.SIGINT or now - self._began > TOGETHER):

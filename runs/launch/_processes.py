@@ -61,15 +61,19 @@ def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int
     with _passing_on(ranks) as asked:
         for number in range(count):
             reading, writing = context.Pipe(duplex=False)
+            signals, reached = context.Pipe(duplex=False)
+            for each in (signals, reached):
+                os.set_blocking(each.fileno(), False)
             process = context.Process(
                 target=_work,
-                args=(_environment(number, count, part), writing, function, run, job),
+                args=(_environment(number, count, part), writing, reached, function, run, job),
                 name=f"rank {part.first + number}",
             )
             with _no_ctrl_c():
                 process.start()
             writing.close()
-            ranks.append(Rank(part.first + number, process, reading))
+            reached.close()
+            ranks.append(Rank(part.first + number, process, reading, signals))
         _watch(ranks, asked)
     return outcome(ranks, asked)
 
@@ -86,13 +90,19 @@ def _no_ctrl_c() -> Iterator[None]:
 
 
 def _work(
-    environment: dict[str, str], answer: Connection, function: Callable[[Any, Job], Any], run: Run, job: Job
+    environment: dict[str, str],
+    answer: Connection,
+    reached: Connection,
+    function: Callable[[Any, Job], Any],
+    run: Run,
+    job: Job,
 ) -> None:
     """What one of the processes does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     os.environ.update(environment)
     _ranks.starter = answer
+    signal.set_wakeup_fd(reached.fileno(), warn_on_full_buffer=False)
     said, status = ("value", None), 0
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
@@ -125,6 +135,9 @@ def _watch(ranks: list[Rank], asked: Asked) -> None:
             end = time.monotonic() + (LONGER if all(rank.stopped for rank in failed) else GRACE)
         if asked.again is not None and number != signal.SIGKILL:
             end, number = asked.end, signal.SIGKILL
+        if asked.interrupts and time.monotonic() - asked.last > LOOK:
+            for rank in alive:
+                rank.pass_on(asked.interrupts)
         left = LOOK if end is None else min(LOOK, max(0.0, end - time.monotonic()))
         wait([each for rank in alive for each in (rank.process.sentinel, *rank.pipes)], left)
         for rank in ranks:
@@ -141,7 +154,7 @@ def _watch(ranks: list[Rank], asked: Asked) -> None:
 
 @contextlib.contextmanager
 def _passing_on(ranks: list[Rank]) -> Iterator[Asked]:
-    """Within it, a signal is the processes' to act on; Ctrl-C at a terminal has reached them already."""
+    """Within it, a signal is the processes' to act on. A terminal's Ctrl-C reaches them by itself: `pass_on` waits."""
     asked = Asked()
 
     def handler(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -25,9 +27,12 @@ class Rank:
     number: int
     process: BaseProcess
     pipe: Connection
+    signals: Connection  # a byte for each signal that reached it: the signal's number
     folder: Path | None = None  # of the run; the first process tells it, once it is there
     said: tuple[str, Any] | None = None
     ended: bool = False  # by us, since another one had failed, or it did not stop
+    interrupts: int = 0  # how often Ctrl-C reached it
+    passed: int = 0  # up to which one it was passed on to it
 
     @property
     def failed(self) -> bool:
@@ -42,6 +47,16 @@ class Rank:
     def pipes(self) -> list[Connection]:
         """Where something may come from it."""
         return [] if self.pipe.closed else [self.pipe]
+
+    def pass_on(self, interrupts: int) -> None:
+        """Ctrl-C, where not so many reached it: a terminal sends it to all processes, an IDE and `kill` to one."""
+        with contextlib.suppress(BlockingIOError):  # no more of them yet
+            while some := os.read(self.signals.fileno(), 4096):
+                self.interrupts += some.count(signal.SIGINT)
+        if max(self.interrupts, self.passed) < interrupts:
+            self.passed = interrupts
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid or 0, signal.SIGINT)
 
     def hear(self) -> None:
         """What it has said, once it has; the pipe ends with the process."""

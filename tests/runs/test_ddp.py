@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
 from runs.launch._asked import TOGETHER, Asked
+from runs.launch._rank import Rank
 from runs.logger.csv import Csv
 from runs.optim.sgd import Sgd
 from runs.schedule.plateau import Plateau
@@ -446,6 +449,30 @@ def test_sigterm_that_comes_twice_at_once_asks_once(monkeypatch):
     assert impatient.again == "15 s after a second Ctrl-C"
 
 
+def test_ctrl_c_is_passed_on_to_those_alone_that_it_did_not_reach(monkeypatch):
+    sent: list[int] = []
+    monkeypatch.setattr("os.kill", lambda pid, number: sent.append(number))
+    signals, reached = Pipe(duplex=False)
+    os.set_blocking(signals.fileno(), False)
+    process: Any = SimpleNamespace(pid=1)
+    one = Rank(0, process, signals, signals)
+
+    def told(asked: int, *came: int) -> list[int]:
+        os.write(reached.fileno(), bytes(came))
+        sent.clear()
+        one.pass_on(asked)
+        return list(sent)
+
+    assert told(1, signal.SIGTERM, signal.SIGINT) == []  # from the terminal
+    assert told(2) == [signal.SIGINT]
+    assert told(2) == []  # it may come late
+    assert told(2, signal.SIGINT) == []  # what was passed on
+    assert told(3) == [signal.SIGINT]
+    reached.close()
+    one.pass_on(3)  # it has ended
+    assert sent == [signal.SIGINT]
+
+
 def until(there: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 300
     while not there():
@@ -458,10 +485,12 @@ def test_one_that_is_sent_sigterm_ends_all_with_a_checkpoint(command, left):
     assert (done.returncode, done.stderr) == (143, "stopped by SIGTERM after step 20 of 27" + ON)
 
 
-def test_ctrl_c_ends_the_command_after_all_have_saved(begin, left):
+@pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["terminal", "one"])
+def test_ctrl_c_ends_the_command_after_all_have_saved(begin, left, send):
+    """A terminal sends it to all processes; an IDE, and `kill -INT`, to the first alone, which passes it on."""
     child = begin("0", "epochs=100000")  # it does not end by itself
     wait_for(lambda: Path("run/last.pt").exists() or child.poll() is not None)
-    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+    send(child.pid, signal.SIGINT)
     _, err = child.communicate(timeout=WAIT)
     step = left(Path("run")).state()["step"]
     assert err == f"stopped by Ctrl-C after step {step} of 900000{ON}"
