@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import functools
 import gc
 import inspect
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO, cast
 
 from cn import command
 from cn.compose import compose
-from cn.errors import CNError, UserError, lines, nearest
+from cn.errors import CNError, UserError, lines, nearest, short
 from cn.node import CN
 from cn.overrides import of_hydra
 from cn.record import load
@@ -80,8 +81,8 @@ def parser() -> Parser:
     flags.add_argument("--info", "-i", nargs="?", const="all")
     flags.add_argument("--hydra-help", action="store_true")
     flags.add_argument("--experimental-rerun")
-    for name, short in (("path", "cp"), ("name", "cn"), ("dir", "cd")):
-        flags.add_argument(f"--config-{name}", f"-{short}", dest=f"config_{name}")
+    for name, letters in (("path", "cp"), ("name", "cn"), ("dir", "cd")):
+        flags.add_argument(f"--config-{name}", f"-{letters}", dest=f"config_{name}")
     return flags
 
 
@@ -101,10 +102,14 @@ def main(
 
 def exit_status(action: Callable[[], int | None]) -> int:
     """What a process ends with once it has done something: the action's own status, or that of its error, told."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, by `>&-`: it is left to no file that is opened later
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     output = cast("TextIO | io.TextIOWrapper", sys.stdout)
     if isinstance(output, io.TextIOWrapper):
         output.reconfigure(errors="backslashreplace")  # a comment in a node file, or a log, may hold any letter
     try:
+        _expect_folder()
         status = action() or 0
         sys.stdout.flush()  # here, where a reader that has gone is known
         return status
@@ -115,8 +120,20 @@ def exit_status(action: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # the reader of our output has gone: head, less
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"{short(str(error.filename))}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _expect_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError(lines("the current folder has been deleted", "go to one that is there: cd FOLDER")) from None
 
 
 def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None) -> None:

@@ -36,12 +36,7 @@ it neither ended nor has a process any more."""
 def main(words: list[str] | None = None) -> int:
     """The exit status: 2 for a mistake of the user's, 1 for what failed."""
     command.script = "-m runs"
-    return exit_status(lambda: _flushed(sys.argv[1:] if words is None else words))
-
-
-def _flushed(words: list[str]) -> None:
-    _main(words)
-    sys.stdout.flush()  # here, where a reader that has gone is no error
+    return exit_status(lambda: _main(sys.argv[1:] if words is None else words))
 
 
 def _main(words: list[str]) -> None:
@@ -58,6 +53,8 @@ def _main(words: list[str]) -> None:
         return print(HELP)
     if given.output is not None and verb not in ("plot", "export"):
         raise UserError(lines("-o says where plot and export put their file", "write: python -m runs plot A B -o FILE"))
+    if given.output is not None and not given.output.name:
+        raise UserError(lines(f"-o {given.output} names no file", f"write: python -m runs {verb} A -o FILE"))
     if given.last and verb != "export":
         raise UserError(lines("--last says which weights are exported", "write: python -m runs export A --last"))
     if verb == "export":

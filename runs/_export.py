@@ -33,8 +33,9 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
     state = _checkpoint.load(source, weights=True)
     own = path.exists() and (path.parent / FILE).exists() and path.name != WEIGHTS
-    if path.is_dir() or own:
-        what = "a folder" if path.is_dir() else "a file of the run's own"
+    other = path.exists() and not path.is_file()
+    if other or own:
+        what = "a folder" if path.is_dir() else "no regular file" if other else "a file of the run's own"
         raise UserError(lines(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}"))
     average = state.get("average")
     weights: dict[str, Any] = dict(average or state["module"])

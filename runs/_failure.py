@@ -80,7 +80,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         half, twice = run.data.batch_size // 2, run.accumulate * 2
         same = f"the same steps in less memory: data.batch_size={half} accumulate={twice}" if half else None
         return RunError(lines("out of memory", same, _on(folder)))
-    if isinstance(error, OSError) and (error.errno in DISK or _inside(error, folder)):
+    if isinstance(error, OSError) and (_inside(error, folder) if error.filename is not None else error.errno in DISK):
         return RunError(lines(f"cannot write to {folder}: {error}", _on(folder)))
     if isinstance(error, CNError):
         return RunError(lines(*str(error).split("\n  "), _on(folder)))
@@ -98,4 +98,4 @@ def _has(folder: Path, name: str) -> bool:
 
 
 def _inside(error: OSError, folder: Path) -> bool:
-    return error.filename is not None and Path(str(error.filename)).is_relative_to(folder)
+    return Path(str(error.filename)).is_relative_to(folder)

@@ -19,7 +19,6 @@ from cn import Job, RunError, UserError, command
 from cn.errors import lines
 from cn.record import dump
 from runs import Run
-from runs._progress import summary
 
 OUTPUTS = Path("outputs")
 
@@ -45,11 +44,6 @@ def command_line(job: Job) -> str:
     return shlex.join(["python", command.script, *words])
 
 
-def source_of(folder: Path) -> str | None:
-    """The folder that the run in this one took its configuration from, as an earlier part of the run noted it."""
-    return summary(folder).get("source")
-
-
 def again(folder: Path) -> str:
     """The command that goes on with the run in a folder, for a shell."""
     return shlex.join(["python", command.script, "--from", str(folder)])
@@ -62,7 +56,8 @@ def tell(folder: Path, state: str, reason: str) -> None:
         return
     try:
         summary = json.loads(path.read_text())
-        write_json(path, {**summary, "state": state, "reason": reason})
+        if summary.get("state") != "finished":  # what it came to stands, where it was tested again
+            write_json(path, {**summary, "state": state, "reason": reason})
         with (folder / "log.txt").open("a") as log:
             log.write(f"{reason}\n")
     except (OSError, ValueError) as error:  # a full disk may have torn it

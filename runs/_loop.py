@@ -93,6 +93,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                 later = Later(training, on_log)
             if several:
                 stop.agree(training)
+            asked = stop.asked  # looked at once: a signal that comes from here on is for the next step
             now = clock()
             if now >= refresh:
                 refresh = now + 0.1
@@ -101,13 +102,14 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                 later = report(later, writer)
                 validate(training, screen=screen, writer=writer)
                 module.train()
-            elif stop.asked or (save_every is not None and step % save_every == 0):
+                asked = stop.asked  # this step has been saved
+            elif asked or (save_every is not None and step % save_every == 0):
                 later = report(later, writer)
                 keep(training, writer)
             if step == steps or training.reason is not None:
                 break
-            if stop.asked:
-                raise Interrupted(f"stopped by {stop.asked} after step {step} of {steps}")
+            if asked:
+                raise Interrupted(f"stopped by {asked} after step {step} of {steps}")
     for hook in bind(training.hooks, "on_end"):
         hook(training)
 
@@ -167,7 +169,8 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     training.rule.observe(loss)
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
-    best, training.reason = training.ranks.told(lambda: (training.better(metrics), training.reason))
+    training.reason = training.ranks.any(training.reason)
+    best = training.ranks.told(lambda: training.better(metrics))
     if best:
         training.best = dict(metrics)
     writer.put(metrics)

@@ -34,6 +34,8 @@ def plot(folders: list[Path], path: Path) -> Path:
     if ending not in formats:
         what = f"{short(str(path))}: no picture can be written as {path.suffix or 'a file without an ending'}"
         raise UserError(lines(what, hint(ending, formats), f"write: -o {path.with_suffix('.png').name}"))
+    if path.exists() and not path.is_file():
+        raise UserError(lines(f"-o {short(str(path))} is no regular file", "write: -o FILE"))
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from runs.logger._writer import records
 
+TEXTS = ("state", "reason", "command", "source", "device")  # of a summary; all else are numbers
 TAIL = 65536  # bytes; a line has some hundred
 
 
@@ -20,12 +21,13 @@ class Progress(NamedTuple):
 
 
 def summary(folder: Path) -> dict[str, Any]:
-    """A run's summary.json; empty while there is none, and where it cannot be read."""
+    """A run's summary.json, of which only texts and numbers that can be right; empty where none can be read."""
     try:
         found = json.loads((folder / "summary.json").read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    told = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return {name: value for name, value in told.items() if isinstance(value, str if name in TEXTS else (int, float))}
 
 
 def progress(folder: Path, metric: str) -> Progress:

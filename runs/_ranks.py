@@ -76,6 +76,13 @@ class Ranks:
         distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
         return int(found)
 
+    def any(self, value: T | None) -> T | None:
+        """What the first of the processes that have a value has, in all of them."""
+        if self.size == 1:
+            return value
+        place = self.size - self.largest(0 if value is None else self.size - self.rank)
+        return None if place == self.size else self.told(lambda: value, of=place)
+
     def gather(self, value: Any) -> list[Any]:
         """What each process has, in the first; what this one has, in the others."""
         if self.size == 1:

@@ -26,6 +26,7 @@ from runs._headline import headline
 from runs._loop import Interrupted, evaluate, fit
 from runs._meeting import joined
 from runs._parts import expect, expect_logits
+from runs._progress import summary as summary_of
 from runs._ranks import ALONE, Ranks, reseed, settle
 from runs._restarted import before, hand_on
 from runs._screen import Screen, Silent
@@ -126,15 +127,17 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
 
 def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -> float:
     """One attempt at a run: whatever happens, the folder says what, written by the first of its processes."""
-    started = time.time()
+    earlier = summary_of(folder) if resumed else {}
+    spent = earlier.get("seconds")
+    started = time.time() - (spent if isinstance(spent, float) else 0.0)
     summary: dict[str, Any] = {"state": "running", "command": _folder.command_line(job)}
-    origin = _folder.source_of(folder) if resumed else str(job.source) if job.source is not None else None
+    origin = earlier.get("source") if resumed else str(job.source) if job.source is not None else None
     if origin is not None:
         summary["source"] = origin
 
     def leave(state: str, **more: Any) -> None:
         summary.update(state=state, **more, seconds=round(time.time() - started, 3))
-        if not ranks.first:
+        if not ranks.first or (earlier.get("state") == "finished" and state != "finished"):  # what it came to stands
             return
         _folder.write_json(folder / "summary.json", summary)
 

@@ -22,7 +22,7 @@ class Keeper(Hooks):
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         self.validations += 1
-        training.kept = self.every is not None and self.validations % self.every == 0
+        training.kept = training.kept or (self.every is not None and self.validations % self.every == 0)
 
     def state_dict(self) -> dict[str, Any]:
         return {"validations": self.validations}

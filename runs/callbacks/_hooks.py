@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runs.callbacks import Callback
 
 Metrics = dict[str, float]
+# what else a run's summary tells
+OWN = {"state", "reason", "command", "source", "seconds", "parameters", "device", "processes", "steps"}
 
 
 class Hooks:
@@ -113,6 +115,12 @@ def _measuring(name: str, method: Callable[..., None]) -> Callable[..., None]:
             if not isinstance(value, (int, float)):
                 kind = type(value).__name__
                 raise CallbackError(f"callbacks.{name} made the metric {key} a {kind}, and must give an int or a float")
+            if key in OWN:
+                raise CallbackError(
+                    f"callbacks.{name} gave a metric the name {key!r}, which summary.json has for its own"
+                )
+            if type(value) not in (int, float, bool):  # as that of NumPy, which no checkpoint holds
+                metrics[key] = int(value) if isinstance(value, int) else float(value)
         if (metrics["step"], metrics["epoch"]) != before:
             raise CallbackError(f"callbacks.{name} changed the step or the epoch of the metrics, which are the loop's")
 

@@ -30,6 +30,7 @@ LOOK = 1.0  # s after which a signal that came is acted on: Python goes on waiti
 GRACE = 15  # s in which the others may write down that one failed
 LONGER = 60  # s in which they may end, where one was asked to stop and they may not know
 LAST = 15  # s in which one that was then asked to end may do so, before it is killed
+SHARE = 8  # processes a core at most: each takes 0.1 GB before it has a model
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -55,6 +56,10 @@ def start(function: Callable[[Any, Job], Any], run: Run, job: Job, *, count: int
     if 0 < there < count and run.gpu != -1:
         what = f"launch.gpus={count}: this machine has {there}"
         raise UserError(lines(what, f"nearest: launch.gpus={there}", "as processes on the CPU: gpu=-1"))
+    cores = len(os.sched_getaffinity(0))
+    if (there == 0 or run.gpu == -1) and count > cores * SHARE:
+        what = f"launch.gpus={count}: on the CPU these are processes, and {cores} cores have room for {cores * SHARE}"
+        raise UserError(lines(what, f"nearest: launch.gpus={cores * SHARE}"))
     context = get_context("spawn")
     part = part or Part(0, count, "127.0.0.1", free_port())
     ranks: list[Rank] = []

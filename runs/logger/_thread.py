@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -11,11 +12,11 @@ from typing import Any
 from runs.logger._writer import Record, State, Writer
 
 REST = 0.1  # seconds between writings: the training thread loses some 0.2 ms each time that it wakes one of these
-# seconds that a logger takes for one thing, after which
+# seconds after which, of a logger,
 STARTING = 30.0  # the first step does not wait for it: to import MLflow and make its tables takes 10 on a busy machine
-SOON = 5.0  # a checkpoint does not wait for it, and a run that was stopped leaves it out: a scheduler gives that 30
-ENDING = 60.0  # a run that ended leaves it out
-HANGS = 300.0  # training leaves it out; MLflow gives up by itself after 240, and says why
+SOON = 5.0  # a checkpoint does not wait for all it has to do, and a run that was stopped leaves it out: SLURM gives 30
+ENDING = 60.0  # a run that ended does not wait for one thing that it does, and leaves it out
+HANGS = 300.0  # training does not, and leaves it out; MLflow gives up by itself after 240, and says why
 
 Told = Callable[[Writer], None]
 
@@ -77,16 +78,21 @@ class Thread:
             self.hurry.set()
             self.records.put(None)
             self.thread.join()
-        most = SOON if state == "interrupted" else ENDING
-        for name in self._ask(most, lambda writer: writer.close(state)):
-            self._leave_stuck(name)
+        one = state != "interrupted"  # it may have much to do, and do it
+        most = ENDING if one else SOON
+        for name in self._ask(most, lambda writer: writer.close(state), one=one):
+            self._leave_late(name, most)
         for lane in list(self.others.values()):
             lane.end()
 
-    def _ask(self, most: float, action: Told) -> list[str]:
-        """Have all loggers do something, and wait until they have; those that are busy with one thing for too long."""
+    def _ask(self, most: float, action: Told, *, one: bool = False) -> list[str]:
+        """Have all loggers do something, and wait until they have; those that take longer.
+
+        one: for one of the things that they have to do before, not for all.
+        """
+        end = math.inf if one else time.monotonic() + most
         asked = [(name, lane, lane.ask(action)) for name, lane in list(self.others.items())]
-        return [name for name, lane, done in asked if not lane.wait(done, most)]
+        return [name for name, lane, done in asked if not lane.wait(done, most, end)]
 
     def _check(self) -> None:
         if self.error is not None:
@@ -116,15 +122,17 @@ class Thread:
         for name, lane in list(self.others.items()):
             lane.todo.put(action)
             if lane.busy() > HANGS:
-                self._leave_stuck(name)
+                self._leave_late(name, HANGS)
 
     def _failed(self, name: str, error: BaseException) -> None:
         told = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}".removesuffix(": ")
         self._leave(name, f"failed and is left out from here: {told}")
 
-    def _leave_stuck(self, name: str) -> None:
+    def _leave_late(self, name: str, most: float) -> None:
         if (lane := self.others.get(name)) is not None:
-            self._leave(name, f"has not answered for {lane.busy():.0f} seconds and is left out from here")
+            stuck = lane.busy() > most / 2  # with one thing, which is most of what it was waited for
+            late = f"has not answered for {lane.busy():.0f} seconds" if stuck else "is far behind"
+            self._leave(name, f"{late} and is left out from here")
 
     def _leave(self, name: str, why: str) -> None:
         with self.leaving:
@@ -164,9 +172,9 @@ class Lane:
         self.todo.put(do)
         return done
 
-    def wait(self, done: threading.Event, most: float) -> bool:
-        """Until it is set, or can never be; False where one thing takes more than so many seconds."""
-        while self.thread.is_alive() and self.busy() < most:
+    def wait(self, done: threading.Event, most: float, end: float) -> bool:
+        """Until it is set, or can never be; False where one thing takes so many seconds, or at the end of the wait."""
+        while self.thread.is_alive() and self.busy() < most and time.monotonic() < end:
             if done.wait(0.1):
                 return True
         return done.is_set() or not self.thread.is_alive()

@@ -70,6 +70,8 @@ def records(found: list[bytes], path: Path) -> list[dict[str, Any]]:
         try:
             record = json.loads(line)
             record["step"]
+            if not all(isinstance(value, (int, float)) for value in record.values()):
+                raise TypeError
         except (ValueError, TypeError, KeyError):
             what = f"{path} holds a line that is no record: {short(line.decode(errors='replace'))}"
             raise RunError(lines(what, "delete that line to have the others")) from None

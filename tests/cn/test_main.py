@@ -242,6 +242,30 @@ def test_a_reader_that_goes_away_is_no_error(tree: Path, words: str, unbuffered:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("words", ["--help", "seed=3", "--explain seed"])
+def test_a_closed_stdout_is_no_error(tree: Path, words: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
+    command = ["bash", "-c", f"{sys.executable} train.py {words} >&-"]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_in_a_folder_that_has_been_deleted_it_says_so(tree: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
+    command = ["bash", "-c", f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} {tree}/train.py"]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    said = "the current folder has been deleted\n  go to one that is there: cd FOLDER\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("flag", ["--from", "--save-as"])
+def test_a_name_that_is_too_long_for_a_file(call: Any, flag: str) -> None:
+    status, out, error = call(flag, "a" * 300)
+    assert (status, out) == (2, "")
+    assert "a" * 50 in error
+    assert error.endswith("File name too long\n")
+
+
 def test_a_broken_file_that_is_not_used_breaks_nothing_and_is_shown(program: Any, tree: Path) -> None:
     (tree / "models/bad.py").write_text("import nowhere_at_all\n")
     (tree / "runs/bad.py").write_text("class\n")

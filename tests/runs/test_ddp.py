@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch.distributed import DistBackendError
 
-from cn import RunError
+from cn import Job, RunError
 from data._images import Split
 from data.digits import Digits
 from models.dense import Dense
@@ -33,6 +33,7 @@ from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
 from runs.launch._asked import TOGETHER, Asked
+from runs.launch._processes import start
 from runs.launch._rank import Rank
 from runs.logger.csv import Csv
 from runs.optim.sgd import Sgd
@@ -606,6 +607,17 @@ def test_a_callback_of_one_process_stops_all_after_one_step(ranks, go, left, mon
     assert run.metrics[-1]["step"] == 20
 
 
+def test_a_validation_at_which_the_second_process_stops_is_the_last_of_all(ranks, go, left, monkeypatch):
+    def stop(self: Any, training: Any, metrics: Any) -> None:
+        if rank() == 1:
+            training.stop("it has been an hour")
+
+    monkeypatch.setattr("runs.callbacks._early_stopping.Stopper.on_validation", stop)
+    assert ranks(2, lambda: go("run", "epochs=4", "callbacks=early_stopping")) == [0, 0]
+    run = left(Path("run"))
+    assert (run.summary["epoch"], run.summary["reason"]) == (1, "it has been an hour")
+
+
 def test_what_the_first_refuses_is_told_once_without_a_traceback(command):
     Path("run").mkdir()
     Path("run/config.json").write_text("{}")
@@ -652,6 +664,25 @@ def test_what_another_has_ended_is_told_from_what_this_one_did(error, gone, know
     assert ranks.lost(KeyboardInterrupt()) is None
     Ranks(1, 2, 1, ranks.store).tell(ValueError("so be it"))
     assert ranks.lost(error) == ("rank 1 failed: so be it" if known else None)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "count", "told"),
+    [
+        (None, 3, "launch.gpus=3: this machine has 2\n  nearest: launch.gpus=2\n  as processes on the CPU: gpu=-1"),
+        (
+            -1,
+            1000,
+            "launch.gpus=1000: on the CPU these are processes, and 2 cores have room for 16\n  nearest: launch.gpus=16",
+        ),
+    ],
+)
+def test_more_than_there_is_room_for_are_refused_before_any_is_started(gpu, count, told, failed, monkeypatch):
+    monkeypatch.setattr("runs.launch._processes.gpus", lambda: ["0", "1"])
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("runs.launch._processes.get_context", lambda _: pytest.fail("one is started"))
+    run = Default(model=Mlp(), data=Digits(), gpu=gpu)
+    assert str(failed(lambda: start(lambda run, job: 0.0, run, Job(), count=count))) == told
 
 
 # --- before they have met

@@ -118,6 +118,11 @@ def test_a_file_that_a_model_does_not_find_is_not_taken_for_a_full_disk(fail):
     assert str(error) == f"FileNotFoundError: [Errno 2] No such file or directory: 'weights.pt'{TRACE}{ON}"
 
 
+def test_another_disk_that_is_full_is_not_taken_for_that_of_the_run(fail):
+    error, _ = fail(OSError(28, "No space left on device", "/cache/weights.pt"))
+    assert str(error) == f"OSError: [Errno 28] No space left on device: '/cache/weights.pt'{TRACE}{ON}"
+
+
 def test_the_same_on_the_command_line(here, shell):
     """Through the door: exit status 1, the traceback once, the message last."""
     script = here / "train.py"

@@ -21,7 +21,7 @@ from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.logger import Logger
 from runs.logger._thread import Thread
-from runs.logger._writer import JsonLines, Writer, read
+from runs.logger._writer import JsonLines, Record, Writer, read
 from runs.logger.csv import Csv
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +112,43 @@ def test_a_checkpoint_waits_for_it_once(here):
     thread.close("interrupted")
     assert len(read(here / "metrics.jsonl")) == 299
     assert time.monotonic() - began < 100  # and not 3 seconds for each
+
+
+class Slow(Writer):
+    """Takes half a second for each record, until a test is over."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+
+    def write(self, record: Record) -> None:
+        self.steps.append(record["step"])
+        LET.wait(0.5)
+
+
+def test_one_that_is_far_behind_holds_no_checkpoint_and_no_stop(here):
+    said: list[str] = []
+    slow = Slow()
+    thread = Thread(JsonLines(here / "metrics.jsonl"), said.append)
+    thread.start(0, {"mine": lambda: slow})
+    for step in range(1, 1001):
+        thread.put({"step": step})
+    thread.flush()
+    assert len(read(here / "metrics.jsonl")) == 1000
+    assert len(slow.steps) < 500  # which takes it 250 s
+    thread.close("interrupted")
+    assert said == ["logger.mine is far behind and is left out from here"]
+    assert len(slow.steps) < 500
+
+
+def test_one_that_is_far_behind_may_write_what_came_of_a_run_that_finished(here, monkeypatch):
+    monkeypatch.setattr("runs.logger._thread.ENDING", 2.0)
+    slow = Slow()
+    thread = Thread(JsonLines(here / "metrics.jsonl"), print)
+    thread.start(0, {"mine": lambda: slow})
+    for step in range(1, 11):
+        thread.put({"step": step})
+    thread.close("finished")
+    assert slow.steps == list(range(1, 11))
 
 
 @pytest.mark.parametrize("where", ["build", "write"])

@@ -122,6 +122,7 @@ METRICS = {
     "a text": ("1", "train/loss", "made the metric train/loss a str, and must give an int or a float"),
     "a number's name": (1.0, 3, "gave a metric the name 3, and must give it a text"),
     "the step": (1000, "step", "changed the step or the epoch of the metrics, which are the loop's"),
+    "one of the summary": (1.5, "seconds", "gave a metric the name 'seconds', which summary.json has for its own"),
     "the epoch": (0.0, "epoch", "changed the step or the epoch of the metrics, which are the loop's"),
 }
 
@@ -133,11 +134,13 @@ def test_a_metric_that_is_none(case, moment, ends):
     assert ends(hooks(**{moment: measures(value, name)})) == f"callbacks.mine {told}"
 
 
-@pytest.mark.parametrize("value", [1, -0.5, float("nan"), float("inf"), True], ids=repr)
+@pytest.mark.parametrize("value", [1, -0.5, float("nan"), float("inf"), True, np.float64(0.5)], ids=repr)
 def test_a_metric_that_is_one(value, go):
     MAKES["it"] = hooks(on_validation=measures(value))
-    told = go("run", of=run()).metrics[-1]["mood"]
+    done = go("run", of=run())
+    told = done.metrics[-1]["mood"]
     assert told == value or told != told
+    assert type(done.state()["best"]["mood"]) in (int, float, bool)
 
 
 def test_a_moment_that_there_is_not_is_refused_where_it_is_written():

@@ -136,6 +136,12 @@ def test_every_second_validation_is_kept_after_a_stop_too(go, failed, after_step
     assert not list(run.folder.glob(".*.pt*"))
 
 
+def test_two_that_keep_some_keep_those_of_both(go):
+    callbacks = {"a": Checkpoint(every=1), "b": Checkpoint(metric="validation/loss", every=100)}
+    run = go("run", of=Default(**SMALL, callbacks=callbacks, epochs=2))
+    assert sorted(each.name for each in run.folder.glob("step-*")) == ["step-000009.pt", "step-000018.pt"]
+
+
 def test_keeping_none_of_them_is_written_null(go, failed):
     error = failed(lambda: go("run", "callbacks=checkpoint", "callbacks.checkpoint.every=0"))
     assert "every is 0, and must be at least 1 validation; null keeps none" in str(error)

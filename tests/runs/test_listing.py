@@ -210,6 +210,36 @@ def test_one_that_is_damaged_hides_no_other(make, said):
     assert [each["state"] for each in told.values()] == ["failed", "lost", "lost"]
 
 
+def test_values_of_other_kinds_hide_no_other_either(make, said):
+    make("a", summary={"state": 3, "reason": {"a": 2}, "test/accuracy": "high", "steps": 78})
+    make("b", summary={"state": "failed", "reason": 7})
+    (make("c", summary=None) / "metrics.jsonl").write_text('{"step": 39, "validation/accuracy": [1]}\n')
+    (make("d", summary=None) / "metrics.jsonl").write_text('{"step": "x"}\n')
+    torn = "holds a line that is no record:"
+    assert [" ".join(line.split()) for line in said().splitlines()[2:]] == [
+        "2026-05-01 12:00 lost 78/78 0.9000 outputs/a no process writes to it any more",
+        "2026-05-01 12:01 failed 78/? 0.9000 outputs/b",
+        f"""2026-05-01 12:02 lost outputs/c (outputs/c/metrics.jsonl {torn} """
+        """{"step": 39, "validation/accuracy": [1]}): it has no summary.json""",
+        f"""2026-05-01 12:03 lost outputs/d (outputs/d/metrics.jsonl {torn} {{"step": "x"}}): it has no summary.json""",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("plot", "a", "-o", ""), "-o . names no file\n  write: python -m runs plot A -o FILE\n"),
+        (("export", "a", "-o", ""), "-o . names no file\n  write: python -m runs export A -o FILE\n"),
+        (("plot", "a", "-o", "there.png"), "-o there.png is no regular file\n  write: -o FILE\n"),
+    ],
+)
+def test_a_picture_goes_to_a_file_alone(words, told, make, said):
+    make("a")
+    os.mkfifo("there.png")
+    assert said(*words, status=2) == told
+    assert Path("there.png").is_fifo()
+
+
 def test_diff_tells_the_keys_that_differ_and_what_came_of_them(make, said):
     make("2026-05-01_12-00-00_clip=1", "clip=1", "epochs=3", "model.dropout=0")
     source = {"source": "outputs/before", "state": "running"}

@@ -21,6 +21,7 @@ from runs import _checkpoint
 from runs._device import random_state, set_random_state
 from runs._folders import Found
 from runs._listing import describe
+from runs._stop import Stop
 from runs._train import bind
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
@@ -170,6 +171,45 @@ def test_a_finished_run_trains_nothing_and_says_its_result_again(go, after_step,
     assert [(k, v) for k, v in run.summary.items() if k not in changing] == [
         (k, v) for k, v in summary.items() if k not in changing
     ]
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_a_finished_run_that_is_tested_again_in_vain_keeps_what_it_came_to(how, go, failed, left, monkeypatch):
+    before = go("run", "epochs=1").summary
+
+    def test(*_: object) -> tuple[float, float]:
+        if how == "stopped":
+            signal.raise_signal(signal.SIGINT)
+        raise OSError("the data are gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("runs._train.evaluate", test)
+        failed(lambda: go(source="run"))
+    assert left(Path("run")).summary == before
+    assert go(source="run").summary["seconds"] > before["seconds"]
+
+
+@pytest.mark.parametrize("look", [14, 15])
+def test_a_signal_right_after_a_look_for_one_is_that_of_the_next_step(look, go, failed, left, monkeypatch):
+    class Late(Stop):
+        looks = 0
+
+        @property
+        def asked(self) -> str | None:
+            self.looks += 1
+            told = self._told
+            if self.looks == look:
+                signal.raise_signal(signal.SIGTERM)
+            return told
+
+        @asked.setter
+        def asked(self, value: str | None) -> None:
+            self._told = value
+
+    monkeypatch.setattr("runs._train.Stop", Late)
+    (told, *_) = str(failed(lambda: go("run", "epochs=3"))).splitlines()
+    step = left(Path("run")).state()["step"]
+    assert told == f"stopped by SIGTERM after step {step} of 27"
 
 
 def test_mode_train_goes_on_too(go, after_step, failed, same):
