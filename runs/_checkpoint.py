@@ -107,8 +107,8 @@ def refuse_unreadable(file: Path | io.BytesIO) -> None:
 
 
 def exists(folder: Path) -> bool:
-    """Whether there is a checkpoint to go on from."""
-    return (folder / LAST).exists()
+    """Whether there is a checkpoint to go on from, or was: a link to what is gone is refused as it is read."""
+    return os.path.lexists(folder / LAST)
 
 
 def load(path: Path, *, weights: bool = False) -> dict[str, Any]:

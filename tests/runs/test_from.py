@@ -247,6 +247,17 @@ def test_a_link_to_a_checkpoint_that_is_gone(go, failed):
         )
 
 
+def test_a_run_whose_last_checkpoint_is_gone_does_not_begin_anew_over_it(go, failed):
+    """As a copy of a folder without its sharded checkpoints."""
+    run = go("run", "epochs=1")
+    (run.folder / "last.pt").unlink()
+    (run.folder / "last.pt").symlink_to("step-000009")
+    assert str(failed(lambda: go(source="run"))) == (
+        "run has no checkpoint last.pt\n  it is a link to step-000009, which is not there\n  what it has: run/best.pt"
+    )
+    assert go("", "mode=eval", source="run").state("best.pt")["step"] == 9
+
+
 def test_a_folder_without_that_checkpoint(go, failed):
     run = go("run", "epochs=1")
     (run.folder / "best.pt").unlink()
