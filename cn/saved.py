@@ -27,6 +27,7 @@ from cn.record import within
 from cn.subclass import changed, subclass
 
 WIDTH = 120
+LONGEST = 200  # letters of a name; most file systems have 255 for that of a file
 
 
 def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder: Path | None) -> str:
@@ -81,6 +82,8 @@ def _free(contract: Any, name: str) -> Path:
         )
     package = registry.home(contract)
     above = f"{package.replace('.', '/')}/"
+    if len(name) > LONGEST:
+        raise UserError(lines(f"--save-as {short(name)}: the name is too long for a file", "write: --save-as NAME"))
     better = "/".join(map(_better, name.removeprefix(above).removesuffix(".py").strip("/").split("/")))
     instead = f"write: --save-as {better}" if all(map(_is_name, better.split("/"))) else "write: --save-as NAME"
     if name.startswith(above):

@@ -258,11 +258,11 @@ def test_in_a_folder_that_has_been_deleted_it_says_so(tree: Path) -> None:
     assert (done.returncode, done.stderr) == (2, said)
 
 
-@pytest.mark.parametrize("flag", ["--from", "--save-as"])
-def test_a_name_that_is_too_long_for_a_file(call: Any, flag: str) -> None:
-    status, out, error = call(flag, "a" * 300)
+@pytest.mark.parametrize("folder", ["a" * 300, "a/" * 3000], ids=["name", "path"])
+def test_a_folder_whose_name_is_too_long(call: Any, folder: str) -> None:
+    status, out, error = call("--from", folder)
     assert (status, out) == (2, "")
-    assert "a" * 50 in error
+    assert "a/a" in error or "a" * 50 in error
     assert error.endswith("File name too long\n")
 
 

@@ -203,6 +203,8 @@ MISTAKES = {
     "seed=3 --save-as x.py": f"--save-as x.py: no file of Python's can be called 'x.py' and be chosen\n{NAME}x\n",
     "seed=3 --save-as /tmp/x": f"--save-as /tmp/x: no file of Python's can be called '' and be chosen\n{NAME}tmp/x\n",
     "seed=3 --save-as ../x": f"--save-as ../x: no file of Python's can be called '..' and be chosen\n{NAME}NAME\n",
+    f"seed=3 --save-as {'a' * 201}": f"--save-as {'a' * 120} ... {'a' * 60}: the name is too long for a file\n"
+    "  write: --save-as NAME\n",
     "seed=3 --save-as runs/x": "--save-as runs/x: a name is without runs/\n  write: --save-as x\n",
     "seed=3 --save-as bare": "--save-as bare: runs/bare.py is there already\n"
     "  write: --save-as with another name, or remove the file before\n",
