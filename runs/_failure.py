@@ -80,7 +80,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         half, twice = run.data.batch_size // 2, run.accumulate * 2
         same = f"the same steps in less memory: data.batch_size={half} accumulate={twice}" if half else None
         return RunError(lines("out of memory", same, _on(folder)))
-    if isinstance(error, OSError) and (_inside(error, folder) if error.filename is not None else error.errno in DISK):
+    if isinstance(error, OSError) and _concerns(error, folder):
         return RunError(lines(f"cannot write to {folder}: {error}", _on(folder)))
     if isinstance(error, CNError):
         return RunError(lines(*str(error).split("\n  "), _on(folder)))
@@ -97,5 +97,8 @@ def _has(folder: Path, name: str) -> bool:
     return (folder / name).exists()
 
 
-def _inside(error: OSError, folder: Path) -> bool:
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Whether it is of a file in the folder; a disk that fills while one is written names none."""
+    if error.filename is None:
+        return error.errno in DISK
     return Path(str(error.filename)).is_relative_to(folder)

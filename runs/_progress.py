@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from runs.logger._writer import records
 
 TEXTS = ("state", "reason", "command", "source", "device")  # of a summary; all else are numbers
+OWN = (*TEXTS, "seconds", "parameters", "processes", "steps")  # what no metric may be called
 TAIL = 65536  # bytes; a line has some hundred
 
 

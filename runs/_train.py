@@ -128,18 +128,17 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
 def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -> float:
     """One attempt at a run: whatever happens, the folder says what, written by the first of its processes."""
     earlier = summary_of(folder) if resumed else {}
-    spent = earlier.get("seconds")
-    started = time.time() - (spent if isinstance(spent, float) else 0.0)
+    started = time.time() - earlier.get("seconds", 0.0)
     summary: dict[str, Any] = {"state": "running", "command": _folder.command_line(job)}
     origin = earlier.get("source") if resumed else str(job.source) if job.source is not None else None
     if origin is not None:
         summary["source"] = origin
 
     def leave(state: str, **more: Any) -> None:
+        over = "finished" in (earlier.get("state"), summary["state"])
         summary.update(state=state, **more, seconds=round(time.time() - started, 3))
-        if not ranks.first or (earlier.get("state") == "finished" and state != "finished"):  # what it came to stands
-            return
-        _folder.write_json(folder / "summary.json", summary)
+        if ranks.first and (state == "finished" or not over):  # what it came to stands
+            _folder.write_json(folder / "summary.json", summary)
 
     stop = Stop(ranks)
     try:
@@ -150,8 +149,7 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
         told = explain(error, run, folder, stop, ranks)
         ranks.tell(told)
         try:
-            if summary["state"] != "finished":  # it was stopped while a logger took its time to end
-                leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
+            leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
         except OSError as second:
             note(folder, f"summary.json cannot be written: {second}")
         raise told from (None if told is error else error)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cn import CNError, DefinitionError
 from cn.errors import hint, lines, short
+from runs._progress import OWN
 
 if TYPE_CHECKING:
     from runs._training import Training
     from runs.callbacks import Callback
 
 Metrics = dict[str, float]
-# what else a run's summary tells
-OWN = {"state", "reason", "command", "source", "seconds", "parameters", "device", "processes", "steps"}
 
 
 class Hooks:
