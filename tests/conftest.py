@@ -20,9 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _name_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that calls `python -m runs` in this process leaves the name in messages as it was."""
-    monkeypatch.setattr(command, "script", command.script)
+def _called_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages name the program that was started, and a test that starts another leaves that to itself."""
+    monkeypatch.setattr(command, "script", "train.py")
 
 
 def _place(path: Path) -> int:

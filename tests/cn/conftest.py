@@ -203,12 +203,6 @@ if __name__ == "__main__":
 }
 
 
-@pytest.fixture(autouse=True)
-def _called_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the program that was started, and a test that starts another leaves that to itself."""
-    monkeypatch.setattr("cn.command.script", "train.py")
-
-
 @pytest.fixture
 def tree(node_tree: Any) -> Path:
     """The folder of the small repository, whose modules can be imported in the test."""

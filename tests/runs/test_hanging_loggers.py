@@ -115,34 +115,35 @@ def test_a_checkpoint_waits_for_it_once(here):
 
 
 class Slow(Writer):
-    """Takes half a second for each record, until a test is over."""
+    """Takes so many seconds for each record, until a test is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self.steps: list[float] = []
 
     def write(self, record: Record) -> None:
         self.steps.append(record["step"])
-        LET.wait(0.5)
+        LET.wait(self.seconds)
 
 
 def test_one_that_is_far_behind_holds_no_checkpoint_and_no_stop(here):
     said: list[str] = []
-    slow = Slow()
+    slow = Slow(0.1)  # far less than it is given for one thing
     thread = Thread(JsonLines(here / "metrics.jsonl"), said.append)
     thread.start(0, {"mine": lambda: slow})
     for step in range(1, 1001):
         thread.put({"step": step})
     thread.flush()
     assert len(read(here / "metrics.jsonl")) == 1000
-    assert len(slow.steps) < 500  # which takes it 250 s
+    assert len(slow.steps) < 500  # which takes it 50 s
     thread.close("interrupted")
     assert said == ["logger.mine is far behind and is left out from here"]
     assert len(slow.steps) < 500
 
 
 def test_one_that_is_far_behind_may_write_what_came_of_a_run_that_finished(here, monkeypatch):
-    monkeypatch.setattr("runs.logger._thread.ENDING", 2.0)
-    slow = Slow()
+    monkeypatch.setattr("runs.logger._thread.ENDING", 4.0)  # less than it needs for all
+    slow = Slow(0.5)
     thread = Thread(JsonLines(here / "metrics.jsonl"), print)
     thread.start(0, {"mine": lambda: slow})
     for step in range(1, 11):

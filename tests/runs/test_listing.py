@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cn import command
 from cn.compose import compose
 from cn.record import dump
 from runs import Run
@@ -34,12 +33,6 @@ METRICS = [
 ]
 BEST = {"validation/loss": 1.5, "validation/accuracy": 0.9, "test/loss": 0.5, "test/accuracy": 0.8125}
 DONE = {"state": "finished", "command": "python train.py", "steps": 78, "step": 78, **BEST, "seconds": 5.25}
-
-
-@pytest.fixture(autouse=True)
-def _called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other tests call the program, afterwards."""
-    monkeypatch.setattr(command, "script", "train.py")
 
 
 @pytest.fixture
