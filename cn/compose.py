@@ -23,6 +23,7 @@ from cn.kinds import Child, Mismatch
 from cn.node import CN, is_field, thaw, values, walk, where
 from cn.overrides import Assignment, of_hydra, parse
 from cn.record import plain
+from cn.texts import texts_of
 from cn.tree import Tree, find, kinds, option_of
 
 T = TypeVar("T", bound=CN)
@@ -74,7 +75,7 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
     if late:
         found = worked_out(plain(root, tagged=False), [each for *_, each in late])
         for (node, rest, each), value in zip(late, found, strict=True):
-            _set_first(tree, node, rest, each, readings(value))
+            _set_first(tree, node, rest, readings(value, each))
     return root
 
 
@@ -136,7 +137,7 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
             raise discover.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
     if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
         raise UserError(lines(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME"))
-    option = str(worked_out({}, [chosen])[0]) if chosen.interpolated else chosen.raw or ""
+    option = str(worked_out({}, [chosen])[0]) if chosen.interpolated else str(chosen.texts or "")
     rest = [each for each in assignments if each is not chosen]
     return cast("type[T]", find((what,), option, chosen.text))(), rest
 
@@ -152,16 +153,16 @@ def _option(each: Assignment, root: CN) -> Assignment:
     """The choice that `teacher=${model}` or `model=${oc.env:MODEL}` makes."""
     chosen = {name: option_of(child) for name, child in values(root).items() if isinstance(child, CN)}
     value = worked_out(chosen, [each])[0]
-    return replace(each, value=value, raw=str(value))
+    return replace(each, value=value, raw=str(value), texts=texts_of(value))
 
 
-def _set_first(tree: Tree, node: CN, rest: list[str], each: Assignment, candidates: list[Any]) -> None:
+def _set_first(tree: Tree, node: CN, rest: list[str], candidates: list[Assignment]) -> None:
     """Set the first of the values that fits; the error is about the last."""
-    for value in candidates[:-1]:
+    for each in candidates[:-1]:
         with contextlib.suppress(UserError):
-            return tree.set(node, kinds(node)[rest[0]], rest, replace(each, value=value, raw=str(value)), value)
-    raw = str(candidates[0])
-    return tree.set(node, kinds(node)[rest[0]], rest, replace(each, value=candidates[-1], raw=raw), candidates[-1])
+            return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+    each = candidates[-1]
+    return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
 
 
 def _derive(node: CN, name: str, address: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cn.kinds import Kind, Mismatch, Scalar
+from cn.texts import Texts
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,13 @@ class Items(Kind):
     def name(self) -> str:  # type: ignore[override]
         return f"list[{self.item.name}]" if self.type is list else f"tuple[{self.item.name}, ...]"
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if not isinstance(value, (list, tuple)):
             raise Mismatch(self.name)
         if raw is None and self.type is list and not isinstance(value, list):
             raise Mismatch(self.name)
         items = typing.cast("Sequence[Any]", value)
-        taken = (_inner(self, self.item, item, raw) for item in items)
+        taken = (_inner(self, self.item, *each) for each in zip(items, _each(raw, items), strict=True))
         return list(taken) if self.type is list else tuple(taken)
 
     def plain(self, value: Any) -> Any:
@@ -44,11 +45,12 @@ class Row(Kind):
     def name(self) -> str:  # type: ignore[override]
         return f"tuple[{', '.join(item.name for item in self.items) or '()'}]"
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if isinstance(value, (list, tuple)):
             items = typing.cast("Sequence[Any]", value)
             if len(items) == len(self.items):
-                return tuple(_inner(self, kind, item, raw) for kind, item in zip(self.items, items, strict=True))
+                triples = zip(self.items, items, _each(raw, items), strict=True)
+                return tuple(_inner(self, *each) for each in triples)
         raise Mismatch(self.name)
 
     def plain(self, value: Any) -> Any:
@@ -66,32 +68,33 @@ class Table(Kind):
     def name(self) -> str:  # type: ignore[override]
         return f"dict[{self.key.name}, {self.value.name}]"
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if not isinstance(value, Mapping):
             raise Mismatch(self.name)
         table = typing.cast("Mapping[Any, Any]", value)
-        return {self.key_of(key, raw): _inner(self, self.value, item, raw) for key, item in table.items()}
+        texts = dict.fromkeys(table, (None, None)) if raw is None else raw
+        return {self.key_of(key, texts[key][0]): _inner(self, self.value, table[key], texts[key][1]) for key in table}
 
-    def key_of(self, key: Any, raw: str | None = "") -> Any:
+    def key_of(self, key: Any, raw: str | None = None) -> Any:
         """A key from Python, from the command line, or from JSON, where each is a string."""
         if isinstance(key, str) and isinstance(self.key, Scalar) and self.key.type is int:
             try:
                 return int(key)
             except ValueError:
                 raise Mismatch(self.name) from None
-        return _inner(self, self.key, key, None if isinstance(key, str) else raw)
+        return _inner(self, self.key, key, raw)
 
     def plain(self, value: Any) -> Any:
         return {str(self.key.plain(key)): self.value.plain(item) for key, item in value.items()}
 
 
-def _inner(outer: Kind, kind: Kind, item: Any, raw: str | None) -> Any:
-    """An element of a container; on the command line its text is near enough to what was typed."""
+def _each(raw: Texts | None, items: Sequence[Any]) -> Sequence[Texts | None]:
+    return [None] * len(items) if raw is None else raw
+
+
+def _inner(outer: Kind, kind: Kind, item: Any, raw: Texts | None) -> Any:
+    """An element of a container."""
     try:
-        return kind.accept(item, raw if raw is None or isinstance(item, (list, dict)) else _text(item))
+        return kind.accept(item, raw)
     except Mismatch:
         raise Mismatch(outer.name) from None
-
-
-def _text(item: Any) -> str:
-    return {True: "true", False: "false"}[item] if isinstance(item, bool) else str(item)

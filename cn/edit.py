@@ -8,22 +8,20 @@ from cn.containers import Items, Row, Table
 from cn.errors import UserError, hint, short
 from cn.kinds import SCALARS, Anything, Either, Kind, Mismatch, same
 from cn.overrides import Assignment
+from cn.texts import Texts, texts_of
 
 
 def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) -> Any:
     """The new value of what was `old`, or `...` if there was none; as in Hydra, a dict is merged, a list replaced."""
-    there = f"{each.text}: {each.key} is there already; write {each.key}={short(str(each.raw))}"
+    there = f"{each.text}: {each.key} is there already; write {each.at(each.key)}"
     if len(rest) == 1:
         if each.verb == "delete":
             raise UserError(f"{each.text}: {each.key} is a field of its class and cannot be taken away; set it instead")
         if each.verb == "add" and old is not ...:
             raise UserError(there)
         if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
-            table, new = _inner(kind, old), cast("dict[Any, Any]", value)
-            if isinstance(table, Table):
-                new = {table.key_of(key): item for key, item in new.items()}
-            value = {**cast("dict[Any, Any]", old), **new}
-        return kind.accept(value, each.raw)
+            return kind.accept(*_merged(_inner(kind, old), cast("dict[Any, Any]", old), value, each.texts))
+        return kind.accept(value, each.texts)
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
     if isinstance(inner, Table) and (isinstance(old, dict) or old is ...):
@@ -34,10 +32,11 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             raise UserError(f"{each.text}: {holder} is {inner.name}, so {rest[1]!r} is no key of it") from None
         last = len(rest) == 2
         if key not in entries and not (last and each.verb in ("add", "force")):
-            add = f"to add it: +{'.'.join(each.path[: len(each.path) - len(rest) + 2])}=..."
+            added = f"+{'.'.join(each.path[: len(each.path) - len(rest) + 2])}"
+            add = f"to add it: {each.at(added) if last and each.verb != 'delete' else f'{added}=...'}"
             raise UserError(f"{each.text}: there is no {rest[1]!r}; {hint(rest[1], map(str, entries))}; {add}")
         if last and each.verb == "delete":
-            if each.raw is not None and not same(inner.value.accept(value, each.raw), entries[key]):
+            if each.raw is not None and not same(inner.value.accept(value, each.texts), entries[key]):
                 raise UserError(f"{each.text}: {each.key} is {short(repr(entries[key]))}, so it is not taken away")
             return {k: v for k, v in entries.items() if k != key}
         return {**entries, key: edit(inner.value, entries.get(key, ...), rest[1:], each, value)}
@@ -54,6 +53,13 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
         )
         return type(cast("list[Any]", old))(items)
     raise UserError(f"{each.text}: {holder} is {kind.name}, which has nothing inside it")
+
+
+def _merged(table: Kind, old: dict[Any, Any], new: dict[Any, Any], texts: Texts) -> tuple[dict[Any, Any], Texts]:
+    """A dict with another on top of it, and the texts of both."""
+    names = {key: table.key_of(key, texts[key][0]) if isinstance(table, Table) else key for key in new}
+    value = {**old, **{names[key]: item for key, item in new.items()}}
+    return value, {**texts_of(old), **{names[key]: text for key, text in texts.items()}}
 
 
 def _inner(kind: Kind, old: Any) -> Kind:

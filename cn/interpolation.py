@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from cn.errors import UserError, lines
 from cn.kinds import same
 from cn.overrides import Assignment, read
+from cn.texts import Texts, texts_of
 
 
 def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[Any]:
@@ -32,10 +34,12 @@ def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[
     return found
 
 
-def readings(value: Any) -> list[Any]:
-    """The value as it is, then with its texts read as on the command line: `${oc.env:SEED}` is always a text."""
-    other = _read(value)
-    return [value] if same(other, value) else [value, other]
+def readings(value: Any, each: Assignment) -> list[Assignment]:
+    """The assignment with the value worked out, then with the texts in it read: `${oc.env:SEED}` is always a text."""
+    texts = _kept(value, each.value, each.texts)
+    other = _read(value, texts)
+    found = [(value, texts)] if same(other[0], value) else [(value, texts), other]
+    return [replace(each, value=one, raw=str(value), texts=own) for one, own in found]
 
 
 def _literal(value: Any) -> Any:
@@ -49,11 +53,25 @@ def _literal(value: Any) -> Any:
     return value
 
 
-def _read(value: Any) -> Any:
+def _kept(value: Any, before: Any, texts: Texts) -> Texts:
+    """The texts of what `before` has become by working out its interpolations; what has none keeps its own."""
+    if isinstance(value, list) and isinstance(before, list) and len(cast("list[Any]", value)) == len(texts):
+        triples = zip(cast("list[Any]", value), cast("list[Any]", before), texts, strict=True)
+        return [_kept(*each) for each in triples]
+    if isinstance(value, dict) and isinstance(before, dict):
+        old, new = cast("dict[Any, Any]", before), cast("dict[Any, Any]", value)
+        if list(old) == list(new):
+            return {key: (texts[key][0], _kept(new[key], old[key], texts[key][1])) for key in new}
+    return texts if same(value, before) else texts_of(value)
+
+
+def _read(value: Any, texts: Texts) -> tuple[Any, Texts]:
     if isinstance(value, str):
         return read(value)
     if isinstance(value, list):
-        return [_read(item) for item in cast("list[Any]", value)]
+        pairs = [_read(*each) for each in zip(cast("list[Any]", value), texts, strict=True)]
+        return [item for item, _ in pairs], [text for _, text in pairs]
     if isinstance(value, dict):
-        return {key: _read(item) for key, item in cast("dict[Any, Any]", value).items()}
-    return value
+        table = {key: _read(item, texts[key][1]) for key, item in cast("dict[Any, Any]", value).items()}
+        return {key: item for key, (item, _) in table.items()}, {k: (texts[k][0], t) for k, (_, t) in table.items()}
+    return value, texts

@@ -12,8 +12,13 @@ import enum
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+from cn import paths
+from cn.errors import UserError
+from cn.texts import Texts
 
 MEMBER, VALUE = "_member_", "_value_"  # a value of a union whose JSON another member would take for its own
 
@@ -42,7 +47,7 @@ class Kind:
 
     name: str  # as a reader would write it
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         """The value as this kind holds it. `raw` is its text on the command line, where it came from there."""
         raise Mismatch(self.name)
 
@@ -62,26 +67,45 @@ class Scalar(Kind):
     type: type
     name: str
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if type(value) is self.type:
             return value
         if self.type is float and type(value) is int:
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:
+                raise Mismatch(self.name) from None
         if self.type is int and type(value) is float and value.is_integer() and raw is not None:
-            return int(value)  # 1e5 on the command line
+            return self._exact(raw)  # 1e5 on the command line
         if self.type is str and raw is not None and value is not None and not isinstance(value, (list, dict)):
             return raw
         if self.type is Path:
             if isinstance(value, Path):
                 return Path(value)
             if isinstance(value, str) and value:
-                return Path(value)
+                return Path(value) if raw is None else self._typed(value)
             if raw and isinstance(value, (int, float)) and not isinstance(value, bool):
                 return Path(raw)
         raise Mismatch(self.name)
 
     def plain(self, value: Any) -> Any:
         return str(value) if self.type is Path else value
+
+    def _typed(self, text: str) -> Path:
+        try:
+            return paths.typed(text)
+        except UserError:
+            raise Mismatch(f"{self.name}, whose beginning must be a home folder that is there") from None
+
+    def _exact(self, raw: str) -> int:
+        """The integer that a text such as `9007199254740993.0` says, which the float of it may miss."""
+        try:
+            number = Decimal(raw.replace("_", ""))
+        except InvalidOperation:
+            raise Mismatch(self.name) from None
+        if number != number.to_integral_value():
+            raise Mismatch(self.name)
+        return int(number)
 
 
 def _one_of(choices: list[str]) -> str:
@@ -101,7 +125,7 @@ class OneOf(Kind):
     def choices(self) -> list[str]:
         return [v.name if isinstance(v, enum.Enum) else str(v) for v in self.values]
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         for known in self.values:
             if same(known, value):
                 return known
@@ -128,7 +152,7 @@ class Member(Kind):
     def choices(self) -> list[str]:
         return list(self.type.__members__)
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if isinstance(value, self.type) and value.name in self.type.__members__:
             return value  # two flags together have no name
         for text in (value, raw):
@@ -153,7 +177,7 @@ class Either(Kind):
     def choices(self) -> list[str]:
         return [choice for member in self.members for choice in member.choices()]
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if raw is None and isinstance(value, dict):
             table = typing.cast("dict[Any, Any]", value)
             if set(table) == {MEMBER, VALUE}:
@@ -195,7 +219,7 @@ class Anything(Kind):
 
     name: str = "a plain value"
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if value is None or type(value) in (bool, int, float, str):
             return value
         if isinstance(value, list):
@@ -220,7 +244,7 @@ class Child(Kind):
         one = " | ".join([kind.__name__ for kind in self.types] + (["None"] if self.optional else []))
         return f"dict[str, {one}]" if self.many else one
 
-    def accept(self, value: Any, raw: str | None = None) -> Any:
+    def accept(self, value: Any, raw: Texts | None = None) -> Any:
         if self.many:
             if isinstance(value, dict):
                 table = typing.cast("dict[Any, Any]", value)

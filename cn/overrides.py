@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType, QuotedString, ValueType
+from hydra.core.override_parser.types import Glob, Override, OverrideType, RangeSweep, ValueType
 from hydra.errors import HydraException
 
-from cn import command
+from cn import command, grammar
 from cn.errors import UserError, lines, short
+from cn.texts import Texts
 
 Verb = Literal["set", "add", "force", "delete"]
 VERBS: dict[OverrideType, Verb] = {
@@ -29,12 +29,22 @@ VERBS: dict[OverrideType, Verb] = {
 class Assignment:
     """One override: `+model/head=cls_token` adds the option `cls_token` at `("model", "head")`."""
 
-    text: str
+    word: str
     verb: Verb
     key: str
     path: tuple[str, ...]
     value: Any
     raw: str | None  # the value as it was typed; None where there is none
+    texts: Texts | None  # of a list or dict, the texts of what it holds; else of the value
+
+    @property
+    def text(self) -> str:
+        """The word as messages show it."""
+        return short(self.word)
+
+    def at(self, key: str) -> str:
+        """The word that sets the same at another key, as it is typed in a shell."""
+        return command.said(key, self.word.partition("=")[2])
 
     @property
     def interpolated(self) -> bool:
@@ -57,12 +67,13 @@ def parse(texts: Iterable[str]) -> list[Assignment]:
     return assignments
 
 
-def read(text: str) -> Any:
-    """The value that a text has on the command line; the text itself where it has none."""
+def read(text: str) -> tuple[Any, Texts]:
+    """The value that a text has on the command line, and its texts; the text itself where it has none."""
     try:
-        return _assignment(f"x={text}").value
+        assignment = _assignment(f"x={text}")
     except UserError:
-        return text
+        return text, text
+    return assignment.value, assignment.texts
 
 
 def of_hydra(text: str) -> bool:
@@ -83,26 +94,19 @@ def expand(texts: Iterable[str], options: Callable[[str], list[str]]) -> list[li
             continue
         name = override.get_key_element()
         if override.value_type == ValueType.INTERVAL_SWEEP:
-            raise UserError(
-                lines(
-                    f"{text}: an interval has no list of values to run",
-                    f"write: {name}=range(...) or {name}=choice(...)",
-                )
-            )
+            low, high = override.value().start, override.value().end  # type: ignore
+            instead = command.quoted(f"{name}=range({low:g},{high:g},STEP)")
+            raise UserError(lines(f"{text}: an interval has no list of values to run", f"write: {instead}"))
         value: Any = override.value()
         if isinstance(value, Glob):
-            chosen = value.filter(options(override.key_or_group))
-            if not chosen:
-                raise UserError(
-                    lines(
-                        f"{text} matches none of the options",
-                        f"choose from: {', '.join(options(override.key_or_group))}",
-                    )
-                )
+            known = options(override.key_or_group)
+            if not (chosen := value.filter(known)):
+                raise UserError(lines(f"{text} matches none of the options", f"choose from: {', '.join(known)}"))
             axes.append([f"{name}={option}" for option in chosen])
             continue
         try:
-            axes.append([f"{name}={item}" for item in override.sweep_string_iterator()])
+            items = _steps(value) if isinstance(value, RangeSweep) else override.sweep_iterator(grammar.spelled)
+            axes.append([f"{name}={item}" for item in items])
         except HydraException as error:
             raise UserError(f"{text}: {error}") from None
         if not axes[-1]:
@@ -117,39 +121,37 @@ def _assignment(text: str) -> Assignment:
     typed = text.partition("=")[2]
     if override.package is not None:
         why = f"{short(text)}: the attribute is the address, so no package is named"
-        raise UserError(lines(why, f"write: {override.package}={short(typed)}"))
+        raise UserError(lines(why, f"write: {command.said(override.package, typed)}"))
     if override.is_sweep_override():
         why = f"{short(text)} stands for several runs, and one was asked for"
-        each = f"for one run each: python {command.script} -m {short(text)}"
+        each = f"for one run each: python {command.script} -m {command.said(*text.split('=', 1))}"
         if command.script.startswith("-m "):  # not the program, but a module beside it
             each = None
-        raise UserError(lines(why, each, f"for one list: '{key}=[{short(typed)}]'"))
-    value = override.value()
-    quoted = isinstance(override._value, QuotedString)  # pyright: ignore[reportPrivateUsage]
-    raw = None if "=" not in text else str(value) if quoted else typed
-    return Assignment(short(text), VERBS[override.type], key, tuple(key.replace("/", ".").split(".")), value, raw)
+        listed = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP
+        raise UserError(lines(why, each, f"for one list: {command.said(key, f'[{typed}]')}" if listed else None))
+    typed_value: Any = override._value  # pyright: ignore[reportPrivateUsage]
+    value, texts = grammar.split(typed_value)
+    raw = None if "=" not in text else value if grammar.is_quoted(typed_value) else typed
+    path = tuple(key.replace("/", ".").split("."))
+    return Assignment(text, VERBS[override.type], key, path, value, raw, None if raw is None else texts)
 
 
 def _parse(text: str) -> Override:
-    detail: str | None = None
+    unreadable: grammar.UnreadableError | None = None
     try:
-        override = _parser().parse_overrides([text])[0]
+        override = grammar.read(text)
         if override.key_or_group:
             return override
-    except RecursionError:
-        detail = "it is nested too deep"
-    except (HydraException, ValueError) as error:  # ValueError: an int of 5000 digits
-        detail = short(str(error).split("\n")[0])
-        if detail.startswith(("LexerNoViableAltException", "Error parsing override")):
-            detail = None  # says no more than the text itself
-    if re.fullmatch(r"[\w./]+", text):
-        detail = f"write: {text}=VALUE"
-    quote = "quote what holds spaces, commas or brackets: 'name=\"a, b\"'"
-    if not text.isascii():
-        quote = "quote what holds other letters than those of ASCII: 'name=\"é\"'"
-    raise UserError(lines(f"{short(text)!r} cannot be read as NAME=VALUE", detail, quote))
+    except grammar.UnreadableError as error:
+        unreadable = error
+    from cn.misread import message
+
+    raise UserError(message(text, unreadable))
 
 
-@functools.cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()
+def _steps(sweep: RangeSweep) -> list[str]:
+    """The values of `range(...)`, in the order that `shuffle` asks for."""
+    found = list(grammar.steps(sweep))
+    if sweep.shuffle:
+        random.shuffle(found)
+    return found

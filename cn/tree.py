@@ -11,8 +11,10 @@ from cn import command, discover, registry
 from cn.edit import edit
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.kinds import Child, Kind, Mismatch
+from cn.meant import meant
 from cn.node import CN, is_field, resolve, walk, where
 from cn.overrides import Assignment
+from cn.texts import Texts
 
 
 class Tree:
@@ -39,13 +41,9 @@ class Tree:
             if kind.many:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
-                    raise UserError(
-                        lines(
-                            f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}",
-                            hint(path[at], entries),
-                            f"to add it: +{'/'.join(path[:at])}={short(path[at])}",
-                        )
-                    )
+                    why = f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}"
+                    to_add = command.said("+" + "/".join(path[:at]), path[at])
+                    raise UserError(lines(why, hint(path[at], entries), f"to add it: {to_add}"))
                 below = entries[path[at]]
                 at += 1
             if below is None:
@@ -87,19 +85,19 @@ class Tree:
                 raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")
             own[name] = None
         elif each.verb == "add" and own.get(name) is not None:
-            instead = f"to change it: {each.key}={short(str(each.raw))}"
+            instead = f"to change it: {each.at(each.key)}"
             raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
         else:
-            own[name] = self.option(kind, each, each.value, own.get(name))
+            own[name] = self.option(kind, each, _option(each.value, each.texts), own.get(name))
 
     def choose_many(self, own: dict[str, Any], kind: Child, rest: list[str], each: Assignment) -> None:
         """Set, add to, or take from several nodes held by name."""
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
         before = cast("dict[str, CN]", own.get(name, {}))
-        listed = _listed(each.value)
+        listed = _listed(each.value, each.texts)
         if each.verb == "delete":
-            dropped = [key] if key is not None else list(before) if each.raw is None else [str(one) for one in listed]
+            dropped = [key] if key is not None else list(before) if each.raw is None else list(map(str, listed))
             for one in dropped:
                 if one not in before:
                     raise UserError(lines(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before)))
@@ -107,21 +105,20 @@ class Tree:
                 raise UserError(f"{each.text}: {each.key} is not {short(str(each.raw))}, so it is not deleted")
             own[name] = {k: v for k, v in before.items() if k not in dropped}
         elif key is not None:
-            right = f"{each.key}={short(str(each.raw))}"
             if each.value is None:
                 right = f"~{'.'.join(each.path)}"
                 raise UserError(lines(f"{each.text}: an entry of {name} is no null", f"to drop it: {right}"))
             if key in before and each.verb == "add":
-                raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {right}"))
+                raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}"))
             if key not in before and each.verb == "set":
-                raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: +{right}"))
-            own[name] = {**before, key: self.option(kind, each, each.value, before.get(key))}
+                raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}"))
+            own[name] = {**before, key: self.option(kind, each, _option(each.value, each.texts), before.get(key))}
         else:
             chosen: dict[str, CN] = {}
             for option in listed:
                 entry = str(option).replace("/", "_")
                 if entry in chosen or (each.verb == "add" and entry in before):
-                    instead = f"for a second one: +{key_of_field}/OTHER_NAME={short(str(option))}"
+                    instead = f"for a second one: {command.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
                     raise UserError(lines(f"{each.text}: {name} holds {short(entry)!r} already", instead))
                 chosen[entry] = self.option(kind, each, option, before.get(entry))
             own[name] = {**before, **chosen} if each.verb == "add" else chosen
@@ -131,8 +128,7 @@ class Tree:
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
             raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
-        text = option if isinstance(option, str) else str(each.raw if each.value is option else option)
-        cls = find(kind.types, text, each.text)
+        cls = find(kind.types, option, each.text)
         return before if type(before) is cls else cls()
 
     def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
@@ -145,13 +141,15 @@ class Tree:
                     f"to set it: {each.key.replace('/', '.')}=VALUE",
                 )
             )
+        old = node.__dict__.get(rest[0], ...)
         try:
-            new = edit(kind, node.__dict__.get(rest[0], ...), rest, each, value)
+            new = edit(kind, old, rest, each, value)
         except Mismatch as error:
             why = f"{each.text}: {each.key} is {error}, not {_shown(each)}"
             near = nearest(str(each.raw), kind.choices())
             like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
-            raise UserError(lines(why, where(type(node), rest[0]), like)) from None
+            other = meant(each, lambda one: _fits(kind, old, rest, one))
+            raise UserError(lines(why, where(type(node), rest[0]), like, *other)) from None
         except UserError as error:
             raise UserError(lines(str(error), where(type(node), rest[0]))) from None
         vars(node)[rest[0]] = new
@@ -196,11 +194,26 @@ def _options(kind: Child) -> str:
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: Any, texts: Texts) -> list[Any]:
     """The options that a value names: none, one or several."""
     if value is None:
         return []
-    return cast("list[Any]", value) if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return [_option(*each) for each in zip(cast("list[Any]", value), texts, strict=True)]
+    return [_option(value, texts)]
+
+
+def _option(value: Any, texts: Texts) -> Any:
+    """The name of an option, which is a text; a list or dict as it is."""
+    return value if isinstance(value, (list, dict)) else texts
+
+
+def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
+    try:
+        edit(kind, old, rest, each, each.value)
+    except (Mismatch, UserError):
+        return False
+    return True
 
 
 def option_of(node: Any) -> str | None:

@@ -149,7 +149,7 @@ def _value(cls: type[CN], kind: Kind, new: Any, old: Any, path: list[str]) -> li
             assignments = list(way)
             made = _made(kind, old, assignments, len(path) - 1)
             if same(made, new):
-                return [each.text for each in assignments]
+                return [each.word for each in assignments]
             why = why or f"{short(assignments[0].text)} makes it {short(repr(made))}"
         except (UserError, Mismatch) as error:
             why = why or str(error).split("\n")[0]
@@ -211,10 +211,10 @@ def _assign(verb: Verb, path: list[str], value: Any = None) -> Assignment:
     if not ADDRESS.fullmatch(key) or key.count(".") >= len(path):
         raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
     if verb == "delete":
-        return Assignment(f"~{key}", verb, key, tuple(path), None, None)
-    text, seen = written(value)
+        return Assignment(f"~{key}", verb, key, tuple(path), None, None, None)
+    text, seen, texts = written(value)
     raw = seen if text[0] in "'\"" else text
-    return Assignment(f"{SIGNS[verb]}{key}={text}", verb, key, tuple(path), seen, raw)
+    return Assignment(f"{SIGNS[verb]}{key}={text}", verb, key, tuple(path), seen, raw, texts)
 
 
 def _choice(place: _Place, sign: str, path: list[str], option: str | None = None) -> str:

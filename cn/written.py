@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from cn.errors import UserError, short
 from cn.overrides import read
+from cn.texts import Texts
 
 ID = r"[A-Za-z_][A-Za-z0-9_-]*"
 OTHERWISE = r"null|true|false|nan|inf|\.[0-9].*"  # what Hydra takes for no text
@@ -23,32 +24,35 @@ class UnwritableError(UserError):
     """The grammar has no way to say it."""
 
 
-def written(value: Any) -> tuple[str, Any]:
-    """The value in Hydra's grammar, and what it is then read as."""
-    text, seen = _spelled(value, late=False)
-    return _spelled(value, late=True) if "${" in text else (text, seen)
+def written(value: Any) -> tuple[str, Any, Texts]:
+    """The value in Hydra's grammar, and what it is then read as, with its texts."""
+    spelled = _spelled(value, late=False)
+    return _spelled(value, late=True) if "${" in spelled[0] else spelled
 
 
-def _spelled(value: Any, *, late: bool) -> tuple[str, Any]:
+def _spelled(value: Any, *, late: bool) -> tuple[str, Any, Texts]:
     """The same; `late` where some text in it leaves no other way than to have OmegaConf read them all."""
     if isinstance(value, enum.Enum):
         value = value.name
     elif isinstance(value, Path):
-        value = str(value)
+        value = f"./{value}" if str(value).startswith("~") else str(value)
     if value is None:
-        return "null", None
+        return "null", None, "null"
     if isinstance(value, bool):
-        return ("true" if value else "false"), value
+        text = "true" if value else "false"
+        return text, value, text
     if isinstance(value, (int, float)):
-        return repr(value), value
+        return repr(value), value, repr(value)
     if isinstance(value, str):
-        return text_of(value, late=late), value
+        return text_of(value, late=late), value, value
     if isinstance(value, (list, tuple)):
         items = [_spelled(item, late=late) for item in cast("list[Any]", value)]
-        return f"[{','.join(text for text, _ in items)}]", [seen for _, seen in items]
+        return f"[{','.join(text for text, *_ in items)}]", [seen for _, seen, _ in items], [own for *_, own in items]
     if isinstance(value, dict):
         pairs = [(_key(name_of(key)), _spelled(item, late=late)) for key, item in cast("dict[Any, Any]", value).items()]
-        return f"{{{','.join(f'{k}:{v}' for (k, _), (v, _) in pairs)}}}", {k: v for (_, k), (_, v) in pairs}
+        text = f"{{{','.join(f'{key}:{each}' for (key, *_), (each, *_) in pairs)}}}"
+        texts = {key: (name, own) for (_, key, name), (*_, own) in pairs}
+        return text, {key: seen for (_, key, _), (_, seen, _) in pairs}, texts
     raise UnwritableError(f"a {type(value).__name__} cannot be written on a command line")
 
 
@@ -70,15 +74,15 @@ def name_of(key: Any) -> str:
     return key.name if isinstance(key, enum.Enum) else str(key)
 
 
-def _key(key: str) -> tuple[str, Any]:
-    """A key in braces, which cannot be quoted, and what it is read as."""
+def _key(key: str) -> tuple[str, Any, str]:
+    """A key in braces, which cannot be quoted, and what it is read as, with its text."""
     if BARE_KEY.fullmatch(key):
-        return key, key
+        return key, key, key
     text = _escaped(key)
-    seen = read(f"{{{text}:0}}")
+    seen, texts = read(f"{{{text}:0}}")
     if not isinstance(seen, dict):
         raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
-    return text, next(iter(cast("dict[Any, Any]", seen)))
+    return text, *next((key, name) for key, (name, _) in texts.items())
 
 
 def _escaped(text: str) -> str:

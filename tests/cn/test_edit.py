@@ -87,7 +87,6 @@ REFUSED = {
     "size=x": "size is int, not 'x'",
     "size=null": "size is int, not null",
     "size=1.5": "size is int, not 1.5",
-    "size='1'": "size is int, not '1'",
     "size=": "size is int, not ''",
     "size=[1]": "size is int, not [1]",
     "~size": "size is a field of its class and cannot be taken away; set it instead",
@@ -107,8 +106,8 @@ REFUSED = {
     "opts=null": "opts is dict[str, int], not null",
     "opts={a:x}": "opts is dict[str, int], not {a:x}",
     "opts.a=x": "opts.a is int, not 'x'",
-    "opts.c=3": "there is no 'c'; choose from: a, b; to add it: +opts.c=...",
-    "opts.aa=3": "there is no 'aa'; nearest: a; to add it: +opts.aa=...",
+    "opts.c=3": "there is no 'c'; choose from: a, b; to add it: +opts.c=3",
+    "opts.aa='3 4'": "there is no 'aa'; nearest: a; to add it: \"+opts.aa='3 4'\"",
     "~opts.c": "there is no 'c'; choose from: a, b; to add it: +opts.c=...",
     "~opts.a=2": "opts.a is 1, so it is not taken away",
     "+opts.a=3": "opts.a is there already; write opts.a=3",
@@ -120,9 +119,9 @@ REFUSED = {
     "+colors.green=3": "colors is dict[one of red, blue, float], so 'green' is no key of it",
     "either.a=x": "either.a is int, not 'x'",
     "either=x": "either is int | dict[str, int] | list[int], not 'x'",
-    "anything.x=3": "there is no 'x'; choose from: a; to add it: +anything.x=...",
+    "anything.x=3": "there is no 'x'; choose from: a; to add it: +anything.x=3",
     "required=3": "required is dict[str, int], not 3",
-    "required.a=3": "there is no 'a'; there is nothing to choose from; to add it: +required.a=...",
+    "required.a=3": "there is no 'a'; there is nothing to choose from; to add it: +required.a=3",
 }
 
 

@@ -81,7 +81,7 @@ REFUSED = {
     "model=${name}": "model=${name} cannot be worked out\n  Interpolation key 'name' not found",
     "teacher=${oc.env:NOWHERE,vitt}": "teacher=${oc.env:NOWHERE,vitt}: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small",
-    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  quote what holds spaces, commas or brackets: 'name=\"a, b\"'",
+    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  its letter 7, '{', must be quoted\n  write: 'seed=\"${\"'",
 }
 
 

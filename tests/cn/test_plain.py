@@ -650,11 +650,7 @@ WRONG = {
         "  for one run each: python train.py -m seed=1,2\n"
         "  for one list: 'seed=[1,2]'"
     ),
-    "hydra.run.dir": (
-        "'hydra.run.dir' cannot be read as NAME=VALUE\n"
-        "  write: hydra.run.dir=VALUE\n"
-        "  quote what holds spaces, commas or brackets: 'name=\"a, b\"'"
-    ),
+    "hydra.run.dir": ("'hydra.run.dir' cannot be read as NAME=VALUE\n  write: hydra.run.dir=VALUE"),
     "hydra/launcher=basik": (
         "In 'hydra/config': Could not find 'hydra/launcher/basik'\n  nearest: basic\n  see: python train.py --cfg hydra"
     ),

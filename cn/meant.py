@@ -1,0 +1,49 @@
+"""A value that does not fit, and the one that was likely meant by it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from cn import command
+from cn.errors import UserError
+from cn.overrides import Assignment, parse
+
+ZERO = re.compile(r"(?<![\w.])([+-]?)0+(?=[0-9])")
+OTHER_BASE = re.compile(r"(?<![\w.])0(?:[xX][0-9a-fA-F]{1,15}|[oO][0-7]{1,15}|[bB][01]{1,60})(?!\w)")
+RANGE = re.compile(r"([+-]?[0-9]{1,15})(?:\.{2,3}|-|:)([+-]?[0-9]{1,15})")
+WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null", "nil": "null"}
+
+
+def meant(each: Assignment, fits: Callable[[Assignment], bool]) -> list[str]:
+    """Why the value is another one than it seems to be, and the word to write; nothing where none is near."""
+    key, _, typed = each.word.partition("=")
+    found = RANGE.fullmatch(typed)
+    if found and not command.script.startswith("-m "):
+        first, last = int(found[1]), int(found[2])
+        (one,) = parse([f"{key}={first}"])
+        if first < last and fits(one):
+            word = command.quoted(f"{key}=range({first},{last + 1})")
+            return [f"for one run each: python {command.script} -m {word}"]
+    for why, other in _others(typed):
+        try:
+            (one,) = parse([f"{key}={other}"])
+        except UserError:
+            continue
+        if other != typed and fits(one):
+            return [*([why] if why else []), f"write: {command.said(key, other)}"]
+    return []
+
+
+def _others(typed: str) -> Iterator[tuple[str, str]]:
+    if zero := ZERO.search(typed):
+        number = re.match(r"[+-]?[0-9]+", typed[zero.start() :])
+        yield f"{number[0] if number else ''} is a text, since no number begins with 0", ZERO.sub(r"\1", typed)
+    if other := OTHER_BASE.search(typed):
+        yield (
+            f"{other[0]} is a text, since numbers are decimal",
+            OTHER_BASE.sub(lambda each: str(int(each[0], 0)), typed),
+        )
+    yield "what is in quotes is a text", re.sub("[\"']", "", typed)
+    if typed.lower() in WORDS:
+        yield "", WORDS[typed.lower()]

@@ -1,0 +1,19 @@
+"""The texts of values as they were typed, beside the values: a str, and for lists and dicts as many as they hold."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+Texts = Any  # str, list[Texts], or dict[key, tuple[str, Texts]], which has the text of each key and those of its value
+
+
+def texts_of(value: Any) -> Texts:
+    """The texts of a value that nobody typed, as one would type them."""
+    if isinstance(value, list):
+        return [texts_of(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        table = cast("dict[Any, Any]", value)
+        return {key: (texts_of(key), texts_of(each)) for key, each in table.items()}
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
