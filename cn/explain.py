@@ -18,6 +18,7 @@ from cn.help import displayed
 from cn.kinds import Child, Kind, same
 from cn.node import CN, CNMeta, is_field, thaw, walk
 from cn.overrides import Assignment
+from cn.table import fold
 from cn.tree import Tree, kinds
 
 WIDTH = 44  # columns, at most, before the places
@@ -113,7 +114,7 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
         near = hint(asked, [row.address for row in rows])
         why = f"--explain {short(address)}: there is no value at {short(address)}"
         raise UserError(lines(why, near, f"see: python {command.script} --help"))
-    return "\n".join(_page(chosen)) + note
+    return fold("\n".join(_page(chosen))) + note
 
 
 def _root(contract: Any, root: CN, overrides: list[str], folder: Path | None) -> Row:

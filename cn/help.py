@@ -14,6 +14,8 @@ from cn.derived import Derived
 from cn.errors import CNError, UserError, short
 from cn.kinds import SCALARS, Child, Either, Kind, Member, OneOf
 from cn.node import CN, is_field, resolve, thaw, values, walk
+from cn.screen import width
+from cn.table import NARROW, fold
 
 FLAGS = """\
   -m, --multirun       run every combination: -m model=vit,mlp seed=range(3)
@@ -23,9 +25,10 @@ FLAGS = """\
   --explain [NAME]     where each value comes from; with NAME, only that value or what is below it
   --save-as NAME       write the composed run as a class, so that run=NAME chooses it
   -i, --info [WHAT]    what Hydra knows: plugins, search path, defaults
-  -sc install=bash     tab completion: eval "$(python SCRIPT -sc install=bash)" (zsh, fish)
+  -sc install=bash     tab completion for bash (zsh, fish):
+    eval "$(python SCRIPT -sc install=bash)"
   --version, --hydra-help, -h, --help"""
-WIDTH = 100
+WIDTH = 100  # columns, where no terminal has another number of them
 
 
 def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: str = FLAGS) -> str:
@@ -47,7 +50,7 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
             doc = (type(node).__doc__ or "").strip().split("\n")[0]
             title = f"{address + ' = ' if address else ''}{type(node).__name__}, {source.place(type(node))}"
             parts += ["", title + (f"\n  {doc}" if doc else ""), *_columns(rows)]
-    return "\n".join([*parts, note, flags.replace("SCRIPT", command.script)])
+    return "\n".join([fold("\n".join(parts)), note, fold(flags.replace("SCRIPT", command.script))])
 
 
 def keys(contract: Any, root: CN | None) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
@@ -64,7 +67,8 @@ def _choices(contract: Any, root: CN | None) -> list[str]:
     found: list[str] = []
     broken: dict[discover.Broken, None] = {}
     listed = [(key, discover.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
-    width = max(len(key) for key, *_ in listed)
+    before = max(len(key) for key, *_ in listed) + 4
+    room = max((width() or WIDTH) - before, NARROW)
     for key, (names, bad), kind, now in listed:
         many = kind is not None and kind.many
         held = cast("dict[str, CN]", now or {}) if many else {}
@@ -78,8 +82,8 @@ def _choices(contract: Any, root: CN | None) -> list[str]:
         broken |= dict.fromkeys(bad)
         if not shown:  # of one class only, so there is nothing to choose
             continue
-        text = textwrap.fill(" ".join(shown), WIDTH - width - 4, break_long_words=False, break_on_hyphens=False)
-        found.append(f"  {key:{width}}  " + textwrap.indent(text, " " * (width + 4)).lstrip())
+        text = textwrap.fill(" ".join(shown), room, break_long_words=False, break_on_hyphens=False)
+        found.append(f"  {key}".ljust(before) + textwrap.indent(text, " " * before).lstrip())
     return found + [f"  cannot be used: {file}: {why}" for file, why in broken]
 
 
@@ -104,7 +108,7 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
 def _columns(rows: list[tuple[str, str, str, str]]) -> list[str]:
     widths = [min(max(len(row[i]) for row in rows), 36) for i in range(3)]
     return [
-        "  " + "  ".join([f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)] + [row[3]]).rstrip()
+        "  " + "  ".join([f"{cell:{size}}" for cell, size in zip(row, widths, strict=False)] + [row[3]]).rstrip()
         for row in rows
     ]
 

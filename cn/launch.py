@@ -15,8 +15,10 @@ from omegaconf import OmegaConf
 from cn.compose import compose
 from cn.errors import CNError, RunError
 from cn.groups import PRIMARY, prepare
-from cn.multirun import _options, table  # pyright: ignore[reportPrivateUsage]
+from cn.multirun import _options  # pyright: ignore[reportPrivateUsage]
 from cn.overrides import expand
+from cn.screen import say
+from cn.table import table
 
 BASIC = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
@@ -67,7 +69,7 @@ def _report(axes: list[str], combinations: list[list[str]], results: list[JobRet
             shown = f"failed: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         rows.append([str(number), *(combination[i].partition("=")[2] for i in varied), shown])
     header = ["no.", *(axes[i].partition("=")[0] for i in varied), "result"]
-    print("\n" + table(header, rows))
+    say("\n" + table(header, rows))
     for error in failures:
         if not isinstance(error, CNError):
             raise error

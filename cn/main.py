@@ -7,13 +7,13 @@ import errno
 import functools
 import gc
 import inspect
-import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TextIO, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from cn import command
 from cn.compose import compose
@@ -21,6 +21,7 @@ from cn.errors import CNError, UserError, lines, nearest, short
 from cn.node import CN
 from cn.overrides import of_hydra
 from cn.record import load
+from cn.screen import answering, any_letter, escaped, say
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,8 @@ def exit_status(action: Callable[[], int | None]) -> int:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed, by `>&-`: it is left to no file that is opened later
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    output = cast("TextIO | io.TextIOWrapper", sys.stdout)
-    if isinstance(output, io.TextIOWrapper):
-        output.reconfigure(errors="backslashreplace")  # a comment in a node file, or a log, may hold any letter
+    formatted = warnings.formatwarning
+    warnings.formatwarning = lambda *args, **options: escaped(formatted(*args, **options))  # they name files
     try:
         _expect_folder()
         status = action() or 0
@@ -115,7 +115,7 @@ def exit_status(action: Callable[[], int | None]) -> int:
         return status
     except CNError as error:
         sys.stdout.flush()
-        print(error, file=sys.stderr)
+        say(error, error=True)
         return error.status
     except BrokenPipeError:  # the reader of our output has gone: head, less
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -123,10 +123,12 @@ def exit_status(action: Callable[[], int | None]) -> int:
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        print(f"{short(str(error.filename))}: {error.strerror}", file=sys.stderr)
+        say(f"{short(str(error.filename))}: {error.strerror}", error=True)
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        warnings.formatwarning = formatted
 
 
 def _expect_folder() -> None:
@@ -142,6 +144,21 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
     if "=" in (args.explain or "") or (args.explain or "").startswith("~"):
         args.overrides.insert(0, args.explain)  # --explain run=NAME: of all
         args.explain = ""
+    asked = args.help, args.version, args.shell_completion, args.cfg, args.info, args.hydra_help, args.save_as
+    if any(asked) or args.explain is not None:
+        with answering():
+            return _do(function, contract, args, words, launcher)
+    any_letter()
+    return _do(function, contract, args, words, launcher)
+
+
+def _do(
+    function: Callable[[Any, Job], Any],
+    contract: Any,
+    args: argparse.Namespace,
+    words: list[str],
+    launcher: Launcher | None,
+) -> None:
     if args.shell_completion:
         from cn.shell import completion
 
@@ -150,7 +167,7 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
     if args.version:
         import hydra
 
-        print(f"Hydra {hydra.__version__}")
+        say(f"Hydra {hydra.__version__}")
         return None
     base = load(args.source) if args.source else None
     if base is not None and not isinstance(base, contract):
@@ -182,21 +199,21 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
     if args.help:
         from cn.help import help_text
 
-        print(help_text(contract, base, args.overrides))
+        say(help_text(contract, base, args.overrides))
         gc.freeze()  # as above
     elif args.explain is not None:
         from cn.explain import explain_text
 
-        print(explain_text(contract, base, args.overrides, args.explain, args.source))
+        say(explain_text(contract, base, args.overrides, args.explain, args.source))
     elif args.save_as is not None:
         from cn.saved import save
 
-        print(save(contract, base, args.overrides, args.save_as, args.source))
+        say(save(contract, base, args.overrides, args.save_as, args.source))
     elif args.cfg:
         from cn.python import as_python
 
         node = compose(base if base is not None else contract, args.overrides)
-        print(as_python(_at(node, args.package)), end="")
+        say(as_python(_at(node, args.package)), end="")
         gc.freeze()  # as above
     elif args.multirun:
         from cn.multirun import multirun

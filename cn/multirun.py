@@ -14,6 +14,8 @@ from cn.help import keys, tolerant
 from cn.main import Asked, Job, Launcher
 from cn.node import CN
 from cn.overrides import expand
+from cn.screen import say
+from cn.table import table
 
 
 def multirun(
@@ -47,16 +49,16 @@ def here(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
     """
     results: list[Any] = []
     for number, (node, job, varied) in enumerate(asked):
-        print(" ".join([f"[{number + 1}/{len(asked)}]", *varied]), flush=True)
+        say(" ".join([f"[{number + 1}/{len(asked)}]", *varied]))
         try:
             results.append(function(node, job))
         except CNError as error:
             if error.status > 128:  # a signal, meant for all of them
-                print("\n" + results_table(asked, results))
+                say("\n" + results_table(asked, results))
                 raise
-            print(error, flush=True)
+            say(error)
             results.append(error)
-    print("\n" + results_table(asked, results))
+    say("\n" + results_table(asked, results))
     refuse_failed(results)
 
 
@@ -77,15 +79,6 @@ def refuse_failed(results: list[Any]) -> None:
     failed = sum(isinstance(result, Exception) for result in results)
     if failed:
         raise RunError(f"{failed} of {len(results)} runs failed")
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Columns set apart by two spaces, as wide as they must be."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
 
 
 def _options(contract: Any, base: CN | None, key: str, words: Iterable[str] = ()) -> list[str]:

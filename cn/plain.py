@@ -30,6 +30,7 @@ from cn.launch import launch
 from cn.loader import Loader, Task, key_of, told
 from cn.main import Job, main, parser
 from cn.overrides import of_hydra, parse
+from cn.screen import quoting, say
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
@@ -81,10 +82,12 @@ def _check(args: Any) -> None:
 def _dispatch(hydra: Hydra, task: Task, args: Any) -> None:
     words: list[str] = args.overrides
     if args.hydra_help:
-        hydra.hydra_help(None, get_args_parser(), args)
+        with quoting():
+            hydra.hydra_help(None, get_args_parser(), args)
     elif args.info:
         prepare(task.contract)
-        hydra.show_info(args.info, PRIMARY, words)
+        with quoting():
+            hydra.show_info(args.info, PRIMARY, words)
     elif args.cfg:
         _show(hydra, args)
     else:
@@ -108,10 +111,10 @@ def _show(hydra: Hydra, args: Any) -> None:
         config = OmegaConf.select(config, args.package)
         if config is None:
             raise UserError(f"--package {args.package}: there is nothing at {args.package}")
-        print(f"# @package {args.package}")
+        say(f"# @package {args.package}")
     if args.resolve and OmegaConf.is_config(config):
         OmegaConf.resolve(config)
-    print(OmegaConf.to_yaml(config) if OmegaConf.is_config(config) else f"{config}\n", end="")
+    say(OmegaConf.to_yaml(config) if OmegaConf.is_config(config) else f"{config}\n", end="")
 
 
 def _rerun(task: Task, file: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Any
 
 from cn.errors import UserError, hint
 from cn.help import complete
+from cn.screen import quoting
 
 
 def completion(contract: Any, words: list[str]) -> None:
@@ -22,6 +25,8 @@ def completion(contract: Any, words: list[str]) -> None:
     class Plugin(shells[shell]):  # type: ignore[misc]
         def _query(self, config_name: str | None, line: str) -> list[str]:
             words = line.split()
-            return complete(contract, words if words and not line.endswith(" ") else [*words, ""])
+            with contextlib.redirect_stdout(sys.stderr):  # for what node files print
+                return complete(contract, words if words and not line.endswith(" ") else [*words, ""])
 
-    getattr(Plugin(None), verb)(*([None] if verb == "query" else []))
+    with quoting():
+        getattr(Plugin(None), verb)(*([None] if verb == "query" else []))

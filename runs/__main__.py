@@ -11,6 +11,8 @@ from typing import Any
 from cn import UserError, command
 from cn.errors import hint, lines, short
 from cn.main import Parser, exit_status
+from cn.screen import answering, say
+from cn.table import fold
 from runs import _listing
 from runs._differences import diff
 from runs._folder import OUTPUTS
@@ -25,7 +27,8 @@ python -m runs [FOLDER ...]
   export A                       its best weights alone in one file, A/weights.pt; --last: those it ended with
 
 A, B: run folders; the beginning of one's name in outputs/ is enough.
-  --all     every row of the table      --json     the same as JSON
+  --all     every row of the table
+  --json    the same as JSON
   -o FILE   where plot puts its picture (.png, .pdf, .svg), and export its file
   -h, --help: this page
 
@@ -39,6 +42,7 @@ def main(words: list[str] | None = None) -> int:
     return exit_status(lambda: _main(sys.argv[1:] if words is None else words))
 
 
+@answering()
 def _main(words: list[str]) -> None:
     flags = Parser(add_help=False, allow_abbrev=False)
     flags.add_argument("words", nargs="*")
@@ -50,7 +54,7 @@ def _main(words: list[str]) -> None:
     given = flags.parse_intermixed_args(words)
     verb, *rest = given.words or [""]
     if given.help:
-        return print(HELP)
+        return say(fold(HELP))
     if given.output is not None and verb not in ("plot", "export"):
         raise UserError(lines("-o says where plot and export put their file", "write: python -m runs plot A B -o FILE"))
     if given.output is not None and not given.output.name:
@@ -80,11 +84,11 @@ def _list(words: list[str], *, every: bool, as_json: bool) -> None:
     roots = [Path(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
     found = below(*roots)
     if as_json:
-        return print(json.dumps([_listing.describe(each) for each in found], indent=1))
+        return say(json.dumps([_listing.describe(each) for each in found], indent=1))
     if not found:
         where = short(", ".join(words)) or OUTPUTS
-        return print(f"there is no run below {where} yet\n  to train one: python train.py")
-    return print(_listing.show(found, every=every))
+        return say(f"there is no run below {where} yet\n  to train one: python train.py")
+    return say(_listing.show(found, every=every))
 
 
 def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
@@ -109,7 +113,7 @@ def _export(words: list[str], path: Path | None, *, last: bool, as_json: bool) -
 
 
 def _told(text: str, data: Any, *, as_json: bool) -> None:
-    print(json.dumps(data, indent=1) if as_json else text)
+    say(json.dumps(data, indent=1) if as_json else text)
 
 
 if __name__ == "__main__":

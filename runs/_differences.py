@@ -8,8 +8,8 @@ from typing import Any
 
 from cn import UserError
 from cn.errors import lines, short
-from cn.multirun import table
 from cn.record import FILE
+from cn.table import table
 from runs._flat import flat, is_node
 from runs._folders import names
 from runs._listing import standing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import traceback
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 
 from cn import CNError, RunError, UserError
 from cn.errors import lines
+from cn.screen import say
 from runs import Run, _checkpoint, _folder
 from runs._loop import Diverged, Interrupted
 from runs._ranks import ALONE, FILES, Lost, Ranks, output
@@ -30,7 +30,7 @@ def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ran
     told = Lost(lines(gone, _on(folder))) if gone else _known(error, run, folder, stop)
     if told is None:
         trace = "".join(traceback.format_exception(error)).rstrip()
-        print(trace, file=sys.stderr, flush=True)
+        say(trace, error=True)
         if ranks.first:
             note(folder, trace)
         first = str(error).partition("\n")[0]
@@ -52,13 +52,13 @@ def note(folder: Path, text: str, ranks: Ranks = ALONE) -> None:
     """Add to log.txt, or say on the screen that it cannot be; for a process that has a file of its own, there."""
     if not ranks.first:
         if FILES in os.environ:
-            print(text, file=sys.stderr, flush=True)
+            say(text, error=True)
         return
     try:
         with (folder / "log.txt").open("a") as log:
             log.write(text + "\n")
     except OSError as error:
-        print(f"log.txt cannot be written: {error}", file=sys.stderr)
+        say(f"log.txt cannot be written: {error}", error=True)
 
 
 def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError | None:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from cn import Job, RunError, UserError, command
 from cn.errors import lines
 from cn.record import dump
+from cn.screen import say
 from runs import Run
 
 OUTPUTS = Path("outputs")
@@ -61,7 +61,7 @@ def tell(folder: Path, state: str, reason: str) -> None:
         with (folder / "log.txt").open("a") as log:
             log.write(f"{reason}\n")
     except (OSError, ValueError) as error:  # a full disk may have torn it
-        print(f"summary.json cannot be written: {error}", file=sys.stderr)
+        say(f"summary.json cannot be written: {error}", error=True)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

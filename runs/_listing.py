@@ -10,8 +10,8 @@ from typing import Any
 
 from cn import CN, CNError, RunError
 from cn.errors import short
-from cn.multirun import table
 from cn.record import FILE, RecordWarning, unplain
+from cn.table import table
 from cn.words import command as words_of
 from runs._folders import Found, held, names
 from runs._progress import largest, progress, summary

@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cn.screen import escaped, say
+
 
 class Screen:
     """Lines go to the screen and to log.txt; the bar goes to a terminal's stderr alone."""
@@ -43,9 +45,9 @@ class Screen:
         """Say one thing; it is in the log at once."""
         with self.lock:
             if self.bar is not None and sys.stdout.isatty():
-                self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                self.bar.console.print(escaped(text), markup=False, highlight=False, soft_wrap=True)
             else:
-                print(text, flush=True)
+                say(text)
             with self.log.open("a") as log:
                 log.write(text + "\n")
 

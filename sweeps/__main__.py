@@ -9,6 +9,8 @@ from typing import Any
 from cn import UserError, command
 from cn.errors import hint, lines
 from cn.main import Parser, exit_status
+from cn.screen import answering, pour, say
+from cn.table import fold
 from sweeps import _actions, _queries
 from sweeps._named import find
 
@@ -26,7 +28,9 @@ python -m sweeps [VERB NAME [NAME=VALUE ...]]
   best NAME                      the command that repeats the best trial
 
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
-  --all     every row of a table      --json    the same as JSON
+  --all     every row of a table
+  --json    the same as JSON
+  --raw     of logs: the bytes as they are, with what they would tell a terminal
   -h, --help: this page, and with a NAME, the fields of that sweep"""
 
 VERBS = {
@@ -47,23 +51,27 @@ def main(words: list[str] | None = None) -> int:
     return exit_status(lambda: _main(sys.argv[1:] if words is None else words))
 
 
+@answering()
 def _main(words: list[str]) -> int:
     flags = Parser(add_help=False, allow_abbrev=False)
     flags.add_argument("verb", nargs="?")
     flags.add_argument("words", nargs="*")
     flags.add_argument("--json", action="store_true")
     flags.add_argument("--all", action="store_true")
+    flags.add_argument("--raw", action="store_true")
     flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
     flags.add_argument("-h", "--help", action="store_true")
     given = flags.parse_intermixed_args(words)
     if given.help:
-        print(_page(given.words) if given.words else HELP)
+        say(_page(given.words) if given.words else fold(HELP))
         return 0
     if given.multirun:
         raise UserError("-m is train.py's: what a sweep varies are the axes of its class")
     if given.watch and given.verb != "status":
         raise UserError(lines("-w watches a status", "write: python -m sweeps status NAME -w"))
+    if given.raw and (given.verb != "logs" or given.json):
+        raise UserError(lines("--raw gives the bytes of a log", "write: python -m sweeps logs NAME TRIAL --raw"))
     if given.verb is None:
         return _told(_queries.every(), as_json=given.json)
     if given.verb not in VERBS:
@@ -77,6 +85,9 @@ def _main(words: list[str]) -> int:
         raise UserError(
             lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: python -m sweeps {given.verb} {name}")
         )
+    if given.raw:
+        pour(_queries.raw_log(find(name, overrides), others))
+        return 0
     verb = _queries.watch if given.watch else VERBS[given.verb]
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
 
@@ -96,7 +107,7 @@ def _is_override(word: str) -> bool:
 
 
 def _told(said: tuple[str, Any], *, as_json: bool) -> int:
-    print(json.dumps(said[1], indent=1) if as_json else said[0])
+    say(json.dumps(said[1], indent=1) if as_json else said[0])
     return 0
 
 

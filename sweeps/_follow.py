@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import time
 from types import FrameType
 
 from cn import CNError
+from cn.screen import say
 from runs._ranks import Ranks, output
 from runs.launch._processes import GRACE, Part
 from runs.launch._queue import Here, Queue
@@ -68,7 +68,7 @@ class Follower:
         try:
             _snapshot.verify(self.store.folder / "code" / self.batch.snapshot)
         except CNError as error:
-            print(error, file=sys.stderr)
+            say(error, error=True)
             refused = str(error).partition("\n")[0]
         end = time.monotonic() + WAIT
         for found in connect(self.here, self.batch.label, refused=refused):
@@ -77,7 +77,7 @@ class Follower:
             if time.monotonic() > end:
                 break
         where = ", ".join(self.here.first) or "no address is known"
-        print(f"the first node of the job is not reached ({where})", file=sys.stderr)
+        say(f"the first node of the job is not reached ({where})", error=True)
         return None
 
     def _begin(self, address: str, *, trial: str, port: int, resumes: bool) -> None:

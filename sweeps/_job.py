@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cn import CNError
+from cn.screen import say
 from sweeps._follow import follow
 from sweeps._lead import Leader
 from sweeps._nodes import Others
@@ -27,7 +28,7 @@ def main(words: list[str]) -> int:
         if here.index is None:  # each of its jobs is one trial
             here = replace(here, environments=here.environments[: batch.width])
     except FileNotFoundError:
-        print(f"{folder} has no batch {label} any more: it was withdrawn before it was submitted")
+        say(f"{folder} has no batch {label} any more: it was withdrawn before it was submitted")
         return 0
     if here.node > 0:
         return follow(store, batch, queue, here)
@@ -36,7 +37,7 @@ def main(words: list[str]) -> int:
     try:
         return leader.run()
     except CNError as error:
-        print(error, file=sys.stderr)
+        say(error, error=True)
         leader.refuse(str(error).partition("\n")[0])
         return 1
     finally:

@@ -16,6 +16,7 @@ from cn import CNError, Job, RunError, UserError
 from cn.errors import lines
 from cn.main import Asked
 from cn.multirun import refuse_failed, results_table
+from cn.screen import say
 from runs.launch.local import Local
 from runs.launch.slurm import Slurm
 
@@ -70,7 +71,7 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
     group = asked[0].job.group or datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     seen: Counter[str] = Counter()
     planned: list[Planned] = []
-    for each in asked:
+    for place, each in enumerate(asked):
         config = plain(each.run)
         names = identity(config), name_of(each.job.overrides) or "default"
         seen.update(names)
@@ -78,7 +79,7 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
         if len(asked) > 900:  # more than a folder should hold
             named = of_trial(key)
         folder = str(each.run.folder.absolute()) if each.run.folder else named
-        trial = Trial(key, each.varied or each.job.overrides, config, folder, each.job.overrides)
+        trial = Trial(key, each.varied or each.job.overrides, config, folder, each.job.overrides, place)
         planned.append(Planned(trial, each.run.launch))
     apart(planned)
     try:
@@ -101,9 +102,9 @@ def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
         jobs = for_now(store, planned, launch, function=_name(function), source=str(source) if source else None)
     status = launch.build().run(jobs)
     results = _results(store, planned)
-    print("\n" + results_table(asked, results))
+    say("\n" + results_table(asked, results))
     if status > 128:
-        print(f"to go on with the rest: python -m sweeps retry {store.folder}")
+        say(f"to go on with the rest: python -m sweeps retry {store.folder}")
         sys.exit(status)
     refuse_failed(results)
     if len(results) < len(asked):
@@ -119,13 +120,13 @@ def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
         source = str(asked[0].job.source) if asked[0].job.source else None
         numbers = submit(store, planned, look(store), function=_name(function), source=source)
     runs = "1 run" if len(asked) == 1 else f"{len(asked)} runs"
-    print(f"queued {runs} as {', '.join(numbers.values())}\n  see: python -m sweeps status {store.folder}", flush=True)
+    say(f"queued {runs} as {', '.join(numbers.values())}\n  see: python -m sweeps status {store.folder}")
     if not all(isinstance(each.run.launch, Slurm) and each.run.launch.wait for each in asked):
         return
     while any(each.state in ALIVE for each in look(store).trials.values()):
         time.sleep(5)
     results = _results(store, planned)
-    print("\n" + results_table(asked, results))
+    say("\n" + results_table(asked, results))
     refuse_failed(results)
 
 

@@ -17,13 +17,14 @@ from typing import IO
 
 from cn import RunError
 from cn.errors import lines
+from cn.screen import say
 from runs._folder import tell
 from runs.launch._processes import Part, free_port
 from runs.launch._queue import Here, Queue, Why
 from sweeps import _child, _snapshot
 from sweeps._child import Child, Ended, chosen
 from sweeps._nodes import Others, end_together
-from sweeps._notes import Notes, add, say
+from sweeps._notes import Notes, add, complain
 from sweeps._standing import stopped
 from sweeps._store import LOG, Batch, Store, Trial
 from sweeps._trial import run_trial
@@ -114,7 +115,7 @@ class Leader:
             try:
                 self._fork(trial, free.pop())
             except OSError as error:  # a full disk: what is said here is in the job's own output
-                say(f"{trial.id} cannot be started: {error}")
+                complain(f"{trial.id} cannot be started: {error}")
 
     def _fork(self, trial: Trial, slot: int) -> None:
         folder = self.store.at(trial)
@@ -129,7 +130,7 @@ class Leader:
             return
         self.notes.write(trial, report)
         if self.told:
-            print(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]), flush=True)
+            say(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]))
         resumes = report.attempt > 1 and (folder / "config.json").exists()
         count, part = self.queue.processes, None
         if self.others.nodes > 1:
@@ -191,7 +192,7 @@ class Leader:
         if self.told and not self.show:
             shown = f"{report.value:.4f}" if isinstance(report.value, float) else report.value
             what = f"failed: {report.reason}" if report.state == "failed" else report.reason or shown
-            print(f"[{self._number(child.trial)}/{self.count}] {what}", flush=True)
+            say(f"[{self._number(child.trial)}/{self.count}] {what}")
         if self.todo and self.signal is None:
             _child.share(parts[0].answer.get("modules", []))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from cn import screen
 from runs.launch._queue import Here, Why
 from sweeps._store import Batch, Report, Store, Trial, write
 
@@ -29,7 +29,7 @@ class Notes:
         try:
             write()
         except OSError as error:
-            say(f"cannot write to {self.store.folder}: {error}")
+            complain(f"cannot write to {self.store.folder}: {error}")
 
     def is_over(self, trial: Trial) -> bool:
         """Done, or failed in this very batch, which the queue has begun again; what is cancelled is not begun again."""
@@ -99,10 +99,10 @@ class Notes:
         return report is not None and report.state == "waiting" and report.label == self.batch.label
 
 
-def say(text: str) -> None:
+def complain(text: str) -> None:
     """In the job's own output, which may be on the same full disk."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        screen.say(text, error=True)
 
 
 def add(log: IO[bytes], text: str) -> None:

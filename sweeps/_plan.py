@@ -66,7 +66,7 @@ def plan(sweep: Sweep, report: Callable[[int, int], None] = lambda done, count: 
                     f"{change.__name__}.resources() gave {launch!r}, and must give a Launch, such as Slurm()"
                 )
             folder = str(run.folder.absolute()) if run.folder is not None else of_trial(name)
-            found[name] = Planned(Trial(name, tuple(own), config, folder), launch)
+            found[name] = Planned(Trial(name, tuple(own), config, folder, place=len(found)), launch)
     return apart(list(found.values()))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cn import CNError
 from cn.errors import short
-from cn.multirun import table
+from cn.table import table
 from runs.launch._queue import MOST
 from runs.launch.slurm import Slurm
 from sweeps import _snapshot

@@ -5,18 +5,20 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cn import CN, UserError, discover
 from cn.errors import lines
-from cn.multirun import table
 from cn.record import unplain
+from cn.screen import escaped, output
+from cn.table import table
 from cn.words import command as words_of
 from runs._progress import last_lines
 from sweeps import Sweep, _results, _table
 from sweeps._named import Named
 from sweeps._preview import preview
-from sweeps._standing import ALIVE, look
+from sweeps._standing import ALIVE, Standing, look
 from sweeps._status import show
 from sweeps._store import LOG
 
@@ -47,19 +49,41 @@ def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5)
     from rich.live import Live
     from rich.text import Text
 
-    console = Console()
+    console = Console(file=output())
     with Live(console=console, auto_refresh=False, vertical_overflow="visible", transient=True) as live:
         while True:
             found = look(named.store)
             said = show(named, found, every=every)
             if not any(each.state in ALIVE for each in found.trials.values()):
                 return said
-            live.update(Text(said[0]), refresh=console.is_terminal)
+            live.update(Text(escaped(said[0])), refresh=console.is_terminal)
             time.sleep(pause)
 
 
 def logs(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """What a trial printed, of all its attempts; without a name, of the last that failed or else began."""
+    each, path = _logged(named, others)
+    text = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    if not text or each.state == "failed":  # else it says more than its job does
+        job = named.store.printed(each.label, each.job)
+        text += "\n".join(["", str(job), *last]) if (last := last_lines(job, 30)) else ""
+    head = f"{each.trial.id} {each.state}: {' '.join(each.trial.words)}"
+    data = {"id": each.trial.id, "state": each.state, "reason": each.reason, "file": str(path), "text": text}
+    return f"{head}\n{path}\n\n{text.rstrip()}", data
+
+
+def raw_log(named: Named, others: Sequence[str]) -> bytes:
+    """The bytes of the same file, and nothing else."""
+    each, path = _logged(named, others)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"{path} cannot be read: {error.strerror}"
+        raise UserError(lines(what, f"what its job printed: {named.command('logs')} {each.trial.id}")) from None
+
+
+def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
+    """The trial whose log is asked for, and the file that has it."""
     found = look(named.store)
     if len(others) > 1:
         raise UserError(lines(f"one trial's log is shown, and {len(others)} are named", f"write: {others[0]} alone"))
@@ -70,14 +94,7 @@ def logs(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]
         if not begun:
             raise UserError(lines(f"no trial of {named.name} has begun", f"see: {named.command('status')}"))
         each = max(begun, key=lambda each: (each.state == "failed", each.report.started if each.report else 0))
-    path = named.store.at(each.trial) / LOG
-    text = path.read_text(errors="replace") if path.exists() else ""
-    if not text or each.state == "failed":  # else it says more than its job does
-        job = named.store.printed(each.label, each.job)
-        text += "\n".join(["", str(job), *last]) if (last := last_lines(job, 30)) else ""
-    head = f"{each.trial.id} {each.state}: {' '.join(each.trial.words)}"
-    data = {"id": each.trial.id, "state": each.state, "reason": each.reason, "file": str(path), "text": text}
-    return f"{head}\n{path}\n\n{text.rstrip()}", data
+    return each, named.store.at(each.trial) / LOG
 
 
 def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:

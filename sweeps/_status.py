@@ -1,4 +1,4 @@
-"""The table of a sweep's trials: those that need a look first."""
+"""The table of a sweep's trials, in the order of the plan; where they are too many, of those that need a look."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from cn import RunError
 from cn.errors import short
-from cn.multirun import table
+from cn.table import table
 from runs._progress import Progress, last_lines, progress, summary
 from sweeps._named import Named
 from sweeps._standing import Standing, Sweeping, stopped
 from sweeps._store import LOG
 
-ORDER = ("running", "failed", "waiting", "stopped", "cancelled", "queued", "new", "done")
+ORDER = ("running", "failed", "waiting", "stopped", "cancelled", "queued", "new", "done")  # by need of a look
 ROWS = 40
 
 
@@ -23,11 +23,13 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     """The table, and the same as plain data."""
     if not found.trials:
         return str(named.never()), {"counts": {}, "trials": [], "folder": str(named.store.folder)}
-    trials = sorted(found.trials.values(), key=lambda each: ORDER.index(each.state))
-    counts = dict(Counter(each.state for each in trials))
+    trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
+    urgent = sorted(trials, key=lambda each: ORDER.index(each.state))
+    looked = {each.trial.id for each in (trials if every else urgent[:ROWS])}
+    counts = dict(Counter(each.state for each in urgent))
     codes = {each.code for each in trials if each.report is not None}
-    data = [_data(named, each, tail=every or number < ROWS) for number, each in enumerate(trials)]
-    shown = data if every else data[:ROWS]
+    data = [_data(named, each, tail=each.trial.id in looked) for each in trials]
+    shown = [each for each in data if each["id"] in looked]
     header = ["trial", "state", "step", named.goal.metric, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
     rows = [_row(each, named.goal.metric, several=len(codes) > 1) for each in shown]
     text = table(header, rows)

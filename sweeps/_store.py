@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from typing import Any, Literal
 
 from cn import RunError
 from cn.errors import lines
+from cn.screen import say
 from runs._folder import write_json
 
 State = Literal["new", "queued", "running", "waiting", "done", "failed", "cancelled", "stopped"]
@@ -40,6 +40,7 @@ class Trial:
     config: dict[str, Any]  # the composed run, by cn.record.plain
     folder: str  # below that of the sweep
     typed: tuple[str, ...] = ()  # all of its overrides, where they were typed
+    place: int = 0  # in the plan that it was submitted with
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Store:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"another process is submitting to {self.folder}: this one waits for it", file=sys.stderr)
+                say(f"another process is submitting to {self.folder}: this one waits for it", error=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

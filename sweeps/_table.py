@@ -9,7 +9,7 @@ from csv import writer
 from typing import Any
 
 from cn.errors import short
-from cn.multirun import table as aligned
+from cn.table import table as aligned
 from sweeps._goal import Goal
 from sweeps._results import Outcome, Row, numbers
 

@@ -21,6 +21,7 @@ from cn import CNError, Job, UserError, command
 from cn.errors import short
 from cn.node import freeze
 from cn.record import unplain
+from cn.screen import say
 from cn.words import command as words_of
 from runs import Run
 from runs._ranks import Lost
@@ -86,7 +87,7 @@ def run_trial(
 def _say(text: str) -> None:
     """The reason is told though the disk is full and the output ends before it."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr)
+        say(text, error=True)
 
 
 def _call(

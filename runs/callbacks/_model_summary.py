@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from cn.multirun import table
+from cn.table import table
 from runs._training import Training
 from runs.callbacks._hooks import Hooks
 

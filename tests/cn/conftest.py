@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib
+import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,6 +260,24 @@ def start(root: Path, *words: str, path: Path = REPOSITORY, **variables: str) ->
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path), "PYTHONWARNINGS": "error", **variables}
     command = [sys.executable, "-X", "utf8", *words]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def on_terminal(root: Path, columns: int, *words: str, **variables: str) -> str:
+    """What a terminal of so many columns gets from Python in a folder, on both of its streams."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error", **variables}
+    child = subprocess.Popen(
+        [sys.executable, "-X", "utf8", *words], cwd=root, env=environment, stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    seen = b""
+    with contextlib.suppress(OSError):  # a terminal whose last writer has gone
+        while part := os.read(master, 65536):
+            seen += part
+    os.close(master)
+    child.wait()
+    return seen.decode().replace("\r\n", "\n")
 
 
 def python(*lines: str) -> str:

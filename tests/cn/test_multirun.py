@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cn import Job, RunError, main
-from cn.multirun import table
+from cn.table import table
 from tests.cn.conftest import python
 
 

@@ -405,3 +405,23 @@ def test_only_a_picture_loads_a_library(make, words: list[str], loaded: list[str
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, env=env, check=False)
     assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", str(loaded))
+
+
+def test_nothing_in_a_run_folder_can_command_the_terminal(make, said):
+    nasty, shown = "\x1b]0;a\x07\x9b2J\r", r"\x1b]0;a\x07\x9b2J\r"
+    make(f"a{nasty}b", summary={**DONE, "state": nasty, "reason": f"because {nasty}", "device": nasty, nasty: 1})
+    make("torn", summary={"state": "running"})
+    Path("outputs/torn/metrics.jsonl").write_text(f"{nasty}\n")
+    record = json.loads(Path("outputs/torn/config.json").read_text())
+    Path("outputs/torn/config.json").write_text(json.dumps({**record, nasty: 1}))
+    for words, status in (
+        ([], 0),
+        (["diff", "outputs/a", "outputs/torn"], 0),
+        (["plot", "outputs/torn"], 1),
+        (["diff", f"outputs/{nasty}", "outputs/torn"], 2),
+        (["export", f"outputs/a{nasty}b"], 1),
+        ([nasty], 2),
+    ):
+        text = said(*words, status=status)
+        assert not {"\x1b", "\x07", "\x9b", "\r"} & set(text), words
+        assert shown in text.replace("\\\\", "\\"), words

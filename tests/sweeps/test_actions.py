@@ -38,11 +38,11 @@ def test_how_trials_stand_and_what_can_be_done_about_it(project: Project, one_by
         "trial       state    step  validation/accuracy  time     what, why\n"
         "----------  -------  ----  -------------------  -------  "
         "-------------------------------------------------------\n"
-        "ID________  running  2/?   0.5                  TIME___  act=hold at=2\n"
+        "ID________  done     4/4   0.1                  TIME___  value=0.1\n"
         "ID________  failed                              TIME___  "
         "act=raise: ZeroDivisionError: no number is divided by 0\n"
+        "ID________  running  2/?   0.5                  TIME___  act=hold at=2\n"
         "ID________  queued                                       act=hold seed=7\n"
-        "ID________  done     4/4   0.1                  TIME___  value=0.1\n"
         "\n"
         "1 running, 1 failed, 1 queued, 1 done\n"
         "\n"
@@ -53,7 +53,7 @@ def test_how_trials_stand_and_what_can_be_done_about_it(project: Project, one_by
         '      raise ZeroDivisionError("no number is divided by 0")\n'
         "  ZeroDivisionError: no number is divided by 0\n"
     )
-    running, failed, queued, done = project.trials(name)
+    done, failed, running, queued = project.trials(name)
 
     said = project.sweeps("logs", name)
     assert said.startswith(

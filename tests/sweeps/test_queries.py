@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -93,3 +94,72 @@ def test_a_reader_that_goes_away_is_no_error(project: Project):
     assert process.stderr is not None
     assert (process.stderr.read(), process.wait()) == ("", 141)
     process.stderr.close()
+
+
+def test_rows_stay_in_the_order_of_the_plan_while_states_change(project: Project, held: Path):
+    """Each trial is of one of two batches, by turns; those in the middle fail, run and wait."""
+    points = "{'value': 0.1}, {'act': 'raise'}, {'act': 'hold', 'at': 1}, {'value': 0.2}, {'seed': 9}"
+    name = project.sweep("five", f"points([{points}])", base="steps=2")
+    resources = (
+        "    def resources(self, trial):\n        return Local(parallel=1 + (trial.seed == 9 or trial.value == 0.1))\n"
+    )
+    path = project.folder / "sweeps/five.py"
+    project.write("sweeps/five.py", f"from runs.launch.local import Local\n{path.read_text()}\n{resources}")
+    planned = [each["id"] for each in project.asked("plan", name)["trials"]]
+    seen: set[tuple[str, ...]] = set()
+    project.sweeps("submit", name)
+    project.wait("outputs/sweeps/five", lambda reports: "running" in [each["state"] for each in reports])
+    for _ in range(2):
+        trials = project.trials(name)
+        assert [each["id"] for each in trials] == planned
+        shown = [line.split()[0] for line in project.sweeps("status", name).splitlines()[2 : 2 + len(planned)]]
+        assert shown == planned
+        seen.add(tuple(each["state"] for each in trials))
+        if held.exists():
+            held.unlink()
+            project.over(name)
+    assert len(seen) == 2
+
+
+def test_of_more_trials_than_are_shown_those_that_need_a_look_are_in_the_order_of_the_plan(project: Project):
+    name = project.sweep("many", "points([{'value': i / 100} for i in range(45)] + [{'act': 'raise'}, {'seed': 7}])")
+    planned = [each["id"] for each in project.asked("plan", name)["trials"]]
+    project.sweeps("submit", name, *words("local", parallel=8))
+    project.over(name)
+    text = project.sweeps("status", name)
+    assert [line.split()[0] for line in text.splitlines()[2:42]] == [*planned[:39], planned[45]]
+    assert "\n... and 7 more: --all\n" in text
+    assert [line.split()[0] for line in project.sweeps("status", name, "--all").splitlines()[2:49]] == planned
+
+
+def test_what_a_trial_says_cannot_command_the_terminal_and_raw_gives_the_bytes(project: Project):
+    name = project.sweep("two", "points([{'act': 'raise'}, {'value': 0.5}])")
+    project.sweeps("submit", name)
+    project.over(name)
+    failed, done = project.trials(name)
+    folder = project.folder / failed["folder"]
+    nasty, shown = "\x1b]0;owned\x07\x1b[2J\r\x9b", r"\x1b]0;owned\x07\x1b[2J\r\x9b"
+    log = (folder / "output.txt").read_bytes() + f"in the log {nasty}\n".encode() + b"\xff\n"
+    (folder / "output.txt").write_bytes(log)
+    report = json.loads((folder / "trial.json").read_text())
+    (folder / "trial.json").write_text(json.dumps({**report, "reason": f"because {nasty}"}))
+    summary = json.loads((project.folder / done["folder"] / "summary.json").read_text())
+    said = {**summary, "state": "failed", "reason": nasty, "device": nasty, f"of {nasty}": 1}
+    (project.folder / done["folder"] / "summary.json").write_text(json.dumps(said))
+    (project.folder / done["folder"] / "metrics.jsonl").write_text(f"torn {nasty}\n")
+    for typed in ("status two", "logs two", "results two", "best two", "plan two"):
+        text = project.sweeps(*typed.split())
+        assert not {"\x1b", "\x07", "\r", "\x9b"} & set(text), typed
+        assert (shown in text) == (typed in ("status two", "logs two")), text
+    listed = project.type("-m", "runs")
+    compared = project.type("-m", "runs", "diff", failed["folder"], done["folder"])
+    assert shown in listed
+    assert shown in compared
+    assert not {"\x1b", "\x07", "\r", "\x9b"} & set(listed + compared)
+    raw = project.start("-m", "sweeps", "logs", name, failed["id"], "--raw")
+    with raw:
+        assert raw.stdout is not None
+        assert raw.stdout.buffer.read() == log
+    for typed in ("logs two --raw --json", "status two --raw", "--raw"):
+        said = "--raw gives the bytes of a log\n  write: python -m sweeps logs NAME TRIAL --raw\n"
+        assert project.sweeps(*typed.split(), status=2) == said
