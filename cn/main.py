@@ -169,7 +169,7 @@ def _do(
 
         say(f"Hydra {hydra.__version__}")
         return None
-    base = load(args.source) if args.source else None
+    base = load(args.source, (contract,)) if args.source else None
     if base is not None and not isinstance(base, contract):
         raise UserError(
             f"{args.source} records a {type(base).__name__}, and {command.script} runs a {contract.__name__}"

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import warnings
 from dataclasses import MISSING
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from cn.derived import Derived
-from cn.errors import CNError, UserError, hint, lines, short
+from cn.errors import UserError, hint, lines, short
 from cn.kinds import Child, Kind, Mismatch
-from cn.node import CN, CNMeta, freeze, resolve, values, where
+from cn.node import CN, freeze, resolve, values, where
+from cn.recorded import recorded
 
 FILE = "config.json"
 CLASS, DERIVED = "_class_", "_derived_"
@@ -42,11 +43,11 @@ def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
     return result
 
 
-def unplain(record: dict[str, Any], place: str = "the record") -> CN:
-    """The node that `plain` wrote down, not yet frozen. `place` is named in errors."""
+def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type, ...] = ()) -> CN:
+    """The node that `plain` wrote down, not yet frozen. `place` is named in errors; `types`: those that it may have."""
     if not isinstance(cast("Any", record), dict):
         raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
-    cls = _class(record, place)
+    cls = recorded(str(record.get(CLASS, "")), place, types)
     kinds = cast("dict[str, Kind]", resolve(cls))
     given: dict[str, Any] = {}
     for name, value in record.items():
@@ -63,8 +64,13 @@ def unplain(record: dict[str, Any], place: str = "the record") -> CN:
         kind = kinds[name]
         if isinstance(kind, Child) and isinstance(value, dict):
             table = cast("dict[str, Any]", value)
-            given[name] = {k: unplain(v, place) for k, v in table.items()} if kind.many else unplain(table, place)
+            one = partial(unplain, place=place, types=kind.types)
+            given[name] = {key: one(each) for key, each in table.items()} if kind.many else one(table)
             continue
+        if name == "_target_" and value != cls._fields[name].default:
+            what = f"{place} gives {cls.__name__} the target {short(repr(value))}, and its class names another"
+            instead = "a record cannot say what is called: put a class with that target there, or edit the record"
+            raise UserError(lines(what, where(cls, name), instead))
         try:
             given[name] = kind.accept(value)
         except Mismatch as error:
@@ -117,9 +123,10 @@ def within(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
     return path, None
 
 
-def load(folder: str | os.PathLike[str]) -> Any:
+def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     """The object whose record a run folder holds, frozen; the folder, its record, or a path to something else in it.
 
+    types: those that it may have; of their folders too, modules are imported that the record names.
     Raises UserError where there is no record, and where a class or field that it names is no more.
     """
     path = Path(folder)
@@ -143,28 +150,6 @@ def load(folder: str | os.PathLike[str]) -> Any:
     if not isinstance(record, dict) or CLASS not in record:
         what = "it names no class" if isinstance(record, dict) else "it holds no object"
         raise UserError(lines(f"{path} cannot be read", what))
-    node = unplain(cast("dict[str, Any]", record), str(path))
+    node = unplain(cast("dict[str, Any]", record), str(path), types)
     freeze(node)
     return node
-
-
-def _class(record: dict[str, Any], place: str) -> type[CN]:
-    name = str(record.get(CLASS, ""))
-    module, _, qualname = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in qualname.split("."):
-            found = getattr(found, part)
-    except CNError:
-        raise
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(
-            lines(
-                f"{place} needs the class {name!r}, which cannot be found",
-                f"{type(error).__name__}: {error}",
-                "it was renamed or moved: put a class of that name there, or edit the record",
-            )
-        ) from None
-    if not isinstance(found, CNMeta):
-        raise UserError(f"{place} needs the class {name!r}, which is not a node")
-    return cast("type[CN]", found)
