@@ -61,6 +61,29 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
             _stop(cls, name, "has no annotation, so it would not be a field", _annotated(name, value, nodes))
 
 
+def refuse_bases(name: str, bases: tuple[type, ...], body: dict[str, Any], node: type) -> None:
+    """Raise DefinitionError for a base that is no node and is more than methods: what else it has would be no field.
+
+    node: the metaclass of nodes.
+    """
+    for base in bases:
+        for each in () if isinstance(base, node) else base.__mro__[:-1]:
+            known, own = own_annotations(each), vars(each)
+            held = [*known, *(key for key, value in own.items() if not (_is_method(value) or isinstance(value, type)))]
+            fields = [key for key in held if not key.startswith("_") and "ClassVar" not in str(known.get(key))]
+            made = [key for key in ("__init__", "__new__", "__post_init__") if key in own]
+            if fields and (not made or "__dataclass_fields__" in own):
+                what = f"{name}.{fields[0]} would be no field: {each.__name__}, where it comes from, is no node"
+                plain = ", without @dataclass" if "__dataclass_fields__" in own else ""
+                instead = f"write: class {each.__name__}(CN){plain}; for a constant: {fields[0]}: ClassVar[...]"
+                raise DefinitionError(lines(what, instead, f"defined in {place(each, fields[0])}"))
+            if made or own.get("__slots__"):
+                cls = type(name, (), {key: body[key] for key in ("__module__", "__qualname__")})
+                what = f"{name} cannot have {each.__name__} as a base, which defines {(*made, '__slots__')[0]}"
+                instead = "write: a base of methods alone; what it holds goes into fields"
+                raise DefinitionError(lines(what, instead, f"defined in {place(cls)}"))
+
+
 def _stop(cls: type, name: str, what: str, instead: str) -> NoReturn:
     raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", f"write: {instead}", f"defined in {place(cls, name)}"))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_
 
 from cn import registry
 from cn.annotations import hashable, kind_of
-from cn.body import refuse
+from cn.body import refuse, refuse_bases
 from cn.derived import Derived
 from cn.errors import DefinitionError, FrozenError, MissingValueError, UserError, hint, lines, short
 from cn.kinds import Kind, Mismatch, same
@@ -34,6 +34,7 @@ class CNMeta(ABCMeta):
 
     def __new__(mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
         root = not any(isinstance(base, CNMeta) for base in bases)
+        refuse_bases(name, bases, body, mcls)
         cls: Any = super().__new__(mcls, name, bases, body, **options)
         if root:
             dataclasses.dataclass(init=False, eq=False, repr=False)(cls)

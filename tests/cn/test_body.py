@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from typing import Any
 
 import pytest
 
-from cn import CN, DefinitionError
+from cn import CN, DefinitionError, compose, discover
 from cn import derive as derive
 from tests.cn.conftest import python
 
@@ -114,3 +115,124 @@ def test_a_second_dataclass_decorator_is_refused(options: dict[str, bool]) -> No
         "Twice is a node, which is a dataclass already",
         "  write: no @dataclass above it",
     ]
+
+
+METHODS = """
+from abc import ABC, abstractmethod
+from collections.abc import Sized
+from contextlib import ContextDecorator
+from functools import cached_property
+from typing import ClassVar, Generic, TypeVar
+
+from parts import Part
+
+T = TypeVar("T")
+
+
+class Methods:
+    LIMIT: ClassVar[int] = 3
+    _hidden = 4
+
+    def doubled(self): return 2 * self.size
+
+    @property
+    def halved(self): return self.size // 2
+
+    @cached_property
+    def kept(self): return self.size
+
+    @staticmethod
+    def one(): return 1
+
+    class Inner: ...
+
+
+class More(Methods, ABC):
+    @abstractmethod
+    def more(self): ...
+
+
+class Boxed(Generic[T]): ...
+
+
+class Fine(More, Boxed[int], Sized, ContextDecorator, Part):
+    def more(self): return self.doubled() + self.halved + self.kept + self.one() + self.LIMIT + self._hidden
+
+    def __len__(self): return 5
+"""
+BASES = {
+    "a dataclass": (
+        "from dataclasses import dataclass\n@dataclass\nclass D:\n    z: int = 7\n",
+        "X.z would be no field: D, where it comes from, is no node\n"
+        "  write: class D(CN), without @dataclass; for a constant: z: ClassVar[...]\n"
+        "  defined in parts/x.py:5",
+    ),
+    "annotations": (
+        "class D:\n    z: int = 7\n",
+        "X.z would be no field: D, where it comes from, is no node\n"
+        "  write: class D(CN); for a constant: z: ClassVar[...]\n"
+        "  defined in parts/x.py:3",
+    ),
+    "an annotation without a value, above": (
+        "class Above:\n    z: 'int'\nclass D(Above): ...\n",
+        "X.z would be no field: Above, where it comes from, is no node\n"
+        "  write: class Above(CN); for a constant: z: ClassVar[...]\n"
+        "  defined in parts/x.py:3",
+    ),
+    "a value without an annotation": (
+        "class D:\n    z = 7\n",
+        "X.z would be no field: D, where it comes from, is no node\n"
+        "  write: class D(CN); for a constant: z: ClassVar[...]\n"
+        "  defined in parts/x.py:3",
+    ),
+    "a dataclass of nothing": (
+        "from dataclasses import dataclass\n@dataclass\nclass D: ...\n",
+        "X cannot have D as a base, which defines __init__\n"
+        "  write: a base of methods alone; what it holds goes into fields\n"
+        "  defined in parts/x.py:5",
+    ),
+    "slots": (
+        "class D:\n    __slots__ = ('z',)\n",
+        "X cannot have D as a base, which defines __slots__\n"
+        "  write: a base of methods alone; what it holds goes into fields\n"
+        "  defined in parts/x.py:4",
+    ),
+    "a class of Python's own": (
+        "D = dict\n",
+        "X cannot have dict as a base, which defines __init__\n"
+        "  write: a base of methods alone; what it holds goes into fields\n"
+        "  defined in parts/x.py:3",
+    ),
+    "a tuple with names": (
+        "from typing import NamedTuple\nclass D(NamedTuple):\n    z: int = 7\n",
+        "X cannot have D as a base, which defines __new__\n"
+        "  write: a base of methods alone; what it holds goes into fields\n"
+        "  defined in parts/x.py:5",
+    ),
+}
+PART = "from cn import CN\nclass Part(CN):\n    size: int = 4\n"
+
+
+@pytest.mark.parametrize("bases", ["D, Part", "Part, D", "D, CN"])
+@pytest.mark.parametrize("case", BASES)
+def test_a_base_that_is_no_node_has_methods_alone(node_tree: Any, case: str, bases: str) -> None:
+    source, message = BASES[case]
+    node_tree({"parts/__init__.py": PART, "parts/x.py": f"from parts import CN, Part\n{source}class X({bases}): ...\n"})
+    with pytest.raises(DefinitionError) as caught:
+        importlib.import_module("parts.x")
+    assert str(caught.value) == message
+
+
+def test_a_base_of_methods_alone_is_as_good_as_ever(node_tree: Any, keys: Any) -> None:
+    node_tree({"parts/__init__.py": PART, "parts/fine.py": METHODS})
+    fine = importlib.import_module("parts.fine").Fine
+    assert fine(size=6).more() == 12 + 3 + 6 + 1 + 3 + 4
+    assert keys(importlib.import_module("parts").Part) == ["fine"]
+
+
+def test_the_fix_that_is_told_makes_the_fields_of_the_base_those_of_the_node(node_tree: Any) -> None:
+    source = "from parts import CN, Part\nclass D(CN):\n    z: int = 7\nclass X(D, Part): ...\n"
+    node_tree({"parts/__init__.py": PART, "parts/x.py": source})
+    part = importlib.import_module("parts").Part
+    assert vars(compose(part, ["part=x", "z=3"])) == {"size": 4, "z": 3}
+    assert list(discover.options((part,))[0]) == ["x"]
