@@ -1,5 +1,6 @@
 """CN: experiments as Python classes. This package is the config layer; it knows Hydra and no torch."""
 
+import cn.beside  # noqa: F401 (it ends the process where a folder hides what the next lines import)
 from cn.compose import compose as compose
 from cn.derived import derive as derive
 from cn.errors import CNError as CNError
