@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from data.digits import Digits
 from models.dense import Dense
@@ -78,17 +79,21 @@ def test_what_is_validated_and_tested_is_the_average_and_best_pt_holds_it(go, ca
     network: nn.Module = Mlp(hidden_sizes=(8,)).build(inputs=(1, 8, 8), classes=10).eval()
     best, data = run.state("best.pt"), Digits().build(seed=1)
 
-    def accuracy(weights: dict[str, Any], split: Any) -> float:
+    def score(weights: dict[str, Any], split: Any) -> tuple[float, float]:
         network.load_state_dict(weights)
         images, labels = split.batch(torch.arange(len(split)))
         with torch.no_grad():
-            return float((network(images).argmax(1) == labels).double().mean())
+            logits = network(images)
+        return cross_entropy(logits, labels).item(), float((logits.argmax(1) == labels).double().mean())
 
-    assert accuracy(best["average"], data.validation) == run.summary["validation/accuracy"]
-    assert accuracy(best["average"], data.test) == run.summary["test/accuracy"]
-    assert accuracy(best["module"], data.test) != run.summary["test/accuracy"]
+    for part, split in (("validation", data.validation), ("test", data.test)):
+        loss, accuracy = score(best["average"], split)
+        assert run.summary[f"{part}/loss"] == pytest.approx(loss, rel=1e-6)
+        assert run.summary[f"{part}/accuracy"] == accuracy
+        assert abs(score(best["module"], split)[0] - loss) > 1e-4  # an accuracy could be the same by chance
+    tested = run.summary["test/loss"], run.summary["test/accuracy"]
     go(source="run")  # it has finished: only tested
-    assert run.summary["test/accuracy"] == accuracy(best["average"], data.test)
+    assert (run.summary["test/loss"], run.summary["test/accuracy"]) == tested
     again = capsys.readouterr().out.splitlines()[-2]
     go("eval", "mode=eval", source="run")
     assert capsys.readouterr().out.splitlines() == [again]

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from data._images import Split
 from data.digits import Digits
 from models.mlp import Mlp
-from runs import _train
+from runs import _loop, _train
 from runs.default import Default
 
 
@@ -61,9 +61,16 @@ def test_an_evaluation_in_parts_is_that_of_the_whole(go, monkeypatch):
     assert run.summary["validation/accuracy"] == (logits.argmax(1) == labels).double().mean().item()
 
 
-def test_best_is_the_checkpoint_of_the_best_validation(go):
-    """Rates so high that the accuracy goes up and down."""
-    run = go("run", "optim=sgd", "optim.lr=1.2", "schedule=constant", "epochs=12", "data.batch_size=32")
+def test_best_is_the_checkpoint_of_the_best_validation(go, monkeypatch):
+    """The last two are taken for bad ones: which of real ones is the best differs from processor to processor."""
+
+    def dimmed(training: Any, split: Split) -> tuple[float, float]:
+        loss, accuracy = evaluate(training, split)
+        return loss, accuracy if training.step <= 4 * 9 else 0.0
+
+    evaluate = _loop.evaluate
+    monkeypatch.setattr(_loop, "evaluate", dimmed)
+    run = go("run", "epochs=6")
     validations = [each for each in run.metrics if "validation/loss" in each]
     best = max(validations, key=lambda each: (each["validation/accuracy"], -each["validation/loss"]))
     assert best["step"] != validations[-1]["step"]

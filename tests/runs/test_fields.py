@@ -147,12 +147,13 @@ def test_compile_runs_the_compiled_network(go, monkeypatch, here):
         return compiled(module)
 
     monkeypatch.setattr(torch, "compile", spy)
-    run = go("run", "model=linear", "compile=true", "steps=3", "log_every=1")
-    plain = go("plain", "model=linear", "steps=3", "log_every=1")
+    words = ("model=linear", "optim=sgd", "steps=3", "log_every=1")  # Adam enlarges errors of small gradients
+    run = go("run", *words, "compile=true")
+    plain = go("plain", *words)
     assert len(given) == 1
     assert run.summary["device"] == "cpu (1 threads), fp32, compiled"
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
-    torch.testing.assert_close(run.weights(), plain.weights(), rtol=1e-3, atol=1e-4)  # sums in another order
+    torch.testing.assert_close(run.weights(), plain.weights(), rtol=1e-4, atol=1e-6)  # sums in another order
     torch._dynamo.reset()
 
 

@@ -26,6 +26,7 @@ from runs.callbacks.ema import Ema
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
 from runs.logger.csv import Csv
+from runs.optim._muon import QUINTIC
 from runs.parallel._fsdp import units
 from runs.parallel.fsdp import Fsdp
 from runs.schedule.plateau import Plateau
@@ -57,29 +58,38 @@ def test_one_of_64_and_four_of_16_and_several_processes_agree(clip, count, toget
     assert (runs["parts"].folder / "last.pt").is_dir()
 
 
+# How far two ways of computing may come apart, as a share of what the weights have learned.
+FP32 = 1e-5  # sums in another order: a hundred roundings by 2**-24
+NEWTON_SCHULZ = QUINTIC[0] ** 5 * 2**-23  # each of five iterations multiplies an error by the slope at zero, or less
+BF16 = 2**-8  # a weight that differs in its last bit may be rounded to the next bfloat16 number
+
+
 @pytest.mark.parametrize(
-    "words",
+    ("words", "within"),
     [
-        ("optim=adamw", "optim.eps=1e-3", "clip=1"),
-        ("optim=sgd", "optim.lr=0.05", "callbacks=[ema,model_summary,predictions]", "clip=0.01"),
-        ("optim=muon",),
-        ("optim=sgd", "optim.lr=0.05", "precision=bf16"),
+        (("optim=adamw", "optim.eps=1e-3", "clip=1", "steps=9"), FP32),
+        (("optim=sgd", "optim.lr=0.05", "callbacks=[ema,model_summary,predictions]", "clip=0.01", "steps=9"), FP32),
+        (("optim=muon", "steps=3"), NEWTON_SCHULZ),
+        (("optim=sgd", "optim.lr=0.05", "precision=bf16", "steps=9"), BF16),
     ],
     ids=["adamw", "ema", "muon", "bf16"],
 )
-def test_a_transformer_learns_as_in_ddp(words, together, monkeypatch):
-    """To what sums of another order come to; bf16 rounds them at once.
+def test_a_transformer_learns_as_in_ddp(words, within, together, monkeypatch):
+    """Muon iterates in float32 here: in bfloat16 a rounding error can grow as long as the update, on some processors.
 
-    Muon iterates in float32 here: in bfloat16 the last bit of a sum may move a direction by 2**-8, which later steps
-    enlarge, on one processor and not on another.
+    It takes few steps, since each step enlarges the errors of those before.
     """
     monkeypatch.setattr("runs.optim._muon.ITERATED", torch.float32)
-    words = (*VIT, *words, "steps=9", "log_every=3", "data.batch_size=64")
+    words = (*VIT, *words, "log_every=3", "data.batch_size=64")
     same, parts = together(2, "ddp", *words), together(2, "fsdp", *words, FSDP)
-    assert (parts.weights() - same.weights()).abs().max() < 1e-5
+    torch.manual_seed(1)
+    start = ViT(dim=24, depth=2).build(inputs=(1, 8, 8), classes=10).state_dict()
+    learned = same.weights() - torch.cat([each.flatten() for each in start.values()])
+    assert learned.norm() > 0.01
+    assert (parts.weights() - same.weights()).norm() < within * learned.norm()
     assert list(parts.state()["module"]) == list(same.state()["module"])
-    assert parts.metrics[-1] == pytest.approx(same.metrics[-1], rel=1e-4)
-    assert parts.summary["test/accuracy"] == same.summary["test/accuracy"]
+    for name in ("validation/loss", "test/loss"):
+        assert parts.summary[name] == pytest.approx(same.summary[name], rel=within)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports what it has deprecated

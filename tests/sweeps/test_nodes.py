@@ -96,7 +96,7 @@ def undisturbed(project: Project, trial: dict[str, Any], folder: str) -> str:
 
 def test_runs_on_two_nodes_or_two_gpus_are_those_of_one_process(real: Project, slurm: Cluster):
     """Two trials of one job over two nodes, one after the other, and one with two GPUs of a node."""
-    typed = ["train.py", *SMALL, "steps=12"]
+    typed = ["train.py", *SMALL, "optim=sgd", "steps=12"]  # Adam enlarges the rounding errors of small gradients
     over_two = words("slurm", nodes=2, pack=2, in_turn="true", hours=0.5)
     said = real.type(*typed, "-m", "seed=1,2", *over_two)
     nodes = said.split()[-1]
@@ -115,7 +115,7 @@ def test_runs_on_two_nodes_or_two_gpus_are_those_of_one_process(real: Project, s
     for folder in (first["folder"], "outputs/pair"):
         summary = json.loads((real.folder / folder / "summary.json").read_text())
         for name in ("validation/loss", "test/loss"):
-            assert summary[name] == pytest.approx(one[name], abs=1e-6)
+            assert summary[name] == pytest.approx(one[name], rel=1e-5)
 
 
 REASONS = {
