@@ -76,6 +76,9 @@ class Loader(ConfigLoaderImpl):
             elif config_name is not None:
                 root = assemble(self.contract, self.first(words))
             config = super().load_configuration(None, of_plain, run_mode, from_shell, validate_sweep_overrides)
+            for section in ("run", "sweep"):
+                folder = OmegaConf.to_container(config.hydra[section])["dir"]  # type: ignore
+                config.hydra[section].dir = os.path.expanduser(cast("str", folder))
             if root is not None:
                 self.enter(config, root, words)
         return config

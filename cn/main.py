@@ -20,6 +20,7 @@ from cn.compose import compose
 from cn.errors import CNError, UserError, lines, nearest, short
 from cn.node import CN
 from cn.overrides import of_hydra
+from cn.paths import typed
 from cn.record import load
 from cn.screen import answering, any_letter, escaped, say
 
@@ -44,6 +45,13 @@ class Asked(NamedTuple):
 
 
 Launcher = Callable[[Callable[[Any, Job], Any], list[Asked]], None]  # sees to it that the function is called for each
+
+
+class TypedPath(argparse.Action):
+    """An option that takes a path, with `~` for a home folder."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, typed(values))
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,15 +83,16 @@ def parser() -> Parser:
     flags.add_argument("--resolve", action="store_true")
     flags.add_argument("--run", "-r", action="store_true")
     flags.add_argument("--multirun", "-m", action="store_true")
-    flags.add_argument("--from", dest="source", type=Path)
+    flags.add_argument("--from", dest="source", action=TypedPath)
     flags.add_argument("--explain", nargs="?", const="")
     flags.add_argument("--save-as", metavar="NAME")
     flags.add_argument("--shell-completion", "-sc", action="store_true")
     flags.add_argument("--info", "-i", nargs="?", const="all")
     flags.add_argument("--hydra-help", action="store_true")
-    flags.add_argument("--experimental-rerun")
-    for name, letters in (("path", "cp"), ("name", "cn"), ("dir", "cd")):
-        flags.add_argument(f"--config-{name}", f"-{letters}", dest=f"config_{name}")
+    flags.add_argument("--experimental-rerun", action=TypedPath)
+    flags.add_argument("--config-path", "-cp")
+    flags.add_argument("--config-name", "-cn")
+    flags.add_argument("--config-dir", "-cd", action=TypedPath)
     return flags
 
 

@@ -44,9 +44,9 @@ def run_hydra(function: Callable[[Any, Job], Any], contract: Any, words: list[st
     version.setbase("1.3")
     task = Task(function, contract, tuple(words))
     if args.experimental_rerun:
-        return _rerun(task, Path(args.experimental_rerun))
+        return _rerun(task, args.experimental_rerun)
     file = inspect.getfile(inspect.unwrap(function))
-    search_path = create_automatic_config_search_path(file, None, args.config_path)
+    search_path = create_automatic_config_search_path(file, None, os.path.expanduser(args.config_path or "") or None)
     if args.config_dir:
         folder = f"file://{os.path.abspath(args.config_dir)}"
         search_path.prepend("command-line", folder, SearchPathQuery(provider="schema"))
@@ -75,7 +75,7 @@ def _check(args: Any) -> None:
                 f"see: python {command.script} --help",
             )
         )
-    if args.config_dir and not Path(args.config_dir).is_dir():
+    if args.config_dir and not args.config_dir.is_dir():
         raise UserError(f"--config-dir {args.config_dir} is not a folder")
 
 

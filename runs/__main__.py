@@ -10,7 +10,8 @@ from typing import Any
 
 from cn import UserError, command
 from cn.errors import hint, lines, short
-from cn.main import Parser, exit_status
+from cn.main import Parser, TypedPath, exit_status
+from cn.paths import typed
 from cn.screen import answering, say
 from cn.table import fold
 from runs import _listing
@@ -49,7 +50,7 @@ def _main(words: list[str]) -> None:
     flags.add_argument("--all", action="store_true")
     flags.add_argument("--json", action="store_true")
     flags.add_argument("--last", action="store_true")
-    flags.add_argument("-o", "--output", type=Path)
+    flags.add_argument("-o", "--output", action=TypedPath)
     flags.add_argument("-h", "--help", action="store_true")
     given = flags.parse_intermixed_args(words)
     verb, *rest = given.words or [""]
@@ -77,11 +78,11 @@ def _main(words: list[str]) -> None:
 
 def _list(words: list[str], *, every: bool, as_json: bool) -> None:
     for word in words:
-        if not Path(word).is_dir():
+        if not typed(word).is_dir():
             near = ["diff", "plot", "export", *(str(each) for each in Path(word).parent.glob("*") if each.is_dir())]
             what = f"there is no folder {short(word)!r}"
             raise UserError(lines(what, hint(word, near), "see: python -m runs -h"))
-    roots = [Path(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
+    roots = [typed(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
     found = below(*roots)
     if as_json:
         return say(json.dumps([_listing.describe(each) for each in found], indent=1))

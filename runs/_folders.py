@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cn import UserError
 from cn.errors import hint, lines, short
+from cn.paths import typed
 from cn.record import FILE
 from runs._folder import OUTPUTS
 
@@ -55,10 +56,10 @@ def find(words: Iterable[str]) -> list[Path]:
     folders: list[Path] | None = None
     found: list[Path] = []
     for word in words:
-        folder = Path(word)
+        folder = typed(word)
         if not (folder / FILE).is_file():
             folders = [each.folder for each in below(OUTPUTS)] if folders is None and OUTPUTS.is_dir() else folders
-            folder = _beginning(word, folders or [])
+            folder = _beginning(str(folder), folders or [])
         if folder in found:
             raise UserError(lines(f"{short(str(folder))} is named twice", "see: python -m runs"))
         found.append(folder)

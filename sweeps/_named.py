@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 from cn import UserError, command, compose, discover
 from cn.errors import lines
+from cn.paths import typed
 from cn.record import plain, unplain
 from sweeps import Goal, Sweep
 from sweeps._plan import Planned, plan
@@ -60,7 +61,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
 
     Raises UserError where there is neither.
     """
-    folder = Path(name)
+    folder = typed(name)
     if (folder / FILE).is_file():
         if overrides:
             raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
