@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from cn import command
 from cn.containers import Items, Row, Table
 from cn.errors import UserError, hint, short
 from cn.kinds import SCALARS, Anything, Either, Kind, Mismatch, same
@@ -43,7 +44,8 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
     if isinstance(inner, (Items, Row)) and isinstance(old, (list, tuple)):
         items = list(cast("list[Any]", old))
         if each.verb == "delete" and len(rest) == 2:
-            raise UserError(f"{each.text}: nothing can be taken out of a list; write the whole: {holder}=[...]")
+            whole = command.quoted(f"{holder}=[...]")
+            raise UserError(f"{each.text}: nothing can be taken out of a list; write the whole: {whole}")
         if not rest[1].isdecimal() or len(rest[1]) > 9 or int(rest[1]) >= len(items):
             places = f"has the places 0 to {len(items) - 1}" if items else "is empty"
             raise UserError(f"{each.text}: {holder} {places}, so there is no {short(rest[1])!r}")

@@ -16,7 +16,7 @@ from cn.texts import Texts, texts_of
 def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[Any]:
     """What the assignments' values are, each seen from the place where it is set in a tree of plain values."""
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
     tree = OmegaConf.create(_literal(base))
     found: list[Any] = []
@@ -29,6 +29,8 @@ def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[
             text = each.text
             value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
             found.append(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
+    except GrammarParseError:
+        raise UserError(lines(f"{text} cannot be worked out", "what stands in its ${...} cannot be read")) from None
     except OmegaConfBaseException as error:
         raise UserError(lines(f"{text} cannot be worked out", str(error).split("\n")[0])) from None
     return found

@@ -15,10 +15,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_d
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from cn import command, registry
 from cn.compose import assemble, compose
@@ -29,7 +29,20 @@ from cn.help import keys
 from cn.launch import options
 from cn.main import Job
 from cn.node import CN
-from cn.overrides import expand, of_hydra
+from cn.overrides import check, expand, of_hydra
+
+PLUGINS = {
+    "ax": "hydra-ax-sweeper",
+    "colorlog": "hydra-colorlog",
+    "joblib": "hydra-joblib-launcher",
+    "nevergrad": "hydra-nevergrad-sweeper",
+    "optuna": "hydra-optuna-sweeper",
+    "ray": "hydra-ray-launcher",
+    "ray_aws": "hydra-ray-launcher",
+    "rq": "hydra-rq-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+}  # the package of each launcher, sweeper and logging that Hydra's own repository holds
 
 
 class Task:
@@ -145,6 +158,13 @@ def _of_job(error: BaseException) -> bool:
 
 def _text(error: BaseException, note: str | None) -> str:
     """Hydra's message without its list of search paths, and with the nearest of the options that it lists."""
+    if isinstance(error, OverrideParseException):
+        try:
+            check([error.override])
+        except UserError as ours:
+            return str(ours)
+    if isinstance(error, GrammarParseError):
+        return lines("a ${...} cannot be read", f"see: python {command.script} --cfg hydra")
     message = str(error.args[0]) if error.args and not isinstance(error, OSError) else str(error)
     body = message.partition("Config search path:")[0].splitlines()
     listed = [line.strip() for line in body if line.startswith("\t")]
@@ -156,4 +176,8 @@ def _text(error: BaseException, note: str | None) -> str:
         rest[:1] = [f"{type(error).__name__}: {''.join(rest[:1])}"]
     what, *more = rest or [type(error).__name__]
     near = hint(what.rstrip("'").rpartition("/")[2], listed) if listed else None
+    absent = re.search(r"Could not find 'hydra/(\w+)/(\w+)'", what)
+    package = PLUGINS.get(absent[2]) if absent and absent[1] in ("launcher", "sweeper", "job_logging") else None
+    if package is not None:
+        near = f"it comes with a plugin: pip install {package}"
     return lines(what, *more[:2], near, note, f"see: python {command.script} --cfg hydra")

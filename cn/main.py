@@ -57,10 +57,12 @@ class TypedPath(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """Argparse, with errors like all others."""
 
+    def options(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
     def error(self, message: str) -> NoReturn:
-        flags = [flag for action in self._actions for flag in action.option_strings]
         wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
-        near = nearest(wrong, flags) if wrong.startswith("-") else []
+        near = nearest(wrong, self.options()) if wrong.startswith("-") else []
         raise UserError(
             lines(
                 message,
@@ -149,7 +151,10 @@ def _expect_folder() -> None:
 
 def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None) -> None:
     contract = contract_of(function)
-    args = parser().parse_intermixed_args(words)
+    flags = parser()
+    args, others = flags.parse_known_intermixed_args(words)
+    if others:
+        raise UserError(_no_option(contract, args, words, others[0], flags.options()))
     if "=" in (args.explain or "") or (args.explain or "").startswith("~"):
         args.overrides.insert(0, args.explain)  # --explain run=NAME: of all
         args.explain = ""
@@ -159,6 +164,12 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
             return _do(function, contract, args, words, launcher)
     any_letter()
     return _do(function, contract, args, words, launcher)
+
+
+def _no_option(contract: Any, args: argparse.Namespace, words: list[str], option: str, known: list[str]) -> str:
+    from cn.flags import unknown
+
+    return unknown(contract, load(args.source) if args.source else None, words, option, known)
 
 
 def _do(

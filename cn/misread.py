@@ -36,6 +36,8 @@ def _why(word: str, at: int) -> str:
     what = f"its letter {at + 1}, {short(repr(letter))},"
     if equal < 0 or at < equal:
         return f"{what} cannot be in a name"
+    if word[at - 1 : at + 1] == "${":
+        return "'${' is not closed"
     if letter in "'\"" and word.find(letter, at + 1) < 0:
         return f"{what} is a quote that is not closed"
     if letter in BRACKETS.values() and not opened:
@@ -50,6 +52,8 @@ def _others(word: str, at: int | None) -> Iterator[str]:
         return
     if key != key.strip(" -"):
         yield f"{key.strip(' -')}={value}"
+    if at is not None and word[at - 1 : at + 1] == "${":
+        yield f"{word}}}"
     if at is not None and value[:1] in BRACKETS:
         yield _with_quotes(word, at)
     if at is not None and (value[:1] in BRACKETS or word[at:].strip() in ("", ",") or word[at] == ","):

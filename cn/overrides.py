@@ -76,6 +76,12 @@ def read(text: str) -> tuple[Any, Texts]:
     return assignment.value, assignment.texts
 
 
+def check(texts: Iterable[str]) -> None:
+    """UserError for a text that Hydra's grammar cannot read."""
+    for text in texts:
+        _parse(text)
+
+
 def of_hydra(text: str) -> bool:
     """Whether an override is of Hydra's own configuration, as `hydra/launcher=joblib` is."""
     return text.lstrip("+~").startswith(("hydra.", "hydra/"))

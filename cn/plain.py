@@ -29,7 +29,7 @@ from cn.groups import prepare as prepare
 from cn.launch import launch
 from cn.loader import Loader, Task, key_of, told
 from cn.main import Job, main, parser
-from cn.overrides import of_hydra, parse
+from cn.overrides import check, of_hydra, parse
 from cn.screen import quoting, say
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -39,6 +39,7 @@ def run_hydra(function: Callable[[Any, Job], Any], contract: Any, words: list[st
     """Do what a command line with Hydra's own options says."""
     args = parser().parse_intermixed_args(words)
     _check(args)
+    check(args.overrides)
     if args.help or args.cfg == "job":
         return main(function, [word for word in words if not of_hydra(word)])
     version.setbase("1.3")

@@ -19,6 +19,7 @@ from cn.node import CN, freeze, resolve, values, where
 from cn.recorded import recorded
 
 FILE = "config.json"
+SHOWN = 8  # run folders
 CLASS, DERIVED = "_class_", "_derived_"
 
 
@@ -135,16 +136,7 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     try:
         record = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError):
-        above = path.parent.parent
-        beside = sorted(each.parent.name for each in above.glob(f"*/{FILE}")) if above.is_dir() else []
-        if (above / FILE).is_file():  # of what is in a run folder, the name is misspelt
-            beside += sorted(each.name for each in above.iterdir() if not each.name.startswith("."))
-        raise UserError(
-            lines(
-                f"{folder} is not a run folder: it has no {FILE}",
-                hint(Path(folder).name, beside) if beside else None,
-            )
-        ) from None
+        raise UserError(lines(f"{folder} is not a run folder: it has no {FILE}", _runs_near(Path(folder)))) from None
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
     if not isinstance(record, dict) or CLASS not in record:
@@ -153,3 +145,17 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     node = unplain(cast("dict[str, Any]", record), str(path), types)
     freeze(node)
     return node
+
+
+def _runs_near(path: Path) -> str | None:
+    """The run folders in a folder, the newest first; or beside what is not there, those that are called like it."""
+    for depth in (1, 2, 3) if path.is_dir() else ():
+        records = list(path.glob(f"{'*/' * depth}{FILE}"))
+        if records:
+            found = sorted(records, key=lambda each: each.stat().st_mtime, reverse=True)
+            more = f", ... ({len(found)} in all)" if len(found) > SHOWN else ""
+            return f"choose from: {', '.join(str(each.parent) for each in found[:SHOWN])}{more}"
+    beside = sorted(each.parent.name for each in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
+    if (path.parent / FILE).is_file():  # of what is in a run folder, the name is misspelt
+        beside += sorted(each.name for each in path.parent.iterdir() if not each.name.startswith("."))
+    return hint(path.name, beside) if beside else None

@@ -32,7 +32,7 @@ class Tree:
             name = path[at]
             kind = kinds(node).get(name) if is_field(name) else None
             if kind is None:
-                raise UserError(_unknown(each, node, name, types))
+                raise UserError(_unknown(self, each, node, name, types))
             rest = path[at:]
             if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
                 return node, rest
@@ -65,7 +65,7 @@ class Tree:
                 lines(
                     f"{each.text}: {each.key} is a node ({one.name}), not a value",
                     where(type(node), rest[0]),
-                    f"to choose it: {each.key.replace('.', '/')}=NAME",
+                    f"to choose it: {_choosing(one, each)}",
                 )
             )
         own = vars(node)
@@ -138,7 +138,7 @@ class Tree:
                 lines(
                     f"{each.text}: {each.key} is a value ({kind.name}), not a node",
                     where(type(node), rest[0]),
-                    f"to set it: {each.key.replace('/', '.')}=VALUE",
+                    f"to set it: {each.at(each.key.replace('/', '.'))}",
                 )
             )
         old = node.__dict__.get(rest[0], ...)
@@ -163,7 +163,7 @@ def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
         raise type(error)(f"{text}: {error}") from None
 
 
-def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
+def _unknown(tree: Tree, each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
     cls = type(node)
     types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
     others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
@@ -174,7 +174,9 @@ def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> s
     likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
     if likely and (name in likely or not nearest(name, own)):
         above = each.path[: each.path.index(name)]
-        near = f"nearest: {', '.join('.'.join([*above, at]) for at, field in below if field in likely)}"
+        found = [".".join([*above, at]) for at, field in below if field in likely]
+        near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
+        near = near or f"nearest: {', '.join(found)}"
     return lines(
         f"{each.text}: {cls.__name__} has no field {short(name)!r}",
         where(cls),
@@ -182,6 +184,19 @@ def _unknown(each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> s
         has,
         f"see: python {command.script} --help",
     )
+
+
+def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
+    """What to write for a field that is below the node in which it was looked for, where that is a field."""
+    path = (*address.split("."), *each.path[at + 1 :])
+    try:
+        node, rest = tree.locate(replace(each, path=path))
+    except UserError:
+        return None
+    chosen = isinstance(kinds(node)[rest[0]], Child)
+    sign = {"set": "", "add": "+", "force": "++", "delete": "~"}[each.verb]
+    key = sign + ("/" if chosen and each.verb != "delete" else ".").join(path)
+    return f"write: {each.at(key) if each.raw is not None else key}"
 
 
 def _shown(each: Assignment) -> str:
@@ -206,6 +221,13 @@ def _listed(value: Any, texts: Texts) -> list[Any]:
 def _option(value: Any, texts: Texts) -> Any:
     """The name of an option, which is a text; a list or dict as it is."""
     return value if isinstance(value, (list, dict)) else texts
+
+
+def _choosing(kind: Child, each: Assignment) -> str:
+    """The word that chooses a node where a value was set: the option of that name, if there is one."""
+    key = each.key.replace(".", "/")
+    known = isinstance(each.texts, str) and each.texts in discover.options(kind.types)[0]
+    return each.at(key) if known else f"{key}=NAME"
 
 
 def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:

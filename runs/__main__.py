@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cn import UserError, command
-from cn.errors import hint, lines, short
+from cn.errors import hint, lines, nearest, short
 from cn.main import Parser, TypedPath, exit_status
 from cn.paths import typed
 from cn.screen import answering, say
@@ -19,6 +19,7 @@ from runs._differences import diff
 from runs._folder import OUTPUTS
 from runs._folders import below, find
 
+VERBS = ("diff", "plot", "export")
 HELP = """\
 python -m runs [FOLDER ...]
 
@@ -79,9 +80,7 @@ def _main(words: list[str]) -> None:
 def _list(words: list[str], *, every: bool, as_json: bool) -> None:
     for word in words:
         if not typed(word).is_dir():
-            near = ["diff", "plot", "export", *(str(each) for each in Path(word).parent.glob("*") if each.is_dir())]
-            what = f"there is no folder {short(word)!r}"
-            raise UserError(lines(what, hint(word, near), "see: python -m runs -h"))
+            raise UserError(_no_folder(words, word))
     roots = [typed(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
     found = below(*roots)
     if as_json:
@@ -90,6 +89,17 @@ def _list(words: list[str], *, every: bool, as_json: bool) -> None:
         where = short(", ".join(words)) or OUTPUTS
         return say(f"there is no run below {where} yet\n  to train one: python train.py")
     return say(_listing.show(found, every=every))
+
+
+def _no_folder(words: list[str], word: str) -> str:
+    """What to tell of a word that is neither a verb nor a folder."""
+    see = "see: python -m runs -h"
+    beside = [str(each) for each in typed(word).parent.glob("[!.]*") if each.is_dir()]
+    if "/" in word or word is not words[0]:
+        return lines(f"there is no folder {short(word)!r}", hint(word, beside), see)
+    verbs = nearest(word, VERBS)
+    instead = f"write: python -m runs {shlex.join([verbs[0], *words[1:]])}" if verbs else hint(word, [*VERBS, *beside])
+    return lines(f"{short(word)!r} is no verb, and no folder", instead, see)
 
 
 def _plot(words: list[str], path: Path, *, as_json: bool) -> None:

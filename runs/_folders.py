@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -77,7 +78,7 @@ def _beginning(word: str, folders: list[Path]) -> Path:
         inside = below(Path(word))
         what = f"{short(word)} is not a run folder: it has no {FILE}"
         near = f"it holds {len(inside)} of them, the last: {short(str(inside[-1].folder))}" if inside else None
-        raise UserError(lines(what, near, f"{see} {word}" if inside else see))
+        raise UserError(lines(what, near, f"{see} {shlex.quote(word)}" if inside else see))
     if not folders:
         raise UserError(lines(f"there is no run below {OUTPUTS}", "to train one: python train.py"))
     if fitting:

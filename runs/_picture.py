@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ def plot(folders: list[Path], path: Path) -> Path:
     ending = path.suffix.removeprefix(".").lower()
     if ending not in formats:
         what = f"{short(str(path))}: no picture can be written as {path.suffix or 'a file without an ending'}"
-        raise UserError(lines(what, hint(ending, formats), f"write: -o {path.with_suffix('.png').name}"))
+        raise UserError(lines(what, hint(ending, formats), f"write: -o {shlex.quote(str(path.with_suffix('.png')))}"))
     if path.exists() and not path.is_file():
         raise UserError(lines(f"-o {short(str(path))} is no regular file", "write: -o FILE"))
     partial = path.with_name(f".{os.getpid()}.{path.name}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import sys
 from typing import Any
 
@@ -62,7 +64,9 @@ def _main(words: list[str]) -> int:
     flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
     flags.add_argument("-h", "--help", action="store_true")
-    given = flags.parse_intermixed_args(words)
+    given, unknown = flags.parse_known_intermixed_args(words)
+    if unknown:
+        raise UserError(_no_option(given.words, words, unknown[0], flags.options()))
     if given.help:
         say(_page(given.words) if given.words else fold(HELP))
         return 0
@@ -82,14 +86,25 @@ def _main(words: list[str]) -> int:
     overrides = [word for word in rest if _is_override(word)]
     others = [word for word in rest if not _is_override(word)]
     if others and given.verb not in ("logs", "retry"):
-        raise UserError(
-            lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: python -m sweeps {given.verb} {name}")
-        )
+        instead = shlex.join(["python", "-m", "sweeps", given.verb, name])
+        raise UserError(lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: {instead}"))
     if given.raw:
         pour(_queries.raw_log(find(name, overrides), others))
         return 0
     verb = _queries.watch if given.watch else VERBS[given.verb]
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
+
+
+def _no_option(named: list[str], words: list[str], option: str, known: list[str]) -> str:
+    """The message for an option that no verb has: perhaps a field of the sweep that is named, or of its runs."""
+    from cn import discover
+    from cn.flags import unknown
+    from sweeps import Sweep
+
+    kind = None
+    with contextlib.suppress(UserError):
+        kind = discover.find((Sweep,), named[0]) if named else None
+    return unknown(kind, None, words, option, known)
 
 
 def _page(words: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 import shutil
 import sys
 import time
@@ -104,7 +105,7 @@ def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
     results = _results(store, planned)
     say("\n" + results_table(asked, results))
     if status > 128:
-        say(f"to go on with the rest: python -m sweeps retry {store.folder}")
+        say(f"to go on with the rest: python -m sweeps retry {shlex.quote(str(store.folder))}")
         sys.exit(status)
     refuse_failed(results)
     if len(results) < len(asked):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cn import UserError
+from cn import UserError, command
 from cn.errors import hint, lines, nearest, short
 from runs._progress import summary
 from sweeps._goal import Goal
@@ -148,4 +148,4 @@ def _unrecorded(goal: Goal, done: list[Outcome]) -> UserError:
     if not names:
         return UserError(lines(what, "none of them has a number in its summary.json, nor returned one"))
     write = (nearest(goal.metric, names, most=1) or ["NAME"])[0]
-    return UserError(lines(what, hint(goal.metric, names), f"write: goal.metric={write}"))
+    return UserError(lines(what, hint(goal.metric, names), f"write: {command.quoted(f'goal.metric={write}')}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +25,10 @@ VALUES = [
     "bare", "cifar/vit", "../x", "__init__", "adamw", "eval", "bf16", "1,2", "range(3)", "glob(*)", "choice(1,2)",
     "${seed}", "${model}", "${nope}", "${steps}", "${a", "${oc.env:HOME}", "${oc.env:NOWHERE}", "'${seed}'", "\\", '"',
     "'", "[", "]", "{a:", "a b", "a\nb", "a=b", "é", "\0", "9" * 5000, "[" * 50, "x" * 3000, "int('3')", "0x1f",
+    "(a)", "a=b=c", "~/x", "#x", "a;b", "'${a'", "'${a:'", "${a b}", "'${a}}${'", "[a,#]", "{a}", "it's", "a,", "010",
     "{_member_:0,_value_:1}", "{_member_:9,_value_:1}", "{_class_:x}", "???", "${hydra:job.name}", "\u202e", "\ud800",
 ]  # fmt: skip
+ANTLR = ("no viable alternative", "mismatched input", "token recognition", "extraneous input", "LexerNoViable")
 VERBS = ["", "", "", "", "+", "++", "~", "~~", "-", " "]
 words = st.lists(
     st.builds(lambda verb, key, value: f"{verb}{key}={value}", st.sampled_from(VERBS), st.sampled_from(KEYS),
@@ -50,6 +53,9 @@ def test_every_list_of_words_is_a_run_or_one_error(run: Any) -> None:
         assert len(message) < 2500
         assert len(message.split("\n")) <= 6
         assert " at 0x" not in message
+        assert not any(word in message for word in ANTLR)
+        for line in message.split("\n  write: ")[1:]:
+            assert shlex.split(line.split("\n")[0])
         message.encode()
 
     compose()

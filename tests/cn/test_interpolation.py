@@ -81,7 +81,8 @@ REFUSED = {
     "model=${name}": "model=${name} cannot be worked out\n  Interpolation key 'name' not found",
     "teacher=${oc.env:NOWHERE,vitt}": "teacher=${oc.env:NOWHERE,vitt}: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small",
-    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  its letter 7, '{', must be quoted\n  write: 'seed=\"${\"'",
+    "name='${a..}'": "name='${a..}' cannot be worked out\n  what stands in its ${...} cannot be read",
+    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  '${' is not closed\n  write: 'seed=\"${\"'",
 }
 
 

@@ -121,7 +121,7 @@ MISTAKES: dict[str, str] = {
     "precision=fp8": "precision=fp8: precision is one of 'fp32', 'bf16', not 'fp8'\n"
     "  defined in runs/__init__.py:32\n  nearest: fp32\n",
     "model.head=cls_token": "model.head=cls_token: model.head is a node (Head), not a value\n"
-    "  defined in models/vit.py:12\n  to choose it: model/head=NAME\n",
+    "  defined in models/vit.py:12\n  to choose it: model/head=cls_token\n",
     "model.heads=5": "model: dim 192 does not divide by 5 heads\n  ViT is defined in models/vit.py:6\n",
     "run=bare": "optim is required and was not given\n  defined in runs/__init__.py:24\n  write: optim=... (Optim)\n",
     "seed=1,2": "seed=1,2 stands for several runs, and one was asked for\n"
@@ -132,9 +132,11 @@ MISTAKES: dict[str, str] = {
     "--cfg job -p seed": f"--package seed: there is no node at seed\n{HELP}",
     "--cfg job -p nope.x": f"--package nope.x: there is no node at nope.x\n{HELP}",
     "--cfg": f"argument --cfg/-c: expected one argument\n{HELP}",
-    "--nope": f"unrecognized arguments: --nope\n  nearest: --info\n{HELP}",
-    "--multirn seed=1,2": f"unrecognized arguments: --multirn\n  nearest: --multirun, --run, --explain\n{HELP}",
-    "-x": f"unrecognized arguments: -x\n{HELP}",
+    "--nope": f"there is no option --nope\n  nearest: --info\n{HELP}",
+    "--multirn seed=1,2": f"there is no option --multirn\n  nearest: --multirun\n{HELP}",
+    "-x": f"there is no option -x\n{HELP}",
+    "--from ~nobody_is_called_so/x": "~nobody_is_called_so/x: there is no home folder ~nobody_is_called_so\n"
+    "  for a folder of that name: ./~nobody_is_called_so\n",
     "--from nowhere": "nowhere is not a run folder: it has no config.json\n",
     "--from nowhere hydra.job.name=x": "nowhere is not a run folder: it has no config.json\n",
     "-m seed=interval(0,1)": "seed=interval(0,1): an interval has no list of values to run\n"

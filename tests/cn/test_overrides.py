@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+
 import pytest
 
 from cn import UserError
@@ -98,6 +101,17 @@ def test_a_word_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UserError) as caught:
         parse([text])
     assert str(caught.value) == UNREADABLE[text]
+
+
+def test_every_word_that_is_offered_can_be_pasted_into_a_shell() -> None:
+    offered = [
+        match for text in UNREADABLE.values() for match in re.findall(r"write: (.*)", text) if "VALUE" not in match
+    ]
+    script = "".join(f"printf '%s\\0' {word}\n" for word in offered)
+    done = subprocess.run(["bash", "-uc", script], capture_output=True, text=True, check=True)
+    words = done.stdout.split("\0")[:-1]
+    assert (len(words), done.stderr) == (len(offered), "")
+    assert [str(each.value) for each in parse([f"a{i}.{word.lstrip('+')}" for i, word in enumerate(words)])]
 
 
 TWICE = {

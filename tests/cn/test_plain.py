@@ -654,6 +654,26 @@ WRONG = {
     "hydra/launcher=basik": (
         "In 'hydra/config': Could not find 'hydra/launcher/basik'\n  nearest: basic\n  see: python train.py --cfg hydra"
     ),
+    "-m hydra/sweeper=optuna seed=1,2": (
+        "In 'hydra/config': Could not find 'hydra/sweeper/optuna'\n"
+        "  it comes with a plugin: pip install hydra-optuna-sweeper\n  see: python train.py --cfg hydra"
+    ),
+    "hydra/launcher=submitit_slurm": (
+        "In 'hydra/config': Could not find 'hydra/launcher/submitit_slurm'\n"
+        "  it comes with a plugin: pip install hydra-submitit-launcher\n  see: python train.py --cfg hydra"
+    ),
+    "-m hydra.sweep.dir=[out seed=1,2": (
+        "'hydra.sweep.dir=[out' cannot be read as NAME=VALUE\n  '[' is not closed\n  write: 'hydra.sweep.dir=[out]'"
+    ),
+    "--cfg hydra hydra.run.dir=a=b": (
+        "'hydra.run.dir=a=b' cannot be read as NAME=VALUE\n"
+        "  its letter 16, '=', must be quoted\n  write: 'hydra.run.dir=\"a=b\"'"
+    ),
+    "--info all hydra.run.dir=#": (
+        "'hydra.run.dir=#' cannot be read as NAME=VALUE\n"
+        "  its letter 15, '#', must be quoted\n  write: 'hydra.run.dir=\"#\"'"
+    ),
+    "hydra.run.dir='${a..}'": "a ${...} cannot be read\n  see: python train.py --cfg hydra",
     "hydra/launcher=null": (
         "Config group override must be a string or a list. Got NoneType\n  see: python train.py --cfg hydra"
     ),
@@ -694,6 +714,15 @@ def test_a_mistake_gets_one_clear_text_and_leaves_nothing(folder: Path, words: s
     assert done.stderr == WRONG[words] + "\n"
     assert done.returncode == 2
     assert [name for name in written(folder) if not name.startswith("outputs/")] == []
+
+
+def test_a_tilde_in_hydras_folder_is_the_home_folder(folder: Path) -> None:
+    home = folder / "home"
+    home.mkdir()
+    done = command(folder, "hydra.run.dir='~/one'", HOME=str(home))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home / "one").is_dir()
+    assert not (folder / "~").exists()
 
 
 def test_hydras_traceback_is_there_for_who_asks(folder: Path) -> None:

@@ -166,6 +166,24 @@ def test_bytes_and_depth_without_end_are_refused_too(tmp_path: Path) -> None:
         cn.load(tmp_path)
 
 
+def test_a_folder_of_runs_names_those_in_it_the_newest_first(run: Any, tmp_path: Path) -> None:
+    for number, name in enumerate(["b", "a", "sweep/c"]):
+        (tmp_path / "outputs" / name).mkdir(parents=True)
+        os.utime(dump(run(), tmp_path / "outputs" / name), (number, number))
+    outputs = tmp_path / "outputs"
+    for folder, near in {
+        "outputs": f"{outputs / 'a'}, {outputs / 'b'}",
+        "": f"{outputs / 'a'}, {outputs / 'b'}",
+    }.items():
+        with pytest.raises(UserError) as caught:
+            cn.load(tmp_path / folder)
+        assert str(caught.value) == (
+            f"{tmp_path / folder} is not a run folder: it has no config.json\n  choose from: {near}"
+        )
+    with pytest.raises(UserError, match=f"choose from: {outputs / 'sweep' / 'c'}\\Z"):
+        cn.load(outputs / "sweep")
+
+
 def test_a_folder_without_a_record_names_the_nearest_that_has_one(run: Any, tmp_path: Path) -> None:
     for name in ("first", "second"):
         (tmp_path / name).mkdir()

@@ -32,7 +32,7 @@ UNKNOWN_OPTIONS = {
     "  options are the subclasses of Head (models/head/__init__.py:4)\n  nearest: mean_pool",
     "callbacks=chekpoint": f"no callback is called 'chekpoint'\n  {CALLBACKS}\n  nearest: checkpoint",
     "callbacks=[stop,chekpoint]": f"no callback is called 'chekpoint'\n  {CALLBACKS}\n  nearest: checkpoint",
-    "callbacks=[null]": f"no callback is called 'None'\n  {CALLBACKS}\n  choose from: checkpoint, stop",
+    "callbacks=[null]": f"no callback is called 'null'\n  {CALLBACKS}\n  choose from: checkpoint, stop",
     "callbacks=''": f"no callback is called ''\n  {CALLBACKS}\n  choose from: checkpoint, stop",
     "+callbacks/mine=early": f"no callback is called 'early'\n  {CALLBACKS}\n  choose from: checkpoint, stop",
 }
@@ -40,10 +40,10 @@ UNKNOWN_OPTIONS = {
 UNKNOWN_FIELDS = {
     "model.dimm=3": f"ViT has no field 'dimm'\n  defined in models/vit.py:6\n  nearest: dim\n  {HELP}",
     "mod=3": f"Default has no field 'mod'\n  defined in runs/default.py:6\n  nearest: mode, model\n  {HELP}",
-    "lr=3": f"Default has no field 'lr'\n  defined in runs/default.py:6\n  nearest: optim.lr\n  {HELP}",
+    "lr=3": f"Default has no field 'lr'\n  defined in runs/default.py:6\n  write: optim.lr=3\n  {HELP}",
     "dpeth=3": f"Default has no field 'dpeth'\n  defined in runs/default.py:6\n  nearest: model.depth\n  {HELP}",
     "every=3": "Default has no field 'every'\n  defined in runs/default.py:6\n"
-    f"  nearest: callbacks.checkpoint.every\n  {HELP}",
+    f"  write: callbacks.checkpoint.every=3\n  {HELP}",
     "model.droput=3": "ViT has no field 'droput'\n  defined in models/vit.py:6\n"
     f"  nearest: model.head.dropout\n  {HELP}",
     "model.width=3": "ViT has no field 'width'\n  defined in models/vit.py:6\n"
@@ -67,7 +67,7 @@ UNKNOWN_FIELDS = {
 
 NODES_AND_VALUES = {
     "model.head=cls_token": "model.head is a node (Head), not a value\n  defined in models/vit.py:12\n"
-    "  to choose it: model/head=NAME",
+    "  to choose it: model/head=cls_token",
     "model.head=3": "model.head is a node (Head), not a value\n  defined in models/vit.py:12\n"
     "  to choose it: model/head=NAME",
     "model.head={dim:3}": "model.head is a node (Head), not a value\n  defined in models/vit.py:12\n"
@@ -78,11 +78,11 @@ NODES_AND_VALUES = {
     "callbacks={stop:1}": "each of callbacks is chosen by its name\n  choose from: checkpoint, stop",
     "callbacks=[[stop]]": "each of callbacks is chosen by its name\n  choose from: checkpoint, stop",
     "callbacks.checkpoint=stop": "callbacks.checkpoint is a node (Callback), not a value\n"
-    "  defined in runs/__init__.py:25\n  to choose it: callbacks/checkpoint=NAME",
+    "  defined in runs/__init__.py:25\n  to choose it: callbacks/checkpoint=stop",
     "optim/lr=3": "optim/lr is a value (float), not a node\n  defined in runs/optim/__init__.py:5\n"
-    "  to set it: optim.lr=VALUE",
+    "  to set it: optim.lr=3",
     "opts/a=3": "opts/a is a value (dict[str, int]), not a node\n"
-    "  defined in runs/__init__.py:36\n  to set it: opts.a=VALUE",
+    "  defined in runs/__init__.py:36\n  to set it: opts.a=3",
     "teacher.depth=3": "teacher is not chosen, so it has no fields\n  write: teacher=NAME too (Model | None)",
     "teacher/head=cls_token": "teacher is not chosen, so it has no fields\n  write: teacher=NAME too (Model | None)",
     "seed.x=3": "seed is int, which has nothing inside it\n  defined in runs/__init__.py:28",

@@ -325,6 +325,16 @@ def test_where_there_is_no_run_it_says_how_to_get_one(here, said):
     assert said("elsewhere") == "there is no run below elsewhere yet\n  to train one: python train.py\n"
 
 
+def test_a_tilde_is_the_home_folder(make, said, monkeypatch):
+    folder = make("one")
+    monkeypatch.setenv("HOME", str(folder.parent.absolute()))
+    assert json.loads(said("--json", "~/one")) == json.loads(said("--json", str(folder.absolute())))
+    make("two")
+    assert said("diff", "~/one", "outputs/two").startswith(said("diff", str(folder.absolute()), "outputs/two")[:20])
+    said("plot", "~/one", "-o", "~/picture.svg")
+    assert (folder.parent / "picture.svg").is_file()
+
+
 def test_words_that_cannot_be_meant(make, said):
     make("one")
     see = "  see: python -m runs\n"
@@ -335,8 +345,15 @@ def test_words_that_cannot_be_meant(make, said):
         "diff compares two runs or more, and none is named\n  write: python -m runs diff A B\n" + see
     )
     assert said("plot", status=2) == "plot of which runs?\n  write: python -m runs plot A B\n" + see
-    assert said("outptus", status=2) == ("there is no folder 'outptus'\n  nearest: outputs\n  see: python -m runs -h\n")
-    assert said("dif", "one", status=2) == ("there is no folder 'dif'\n  nearest: diff\n  see: python -m runs -h\n")
+    assert said("outptus", status=2) == (
+        "'outptus' is no verb, and no folder\n  nearest: outputs\n  see: python -m runs -h\n"
+    )
+    assert said("dif", "one", "a b", status=2) == (
+        "'dif' is no verb, and no folder\n  write: python -m runs diff one 'a b'\n  see: python -m runs -h\n"
+    )
+    assert said("outputs/no", status=2) == (
+        "there is no folder 'outputs/no'\n  nearest: outputs/one\n  see: python -m runs -h\n"
+    )
     assert said("-o", "x.png", status=2) == (
         "-o says where plot and export put their file\n  write: python -m runs plot A B -o FILE\n"
     )

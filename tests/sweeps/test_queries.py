@@ -52,7 +52,7 @@ def test_no_verb_imports_torch(project: Project):
     [
         (
             "status two --josn",
-            "unrecognized arguments: --josn\n  nearest: --json\n  see: python -m sweeps --help",
+            "there is no option --josn\n  nearest: --json\n  see: python -m sweeps --help",
         ),
         ("plan two -m seed=1,2", "-m is train.py's: what a sweep varies are the axes of its class"),
         (
@@ -62,6 +62,13 @@ def test_no_verb_imports_torch(project: Project):
         ("logs two -w", "-w watches a status\n  write: python -m sweeps status NAME -w"),
         ("-w", "-w watches a status\n  write: python -m sweeps status NAME -w"),
         ("plan two three", "'three' cannot be read as NAME=VALUE\n  write: python -m sweeps plan two"),
+        (
+            "plan two seed=3",
+            "seed=3: Two has no field 'seed'\n  defined in sweeps/two.py:9\n  write: base.seed=3\n"
+            "  see: python -m sweeps plan two --help",
+        ),
+        ("plan two --seed 3", "there is no option --seed\n  write: base.seed=3\n  see: python -m sweeps --help"),
+        ("status --seed 3", "there is no option --seed\n  see: python -m sweeps --help"),
         ("plan seed=1", "plan of which sweep?\n  see: python -m sweeps"),
         ("pln two", "there is no verb 'pln'\n  nearest: plan\n  see: python -m sweeps -h"),
     ],
