@@ -16,10 +16,11 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from cn import discover, registry
-from cn.derived import Derived, deriving
-from cn.errors import CNError, UserError, hint, lines, short
+from cn.derived import Derived
+from cn.deriving import derive_absent
+from cn.errors import CNError, UserError, hint, lines
 from cn.interpolation import readings, worked_out
-from cn.kinds import Child, Mismatch
+from cn.kinds import Child
 from cn.node import CN, is_field, thaw, values, walk, where
 from cn.overrides import Assignment, of_hydra, parse
 from cn.record import plain
@@ -102,11 +103,7 @@ def finish(root: CN) -> None:
             )
         )
     if unset:
-        with deriving(root):
-            for address, node in walk(root):
-                for name, field in type(node)._fields.items():
-                    if isinstance(field.default, Derived) and name not in node.__dict__:
-                        _derive(node, name, f"{address}.{name}" if address else name)
+        derive_absent(root)
     nodes = list(walk(root))
     for address, node in reversed(nodes):
         kinds(node)  # an annotation that could not be read before must be readable now
@@ -163,16 +160,6 @@ def _set_first(tree: Tree, node: CN, rest: list[str], candidates: list[Assignmen
             return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
     each = candidates[-1]
     return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
-
-
-def _derive(node: CN, name: str, address: str) -> None:
-    value = getattr(node, name)
-    try:
-        vars(node)[name] = kinds(node)[name].accept(value)
-    except Mismatch as error:
-        why = f"{address} is {error}, but it is derived as {short(repr(value))}"
-        raise UserError(lines(why, where(type(node), name))) from None
-    object.__setattr__(node, "_derived", node._derived | {name})
 
 
 def _check(node: CN, subject: str) -> None:

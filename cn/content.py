@@ -85,7 +85,7 @@ def slots(what: Any, option: str, address: str) -> Iterator[Slot]:
             continue
         folder = f"{address}/{name}" if address else name
         value = _value(what, name)
-        if value is ... or value is None:
+        if value is ... or value is None or isinstance(value, Derived):  # a node that is derived is chosen by nobody
             defaults: list[Default] | None = None if value is ... and not kind.many else []
         elif kind.many:
             defaults = [_several(each, kind, folder, option, key) for key, each in cast("dict[str, CN]", value).items()]

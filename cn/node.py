@@ -43,8 +43,10 @@ class CNMeta(ABCMeta):
         cls._scope = dict(sys._getframe(1).f_locals) if "<locals>" in cls.__qualname__ else {}
         annotations = own_annotations(cls)
         refuse(cls, body, annotations)
-        for field in annotations:
+        for field, annotation in annotations.items():
             default = cls.__dict__.get(field)
+            if "ClassVar" in str(annotation):
+                continue
             if isinstance(default, CN) or not hashable(default):
                 setattr(cls, field, dataclasses.field(default_factory=_copier(default)))
         doc = cls.__doc__

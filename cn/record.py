@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from cn.derived import Derived
+from cn.deriving import derive_absent
 from cn.errors import UserError, hint, lines, short
 from cn.kinds import Child, Kind, Mismatch
+from cn.moved import moved
 from cn.node import CN, freeze, resolve, values, where
 from cn.recorded import recorded
 
@@ -45,10 +47,20 @@ def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
 
 
 def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type, ...] = ()) -> CN:
-    """The node that `plain` wrote down, not yet frozen. `place` is named in errors; `types`: those that it may have."""
+    """The node that `plain` wrote down, not yet frozen. `place` is named in errors; `types`: those that it may have.
+
+    A record that is older than a field's move to another node (`_moved_`) is read as one of now.
+    """
+    root = _unplain(record, place, types)
+    derive_absent(root)
+    return root
+
+
+def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
     if not isinstance(cast("Any", record), dict):
         raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
     cls = recorded(str(record.get(CLASS, "")), place, types)
+    record = moved(cls, record, plain)
     kinds = cast("dict[str, Kind]", resolve(cls))
     given: dict[str, Any] = {}
     for name, value in record.items():
@@ -65,7 +77,7 @@ def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type
         kind = kinds[name]
         if isinstance(kind, Child) and isinstance(value, dict):
             table = cast("dict[str, Any]", value)
-            one = partial(unplain, place=place, types=kind.types)
+            one = partial(_unplain, place=place, types=kind.types)
             given[name] = {key: one(each) for key, each in table.items()} if kind.many else one(table)
             continue
         if name == "_target_" and value != cls._fields[name].default:

@@ -1,4 +1,8 @@
-"""What a run asks of a data set (`Data`), and what image sets share (`Images`, `Published`)."""
+"""What a run asks of a data set (`Data`), and what kinds of it share (`Images`, `Published`, `Table`).
+
+`Dataset` and `Split` are what `build` gives, and `divide` holds examples out; each imports torch or NumPy when it is
+first used.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from cn import CN
+from cn.lazy import lazily
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data._dataset import Dataset as Dataset
+    from data._dataset import Split as Split
+    from data._images import ImageSplit as ImageSplit
     from data._split import Part
+    from data._split import divide as divide
+    from data._table import Numbers
+
+__getattr__ = lazily(
+    __name__,
+    Dataset="data._dataset",
+    Split="data._dataset",
+    ImageSplit="data._images",
+    divide="data._split",
+)
 
 
 class Data(CN):
@@ -19,17 +36,21 @@ class Data(CN):
 
     batch_size: int = 128  # examples a step
 
+    _holds: ClassVar[tuple[str, ...]] = ("classes",)  # with each example: classes, targets
+
     def check(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size is {self.batch_size}, and must be at least 1")
 
     @abstractmethod
     def build(self, *, seed: int) -> Dataset:
-        """The data in memory; `seed` decides what is held out, whatever the state of any global generator."""
+        """The data, in memory; `seed` decides what is held out, whatever the state of any global generator."""
 
 
 class Images(Data):
     """Square images with one label each, and how those of the training part are varied at each step."""
+
+    _holds = ("images", "classes")
 
     crop: int = 0  # pixels of reflect padding on each side, before a random window is cut out
     flip: bool = False  # mirror each image, left to right, with probability 1/2
@@ -60,6 +81,32 @@ class Images(Data):
             flip=self.flip,
             cutout=self.cutout,
         )
+
+
+class Table(Data):
+    """Rows of numbers, with one number or several to predict; what is held out follows from the seed."""
+
+    validation: float = 0.1  # fraction of all rows, in (0, 1)
+    test: float = 0.2  # fraction of all rows, in (0, 1)
+
+    _holds = ("targets",)
+
+    def check(self) -> None:
+        super().check()
+        check_shares(validation=self.validation, test=self.test)
+
+    def assemble(self, features: Numbers, values: Numbers, *, targets: Sequence[str], seed: int) -> Dataset:
+        """The data set of features `n f` and values `n t`, which `targets` names."""
+        from data._table import assemble
+
+        return assemble(features, values, targets=targets, validation=self.validation, test=self.test, seed=seed)
+
+
+def check_shares(*, validation: float, test: float) -> None:
+    """Refuse fractions that leave nothing to hold out, or nothing to train on."""
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        held = f"validation is {validation} and test is {test}"
+        raise ValueError(f"{held}: each must be above 0, and both together below 1")
 
 
 class Published(Images):

@@ -6,7 +6,6 @@ n images in all, b in a batch, c channels, h height, w width.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,11 +14,12 @@ from einops import rearrange
 from torch import Tensor
 
 from data._augment import augment
+from data._dataset import Dataset, Split
 from data._split import Part
 
 
-class Split:
-    """One of train, validation and test, held whole on one device."""
+class ImageSplit(Split):
+    """Images with one label each."""
 
     def __init__(
         self,
@@ -47,33 +47,13 @@ class Split:
             images = self.augment(images)
         return images, self.labels.index_select(0, index)
 
-    def to(self, device: torch.device | str) -> Split:
-        return Split(
+    def to(self, device: torch.device | str) -> ImageSplit:
+        return ImageSplit(
             self.images.to(device),
             self.labels.to(device),
             scale=self.scale.to(device),
             shift=self.shift.to(device),
             augment=self.augment,
-        )
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Three disjoint splits, and what a model must know of them."""
-
-    train: Split
-    validation: Split
-    test: Split
-    inputs: tuple[int, int, int]  # c h w
-    classes: tuple[str, ...]  # names, in label order
-
-    def to(self, device: torch.device | str) -> Dataset:
-        return Dataset(
-            self.train.to(device),
-            self.validation.to(device),
-            self.test.to(device),
-            self.inputs,
-            self.classes,
         )
 
 
@@ -84,12 +64,25 @@ def assemble(
     scale, shift = normalisation(torch.from_numpy(train[0]))
     vary = partial(augment, crop=crop, flip=flip, cutout=cutout) if crop or flip or cutout else None
 
-    def split(part: Part, vary: Callable[[Tensor], Tensor] | None = None) -> Split:
+    def split(part: Part, vary: Callable[[Tensor], Tensor] | None = None) -> ImageSplit:
         images, labels = torch.from_numpy(np.ascontiguousarray(part[0])), torch.from_numpy(part[1].astype(np.int64))
-        return Split(images, labels, scale=scale, shift=shift, augment=vary)
+        return ImageSplit(images, labels, scale=scale, shift=shift, augment=vary)
 
     _, c, h, w = train[0].shape
-    return Dataset(split(train, vary), split(validation), split(test), (c, h, w), tuple(classes))
+    return Dataset(
+        split(train, vary),
+        split(validation),
+        split(test),
+        (c, h, w),
+        tuple(classes),
+        noun="images",
+        pixels=partial(pixels, scale=scale, shift=shift),
+    )
+
+
+def pixels(images: Tensor, *, scale: Tensor, shift: Tensor) -> Tensor:
+    """The bytes of which normalised images `b c h w` were made; what a network made up is rounded to a byte."""
+    return ((images.float().cpu() - shift) / scale).round().clamp(0, 255).to(torch.uint8)
 
 
 def normalisation(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from data import Images
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data import Dataset
 
 Attribute = Literal[
     "5_o_clock_shadow", "arched_eyebrows", "attractive", "bags_under_eyes", "bald", "bangs", "big_lips", "big_nose",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from data import Published
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data import Dataset
 
 
 class Cifar(Published):
@@ -32,8 +32,8 @@ class Cifar(Published):
         return 32
 
     def build(self, *, seed: int) -> Dataset:
+        from data import divide
         from data._cifar import read_cifar
-        from data._split import divide
 
         [path] = self.paths(self._archive)
         rest, test, classes = read_cifar(

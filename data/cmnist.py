@@ -9,7 +9,7 @@ from data import Published
 from data.mnist import ADDRESS, MD5, TEST, TRAIN
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data import Dataset
 
 
 class Cmnist(Published):
@@ -40,9 +40,9 @@ class Cmnist(Published):
                 raise ValueError(f"{name}_correlation is {value}, and must be a fraction from 0 to 1")
 
     def build(self, *, seed: int) -> Dataset:
+        from data import divide
         from data._cmnist import CLASSES, coloured
         from data._idx import read_pair
-        from data._split import divide
 
         *train_paths, test_images, test_labels = self.paths(*TRAIN, *TEST)
         validation, train = divide(read_pair(*train_paths), self.validation, seed=seed)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data import Images
+from data import Images, check_shares
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data import Dataset
 
 
 class Digits(Images):
@@ -21,13 +21,11 @@ class Digits(Images):
 
     def check(self) -> None:
         super().check()
-        if not (self.validation > 0 and self.test > 0 and self.validation + self.test < 1):
-            held = f"validation is {self.validation} and test is {self.test}"
-            raise ValueError(f"{held}: each must be above 0, and both together below 1")
+        check_shares(validation=self.validation, test=self.test)
 
     def build(self, *, seed: int) -> Dataset:
+        from data import divide
         from data._digits import read_digits
-        from data._split import divide
 
         validation, test, train = divide(read_digits(), self.validation, self.test, seed=seed)
         return self.assemble(train=train, validation=validation, test=test, classes="0123456789")

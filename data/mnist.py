@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from data import Published
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data import Dataset
 
 ADDRESS = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 TRAIN = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
@@ -37,8 +37,8 @@ class Mnist(Published):
         return 28
 
     def build(self, *, seed: int) -> Dataset:
+        from data import divide
         from data._idx import read_pair
-        from data._split import divide
 
         if self.images == "t10k":
             test, rest = divide(read_pair(*self.paths(*TEST)), 0.2, seed=seed)

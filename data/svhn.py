@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from data import Published
 
 if TYPE_CHECKING:
-    from data._images import Dataset
+    from data import Dataset
 
 
 class Svhn(Published):
@@ -24,7 +24,7 @@ class Svhn(Published):
         return 32
 
     def build(self, *, seed: int) -> Dataset:
-        from data._split import divide
+        from data import divide
         from data._svhn import read_svhn
 
         train_path, test_path = self.paths("train_32x32.mat", "test_32x32.mat")

@@ -1,9 +1,9 @@
-"""Networks that map images to logits; `models/vit.py` is chosen by `model=vit`."""
+"""Networks; `models/vit.py` is chosen by `model=vit`."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cn import CN
 
@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 class Model(CN):
     """What every model promises; its sizes come from the data."""
 
+    _needs: ClassVar[tuple[str, ...]] = ()  # of what a data set holds: images
+    _gives: ClassVar[Literal["numbers", "maps"]] = "numbers"  # for each example, or for each pixel of an image
+
     @abstractmethod
-    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Module:
-        """A network from images `b c h w` (inputs = c h w) to logits `b classes`."""
+    def build(self, *, inputs: Any, classes: int) -> nn.Module:
+        """A network from examples `b ...` to `b classes`, or to `b classes h w` where it gives maps.
+
+        inputs: the shape of one example: c h w of an image, f of a table's row. A model of images alone says
+            `_needs = ("images",)`, and is refused for anything else before the run begins.
+        classes: how many numbers it gives for each example: one logit a class, or what else its task wants.
+        """

@@ -20,16 +20,16 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 def fully_connected(
     *,
-    inputs: tuple[int, int, int],
+    inputs: tuple[int, ...],
     hidden: Sequence[int],
     classes: int,
     activation: str = "relu",
     dropout: float = 0.0,
     batch_norm: bool = False,
 ) -> nn.Sequential:
-    """Linear layers from `b c h w` to `b classes`, through hidden layers of these many units."""
+    """Linear layers from `b ...` to `b classes`, through hidden layers of these many units."""
     units = math.prod(inputs)
-    layers: list[nn.Module] = [Rearrange("b c h w -> b (c h w)")]
+    layers: list[nn.Module] = [Rearrange("b ... -> b (...)")]
     for size in hidden:
         layers.append(nn.Linear(units, size))
         if batch_norm:

@@ -17,6 +17,8 @@ class Cnn(Model):
     widths: tuple[int, ...] = (16, 32, 64)  # channels of each layer; each halves h and w
     activation: Activation = "relu"
 
+    _needs = ("images",)
+
     def check(self) -> None:
         not_empty(widths=self.widths)
         positive(widths=self.widths)

@@ -21,7 +21,7 @@ class Dense(Model):
     def check(self) -> None:
         positive(lin1_size=self.lin1_size, lin2_size=self.lin2_size, lin3_size=self.lin3_size)
 
-    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
+    def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from models._layers import fully_connected
 
         return fully_connected(

@@ -25,7 +25,7 @@ class Fcn(Model):
         positive(hidden_dim=self.hidden_dim)
         probability(dropout=self.dropout)
 
-    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
+    def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from models._layers import fully_connected
 
         return fully_connected(

@@ -18,6 +18,8 @@ class Fcnn(Model):
     kernel_size: int = 3  # pixels
     activation: Activation = "relu"
 
+    _needs = ("images",)
+
     def check(self) -> None:
         not_empty(widths=self.widths)
         positive(widths=self.widths, kernel_size=self.kernel_size)

@@ -17,6 +17,8 @@ class LeNet(Model):
     kernel_size: int = 5  # pixels, of both convolutions
     activation: Activation = "tanh"
 
+    _needs = ("images",)
+
     def check(self) -> None:
         positive(kernel_size=self.kernel_size)
 

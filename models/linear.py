@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Linear(Model):
     """Multinomial logistic regression: 7 850 parameters on MNIST."""
 
-    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
+    def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from models._layers import fully_connected
 
         return fully_connected(inputs=inputs, hidden=(), classes=classes)

@@ -20,7 +20,7 @@ class Mlp(Model):
     def check(self) -> None:
         positive(hidden_sizes=self.hidden_sizes)
 
-    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
+    def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from models._layers import fully_connected
 
         return fully_connected(inputs=inputs, hidden=self.hidden_sizes, classes=classes, activation=self.activation)

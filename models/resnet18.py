@@ -16,6 +16,8 @@ class ResNet18(Model):
 
     width: int = 64  # channels of the first stage; each of the other three doubles them
 
+    _needs = ("images",)
+
     def check(self) -> None:
         positive(width=self.width)
 

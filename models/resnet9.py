@@ -18,6 +18,8 @@ class ResNet9(Model):
     width: int = 64  # channels of the first layer; each of the three stages doubles them
     scale: float = 0.125  # of the logits: small ones keep early losses even at high rates
 
+    _needs = ("images",)
+
     def check(self) -> None:
         positive(width=self.width)
         if not 0 < self.scale < math.inf:

@@ -24,6 +24,8 @@ class ViT(Model):
     depth: int = 9  # blocks
     head: Head = MeanPool()  # how the tokens become one vector
 
+    _needs = ("images",)
+
     def check(self) -> None:
         positive(patch=self.patch, dim=self.dim, heads=self.heads, depth=self.depth)
         below = self.dim - self.dim % self.heads

@@ -1,12 +1,14 @@
-"""A run: one model, one data set, and how the first learns from the second."""
+"""A run: a model, a data set, a task that says what the first learns from the second, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from cn import CN
+from cn import CN, discover
+from cn.errors import lines
+from cn.lazy import lazily
 from data import Data
 from models import Model
 from runs.callbacks import Callback
@@ -19,9 +21,13 @@ from runs.parallel import Parallel
 from runs.parallel.ddp import Ddp
 from runs.schedule import Schedule
 from runs.schedule.one_cycle import OneCycle
+from runs.task import Task
+from runs.task.classify import Classify
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from runs._training import Training as Training
+
+__getattr__ = lazily(__name__, Training="runs._training")
 
 
 class Run(CN):
@@ -29,6 +35,7 @@ class Run(CN):
 
     model: Model
     data: Data
+    task: Task = Classify()
     optim: Optim = AdamW()
     schedule: Schedule = OneCycle()
     callbacks: dict[str, Callback] = {}
@@ -36,11 +43,10 @@ class Run(CN):
     launch: Launch = Local()
     parallel: Parallel = Ddp()
     mode: Literal["train", "eval"] = "train"  # eval, with --from: only the test metric of that run
-    epochs: int = 10  # passes over the training images
+    epochs: int = 10  # passes over the training examples
     steps: int | None = None  # optimiser steps; given, it is the length and epochs is not
     accumulate: int = 1  # batches whose gradients make one optimiser step
     clip: float | None = None  # largest norm of the gradient over all parameters
-    label_smoothing: float = 0.0  # in [0, 1)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"  # of the forward pass; auto: bf16 on a GPU
     compile: bool | None = None  # null: on a GPU, where the run has 1000 steps or more
     gpu: int | None = None  # its number, -1 for the CPU; null: the first, or the CPU where there is none
@@ -51,19 +57,10 @@ class Run(CN):
     save_every: int | None = None  # optimiser steps between checkpoints besides those after each validation
     folder: Path | None = None  # of this run; null: a new one in outputs/, named after the overrides
 
-    def network(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Module:
-        """What is trained: images `b c h w` (inputs = c h w) to logits `b classes`."""
-        return self.model.build(inputs=inputs, classes=classes)
-
-    def loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """From what the network gives while it trains, and labels `b`, to a scalar."""
-        import functools
-
-        import torch.nn.functional as F
-
-        return functools.partial(F.cross_entropy, label_smoothing=self.label_smoothing)
+    _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
 
     def check(self) -> None:
+        self._check_parts()
         for name, least in (("epochs", 1), ("steps", 1), ("accumulate", 1), ("validate_every", 1)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ValueError(f"{name} is {value}, and must be at least {least}")
@@ -72,11 +69,30 @@ class Run(CN):
                 raise ValueError(f"{name} is {value}, and must be at least 1 optimiser step")
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip is {self.clip}, and must be above 0; null clips nothing")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be at least 0 and below 1")
         if self.gpu is not None and self.gpu < -1:
             raise ValueError(f"gpu is {self.gpu}, and must be the number of a GPU, or -1 for the CPU")
         if self.precision == "fp16" and self.gpu == -1:
             raise ValueError("precision is fp16, which a CPU does not train in; nearest: bf16")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed is {self.seed}, and must be at least 0 and below 2**63")
+
+    def _check_parts(self) -> None:
+        """Refuse a task or a model that needs what the data set does not hold, or a model that the task cannot use."""
+        data, task, model = type(self.data), type(self.task), type(self.model)
+        for name, part, contract in (("task", task, Task), ("model", model, Model)):
+            if lacks := [each for each in part._needs if each not in data._holds]:
+                what = f"{name}: {part.__name__} needs {', '.join(lacks)}, and {data.__name__} holds"
+                fits = _options(contract, lambda each: all(need in data._holds for need in each._needs))
+                raise ValueError(lines(f"{what} {', '.join(data._holds)}", _nearest(name, fits)))
+        if model._gives != task._takes:
+            fits = _options(Model, lambda each: each._gives == task._takes)
+            what = f"model: {model.__name__} gives {model._gives}, and {task.__name__} takes {task._takes}"
+            raise ValueError(lines(what, _nearest("model", fits)))
+
+
+def _options(contract: type[CN], fits: Callable[[Any], bool]) -> list[str]:
+    return [name for name, cls in discover.options((contract,))[0].items() if fits(cls)]
+
+
+def _nearest(name: str, options: list[str]) -> str | None:
+    return f"nearest: {', '.join(f'{name}={each}' for each in options[:4])}" if options else None

@@ -1,10 +1,12 @@
-"""A picture of a run: its losses, and its accuracy, over the steps."""
+"""A picture of a run: its losses, and what else its validations measure, over the steps."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from runs.logger._writer import read
+
+PANELS = 4  # at most
 
 
 def draw(folder: Path) -> Path | None:
@@ -15,12 +17,12 @@ def draw(folder: Path) -> Path | None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes, part, names in (
-        (left, "loss", ("train/loss", "validation/loss")),
-        (right, "accuracy", ("validation/accuracy",)),
-    ):
+    named = dict.fromkeys(name for record in records for name in record if name.startswith("validation/"))
+    others = [name for name in named if name != "validation/loss"][: PANELS - 1]
+    panels = [("loss", ("train/loss", "validation/loss")), *((name.partition("/")[2], (name,)) for name in others)]
+    figure = Figure(figsize=(4.5 * len(panels), 3.5), layout="constrained")
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (part, names) in zip(row, panels, strict=True):
         for name in names:
             points = [(record["step"], record[name]) for record in records if name in record]
             if points:
@@ -29,8 +31,8 @@ def draw(folder: Path) -> Path | None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    if any(value > 0 for line in left.lines for value in line.get_ydata()):
-        left.set_yscale("log")
+    if any(value > 0 for line in row[0].lines for value in line.get_ydata()):
+        row[0].set_yscale("log")
     path = folder / "curves.png"
     FigureCanvasAgg(figure).print_png(str(path))
     return path

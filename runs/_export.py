@@ -28,7 +28,7 @@ class Exported(NamedTuple):
 def export(folder: Path, path: Path, *, last: bool) -> Exported:
     """Write the best weights of a run, or its last, whole or not at all: a dict of plain tensors by name.
 
-    `torch.load(path, weights_only=True)` reads it, and `run.network(...).load_state_dict` takes it.
+    `torch.load(path, weights_only=True)` reads it, and the `load_state_dict` of the task's network takes it.
     """
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
     state = _checkpoint.load(source, weights=True)

@@ -11,25 +11,34 @@ from torch import Tensor
 from runs._training import Training
 
 
-def forward(training: Training) -> Callable[[Tensor, Tensor], Tensor]:
-    """From images `b c h w` and labels `b` to the loss: compiled and in lower precision where the run has it so."""
+def forward(training: Training) -> Callable[[Any], Tensor]:
+    """From a batch to the loss: compiled and in lower precision where the run has it so."""
     run, accumulate = training.run, training.run.accumulate
     inner, exchange = training.module, None
     if training.ranks.size > 1:
         inner, exchange = run.parallel.build(training.module, training.device.device)
     network: Any = torch.compile(inner) if training.device.compiled else inner
-    criterion = run.loss()
+    loss_of_batch: Callable[[Any, Any], Any] = training.objective.loss
+    parts = training.parts
+    share = training.share
     taken = 0  # batches
 
-    def alone(images: Tensor, labels: Tensor) -> Tensor:
-        return criterion(network(images), labels)
+    def alone(batch: Any) -> Tensor:
+        loss: Any = loss_of_batch(network, batch)
+        if loss.__class__ is dict:
+            for name, each in loss.items():
+                if name != "loss":
+                    total = each.detach() / share
+                    parts[name] = parts[name] + total if name in parts else total
+            loss = loss["loss"]
+        return loss if share == 1 else loss / share
 
-    def together(images: Tensor, labels: Tensor) -> Tensor:
+    def together(batch: Any) -> Tensor:
         nonlocal taken
         taken += 1
         assert exchange is not None
         exchange(taken % accumulate == 0)  # gradients are exchanged once a step
-        return alone(images, labels)
+        return alone(batch)
 
     loss_of = alone if exchange is None else together
     if training.device.autocast is None:

@@ -10,7 +10,8 @@ from runs._training import Training
 
 
 def headline(run: Run, training: Training, processes: int) -> str:
-    size = f"{training.parameters} parameters, {len(training.dataset.train)} images, {training.steps} steps"
+    data = training.dataset
+    size = f"{training.parameters} parameters, {len(data.train)} {data.noun}, {training.steps} steps"
     several = f", {processes} processes" if processes > 1 else ""
     return f"{_named(run.model)} on {type(run.data).__name__}: {size} on {training.device}{several}"
 

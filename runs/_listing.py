@@ -14,9 +14,9 @@ from cn.record import FILE, RecordWarning, unplain
 from cn.table import table
 from cn.words import command as words_of
 from runs._folders import Found, held, names
-from runs._progress import largest, progress, summary
+from runs._progress import best, goal, progress, summary
+from runs._shown import number
 
-VALIDATION, TEST = "validation/accuracy", "test/accuracy"
 ROWS = 40
 
 
@@ -24,8 +24,11 @@ def show(found: list[Found], *, every: bool) -> str:
     """The newest runs last, next to where the next command is typed."""
     shown = found if every else found[-ROWS:]
     called = names(each.folder for each in found)
-    header = ["time", "state", "step", VALIDATION, TEST, "folder", "what, why"]
-    rows = [_row(describe(each), called[each.folder]) for each in shown]
+    runs = [describe(each) for each in shown]
+    alike = len({each["metrics"] for each in runs}) == 1  # else each row names its own
+    measured = runs[0]["metrics"] if alike else ("validation", "test")
+    header = ["time", "state", "step", *measured, "folder", "what, why"]
+    rows = [_row(run, called[each.folder], named=not alike) for run, each in zip(runs, shown, strict=True)]
     left = len(found) - len(shown)
     return (f"{left} older: --all\n\n" if left else "") + table(header, rows)
 
@@ -36,10 +39,11 @@ def describe(each: Found) -> dict[str, Any]:
     said = summary(folder)
     state, reason = standing(folder, said)
     words, error = _words(folder)
-    step, best = said.get("step"), said.get(VALIDATION)
+    own = goal(said)
+    step, value = said.get("step"), said.get(own.metric)
     try:
-        step = progress(folder, VALIDATION).step if step is None else step
-        best = largest(folder, VALIDATION) if best is None else best
+        step = progress(folder, own.metric).step if step is None else step
+        value = best(folder, own) if value is None else value
     except (RunError, OSError) as unread:
         error = error or str(unread).partition("\n")[0]
     return {
@@ -49,8 +53,9 @@ def describe(each: Found) -> dict[str, Any]:
         "reason": reason,
         "step": step,
         "steps": said.get("steps"),
-        VALIDATION: best,
-        TEST: said.get(TEST),
+        "metrics": (own.metric, own.test),
+        own.metric: value,
+        own.test: said.get(own.test),
         "words": words,
         "error": error,
     }
@@ -85,9 +90,12 @@ def _told(run: CN) -> list[str]:
     return [word for word in words_of(run) if word != "run=default" and not word.startswith("folder=")]
 
 
-def _row(each: dict[str, Any], name: str) -> list[str]:
+def _row(each: dict[str, Any], name: str, *, named: bool) -> list[str]:
     far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
-    values = ["" if each[metric] is None else f"{each[metric]:.4f}" for metric in (VALIDATION, TEST)]
+    values = ["" if each[metric] is None else number(each[metric]) for metric in each["metrics"]]
+    if named:
+        whose = [metric.partition("/")[2] for metric in each["metrics"]]
+        values = [value and f"{metric} {value}" for metric, value in zip(whose, values, strict=True)]
     what = " ".join(each["words"])
     if each["error"]:
         what = f"({short(each['error'])})"

@@ -1,25 +1,26 @@
-"""The loop. It knows no model, data set, optimiser or schedule by name.
+"""The loop. It knows no task, model, data set, optimiser or schedule by name.
 
-b images in a batch, c h w their channels, height and width, k classes. One `step` is one optimiser step, on
-`accumulate` batches. Nothing in a step waits for the device: losses add up there and are read one log later.
+One `step` is one optimiser step, on `accumulate` batches. Nothing in a step waits for the device: losses add up
+there and are read one log later.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from cn import RunError
-from data._images import Split
+from data import Split
 from runs._device import send
 from runs._forward import forward
+from runs._measured import measured
 from runs._order import order
+from runs._shown import listed
 from runs._training import Training
 from runs.callbacks._hooks import bind
 
@@ -50,8 +51,6 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     several = ranks.size > 1
     k, log_every, save_every, clip = run.accumulate, run.log_every, run.save_every, run.clip
     step, steps, per_epoch = training.step, training.steps, training.per_epoch
-    own = len(range(ranks.rank, training.batch, ranks.size))  # images of a batch that are this process's
-    share = k * training.batch / (own * ranks.size)  # by which its mean loss is divided, to add up to that of a step
     between = per_epoch * run.validate_every  # validations, in steps
     later: Later | None = None
     refresh = 0.0  # when the screen is due, in seconds of the monotonic clock
@@ -69,10 +68,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             for group, base in groups:
                 group["lr"] = base * factor
             for batch in batches[position * k : position * k + k]:
-                images, labels = split.batch(batch)  # b c h w, b
-                loss = loss_of(images, labels)
-                if share != 1:
-                    loss = loss / share
+                loss = loss_of(split.batch(batch))
                 (loss if scaler is None else scaler.scale(loss)).backward()
                 total += loss.detach()
             if clip is not None:
@@ -115,18 +111,20 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
 
 
 class Later:
-    """The metrics of the steps up to one log, whose mean loss is on its way from the device."""
+    """The metrics of the steps up to one log, whose mean losses are on their way from the device."""
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
-        self.training, total = training, training.total
-        mean = total / training.run.log_every
+        self.training, total, parts = training, training.total, training.parts
+        self.names = ("loss", *parts)
+        mean = torch.stack([total, *parts.values()]) / training.run.log_every
         if training.ranks.size > 1:
             training.ranks.mean(mean)
-        self.loss = mean.to("cpu", non_blocking=True)
+        self.losses = mean.to("cpu", non_blocking=True)
         self.ready = torch.cuda.Event() if total.is_cuda else None
         if self.ready is not None:
             self.ready.record()
         total.zero_()
+        parts.clear()
         self.metrics: Metrics = {"step": training.step, "epoch": training.epoch}
         for hook in on_log:
             hook(training, self.metrics)
@@ -134,11 +132,13 @@ class Later:
     def read(self) -> Metrics:
         if self.ready is not None:
             self.ready.synchronize()
-        step, loss = self.metrics.pop("step"), float(self.loss)
+        losses = dict(zip(self.names, map(float, self.losses.unbind()), strict=True))
+        step, loss = self.metrics.pop("step"), losses["loss"]
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in the steps up to {step}")
         self.training.loss = loss
-        return {"step": step, "epoch": self.metrics.pop("epoch"), "train/loss": loss, **self.metrics}
+        told = {f"train/{name}": value for name, value in losses.items()}
+        return {"step": step, "epoch": self.metrics.pop("epoch"), **told, **self.metrics}
 
 
 def report(later: Later | None, writer: Thread) -> None:
@@ -157,16 +157,14 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     """Measure on the validation split, tell everyone, and save."""
-    loss, accuracy = evaluate(training, training.dataset.validation)
-    metrics: Metrics = {
-        "step": training.step,
-        "epoch": training.epoch,
-        "validation/loss": loss,
-        "validation/accuracy": accuracy,
-    }
-    if not math.isfinite(loss):
-        raise Diverged(f"the validation loss is {loss} after step {training.step}")
-    training.rule.observe(loss)
+    own = evaluate(training, training.dataset.validation)
+    metrics: Metrics = {"step": training.step, "epoch": training.epoch}
+    metrics |= {f"validation/{name}": value for name, value in own.items()}
+    for name, value in own.items():
+        if not math.isfinite(value):
+            raise Diverged(f"the validation {name} is {value} after step {training.step}")
+    if training.rule.observes:
+        training.rule.observe(own["loss"])
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
     training.reason = training.ranks.any(training.reason)
@@ -175,27 +173,21 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
         training.best = dict(metrics)
     writer.put(metrics)
     keep(training, writer, best=best)
-    screen.line(
-        f"epoch {training.epoch:g}, step {training.step}: "
-        f"validation loss {loss:.4f}, accuracy {accuracy:.4f}{' (best)' if best else ''}"
-    )
+    where = f"epoch {training.epoch:g}, step {training.step}"
+    screen.line(f"{where}: validation {listed(own)}{' (best)' if best else ''}")
     if training.reason is not None:
         screen.line(f"ends early: {training.reason}")
 
 
-@torch.no_grad()
-def evaluate(training: Training, split: Split) -> tuple[float, float]:
-    """Mean cross entropy and accuracy over a split, both in fp64 sums, read once."""
+def evaluate(training: Training, split: Split) -> Metrics:
+    """What the task measures on a split, each example once, by all processes together."""
     training.evaluated.eval()
     device, ranks = training.device.device, training.ranks
     ranks.share(training.evaluated, buffers=True)  # each has statistics of its own, and the first one's are kept
-    loss, right = sums = torch.zeros(2, dtype=torch.float64, device=device)
-    for part in torch.arange(len(split), device=device).split(max(training.batch, 500) * ranks.size):
-        own = part[ranks.rank :: ranks.size]
-        images, labels = split.batch(own if len(own) else part[:1])
-        logits = training.logits(images)[: len(own)]  # b k; as many passes in each, where they need each other for one
-        labels = labels[: len(own)]
-        loss += F.cross_entropy(logits.float(), labels, reduction="sum")
-        right += (logits.argmax(dim=1) == labels).sum()
-    loss, right = (ranks.total(sums) / len(split)).tolist()
-    return loss, right
+
+    def batches() -> Iterator[tuple[Any, bool]]:
+        for part in torch.arange(len(split), device=device).split(max(training.batch, 500) * ranks.size):
+            own = part[ranks.rank :: ranks.size]  # as many batches in each, where they need each other for one
+            yield split.batch(own if len(own) else part[:1]), len(own) > 0
+
+    return measured(training.objective, training.predict, batches(), len(split), ranks.total)

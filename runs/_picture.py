@@ -13,15 +13,15 @@ from cn import RunError, UserError
 from cn.errors import hint, lines, short
 from runs._differences import ABSENT, differences, text, values
 from runs._folders import names
-from runs._listing import TEST
-from runs._progress import summary
+from runs._progress import goal, summary
+from runs._shown import number
 from runs.logger._writer import Record, read
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FIRST = ("train/loss", "validation/loss", "validation/accuracy")
+LOSSES = ("train/loss", "validation/loss")
 PANELS, LABELS = 9, 20  # at most: drawn, and in the legend
 LETTERS = 16  # of the legend, an inch
 COLORS = ("#1b6ca8", "#d1495b", "#2a9d5c", "#e09f3e", "#7b4fa3", "#17a2b8", "#8a5a44", "#e377c2", "#6b7280", "#1b2a41")
@@ -52,13 +52,13 @@ def plot(folders: list[Path], path: Path) -> Path:
 
 
 def draw(folders: list[Path]) -> Figure:
-    """The losses, the accuracy, and whatever else two of the runs have measured; UserError where there is nothing."""
+    """The losses, the goal, and whatever else two of the runs have measured; UserError where there is nothing."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     curves = [read(folder / "metrics.jsonl") for folder in folders]
-    panels = _metrics(curves)
+    panels = _metrics(curves, [goal(summary(folder)).metric for folder in folders])
     if not panels:
         which = short(", ".join(map(str, folders)))
         raise UserError(lines(f"there is nothing to draw: no metric was written yet in {which}", "see: python -m runs"))
@@ -86,15 +86,16 @@ def draw(folders: list[Path]) -> Figure:
     return figure
 
 
-def _metrics(curves: list[list[Record]]) -> list[str]:
-    """Those that every run has are first, then what at least two share."""
+def _metrics(curves: list[list[Record]], goals: list[str]) -> list[str]:
+    """The losses and the goals are first, then what at least two share."""
+    first = dict.fromkeys((*LOSSES, *goals))
     counts: dict[str, int] = {}
     for records in curves:
         measured = {name for record in records for name, value in record.items() if math.isfinite(value)}
         for name in measured - {"step", "epoch"}:
             counts[name] = counts.get(name, 0) + 1
-    shared = sorted(name for name, count in counts.items() if count >= min(2, len(curves)) and name not in FIRST)
-    return [*(name for name in FIRST if name in counts), *shared][:PANELS]
+    shared = sorted(name for name, count in counts.items() if count >= min(2, len(curves)) and name not in first)
+    return [*(name for name in first if name in counts), *shared][:PANELS]
 
 
 def _draw(panel: Axes, records: list[Record], metric: str, color: Any) -> None:
@@ -109,10 +110,12 @@ def _finish(panel: Axes, metric: str) -> None:
     values = [value for curve in curves for value in curve]
     if metric.endswith("loss") and min(values) > 0 and max(values) > 10 * min(values):
         panel.set_yscale("log")
-    if metric.endswith("accuracy"):  # where the runs differ: above what they had after a quarter of their length
-        least = min(value for curve in curves for value in curve[len(curve) // 4 :])
-        margin = 0.05 * (max(values) - least) or 0.01
-        panel.set_ylim(least - margin, max(values) + margin)
+    elif not metric.endswith("loss"):  # where the runs differ: beyond what they had after a quarter of their length
+        late = [value for curve in curves for value in curve[len(curve) // 4 :]]
+        rising = late[-1] >= values[0]
+        least, most = (min(late), max(values)) if rising else (min(values), max(late))
+        margin = 0.05 * (most - least) or 0.01
+        panel.set_ylim(least - margin, most + margin)
     panel.set_title(metric.replace("$", r"\$"), fontsize="medium")
     panel.set_xlabel("step")
     panel.grid(alpha=0.3)
@@ -138,8 +141,9 @@ def _labels(folders: list[Path], letters: int) -> list[str]:
 
 
 def _score(folder: Path) -> str:
-    score = summary(folder).get(TEST)
-    return "" if score is None else f"   ({TEST} {score:.4f})"
+    said = summary(folder)
+    test = goal(said).test
+    return f"   ({test} {number(said[test])})" if test in said else ""
 
 
 def _parent(key: str) -> str:

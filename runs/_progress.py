@@ -8,9 +8,24 @@ from typing import Any, NamedTuple, cast
 
 from runs.logger._writer import records
 
-TEXTS = ("state", "reason", "command", "source", "device")  # of a summary; all else are numbers
+TEXTS = ("state", "reason", "command", "source", "device", "goal")  # of a summary; all else are numbers
 OWN = (*TEXTS, "seconds", "parameters", "processes", "steps")  # what no metric may be called
 TAIL = 65536  # bytes; a line has some hundred
+
+
+class Goal(NamedTuple):
+    """The metric by which a run's validations are the best, as its summary has it: `maximize validation/accuracy`."""
+
+    metric: str = "validation/accuracy"  # of a run from before summaries had a goal
+    less: bool = False
+
+    @property
+    def test(self) -> str:
+        """The same of the test, which is the run's score."""
+        return self.metric.replace("validation/", "test/", 1)
+
+    def __str__(self) -> str:
+        return f"{'minimize' if self.less else 'maximize'} {self.metric}"
 
 
 class Progress(NamedTuple):
@@ -42,15 +57,21 @@ def progress(folder: Path, metric: str) -> Progress:
     return Progress(step, steps)
 
 
-def largest(folder: Path, metric: str) -> float | None:
-    """The largest value of a metric that the run has written down; no other line than those that hold it is read."""
-    key = json.dumps(metric).encode() + b":"
+def goal(said: dict[str, Any]) -> Goal:
+    """The goal of the run that a summary is of."""
+    way, _, metric = said.get("goal", "").partition(" ")
+    return Goal(metric, way == "minimize") if metric else Goal()
+
+
+def best(folder: Path, goal: Goal) -> float | None:
+    """The best value of a goal that the run has written down; no other line than those that hold it is read."""
+    key = json.dumps(goal.metric).encode() + b":"
     try:
         written = (folder / "metrics.jsonl").read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return None
     found = records([line for line in written if key in line], folder / "metrics.jsonl")
-    return max((each[metric] for each in found), default=None)
+    return (min if goal.less else max)((each[goal.metric] for each in found), default=None)
 
 
 def _last(path: Path) -> list[dict[str, Any]]:

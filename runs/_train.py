@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cn import Job, UserError
+from cn import Job, RunError, UserError
 from cn.errors import lines
-from data._images import Dataset
+from data import Dataset
 from runs import Run, _checkpoint, _folder
 from runs._asked import asked
 from runs._curves import draw
@@ -25,21 +25,24 @@ from runs._fitting import refuse_other
 from runs._headline import headline
 from runs._loop import Interrupted, evaluate, fit
 from runs._meeting import joined
-from runs._parts import expect, expect_logits
+from runs._parts import expect, try_out
+from runs._progress import Goal
 from runs._progress import summary as summary_of
 from runs._ranks import ALONE, Ranks, reseed, settle
 from runs._restarted import before, hand_on
 from runs._screen import Screen, Silent
+from runs._shown import listed, number
 from runs._stop import Stop
 from runs._training import Training
 from runs._unread import Watch
 from runs.callbacks._hooks import bind, built
 from runs.logger._thread import Thread
 from runs.logger._writer import JsonLines, State, Writer
+from runs.task import Objective
 
 
 def train(run: Run, job: Job) -> float:
-    """Train, or go on training, or with mode=eval only test; returns the test accuracy of the best checkpoint.
+    """Train, or go on training, or with mode=eval only test; returns the score: the goal's metric in the test.
 
     With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
     """
@@ -57,9 +60,19 @@ def train(run: Run, job: Job) -> float:
 
 
 def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
-    """The test accuracy of one of a folder's checkpoints; nothing in the folder changes."""
+    """The score of one of a folder's checkpoints; nothing in the folder changes."""
     say = print if ranks.first else Silent(folder).line
-    return _score(build(run, folder, say, ranks), say, checkpoint)["test/accuracy"]
+    return _score(build(run, folder, say, ranks), say, checkpoint)[scored(run)]
+
+
+def scored(run: Run) -> str:
+    """The metric of the test that is a run's score, such as `test/accuracy`."""
+    return _goal(run).test
+
+
+def _goal(run: Run) -> Goal:
+    first = run.task.goal()[0]
+    return Goal(first.name, first.less)
 
 
 def _score(training: Training, say: Callable[[str], None], name: str = _checkpoint.BEST) -> dict[str, float]:
@@ -72,10 +85,14 @@ def _score(training: Training, say: Callable[[str], None], name: str = _checkpoi
         step = state["step"]
     if training.shards is None:
         ranks.share(training.module)
-    loss, accuracy = evaluate(training, training.dataset.test)
+    found = evaluate(training, training.dataset.test)
     which = "the best validation" if name == _checkpoint.BEST else name
-    say(f"test accuracy {accuracy:.4f} (loss {loss:.4f}), of {which}, at step {step}")
-    return {"test/loss": loss, "test/accuracy": accuracy}
+    first = scored(training.run).removeprefix("test/")
+    if first not in found:
+        raise RunError(f"the test came to no {first}: {type(training.objective).__name__} measured {listed(found)}")
+    rest = listed({name: value for name, value in found.items() if name != first})
+    say(f"test {first} {number(found[first])}{rest and f' ({rest})'}, of {which}, at step {step}")
+    return {f"test/{name}": value for name, value in found.items()}
 
 
 def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any = lambda *_: None) -> Training:
@@ -87,32 +104,38 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
         raise UserError(
             lines(
                 f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than "
-                f"the {len(dataset.train)} training images",
+                f"the {len(dataset.train)} training {dataset.noun}",
                 f"nearest: accumulate={len(dataset.train) // batch}",
             )
         )
     if batch < ranks.size:
-        what = f"data.batch_size={run.data.batch_size}: {batch} images are no batch for {ranks.size} processes"
+        what = f"data.batch_size={run.data.batch_size}: {batch} {dataset.noun} are no batch for {ranks.size} processes"
         raise UserError(lines(what, f"nearest: data.batch_size={ranks.size}"))
     steps = run.steps if run.steps is not None else run.epochs * per_epoch
     device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
-    network = run.network(inputs=dataset.inputs, classes=len(dataset.classes))
-    module = place(expect(nn.Module, network, "model", run.model), device)
-    expect_logits(module, dataset.inputs, len(dataset.classes), device, run.model)
+    objective = expect(Objective, run.task.build(model=run.model, data=dataset), "task", run.task)
+    module = place(expect(nn.Module, objective.network, "model", run.model), device)
+    dataset = dataset.to(device.device)
+    measured = try_out(objective, module, dataset, device, run)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
     optimizer = expect(Optimizer, run.optim.build(module), "optim", run.optim)
-    hooks = built(run.callbacks)
+    rule, hooks = run.schedule.build(steps=steps), built(run.callbacks)
+    if rule.observes and "validation/loss" not in measured:
+        what = f"schedule: {type(run.schedule).__name__} follows the validation loss, and {type(run.task).__name__}"
+        raise UserError(lines(f"{what} measures none", "nearest: schedule=one_cycle"))
     if ranks.size > 1:  # what is the same in all of them has been made
         reseed(run.seed, ranks, 0)
     return Training(
         run=run,
         folder=folder,
         device=device,
-        dataset=dataset.to(device.device),
+        dataset=dataset,
+        objective=objective,
         module=module,
+        measured=measured,
         optimizer=optimizer,
-        rule=run.schedule.build(steps=steps),
+        rule=rule,
         hooks=hooks,
         say=say,
         show=show,
@@ -159,7 +182,7 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
                 draw(folder)
         except Exception as error:  # a picture is not worth a run
             note(folder, f"curves.png cannot be drawn: {type(error).__name__}: {error}")
-    return float(summary["test/accuracy"])
+    return float(summary[scored(run)])
 
 
 def _guarded(
@@ -174,7 +197,8 @@ def _guarded(
     try:
         training = build(run, folder, screen.line, ranks, show=writer.show)
         several = {"processes": ranks.size} if ranks.size > 1 else {}
-        leave("running", parameters=training.parameters, device=str(training.device), steps=training.steps, **several)
+        sizes = {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
+        leave("running", **sizes, goal=str(_goal(run)), **several)
         screen.line(headline(run, training, ranks.size))
         saved = resumed and ranks.told(lambda: _checkpoint.exists(folder))  # another machine may see it later
         state = training.read(folder / _checkpoint.LAST) if saved else None

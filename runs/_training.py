@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from data._images import Dataset
+from data import Dataset
 from runs import Run, _checkpoint
 from runs._device import Device, random_state, set_random_state
 from runs._ranks import ALONE, Ranks, reseed
@@ -22,6 +22,7 @@ from runs.schedule._rule import Rule
 
 if TYPE_CHECKING:
     from runs._shards import Shards
+    from runs.task import Objective
 
 
 @dataclass
@@ -32,23 +33,26 @@ class Training:
     folder: Path
     device: Device
     dataset: Dataset
-    module: nn.Module
+    objective: Objective
+    module: nn.Module  # the objective's network, placed, and sharded where each process holds a part of it
     optimizer: Optimizer
     rule: Rule
     hooks: dict[str, Hooks]
     say: Callable[[str], None]  # a line to the screen and to the log
     show: Callable[[str, Any, int], None]  # a name, a picture `h w 3` of bytes, and its step, to the loggers
-    batch: int  # images in a batch, of all processes together
+    measured: tuple[str, ...]  # the metrics of a validation
+    batch: int  # examples in a batch, of all processes together
     per_epoch: int  # optimiser steps
     steps: int  # optimiser steps in all
     step: int = 0  # optimiser steps taken
     total: Tensor = field(init=False)  # scalar on the device: sum of the losses since the last log
+    parts: dict[str, Tensor] = field(default_factory=dict[str, Tensor])  # the same, of what else the task logs
     loss: float | None = None  # mean of the steps up to a log, the last that has been read from the device
     scaler: torch.amp.GradScaler | None = None
     ranks: Ranks = ALONE  # the processes of the run
     shards: Shards | None = None  # where each process holds a part of the weights
     best: dict[str, float] = field(default_factory=dict[str, float])  # the metrics of the best validation
-    goal: tuple[Watched, ...] = (Watched("validation/accuracy"), Watched("validation/loss"))  # the next decides a tie
+    goal: tuple[Watched, ...] = field(init=False)  # the task's, or a callback's; the next decides a tie
     kept: bool = False  # whether the checkpoint of this step stays
     reason: str | None = None  # why a callback wants the run to end
     average: nn.Module | None = None  # evaluated instead of `module`, where a callback averages the weights
@@ -56,6 +60,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self.total = torch.zeros((), device=self.device.device)
+        self.goal = self.run.task.goal()
         self.bases = [float(group["lr"]) for group in self.optimizer.param_groups]
 
     @property
@@ -64,8 +69,14 @@ class Training:
         return self.step / self.per_epoch
 
     @property
+    def share(self) -> float:
+        """What the mean loss of this process's part of a batch is divided by, to add up to the mean loss of a step."""
+        own = len(range(self.ranks.rank, self.batch, self.ranks.size))  # examples
+        return self.run.accumulate * self.batch / (own * self.ranks.size)
+
+    @property
     def first(self) -> Tensor:
-        """The index of the first image of a split, for whoever needs an example."""
+        """The index of a split's first example, for whoever needs one."""
         return torch.zeros(1, dtype=torch.int64, device=self.device.device)
 
     @property
@@ -88,14 +99,14 @@ class Training:
         module, shards = self.module, self.shards
         self.average = copy.deepcopy(module).requires_grad_(False) if shards is None else shards.copy(module)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """What the evaluated network, in evaluation mode, gives for images `b c h w`: `b k`, in the run's precision.
+    def predict(self, *inputs: Any) -> Any:
+        """What the evaluated network gives, in the run's precision.
 
         Called in one process it is called in all: with shards they need each other for it.
         """
         device = self.device
         with torch.autocast(device.device.type, device.autocast, enabled=device.autocast is not None):
-            return self.evaluated(images)
+            return self.evaluated(*inputs)
 
     def finite(self) -> bool:
         """Whether every weight is a finite number, in all processes where each holds a part of them."""
@@ -113,11 +124,13 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, as tensors and plain values; in the first process, of all."""
-        own, *others = self.ranks.gather({"total": self.total.cpu(), "random": random_state(self.device.device)})
+        sums = {"total": self.total.cpu(), "parts": {name: each.cpu() for name, each in self.parts.items()}}
+        own, *others = self.ranks.gather({**sums, "random": random_state(self.device.device)})
         return {
             "step": self.step,
             "per_epoch": self.per_epoch,
             "total": own["total"],
+            "parts": own["parts"],
             "best": dict(self.best),
             "reason": self.reason,
             "module": self.module.state_dict(),
@@ -171,10 +184,15 @@ class Training:
             self.scaler.load_state_dict(state["scaler"])
         restore(self.hooks, state["hooks"])
         each = [state, *state["others"]]  # of the processes that there were
-        same = len(each) == self.ranks.size
-        total = each[self.ranks.rank]["total"] if same else torch.stack([own["total"] for own in each]).mean(0)
-        self.total = total.to(self.device.device)
+        self.total = self._own([own["total"] for own in each])
+        parts = [own.get("parts", {}) for own in each]  # which checkpoints had none of once
+        self.parts = {name: self._own([own[name] for own in parts]) for name in parts[0]}
         self.load_random(state)
+
+    def _own(self, sums: list[Tensor]) -> Tensor:
+        """This process's share of what several have added up; where there are more or fewer now, the mean."""
+        same = len(sums) == self.ranks.size
+        return (sums[self.ranks.rank] if same else torch.stack(sums).mean(0)).to(self.device.device)
 
     def load_random(self, state: dict[str, Any]) -> None:
         """This process's random numbers go on; where there were more or fewer processes, they begin anew."""

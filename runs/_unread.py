@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cn import CN, Job
+from cn.deriving import read_sources
 from cn.help import displayed
 from cn.kinds import Kind, same
 from cn.node import resolve, values, walk
@@ -27,6 +28,7 @@ class Watch:
         parts = {".".join(path[:end]) for path in paths for end in range(1, len(path))}  # a list, of one of its items
         self.typed = {".".join(path) for path in paths} | (parts - nodes)
         self.reading = Reading(run, named=self.typed, without=WHERE)
+        read_sources(run)
 
     def warning(self, folder: Path) -> str | None:
         """A line that names what was set and not read; None where there is nothing of the kind."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from runs.callbacks._hooks import Hooks
 
 Mode = Literal["min", "max"]
-MEASURED = ("validation/loss", "validation/accuracy")  # by every run
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Watched:
         """The same, of these hooks. UserError where it is known before the first step that nothing measures it."""
         watched = replace(self, by=f"{training.name_of(hooks)}.")
         if not any(each.adds for each in training.hooks.values()):
-            watched.of(dict.fromkeys(MEASURED, 0.0))
+            watched.of(dict.fromkeys(training.measured, 0.0))
         return watched
 
     def of(self, metrics: dict[str, float]) -> float:
@@ -39,6 +38,10 @@ class Watched:
             measured = "a callback that measures it stands before the one that asks for it"
             what = f"{self.by}metric={self.name}: no validation measures it"
             raise UserError(lines(what, hint(self.name, known), measured))
-        less = self.mode == "min" or (self.mode is None and self.name.endswith("loss"))
         value = float(metrics[self.name])
-        return -math.inf if math.isnan(value) else -value if less else value
+        return -math.inf if math.isnan(value) else -value if self.less else value
+
+    @property
+    def less(self) -> bool:
+        """Whether less is better."""
+        return self.mode == "min" or (self.mode is None and self.name.endswith("loss"))

@@ -13,6 +13,8 @@ from runs.optim import Optim
 from runs.optim.sgd import Sgd
 from runs.schedule import Schedule
 from runs.schedule.trapezoid import Trapezoid
+from runs.task import Task
+from runs.task.classify import Classify
 
 
 class CifarFast(Run):
@@ -25,9 +27,9 @@ class CifarFast(Run):
 
     model: Model = ResNet9()
     data: Data = Cifar(batch_size=512, crop=4, flip=True, cutout=8)
+    task: Task = Classify(label_smoothing=0.2)
     optim: Optim = Sgd(lr=0.4, momentum=0.9, nesterov=True, weight_decay=5e-4)
     schedule: Schedule = Trapezoid(warmup=0.2, cooldown=0.8)  # a triangle
     callbacks: dict[str, Callback] = {"ema": Ema(decay=0.99)}
-    epochs: int = 24  # passes over the training images
-    label_smoothing: float = 0.2  # in [0, 1)
+    epochs: int = 24  # passes over the training examples
     validate_every: int = 4  # epochs

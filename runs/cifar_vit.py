@@ -11,6 +11,8 @@ from runs.optim import Optim
 from runs.optim.adamw import AdamW
 from runs.schedule import Schedule
 from runs.schedule.cosine import Cosine
+from runs.task import Task
+from runs.task.classify import Classify
 
 
 class CifarViT(Run):
@@ -18,8 +20,8 @@ class CifarViT(Run):
 
     model: Model = ViT(depth=12)
     data: Data = Cifar(batch_size=512, crop=4, flip=True, cutout=8)
+    task: Task = Classify(label_smoothing=0.1)
     optim: Optim = AdamW(lr=1e-3, weight_decay=0.05)
     schedule: Schedule = Cosine()
-    epochs: int = 200  # passes over the training images
+    epochs: int = 200  # passes over the training examples
     clip: float | None = 1.0  # largest norm of the gradient over all parameters
-    label_smoothing: float = 0.1  # in [0, 1)

@@ -17,4 +17,4 @@ class Default(Run):
     model: Model = Fcn(dropout=0.2)
     data: Data = Digits(batch_size=32)
     optim: Optim = AdamW(lr=2e-3)
-    epochs: int = 40  # passes over the training images
+    epochs: int = 40  # passes over the training examples

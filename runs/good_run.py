@@ -20,4 +20,4 @@ class GoodRun(Run):
     data: Data = Digits(batch_size=32)
     optim: Optim = AdamW(lr=2e-3)
     schedule: Schedule = Trapezoid()
-    epochs: int = 25  # passes over the training images
+    epochs: int = 25  # passes over the training examples

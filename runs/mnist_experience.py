@@ -29,5 +29,5 @@ class MnistExperience(Run):
         "learning_rate": LearningRate(),
     }
     logger: dict[str, Logger] = {"csv": Csv()}
-    epochs: int = 20  # passes over the training images, at most
+    epochs: int = 20  # passes over the training examples, at most
     clip: float | None = 1.0  # largest norm of the gradient over all parameters

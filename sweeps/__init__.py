@@ -30,7 +30,7 @@ class Sweep(CN):
 
     base: Run
     axes: Axes = Axes()
-    goal: Goal = maximize("validation/accuracy")
+    goal: Goal | None = None  # by which the best trial is chosen; null: that of the base's task
     launch: Launch = Local()
     give_up: int | None = 3  # trials that fail for the same reason before no other is started; null: never
     folder: Path | None = None  # of the sweep; null: outputs/sweeps/NAME

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from cn import CN
+from runs import Run
 
 
 class Goal(CN):
@@ -31,6 +32,12 @@ class Goal(CN):
     def check(self) -> None:
         if not self.metric.strip():
             raise ValueError("metric is empty, and must name a value of summary.json, such as validation/accuracy")
+
+
+def of_task(run: Run, metric: str | None = None) -> Goal:
+    """The goal of a run's task; `metric` is another name under which its value is found."""
+    own = run.task.goal()[0]
+    return Goal(metric=metric or own.name, direction="minimize" if own.less else "maximize")
 
 
 def maximize(metric: str) -> Goal:

@@ -64,7 +64,7 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
     """A new folder in outputs/, and the trials that are to lie in it."""
     from cn.record import plain
     from runs._folder import OUTPUTS, fresh, name_of
-    from sweeps import maximize
+    from sweeps._goal import of_task
     from sweeps._named import describe
     from sweeps._plan import Planned, apart, identity
     from sweeps._store import Store, Trial, of_trial
@@ -74,7 +74,7 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
     planned: list[Planned] = []
     for place, each in enumerate(asked):
         config = plain(each.run)
-        names = identity(config), name_of(each.job.overrides) or "default"
+        names = identity(each.run, config), name_of(each.job.overrides) or "default"
         seen.update(names)
         key, named = (one if seen[one] == 1 else f"{one}_{seen[one]}" for one in names)  # the same run twice
         if len(asked) > 900:  # more than a folder should hold
@@ -87,7 +87,7 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
         store = Store(fresh(OUTPUTS / group))
     except OSError as error:
         raise RunError(f"cannot make a run folder: {error}") from None
-    describe(store, maximize("score"), None)
+    describe(store, of_task(asked[0].run, "score"), None)
     return store, planned
 
 

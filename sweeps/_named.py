@@ -14,6 +14,7 @@ from cn.errors import lines
 from cn.paths import typed
 from cn.record import plain, unplain
 from sweeps import Goal, Sweep
+from sweeps._goal import of_task
 from sweeps._plan import Planned, plan
 from sweeps._store import Store, write
 
@@ -73,9 +74,10 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
         raise UserError(lines(*str(error).split("\n  "), here, "see: python -m sweeps")) from None
     command.script = f"-m sweeps plan {name}"  # whose --help shows the fields
     sweep = compose(kind, overrides)
+    goal = sweep.goal or of_task(sweep.base)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
     others = tuple(each for each in overrides if each not in elsewhere)
-    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), sweep.goal, sweep, others)
+    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), goal, sweep, others)
 
 
 def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from cn import CN, CNError, UserError, command, compose
 from cn.errors import lines, short
+from cn.moved import unmoved
 from cn.node import walk, where
 from cn.record import CLASS, plain, unplain
 from cn.source import file
@@ -58,7 +59,7 @@ def plan(sweep: Sweep, report: Callable[[int, int], None] = lambda done, count: 
         if keeps and not _asked(sweep, "keep", run, own):
             continue
         config = plain(run)
-        name = identity(config)
+        name = identity(run, config)
         if name not in found:
             launch = _asked(sweep, "resources", run, own) if asks else sweep.launch
             if not isinstance(cast("Any", launch), Launch):
@@ -70,9 +71,12 @@ def plan(sweep: Sweep, report: Callable[[int, int], None] = lambda done, count: 
     return apart(list(found.values()))
 
 
-def identity(config: dict[str, Any]) -> str:
-    """Ten hex digits that stand for all that a run computes: its whole configuration, a default's value included."""
-    kept = {name: value for name, value in config.items() if name not in APART}
+def identity(run: Run, config: dict[str, Any]) -> str:
+    """Ten hex digits that stand for all that a run computes: its whole configuration, a default's value included.
+
+    config: the run's record.
+    """
+    kept = {name: value for name, value in unmoved(type(run), config, plain).items() if name not in APART}
     return hashlib.sha256(ENCODE(kept).encode()).hexdigest()[:10]
 
 

@@ -6,9 +6,12 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from cn import CN
+from cn.lazy import lazily
 
 if TYPE_CHECKING:
-    from runs.callbacks._hooks import Hooks
+    from runs.callbacks._hooks import Hooks as Hooks
+
+__getattr__ = lazily(__name__, Hooks="runs.callbacks._hooks")
 
 
 class Callback(CN):

@@ -12,13 +12,14 @@ from runs.callbacks._hooks import Hooks, Metrics
 class Keeper(Hooks):
     adds = False
 
-    def __init__(self, *, metric: Watched, every: int | None) -> None:
+    def __init__(self, *, metric: Watched | None, every: int | None) -> None:
         self.metric, self.every = metric, every
         self.validations = 0
 
     def on_start(self, training: Training) -> None:
-        self.metric = self.metric.asked(self, training)
-        training.goal = (self.metric, *(each for each in training.goal if each.name != self.metric.name))
+        if self.metric is not None:
+            first = self.metric.asked(self, training)
+            training.goal = (first, *(each for each in training.goal if each.name != first.name))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         self.validations += 1

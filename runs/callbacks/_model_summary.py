@@ -1,7 +1,9 @@
-"""One forward pass of a single image, watched."""
+"""One forward pass of a single example, watched."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,11 +21,13 @@ class Summary(Hooks):
         self.depth = depth
 
     def on_start(self, training: Training) -> None:
-        training.say(summarize(training.module, training.dataset.validation.batch(training.first)[0], depth=self.depth))
+        example, objective = training.dataset.validation.batch(training.first), training.objective
+        once = partial(objective.measure, training.module, example)
+        training.say(summarize(training.module, once, depth=self.depth))
 
 
-def summarize(module: nn.Module, images: Tensor, *, depth: int) -> str:
-    """A table of the modules down to `depth`: name, class, output shape for `images`, parameters, operations.
+def summarize(module: nn.Module, once: Callable[[], Any], *, depth: int) -> str:
+    """A table of the modules down to `depth`: name, class, output shape, parameters, operations; `once` calls them.
 
     A multiplication and an addition are two operations; those of products, convolutions and attention are counted.
     """
@@ -38,7 +42,7 @@ def summarize(module: nn.Module, images: Tensor, *, depth: int) -> str:
     try:
         # the other ways to attend are not all known to the counter
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-            module(images)
+            once()
     finally:
         module.train(training)
         for handle in handles:

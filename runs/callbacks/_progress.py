@@ -10,6 +10,7 @@ import sys
 from time import monotonic
 from typing import NamedTuple
 
+from runs._shown import number
 from runs._training import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
@@ -49,18 +50,18 @@ class Pace(Hooks):
     def on_log(self, training: Training, metrics: Metrics) -> None:
         moment = Moment(monotonic(), training.step)
         if moment.step > self.logged.step and moment.time > self.logged.time:
-            metrics["train/images_per_second"] = round(_speed(training, self.logged, moment), 1)
+            metrics[f"train/{training.dataset.noun}_per_second"] = round(_speed(training, self.logged, moment), 1)
         self.logged = moment
 
     def _line(self, training: Training, now: Moment, first: Moment) -> str:
         part = f"step {now.step}/{training.steps} ({100 * now.step // training.steps} %)"
-        loss = f", train loss {training.loss:.4f}" if training.loss is not None else ""
+        loss = f", train loss {number(training.loss)}" if training.loss is not None else ""
         seconds = (now.time - first.time) / (now.step - first.step) * (training.steps - now.step)
         left = datetime.timedelta(seconds=round(seconds))
-        return f"{part}{loss}, {_speed(training, self.told, now):.0f} images/s, {left} left"
+        return f"{part}{loss}, {_speed(training, self.told, now):.0f} {training.dataset.noun}/s, {left} left"
 
 
 def _speed(training: Training, start: Moment, end: Moment) -> float:
-    """Images a second, of all processes together."""
+    """Examples a second, of all processes together."""
     steps = end.step - start.step
     return steps * training.batch * training.run.accumulate / (end.time - start.time)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Checkpoint(Callback):
     """Says which validation is the best, that best.pt holds and that is tested, and which others are kept besides."""
 
-    metric: str = "validation/accuracy"  # or another that a validation writes, those that callbacks add included
+    metric: str | None = None  # any that a validation writes, those that callbacks add included; null: the task's goal
     mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
     every: int | None = None  # validations from one that is kept as step-STEP.pt to the next; null: none is
 
@@ -21,8 +21,10 @@ class Checkpoint(Callback):
         from runs._watched import Watched
         from runs.callbacks._checkpoint import Keeper
 
-        return Keeper(metric=Watched(self.metric, self.mode), every=self.every)
+        return Keeper(metric=None if self.metric is None else Watched(self.metric, self.mode), every=self.every)
 
     def check(self) -> None:
+        if self.metric is None and self.mode is not None:
+            raise ValueError(f"mode is {self.mode}, and without a metric the task says which of its values is good")
         if self.every is not None and self.every < 1:
             raise ValueError(f"every is {self.every}, and must be at least 1 validation; null keeps none")

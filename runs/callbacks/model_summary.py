@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ModelSummary(Callback):
-    """Prints the modules before the first step: the shapes that leave them, parameters, operations for one image."""
+    """Prints the modules before the first step: the shapes that leave them, parameters, operations for one example."""
 
     depth: int = 2  # levels of modules within modules
 

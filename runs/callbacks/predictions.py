@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Predictions(Callback):
-    """Shows 16 validation images after each validation, as they are and with label/prediction: predictions/STEP.png"""
+    """Shows what the network makes of 16 validation examples, after each validation: predictions/STEP.png"""
 
     def build(self) -> Shown:
         from runs.callbacks._predictions import Shown

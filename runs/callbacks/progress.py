@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Callback):
-    """Says how far the run is, where no terminal shows a bar; writes images a second to the metrics."""
+    """Says how far the run is, where no terminal shows a bar; writes examples a second to the metrics."""
 
     every: float = 60.0  # seconds from one line to the next, above 0
 

@@ -14,4 +14,4 @@ class Cnn(Run):
 
     model: Model = Network()
     data: Data = Cmnist()
-    epochs: int = 5  # passes over the training images
+    epochs: int = 5  # passes over the training examples

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cn import CN
+from cn.lazy import lazily
 
 if TYPE_CHECKING:
-    from runs.logger._writer import Writer
+    from runs.logger._writer import Writer as Writer
+
+__getattr__ = lazily(__name__, Writer="runs.logger._writer")
 
 
 class Logger(CN):

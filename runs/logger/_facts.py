@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from runs._flat import flat
+from runs._progress import goal
 
 CODE = Path(__file__).resolve().parents[2]
 Value = bool | int | float | str
@@ -23,18 +24,21 @@ class Facts:
     parameters: int  # of the model: how many numbers are trained
     command: str  # that asked for the run
     code: str  # the commit, and whether files differ from it
+    goal: tuple[str, str]  # the metric of validations by which one is the best, and the same of the test
 
 
 def facts(folder: Path) -> Facts:
     """The facts of the run in a folder, once its parts are built."""
     config = cast("dict[str, Any]", json.loads((folder / "config.json").read_text()))
     summary = cast("dict[str, Any]", json.loads((folder / "summary.json").read_text()))
+    own = goal(summary)
     return Facts(
         name=folder.resolve().name,
         values={name: value for name, value in values(config).items() if name not in ("folder", "mode")},
         parameters=summary["parameters"],
         command=(folder / "command.txt").read_text().strip(),
         code=code(CODE),
+        goal=(own.metric, own.test),
     )
 
 

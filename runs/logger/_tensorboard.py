@@ -25,8 +25,8 @@ class TensorboardWriter(Writer):
         from torch.utils.tensorboard.summary import hparams
 
         values = {**known.values, "parameters": known.parameters}
-        measured = {"validation/accuracy": 0.0, "test/accuracy": 0.0}
-        for each in hparams(values, measured):  # add_hparams would put them in a folder of their own
+        named = dict.fromkeys(known.goal, 0.0)  # the names alone are written, not the numbers
+        for each in hparams(values, named):  # add_hparams would put them in a folder of their own
             self.events._get_file_writer().add_summary(each)
         text = {"command": known.command, "code": known.code, "parameters": str(known.parameters)}
         for name, value in text.items():

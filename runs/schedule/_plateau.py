@@ -15,6 +15,8 @@ class PlateauRule(Rule):
     none. The factor does not fall below `floor`.
     """
 
+    observes = True
+
     def __init__(self, steps: int, *, gamma: float, patience: int, threshold: float, floor: float) -> None:
         super().__init__([1.0] * steps)
         self.gamma = gamma

@@ -16,11 +16,13 @@ class Rule:
         for group, base in zip(optimizer.param_groups, bases): group["lr"] = base * factors[step]
     """
 
+    observes: bool = False  # whether it is told the validation loss, and may change the factors by it
+
     def __init__(self, factors: list[float]) -> None:
         self.factors = factors
 
     def observe(self, validation_loss: float) -> None:
-        """Called after each validation; may change the factors of the steps still to come."""
+        """Called after each validation where `observes`; may change the factors of the steps still to come."""
 
     def state_dict(self) -> dict[str, float]:
         """What `observe` has learnt, for a checkpoint."""

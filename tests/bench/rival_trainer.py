@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
-from data._images import Split
+from data._images import ImageSplit
 from runs._training import Training
 
 
 class Batches:
     """Ours, ready made: no DataLoader, whose cost is not the Trainer's."""
 
-    def __init__(self, split: Split, size: int, *, shuffled: bool) -> None:
+    def __init__(self, split: ImageSplit, size: int, *, shuffled: bool) -> None:
         self.split, self.size, self.shuffled = split, size, shuffled
 
     def __len__(self) -> int:

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from data import Images
-from data._images import Dataset
+from data import Dataset, Images
 from runs._device import place
 from runs._order import order
 from runs._training import Training
@@ -73,7 +72,7 @@ class _Turns(Hooks):
         self.cuda = where.device.type == "cuda"
         ours = self._random()
         torch.manual_seed(run.seed)
-        network: nn.Module = place(run.network(inputs=data.inputs, classes=len(data.classes)), where)
+        network: nn.Module = place(run.task.build(model=run.model, data=data).network, where)
         self.script = Script(network, autocast=where.autocast, compiled=where.compiled)
         self.steps: Iterator[None] = self.script.train(
             data.train.images,

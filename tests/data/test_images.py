@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from data._images import Dataset, Split, assemble, normalisation
+from data import Dataset
+from data._images import ImageSplit, assemble, normalisation
 
 
 def part(size: int, seed: int):
@@ -23,7 +24,7 @@ def build(**vary) -> Dataset:
     return assemble(**parts, classes="abcd", **{"crop": 0, "flip": False, "cutout": 0, **vary})
 
 
-def everything(split: Split) -> torch.Tensor:
+def everything(split: ImageSplit) -> torch.Tensor:
     return split.batch(torch.arange(len(split)))[0]
 
 

@@ -94,7 +94,7 @@ def test_a_callback_may_end_the_run_at_any_step(go):
 
 def test_it_stops_at_the_validation_that_is_patience_after_the_best(go, monkeypatch):
     losses = iter([3.0, 2.0, 2.5, 1.9, 1.95, 1.9, 9.0, 1.0])
-    monkeypatch.setattr("runs._loop.evaluate", lambda training, split: (next(losses), 0.5))
+    monkeypatch.setattr("runs._loop.evaluate", lambda training, split: {"loss": next(losses), "accuracy": 0.5})
     run = go("run", of=Default(**SMALL, callbacks={"early_stopping": EarlyStopping(patience=3)}, epochs=20))
     assert [each["validation/loss"] for each in run.metrics if "validation/loss" in each] == [
         *[3.0, 2.0, 2.5, 1.9, 1.95, 1.9, 9.0]
@@ -105,7 +105,7 @@ def test_it_stops_at_the_validation_that_is_patience_after_the_best(go, monkeypa
 
 def test_accuracy_is_better_when_it_is_higher(go, monkeypatch):
     accuracies = iter([0.5, 0.6, 0.6, 0.55, 0.7])
-    monkeypatch.setattr("runs._loop.evaluate", lambda training, split: (1.0, next(accuracies)))
+    monkeypatch.setattr("runs._loop.evaluate", lambda training, split: {"loss": 1.0, "accuracy": next(accuracies)})
     stop = EarlyStopping(metric="validation/accuracy", patience=2)
     run = go("run", of=Default(**SMALL, callbacks={"mine": stop}, epochs=20))
     assert run.summary["step"] == 4 * 9
@@ -175,7 +175,7 @@ def test_two_rates_that_meet_at_zero_are_still_two(go):
 def test_the_table_of_a_model_has_shapes_and_counts():
     module = Dense().build(inputs=(1, 28, 28), classes=10)
     module.train()
-    table = summarize(module, torch.zeros(1, 1, 28, 28), depth=1)
+    table = summarize(module, lambda: module(torch.zeros(1, 1, 28, 28)), depth=1)
     assert table == (
         "module  class        output  parameters  FLOPs\n"
         "------  -----------  ------  ----------  -------\n"
@@ -199,7 +199,10 @@ def test_the_table_of_a_model_has_shapes_and_counts():
 def test_depth_says_how_many_levels_are_shown():
     module = nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Linear(3, 2))))
     names = [
-        [line.split()[0] for line in summarize(module, torch.zeros(1, 1, 2, 2), depth=depth).splitlines()[2:]]
+        [
+            line.split()[0]
+            for line in summarize(module, lambda: module(torch.zeros(1, 1, 2, 2)), depth=depth).splitlines()[2:]
+        ]
         for depth in (1, 2, 3)
     ]
     assert names == [
@@ -211,7 +214,7 @@ def test_depth_says_how_many_levels_are_shown():
 
 def test_the_operations_of_attention_and_of_a_shared_module_are_counted():
     vit = ViT(patch=4, dim=192, heads=3, depth=1).build(inputs=(3, 32, 32), classes=10)
-    rows = {row.split()[0]: row for row in summarize(vit, torch.zeros(1, 3, 32, 32), depth=2).splitlines()}
+    rows = {row.split()[0]: row for row in summarize(vit, lambda: vit(torch.zeros(1, 3, 32, 32)), depth=2).splitlines()}
     images, width = 64, 192  # tokens, channels
     products, attention = 2 * 12 * images * width**2, 2 * 2 * images**2 * width
     assert rows["blocks.0"].endswith(f"  {products + attention:,}".replace(",", " "))
@@ -225,7 +228,8 @@ def test_the_operations_of_attention_and_of_a_shared_module_are_counted():
         def forward(self, images: Tensor) -> Tensor:
             return self.once(self.again[0](images.flatten(1)))
 
-    rows = summarize(Shared(), torch.zeros(1, 1, 2, 2), depth=2).splitlines()
+    shared = Shared()
+    rows = summarize(shared, lambda: shared(torch.zeros(1, 1, 2, 2)), depth=2).splitlines()
     assert rows[2:] == ["(all)   Shared  1 4     20          64", "once    Linear  1 4     20          64"]
 
 

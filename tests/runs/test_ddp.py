@@ -20,7 +20,7 @@ import torch
 from torch.distributed import DistBackendError
 
 from cn import Job, RunError
-from data._images import Split
+from data._images import ImageSplit
 from data.digits import Digits
 from models.dense import Dense
 from models.fcn import Fcn
@@ -99,13 +99,13 @@ def test_gradients_are_exchanged_once_a_step(ranks, go, monkeypatch):
 
 def test_each_image_of_a_step_and_of_a_split_is_seen_by_one_process(ranks, go, monkeypatch):
     seen: dict[int, list[int]] = {}
-    batch = Split.batch
+    batch = ImageSplit.batch
 
-    def spy(self: Split, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def spy(self: ImageSplit, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen.setdefault(len(self), []).extend(index.tolist())
         return batch(self, index)
 
-    monkeypatch.setattr(Split, "batch", spy)
+    monkeypatch.setattr(ImageSplit, "batch", spy)
 
     def run() -> None:
         go("run", "data.batch_size=101", "epochs=1")

@@ -12,10 +12,11 @@ from torch.nn.functional import cross_entropy, softmax
 
 from data.digits import Digits
 from models.mlp import Mlp
-from runs._loss import Distillation, Taught
 from runs.default import Default
 from runs.distil import Distil
 from runs.optim.sgd import Sgd
+from runs.task import distil as tasks
+from runs.task._distil import Distillation, Taught
 
 IMAGES = Digits().build(seed=1)
 
@@ -26,7 +27,8 @@ def distil(go):
 
     def distil(name: str = "run", **values: object):
         small = {"model": Mlp(hidden_sizes=(8,)), "teacher": Mlp(hidden_sizes=(32,)), "data": Digits(batch_size=32)}
-        return go(name, of=Distil(**{**small, "epochs": 4, **values}))
+        task = tasks.Distil(**{field: values.pop(field) for field in ("weight", "temperature") if field in values})
+        return go(name, of=Distil(**{**small, "task": task, "epochs": 4, **values}))
 
     return distil
 
@@ -69,21 +71,36 @@ def test_the_student_learns_nothing_from_a_weight_of_0(distil):
     assert all(torch.equal(first[name], third[name]) for name in first if name.startswith("teacher"))
 
 
+def objective(*, weight: float, label_smoothing: float) -> Distillation:
+    network = Taught(torch.nn.Identity(), torch.nn.Identity())
+    more = {"classes": "abc", "pixels": None, "label_smoothing": label_smoothing}
+    return Distillation(network, weight=weight, temperature=2.0, **more)
+
+
+def test_each_part_of_the_loss_is_logged(distil):
+    metrics = distil(steps=10, log_every=5).metrics[0]
+    parts = [metrics[f"train/{name}"] for name in ("loss", "teacher_loss", "student_loss", "distance")]
+    assert parts[0] == pytest.approx(parts[1] + 0.5 * parts[2] + 0.5 * parts[3], rel=1e-5)
+
+
 def test_the_loss_is_that_of_the_paper():
     torch.manual_seed(0)
     student, teacher = torch.randn(2, 5, 3, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 0, 1])
-    loss = Distillation(weight=0.3, temperature=2.0, label_smoothing=0.1)((student, teacher), labels)
+    found = objective(weight=0.3, label_smoothing=0.1).loss(lambda _: (student, teacher), (None, labels))
     p, q = softmax(teacher / 2, 1), softmax(student / 2, 1)
     divergence = (p * (p / q).log()).sum(1).mean()
     hard, taught = (cross_entropy(each, labels, label_smoothing=0.1) for each in (student, teacher))
-    torch.testing.assert_close(loss, taught + 0.7 * hard + 0.3 * 4 * divergence)
+    torch.testing.assert_close(found["loss"], taught + 0.7 * hard + 0.3 * 4 * divergence)
+    parts = [found[name] for name in ("student_loss", "teacher_loss", "distance")]
+    torch.testing.assert_close(parts, [hard, taught, 4 * divergence])
 
 
 def test_the_teacher_gets_no_gradient_from_the_student():
     student, teacher = torch.randn(4, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True)
     labels = torch.tensor([0, 1, 2, 0])
-    Distillation(weight=1.0, temperature=2.0, label_smoothing=0.0)((student, teacher), labels).backward()
+    found = objective(weight=1.0, label_smoothing=0.0).loss(lambda _: (student, teacher), (None, labels))
+    found["loss"].backward()
     (alone,) = torch.autograd.grad(cross_entropy(teacher, labels), teacher)
     torch.testing.assert_close(teacher.grad, alone)
 
@@ -119,8 +136,8 @@ def test_two_nodes_of_one_group_on_the_command_line(here, shell):
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("weight=1.5", "weight is 1.5, and must be from 0 to 1"),
-        ("temperature=0", "temperature is 0.0, and must be above 0"),
+        ("task.weight=1.5", "task: weight is 1.5, and must be from 0 to 1"),
+        ("task.temperature=0", "task: temperature is 0.0, and must be above 0"),
         ("epochs=0", "epochs is 0, and must be at least 1"),
     ],
 )

@@ -37,7 +37,7 @@ def accuracy(folder: Path, weights: Path) -> float:
     """Of the bare module on the test split."""
     run = cn.load(folder)
     data = run.data.build(seed=run.seed)
-    module: nn.Module = run.network(inputs=data.inputs, classes=len(data.classes))
+    module: nn.Module = run.task.build(model=run.model, data=data).network
     module.load_state_dict(torch.load(weights, weights_only=True))
     images, labels = data.test.batch(torch.arange(len(data.test)))
     with torch.no_grad():

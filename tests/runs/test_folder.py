@@ -54,7 +54,8 @@ def test_it_holds_the_whole_run(here, shell, capsys):
     assert summary["state"] == "finished"
     assert summary["command"] == command.strip()
     assert list(summary) == [
-        "state", "command", "seconds", "parameters", "device", "steps", "step", "epoch", "best/step", "best/epoch",
+        "state", "command", "seconds", "parameters", "device", "steps", "goal", "step", "epoch", "best/step",
+        "best/epoch",
         "validation/loss", "validation/accuracy", "test/loss", "test/accuracy",
     ]  # fmt: skip
     assert f"test accuracy {summary['test/accuracy']:.4f} (loss {summary['test/loss']:.4f})" in said.out

@@ -47,7 +47,8 @@ def test_each_checkpoint_is_tested_by_its_name(go, scores, capsys):
     for name, (line, score) in kept.items():
         state = run.state(name)
         training.module.load_state_dict(state["module"])
-        assert _train.evaluate(training, training.dataset.test) == (score["test/loss"], score["test/accuracy"])
+        found = _train.evaluate(training, training.dataset.test)
+        assert {f"test/{metric}": value for metric, value in found.items()} == score
         which = "the best validation" if name == "best.pt" else name
         assert line.endswith(f"(loss {score['test/loss']:.4f}), of {which}, at step {state['step']}")
     assert run.files() == before
@@ -58,7 +59,8 @@ def test_of_averaged_weights_it_is_the_average_that_is_tested(go, scores):
     go("", "mode=eval", source="run/last.pt")
     training = _train.build(cn.load("run"), Path("run"), print)
     training.module.load_state_dict(run.state("last.pt")["average"])
-    assert tuple(scores[1].values()) == _train.evaluate(training, training.dataset.test)
+    found = _train.evaluate(training, training.dataset.test)
+    assert scores[1] == {f"test/{metric}": value for metric, value in found.items()}
 
 
 def test_through_the_door(go, shell):

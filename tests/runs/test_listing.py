@@ -85,6 +85,7 @@ def test_a_run_that_was_trained_is_listed_and_compared(go, said):
         "reason": None,
         "step": 18,
         "steps": 18,
+        "metrics": ["validation/accuracy", "test/accuracy"],
         **values,
         "words": [*words, "epochs=2"],
         "error": None,

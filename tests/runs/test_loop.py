@@ -76,7 +76,7 @@ def test_clip_acts_on_the_sum_of_accumulated_batches(go):
 
 
 def test_label_smoothing_is_in_the_training_loss_alone(go):
-    run = go("run", *PLAIN, "optim.lr=1e-9", "steps=1", "log_every=1", "label_smoothing=0.3", "data.batch_size=64")
+    run = go("run", *PLAIN, "optim.lr=1e-9", "steps=1", "log_every=1", "task.label_smoothing=0.3", "data.batch_size=64")
     dataset = Digits().build(seed=1)
     torch.manual_seed(1)
     module = Mlp(hidden_sizes=(8,)).build(inputs=(1, 8, 8), classes=10)
@@ -194,7 +194,7 @@ SYNCS = ("item", "__float__", "__int__", "__bool__", "__index__", "cpu", "tolist
     [
         (),
         ("optim=sgd", "clip=1", "accumulate=2"),
-        ("optim=muon", "label_smoothing=0.1", "data.crop=1", "data.flip=true"),
+        ("optim=muon", "task.label_smoothing=0.1", "data.crop=1", "data.flip=true"),
     ],
     ids=["default", "clip and accumulate", "muon and augmentation"],
 )

@@ -9,7 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from data._images import Split
+from data._images import ImageSplit
 from runs._order import order
 
 
@@ -51,13 +51,13 @@ def test_each_image_comes_first_about_as_often():
 
 def test_a_run_sees_each_image_at_most_once_an_epoch_in_that_order(go, monkeypatch):
     seen: list[int] = []
-    batch = Split.batch
+    batch = ImageSplit.batch
 
-    def spy(self: Split, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def spy(self: ImageSplit, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if len(self) == 1258:
             seen.extend(index.tolist())
         return batch(self, index)
 
-    monkeypatch.setattr(Split, "batch", spy)
+    monkeypatch.setattr(ImageSplit, "batch", spy)
     go("run", "epochs=2", "data.batch_size=100", "seed=9")
     assert seen == [*order(9, 0, 1258)[:1200].tolist(), *order(9, 1, 1258)[:1200].tolist()]

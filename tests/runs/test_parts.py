@@ -69,7 +69,7 @@ class Pair(Mlp):
 
 @pytest.mark.parametrize(
     ("model", "makes"),
-    [(Narrow(), "(1, 5)"), (Narrow(classes=12), "(1, 12)"), (Pair(), "tuple")],
+    [(Narrow(), "(8, 5)"), (Narrow(classes=12), "(8, 12)"), (Pair(), "tuple")],
     ids=["few", "many", "two"],
 )
 def test_a_network_has_one_logit_for_each_class(model, makes, go, failed):
@@ -77,15 +77,15 @@ def test_a_network_has_one_logit_for_each_class(model, makes, go, failed):
     cls = type(model)
     line = inspect.getsourcelines(cls)[1]
     assert str(error).split("\n")[:2] == [
-        f"model: {cls.__name__}.build() gave a network that makes {makes} of 1 image, and must make (1, 10)",
+        f"model: {cls.__name__}.build() gave a network that makes {makes} of 8 images, and must make (8, 10)",
         f"  {cls.__name__} is defined in tests/runs/test_parts.py:{line}",
     ]
 
 
-def test_looking_at_the_logits_takes_no_random_number_and_changes_no_statistics(go, differences, monkeypatch):
+def test_trying_out_a_few_examples_takes_no_random_number_and_changes_no_statistics(go, differences, monkeypatch):
     """Dropout, as it would be in training, and batch norm."""
     parts = {"model": Dense(), "data": Digits(), "steps": 12}
     one = go("one", of=Default(**parts))
-    monkeypatch.setattr(_train, "expect_logits", lambda *_: None)
+    monkeypatch.setattr(_train, "try_out", lambda *_: ("validation/loss", "validation/accuracy"))
     two = go("two", of=Default(**parts))
     assert differences(one.state(), two.state()) == []

@@ -13,13 +13,13 @@ from PIL import Image
 
 from data.digits import Digits
 from models.mlp import Mlp
-from runs.callbacks._predictions import GAP, MIDDLE, RIGHT, TEXT, WRONG, draw
 from runs.callbacks.ema import Ema
 from runs.callbacks.predictions import Predictions
 from runs.default import Default
 from runs.logger import Logger
 from runs.logger._writer import Writer
 from runs.optim.adamw import AdamW
+from runs.task._grid import GAP, MIDDLE, RIGHT, TEXT, WRONG, draw
 
 SMALL = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=128)}
 
@@ -56,12 +56,12 @@ def test_each_validation_leaves_a_picture_and_shows_it_to_the_loggers(go, monkey
 def test_it_says_label_and_prediction_of_what_is_evaluated(go, monkeypatch):
     told: list[Any] = []
     monkeypatch.setattr(
-        "runs.callbacks._predictions.draw",
-        lambda images, texts, right: told.append((images, texts, right)) or draw(images, texts, right),
+        "runs.task._classify.draw",
+        lambda images, same, texts, right: told.append((images, texts, right)) or draw(images, same, texts, right),
     )
     callbacks = {"p": Predictions(), "ema": Ema(decay=0.999)}
     run = go("run", of=Default(**SMALL, callbacks=callbacks, optim=AdamW(lr=0.05), epochs=1))
-    images, texts, right = told[0]
+    images, texts, right = told[1]  # the first is tried out
     validation = Digits().build(seed=1).validation
     assert np.array_equal(images, validation.images[:16].numpy())
     network = Mlp(hidden_sizes=(8,)).build(inputs=(1, 8, 8), classes=10).eval()
@@ -79,7 +79,7 @@ def test_it_says_label_and_prediction_of_what_is_evaluated(go, monkeypatch):
 
 def test_the_picture_has_the_images_raw_and_with_a_green_or_red_line():
     images = np.random.default_rng(0).integers(0, 256, (5, 3, 48, 48), dtype=np.uint8)
-    page = draw(images, ["a/a"] * 4 + ["a/b"], [True] * 4 + [False])
+    page = draw(images, images, ["a/a"] * 4 + ["a/b"], [True] * 4 + [False])
     wide, second = 96 + GAP, GAP + 4 * (96 + GAP) + MIDDLE
     large = images.transpose(0, 2, 3, 1).repeat(2, 1).repeat(2, 2)
     for number, (row, column) in enumerate([(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]):
@@ -95,7 +95,7 @@ def test_the_picture_has_the_images_raw_and_with_a_green_or_red_line():
 
 @pytest.mark.parametrize("shape", [(1, 1, 200, 300), (2, 2, 8, 8), (3, 5, 1, 1), (16, 3, 64, 64)], ids=str)
 def test_images_of_any_size_and_channels_can_be_drawn(shape):
-    page = draw(np.zeros(shape, np.uint8), ["a long name/another long name"] * shape[0], [True] * shape[0])
+    page = draw(*[np.zeros(shape, np.uint8)] * 2, ["a long name/another long name"] * shape[0], [True] * shape[0])
     assert (page.dtype, page.ndim, page.shape[2]) == (np.uint8, 3, 3)
 
 

@@ -23,9 +23,11 @@ from cn.kinds import Child, Either, Kind, OneOf, Scalar, same
 from cn.node import is_field, resolve
 from cn.reading import Reading, _Noting
 from data import Data
+from data.shapes import Shapes
 from models import Model
 from models.fcn import Fcn
 from models.head import Head
+from models.unet import UNet
 from models.vit import ViT
 from runs import Run, _train
 from runs.callbacks import Callback
@@ -35,6 +37,9 @@ from runs.launch.local import Local
 from runs.logger import Logger
 from runs.optim import Optim
 from runs.schedule import Schedule
+from runs.task.classify import Classify
+from runs.task.regress import Regress
+from runs.task.segment import Segment
 from tests.runs.conftest import ROOT, one_thread
 
 
@@ -75,7 +80,7 @@ class _Presets(Default):
 
 
 def test_who_set_it_is_told(go):
-    run = go("run", of=_Presets(steps=2, label_smoothing=0.1))
+    run = go("run", of=_Presets(steps=2, task=Classify(label_smoothing=0.1)))
     assert told(run.log) == [
         "set, but nothing read it: model.width=7 (_Presets), teacher.depth=4 (_Presets); "
         "see: python train.py --from run --explain model.width"
@@ -296,7 +301,8 @@ def count(node: CN) -> int:
 def test_a_model_reads_all_its_fields(cls, here):
     node = changed(cls)
     assert count(node) >= sum(is_field(name) for name in cls._fields) - 2
-    assert trained(Default(model=node)) == []
+    maps = {"task": Segment(), "data": Shapes(count=40, batch_size=8)}
+    assert trained(Default(model=node, **(maps if cls._gives == "maps" else {}))) == []
 
 
 @pytest.mark.parametrize("cls", nodes(Head))
@@ -319,7 +325,7 @@ def test_a_schedule_reads_all_its_fields(cls, here):
 @pytest.mark.parametrize("cls", nodes(Callback))
 def test_a_callback_reads_all_its_fields(cls, here, monkeypatch):
     monkeypatch.setattr("runs.callbacks._clean_git.changes", lambda folder, *, untracked, name: [])
-    metrics = {"validation/accuracy": "validation/loss", "validation/loss": "validation/accuracy"}
+    metrics = {None: "validation/loss", "validation/loss": "validation/accuracy"}
     other = {"metric": metrics[cls().metric]} if "metric" in cls._fields else {}
     assert trained(Default(callbacks={"it": changed(cls, **other)}, epochs=1)) == []
 
@@ -340,6 +346,11 @@ def test_a_run_reads_all_its_fields(cls, here):
     assert trained(cls(data=run.data, **small, steps=3, gpu=-1, deterministic=True), "again") == []
 
 
+FITS: dict[tuple[str, ...], dict[str, Any]] = {  # by what data hold
+    ("images", "classes"): {},
+    ("targets",): {"task": Regress()},
+    ("images", "masks"): {"task": Segment(), "model": UNet(widths=(4,))},
+}
 PIXELS = {"mnist": 28, "cmnist": 28, "svhn": 32, "cifar": 32, "celeba": 64, "digits": 8}
 
 
@@ -360,4 +371,4 @@ def test_a_data_set_reads_all_its_fields(cls, here, monkeypatch):
         node = changed(cls, batch_size=20, **place)
         expected = sum(is_field(name) for name in cls._fields) - (2 if "root" in cls._fields else 1)
         assert count(node) >= expected - 1
-        assert trained(Default(data=node, launch=Local()), f"run{len(place)}") == []
+        assert trained(Default(data=node, launch=Local(), **FITS[cls._holds]), f"run{len(place)}") == []

@@ -1,0 +1,21 @@
+"""The smallest table that comes with scikit-learn: three numbers to predict at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data import Table
+
+if TYPE_CHECKING:
+    from data import Dataset
+
+
+class Linnerud(Table):
+    """20 men of a fitness club: exercises (chins, situps, jumps), and weight, waist and pulse (Tenenhaus 1998)."""
+
+    batch_size: int = 8  # examples a step
+
+    def build(self, *, seed: int) -> Dataset:
+        from data._table import read_linnerud
+
+        return self.assemble(*read_linnerud(), targets=("weight", "waist", "pulse"), seed=seed)

@@ -1,0 +1,37 @@
+"""The metrics of a split, from the sums that a task gives for each of its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cn import RunError
+from runs.task import Objective
+
+
+@torch.no_grad()
+def measured(
+    objective: Objective,
+    network: Callable[..., Any],
+    batches: Iterable[tuple[Any, bool]],
+    examples: int,
+    total: Callable[[Tensor], Tensor],
+) -> dict[str, float]:
+    """The metrics over batches, of so many examples in all; False beside one says that it is not counted.
+
+    total: adds a tensor up over the processes, in place.
+    """
+    sums: dict[str, Tensor] = {}
+    for batch, counted in batches:
+        for name, each in objective.measure(network, batch).items():
+            each = each.double() if counted else torch.zeros_like(each, dtype=torch.float64)
+            sums[name] = sums[name] + each if name in sums else each
+    found = objective.metrics({name: total(each).cpu() for name, each in sums.items()}, examples)
+    for name, value in found.items():
+        if type(value) is not float:
+            what = f"{type(objective).__name__}.metrics() gave {name} as {type(value).__name__}, and must give floats"
+            raise RunError(what)
+    return found

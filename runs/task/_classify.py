@@ -1,0 +1,51 @@
+"""Cross entropy and accuracy. b examples, k classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from runs.task._grid import draw
+from runs.task._objective import Network, Objective, Picture
+
+Examples = tuple[Tensor, Tensor]  # b ..., and labels b
+
+
+class Classification(Objective):
+    """The network gives logits `b k`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        classes: Sequence[str],
+        pixels: Callable[[Tensor], Tensor] | None,
+        label_smoothing: float,
+    ) -> None:
+        super().__init__(network)
+        self.classes, self.pixels, self.label_smoothing = classes, pixels, label_smoothing
+        self.outputs = (len(classes),)
+
+    def loss(self, network: Network, batch: Examples) -> Tensor | dict[str, Tensor]:
+        examples, labels = batch
+        return F.cross_entropy(network(examples), labels, label_smoothing=self.label_smoothing)
+
+    def measure(self, network: Network, batch: Examples) -> Mapping[str, Tensor]:
+        examples, labels = batch
+        logits = network(examples)
+        return {
+            "loss": F.cross_entropy(logits.float(), labels, reduction="sum"),
+            "accuracy": (logits.argmax(dim=1) == labels).sum(),
+        }
+
+    def show(self, network: Network, batch: Examples) -> Picture | None:
+        """The images as they are, and again with `label/prediction`; none where the examples are no images."""
+        if self.pixels is None:
+            return None
+        images, labels = batch
+        pairs = list(zip(labels.tolist(), network(images).argmax(dim=1).tolist(), strict=True))
+        shown = self.pixels(images).numpy()
+        texts = [f"{self.classes[label]}/{self.classes[chosen]}" for label, chosen in pairs]
+        return draw(shown, shown, texts, [label == chosen for label, chosen in pairs])

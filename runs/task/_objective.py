@@ -1,0 +1,47 @@
+"""What the loop asks of a task: a loss for each batch, and sums from which metrics are worked out.
+
+b examples in a batch. A batch is what the data set's split gives: a tensor, or any nested tuple or dict of tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # so that a task and its objective may be in one file, which --help imports
+    from torch import Tensor, nn
+
+Network = Callable[..., Any]  # calls `network`, as the run has it: compiled, shared by processes, in lower precision
+Picture = Any  # an array `h w 3` of bytes
+
+
+class Objective:
+    """A subclass gives `loss` and `measure`; the network that it trains is `network`.
+
+    Both are given the network to call, since that is another in training (compiled, or shared by several processes)
+    than in evaluation (which may be of the averaged weights).
+    """
+
+    outputs: tuple[int, ...] | None = None  # the shape of what the network must give for each example; None: any
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network  # all that is trained, saved, averaged, shared over processes and exported
+
+    def loss(self, network: Network, batch: Any) -> Tensor | dict[str, Tensor]:
+        """What is minimised, a scalar; or several scalars by name, of which `loss` is minimised and all are logged."""
+        raise NotImplementedError
+
+    def measure(self, network: Network, batch: Any) -> Mapping[str, Tensor]:
+        """Sums over the examples of a batch, of any shape, in evaluation; they are added up over batches and processes.
+
+        They hold nothing that depends on how examples are divided into batches, so that the last one may be short.
+        """
+        raise NotImplementedError
+
+    def metrics(self, sums: Mapping[str, Tensor], examples: int) -> dict[str, float]:
+        """The metrics of so many examples from their sums, fp64 on the CPU: without an override, each one's mean."""
+        return {name: float(total) / examples for name, total in sums.items()}
+
+    def show(self, network: Network, batch: Any) -> Picture | None:
+        """A picture of what the network makes of a batch; None where there is nothing to look at."""
+        return None

@@ -1,0 +1,41 @@
+"""python train.py run=distil teacher=vit/small teacher.depth=3 model=mlp"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cn import derive
+from models import Model
+from runs.task.classify import Classify
+
+if TYPE_CHECKING:
+    from data import Dataset
+    from runs.task._distil import Distillation
+
+
+class Distil(Classify):
+    """Classes, learnt from the labels and from a second model, which learns beside the first (arXiv:1804.03235)."""
+
+    teacher: Model = derive(lambda run: run.teacher)  # without a value: the run's own `teacher`
+    weight: float = 0.5  # in [0, 1], of the teacher's view against the labels
+    temperature: float = 2.0  # above 0; higher shows more of what the teacher thinks of the wrong classes
+
+    def build(self, *, model: Model, data: Dataset) -> Distillation:
+        from runs.task._distil import Distillation, Taught
+
+        student, teacher = (each.build(inputs=data.inputs, classes=len(data.classes)) for each in (model, self.teacher))
+        return Distillation(
+            Taught(student, teacher),
+            classes=data.classes,
+            pixels=data.pixels,
+            label_smoothing=self.label_smoothing,
+            weight=self.weight,
+            temperature=self.temperature,
+        )
+
+    def check(self) -> None:
+        super().check()
+        if not 0 <= self.weight <= 1:
+            raise ValueError(f"weight is {self.weight}, and must be from 0 to 1")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature is {self.temperature}, and must be above 0")

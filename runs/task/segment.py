@@ -1,0 +1,29 @@
+"""python train.py task=segment data=shapes model=unet"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models import Model
+from runs._watched import Watched
+from runs.task import Task, maximize, minimize
+
+if TYPE_CHECKING:
+    from data import Dataset
+    from runs.task._segment import Segmentation
+
+
+class Segment(Task):
+    """A class for each pixel, by cross entropy; the mean IoU is over all pixels of a split at once."""
+
+    _needs = ("images", "masks")
+    _takes = "maps"
+
+    def goal(self) -> tuple[Watched, ...]:
+        return maximize("mean_iou"), minimize("loss")
+
+    def build(self, *, model: Model, data: Dataset) -> Segmentation:
+        from runs.task._segment import Segmentation
+
+        network = model.build(inputs=data.inputs, classes=len(data.classes))
+        return Segmentation(network, classes=len(data.classes), size=data.inputs[1:], pixels=data.pixels)
