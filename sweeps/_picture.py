@@ -16,7 +16,7 @@ from cn.errors import short
 from sweeps._goal import Goal
 from sweeps._results import Outcome, Row
 from sweeps._store import Trial
-from sweeps._table import assigned, brief, decimals_of, shown, varied
+from sweeps._table import assigned, brief, decimals_of, measured, varied
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
     text: str  # what the key is given
     value: float  # the goal
-    best: bool
+    best: bool  # whether it is one of the best setting
 
 
 def picture(
@@ -56,7 +56,7 @@ def picture(
 
 
 def draw(outcomes: list[Outcome], rows: list[Row], goal: Goal, folder_of: Callable[[Trial], Path]) -> Figure:
-    """At the left the goal over the steps, then a panel for each axis; the best trial is red in all."""
+    """At the left the goal over the steps, then a panel for each axis; the best setting is red in all."""
     from matplotlib.figure import Figure
 
     order = {each.trial.id: each for row in rows for each, _ in row.values}  # those without a value come last
@@ -76,7 +76,7 @@ def draw(outcomes: list[Outcome], rows: list[Row], goal: Goal, folder_of: Callab
     grid = figure.add_gridspec(max(lines, 1), len(widths), width_ratios=widths)
     if left:
         panel = figure.add_subplot(grid[:, 0])
-        _draw_curves(panel, curves, {each.trial.id for each, _ in rows[0].values} if rows else set(), goal)
+        _draw_curves(panel, curves, _seeds(rows), goal)
         if len(files) > CURVES:
             panel.set_title(f"{CURVES} of {len(files)} trials, from the best to the worst", fontsize="small")
     first: Axes | None = None
@@ -91,14 +91,15 @@ def draw(outcomes: list[Outcome], rows: list[Row], goal: Goal, folder_of: Callab
 
 
 def _title(rows: list[Row], goal: Goal, names: list[str]) -> str:
-    """The best value, and the words that it took."""
+    """The value of the best setting over its seeds, and the words that it took."""
     more = f"{PANELS} of {len(names)} axes are drawn" if len(names) > PANELS else ""
     if not rows or not rows[0].values:
         return "\n".join(filter(None, [f"{_plain(goal.metric)}: no trial has a value yet", more]))
-    outcome, value = rows[0].values[0]
-    given = assigned(outcome.trial.words)
-    words = " ".join(_plain(f"{name}={brief(given[name])}") for name in [*names, "seed"] if name in given)
-    best = f"best {_plain(goal.metric)}: {shown(value, decimals_of(rows))}"
+    row = rows[0]
+    given = assigned(row.values[0][0].trial.words)
+    keys = [*names, "seed"] if row.expected == 1 else names
+    words = " ".join(_plain(f"{name}={brief(given[name])}") for name in keys if name in given)
+    best = f"best {_plain(goal.metric)}: {measured(row, decimals_of(rows))}"
     wrapped = textwrap.wrap(words, 100, max_lines=2, placeholder=" ...")
     return "\n".join([best, *wrapped, *filter(None, [more])])
 
@@ -114,18 +115,23 @@ def _curve(file: Path, metric: str) -> Curve:
 def _points(outcomes: list[Outcome], rows: list[Row], names: list[str]) -> dict[str, list[Point]]:
     """Of the trials with a value, in their order, at each key that they are given."""
     values = {each.trial.id: value for row in rows for each, value in row.values}
+    best = _seeds(rows)
     points: dict[str, list[Point]] = {name: [] for name in names}
     for each in outcomes:
         if each.trial.id in values:
             given = assigned(each.trial.words)
-            value, best = values[each.trial.id], each is rows[0].values[0][0]
             for name in points.keys() & given.keys():
-                points[name].append(Point(given[name], value, best))
+                points[name].append(Point(given[name], values[each.trial.id], each.trial.id in best))
     return points
 
 
+def _seeds(rows: list[Row]) -> set[str]:
+    """The ids of the trials of the best setting."""
+    return {each.trial.id for each, _ in rows[0].values} if rows else set()
+
+
 def _draw_curves(panel: Axes, curves: list[tuple[Outcome, Curve]], best: set[str], goal: Goal) -> None:
-    """`best`: the ids of the trials of the best setting; the first of them here is the best."""
+    """`best`: the ids of the trials of the best setting."""
     from matplotlib.collections import LineCollection
 
     others = [curve for each, curve in curves if each.trial.id not in best]
@@ -133,8 +139,7 @@ def _draw_curves(panel: Axes, curves: list[tuple[Outcome, Curve]], best: set[str
     faint = min(0.8, max(0.3, 15 / (len(others) or 1)))
     kinds = (
         (others, "other trials" if best else "trials", OTHERS, 0.9, faint, 1),
-        (seeds[1:], "its other seeds", BEST, 0.9, 0.8, 2),
-        (seeds[:1], "best", BEST, 2.2, 1.0, 3),
+        (seeds, "best" if len(seeds) == 1 else f"best, {len(seeds)} seeds", BEST, 1.8, 1.0, 2),
     )
     for these, label, color, width, alpha, above in reversed(kinds):
         if these:
@@ -157,7 +162,7 @@ def _draw_curves(panel: Axes, curves: list[tuple[Outcome, Curve]], best: set[str
 
 
 def _draw_axis(panel: Axes, name: str, points: list[Point], goal: Goal) -> None:
-    """A dot for each trial, and a dash at the mean of each value of the key, where these are few."""
+    """A dot for each trial, a dash at the mean of each value of the key, where these are few, a star at the best mean."""
     numbers = {each.text: _number(each.text) for each in points}
     at = {text: number for text, number in numbers.items() if number is not None}
     label = _plain(name, 40)
@@ -186,8 +191,9 @@ def _draw_axis(panel: Axes, name: str, points: list[Point], goal: Goal) -> None:
     means = [(place, statistics.fmean(group)) for place, group in groups.items() if len(group) > 1]
     means = means if len(groups) <= CATEGORIES else []
     panel.plot(*_across(means), "_", color=MEAN, markersize=16, markeredgewidth=2)
-    best = [(place, each.value) for place, each in zip(x, points, strict=True) if each.best]
-    panel.plot(*_across(best), "*", color=BEST, markersize=11, markeredgecolor="white", zorder=5)
+    if best := [each for each in points if each.best]:
+        mean = statistics.fmean(each.value for each in best)
+        panel.plot(at[best[0].text], mean, "*", color=BEST, markersize=11, markeredgecolor="white", zorder=5)
     if goal.direction == "minimize" and _wide(y):
         panel.set_yscale("log", subs=[])
     panel.set_xlabel(label)

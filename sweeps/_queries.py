@@ -117,13 +117,27 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
 
 
 def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """The command that repeats the best trial."""
-    outcome = _results.best(_results.results(_results.outcomes(named), named.goal), named.name)
+    """What the best setting came to over its seeds, and the command that repeats the best trial of it."""
+    rows = _results.results(_results.outcomes(named), named.goal)
+    row = _results.best(rows, named.name)
+    (outcome, value), *others_of_it = row.values
     folder = named.store.at(outcome.trial)
-    value = named.goal.of(outcome.summary)
     typed = shlex.join(["python", "train.py", *command_of(unplain(outcome.trial.config))])
-    data = {"id": outcome.trial.id, "command": typed, "folder": str(folder), named.goal.metric: value}
-    return f"{typed}\n\n{named.goal.metric} {value:.6g}, trial {outcome.trial.id}\n{folder}", data
+    decimals = _table.decimals_of(rows)
+    own = f", the best of them: {_table.shown(value, decimals)}" if others_of_it else ""
+    told = f"{named.goal.metric} {_table.measured(row, decimals)}"
+    data = {
+        "id": outcome.trial.id,
+        "command": typed,
+        "folder": str(folder),
+        "goal": named.goal.metric,
+        "mean": row.mean,
+        "spread": row.spread,
+        "count": row.count,
+        "expected": row.expected,
+        "value": value,
+    }
+    return f"{typed}\n\n{told}\ntrial {outcome.trial.id}{own}\n{folder}", data
 
 
 def command_of(run: CN) -> list[str]:

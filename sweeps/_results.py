@@ -110,14 +110,14 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
     return sorted(rows, key=lambda row: goal.order(row.mean))
 
 
-def best(rows: list[Row], name: str) -> Outcome:
-    """The best trial of the best setting; UserError while the sweep of that name has none."""
+def best(rows: list[Row], name: str) -> Row:
+    """The best setting, whose first value is that of its best trial; UserError while the sweep of that name has none."""
     if not rows or not rows[0].values:
         counts = Counter(why for row in rows for _, why in row.missing)
         stand = ", ".join(f"{count} {why}" for why, count in counts.items())
         what = f"no trial of {name} has a result yet" + (f": {stand}" if stand else "")
         raise UserError(lines(what, f"see: python -m sweeps status {name}"))
-    return rows[0].values[0][0]
+    return rows[0]
 
 
 def setting(trial: Trial) -> tuple[str, ...]:

@@ -127,6 +127,17 @@ def why_missing(row: Row) -> str:
     return ", ".join(parts)
 
 
+def measured(row: Row, decimals: int) -> str:
+    """A row's value as `0.9861 +- 0.0118 over 2 of 3 seeds`; of a row that is one trial, the value alone."""
+    assert row.mean is not None
+    value = shown(row.mean, decimals)
+    if row.expected == 1:
+        return value
+    spread = "" if row.spread is None else f" +- {shown(row.spread, decimals)}"
+    seeds = f"{row.count} of {row.expected}" if row.missing else f"{row.count}"
+    return f"{value}{spread} over {seeds} seeds"
+
+
 def _column(texts: list[str]) -> list[str]:
     """On one line each, and with long numbers made short where that leaves them apart."""
     less = [brief(text) for text in texts]

@@ -93,6 +93,31 @@ def test_a_damaged_file_of_one_trial_does_not_hide_the_others(project: Project):
     assert project.over(name) == {"done": 2}
 
 
+def test_the_best_is_told_by_its_mean_over_seeds(project: Project):
+    """Of the two settings the second has the best single seed, and the first the best mean."""
+    name = project.sweep("two", "grid({'steps': [1, 2]}) * seeds(2)")
+    project.sweeps("submit", name, *words("local", parallel=4))
+    assert project.over(name) == {"done": 4}
+    trials = project.trials(name)
+    for each, value in zip(trials, (0.8, 0.7, 0.1, 0.9), strict=True):
+        summary = project.folder / each["folder"] / "summary.json"
+        summary.write_text(json.dumps({**json.loads(summary.read_text()), "best/validation/accuracy": value}))
+    assert project.sweeps("best", name) == (
+        "python train.py run=told steps=1 seed=0\n\n"
+        "validation/accuracy 0.7500 +- 0.0707 over 2 seeds\n"
+        f"trial {trials[0]['id']}, the best of them: 0.8000\n"
+        f"{trials[0]['folder']}\n"
+    )
+    told = project.asked("best", name)
+    assert {key: told[key] for key in ("goal", "count", "expected", "value")} == {
+        "goal": "validation/accuracy",
+        "count": 2,
+        "expected": 2,
+        "value": 0.8,
+    }
+    assert (told["mean"], told["spread"]) == (pytest.approx(0.75), pytest.approx(0.0707, abs=1e-4))
+
+
 def test_a_reader_that_goes_away_is_no_error(project: Project):
     name = project.sweep("long", "seeds(30)")
     process = project.start("-m", "sweeps", "plan", name, "--json")

@@ -10,6 +10,7 @@ import pytest
 from cn import UserError
 from sweeps import maximize, minimize
 from sweeps._results import Outcome, best, results
+from sweeps._table import measured
 from tests.sweeps.outcomes import CODES, GOAL, SIX, outcome
 
 
@@ -67,9 +68,26 @@ def test_a_trial_that_failed_with_other_code_makes_no_row_of_its_own() -> None:
     assert (row.code, [why for _, why in row.missing]) == ("c0de", ["failed"])
 
 
-def test_the_best_trial_is_the_best_seed_of_the_best_setting() -> None:
+def test_the_best_setting_has_the_best_mean_and_names_its_best_seed_first() -> None:
     trials = [*SIX[:3], outcome("lr=0.3 seed=1", 0.86), outcome("lr=0.3 seed=2", 0.88)]
-    assert best(results(trials, GOAL), "vit_lr").trial.words == ("lr=0.3", "seed=2")
+    row = best(results(trials, GOAL), "vit_lr")
+    assert (row.words, row.mean) == (("lr=0.3",), pytest.approx(0.87))
+    assert row.values[0][0].trial.words == ("lr=0.3", "seed=2")
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [
+        (SIX[:3], "0.8000 +- 0.1000 over 3 seeds"),
+        ([*SIX[:2], outcome("lr=0.1 seed=4", state="running")], "0.8500 +- 0.0707 over 2 of 3 seeds"),
+        ([SIX[0], outcome("lr=0.1 seed=4", state="failed")], "0.9000 over 1 of 2 seeds"),
+        (SIX[:1], "0.9000"),
+    ],
+    ids=["all", "one is missing", "one alone is there", "one trial"],
+)
+def test_a_setting_is_told_by_its_mean_spread_and_count(trials: list[Outcome], told: str) -> None:
+    (row,) = results(trials, GOAL)
+    assert measured(row, 4) == told
 
 
 @pytest.mark.parametrize(
