@@ -111,7 +111,7 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
 
 
 def best(rows: list[Row], name: str) -> Row:
-    """The best setting, whose first value is that of its best trial; UserError while the sweep of that name has none."""
+    """The best setting, whose first value is of its best trial; UserError while the sweep of that name has none."""
     if not rows or not rows[0].values:
         counts = Counter(why for row in rows for _, why in row.missing)
         stand = ", ".join(f"{count} {why}" for why, count in counts.items())

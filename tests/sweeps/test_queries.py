@@ -103,7 +103,7 @@ def test_the_best_is_told_by_its_mean_over_seeds(project: Project):
         summary = project.folder / each["folder"] / "summary.json"
         summary.write_text(json.dumps({**json.loads(summary.read_text()), "best/validation/accuracy": value}))
     assert project.sweeps("best", name) == (
-        "python train.py run=told steps=1 seed=0\n\n"
+        "python train.py run=told seed=0\n\n"
         "validation/accuracy 0.7500 +- 0.0707 over 2 seeds\n"
         f"trial {trials[0]['id']}, the best of them: 0.8000\n"
         f"{trials[0]['folder']}\n"

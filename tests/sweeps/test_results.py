@@ -79,9 +79,9 @@ def test_the_best_setting_has_the_best_mean_and_names_its_best_seed_first() -> N
     ("trials", "told"),
     [
         (SIX[:3], "0.8000 +- 0.1000 over 3 seeds"),
-        ([*SIX[:2], outcome("lr=0.1 seed=4", state="running")], "0.8500 +- 0.0707 over 2 of 3 seeds"),
-        ([SIX[0], outcome("lr=0.1 seed=4", state="failed")], "0.9000 over 1 of 2 seeds"),
-        (SIX[:1], "0.9000"),
+        ([*SIX[:2], outcome("lr=0.1 seed=4", state="running")], "0.7500 +- 0.0707 over 2 of 3 seeds"),
+        ([SIX[0], outcome("lr=0.1 seed=4", state="failed")], "0.7000 over 1 of 2 seeds"),
+        (SIX[:1], "0.7000"),
     ],
     ids=["all", "one is missing", "one alone is there", "one trial"],
 )
