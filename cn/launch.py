@@ -15,7 +15,11 @@ from omegaconf import OmegaConf
 from cn.compose import compose
 from cn.errors import CNError, RunError
 from cn.groups import PRIMARY, prepare
-from cn.multirun import _options  # pyright: ignore[reportPrivateUsage]
+from cn.multirun import (
+    _options,  # pyright: ignore[reportPrivateUsage]
+    comes_to,
+    first_of_each,
+)
 from cn.overrides import expand
 from cn.screen import say
 from cn.table import table
@@ -38,8 +42,8 @@ def launch(hydra: Hydra, task: Any, words: list[str]) -> None:
     params = [f"{key}={value}" for key, value in dict[str, Any](sweeper.params or {}).items()]
     axes = [*params, *cast("list[str]", OmegaConf.to_container(config.hydra.overrides.task))]
     combinations = expand(axes, functools.partial(options, task.contract, axes))
-    for each in combinations:
-        compose(task.contract, each)
+    runs = [comes_to(compose(task.contract, each)) for each in combinations]
+    combinations = [combinations[place] for place in first_of_each(runs, [" ".join(each) for each in combinations])]
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=PRIMARY)
     launcher = Plugins.instance().instantiate_launcher(HydraContext(hydra.config_loader, callbacks), task, config)

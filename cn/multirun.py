@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,11 @@ from cn.help import keys, tolerant
 from cn.main import Asked, Job, Launcher
 from cn.node import CN
 from cn.overrides import expand
+from cn.record import plain
 from cn.screen import say
 from cn.table import table
+
+SAID = 5  # lines about runs that are left out
 
 
 def multirun(
@@ -47,6 +51,7 @@ def here(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
 
     A run that fails is told and the others go on, with a RunError at the end; one that is stopped stops them all.
     """
+    asked = [asked[place] for place in first_of_each([comes_to(each.run) for each in asked], asked_for(asked))]
     results: list[Any] = []
     for number, (node, job, varied) in enumerate(asked):
         say(" ".join([f"[{number + 1}/{len(asked)}]", *varied]))
@@ -60,6 +65,36 @@ def here(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
             results.append(error)
     say("\n" + results_table(asked, results))
     refuse_failed(results)
+
+
+def first_of_each(runs: list[str], words: list[str]) -> list[int]:
+    """The places of the runs that are not the same as one before them; says which are left out.
+
+    runs: what each comes to, alike for two that are the same run.
+    words: what each was asked for with.
+    """
+    first: dict[str, int] = {}
+    repeated: list[str] = []
+    for place, run in enumerate(runs):
+        before = words[first.setdefault(run, place)]
+        if first[run] != place:
+            same = "it is asked for twice" if before == words[place] else f"it is the same run as {before}"
+            repeated.append(f"{words[place]} is left out: {same}")
+    for line in repeated[:SAID]:
+        say(line)
+    if len(repeated) > SAID:
+        say(f"{len(repeated) - SAID} more are left out, which are the same runs too")
+    return list(first.values())
+
+
+def comes_to(run: CN) -> str:
+    """What a run is, whatever words it was asked for with."""
+    return json.dumps(plain(run), sort_keys=True)
+
+
+def asked_for(asked: list[Asked]) -> list[str]:
+    """The words of each run, which set it apart where any do."""
+    return [" ".join(each.varied or each.job.overrides) for each in asked]
 
 
 def results_table(asked: list[Asked], results: list[Any]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cn import CNError, Job, RunError, UserError
 from cn.errors import lines
 from cn.main import Asked
-from cn.multirun import refuse_failed, results_table
+from cn.multirun import asked_for, first_of_each, refuse_failed, results_table
 from cn.screen import say
 from runs.launch.local import Local
 from runs.launch.slurm import Slurm
@@ -53,11 +53,21 @@ def launch(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
 
     for each in asked:
         refuse(each.run, each.job)
+    asked = _distinct(asked)
     store, planned = _unnamed(asked)
     if kinds == {True}:
         _here(function, asked, store, planned)
     else:
         _away(function, asked, store, planned)
+
+
+def _distinct(asked: list[Asked]) -> list[Asked]:
+    """Those that are not the same run as one before, as in a sweep with a name; in another folder it is another."""
+    from cn.record import plain
+    from sweeps._plan import identity
+
+    runs = [f"{identity(plain(each.run))} {each.run.folder}" for each in asked]
+    return [asked[place] for place in first_of_each(runs, asked_for(asked))]
 
 
 def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
@@ -75,8 +85,8 @@ def _unnamed(asked: list[Asked]) -> tuple[Store, list[Planned]]:
     for place, each in enumerate(asked):
         config = plain(each.run)
         names = identity(each.run, config), name_of(each.job.overrides) or "default"
-        seen.update(names)
-        key, named = (one if seen[one] == 1 else f"{one}_{seen[one]}" for one in names)  # the same run twice
+        seen.update(names)  # one run in several folders, and words that differ in quotes alone
+        key, named = (one if seen[one] == 1 else f"{one}_{seen[one]}" for one in names)
         if len(asked) > 900:  # more than a folder should hold
             named = of_trial(key)
         folder = str(each.run.folder.absolute()) if each.run.folder else named

@@ -31,6 +31,32 @@ def test_every_combination_is_run_and_one_table_shown(program: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "runs"),
+    [
+        (("seed=1,1",), ["seed=1 is left out: it is asked for twice"], 1),
+        (("model=mlp,vit,mlp", "seed=3"), ["model=mlp is left out: it is asked for twice"], 2),
+        (
+            ("model=mlp", "model.width=8,8.0"),
+            ["model.width=8.0 is left out: it is the same run as model.width=8"],
+            1,
+        ),
+        (
+            ("seed=1,1,1,1,1,1,1,1",),
+            [*["seed=1 is left out: it is asked for twice"] * 5, "2 more are left out, which are the same runs too"],
+            1,
+        ),
+    ],
+)
+def test_the_same_run_is_trained_once_and_that_is_said(words: Any, said: list[str], runs: int, program: Any) -> None:
+    done = program("-m", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[: len(said)] == said
+    assert lines[len(said)].startswith(f"[1/{runs}]")
+    assert sum(line.startswith("trained") for line in lines) == runs
+
+
 @pytest.fixture
 def several(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """`several("seed=1,2")`: what each run was, as `model/seed`, and the output."""

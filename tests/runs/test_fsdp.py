@@ -61,7 +61,6 @@ def test_one_of_64_and_four_of_16_and_several_processes_agree(clip, count, toget
 # How far two ways of computing may come apart, as a share of what the weights have learned.
 FP32 = 1e-5  # sums in another order: a hundred roundings by 2**-24
 NEWTON_SCHULZ = QUINTIC[0] ** 5 * 2**-23  # each of five iterations multiplies an error by the slope at zero, or less
-BF16 = 2**-8  # a weight that differs in its last bit may be rounded to the next bfloat16 number
 
 
 @pytest.mark.parametrize(
@@ -70,14 +69,15 @@ BF16 = 2**-8  # a weight that differs in its last bit may be rounded to the next
         (("optim=adamw", "optim.eps=1e-3", "clip=1", "steps=9"), FP32),
         (("optim=sgd", "optim.lr=0.05", "callbacks=[ema,model_summary,predictions]", "clip=0.01", "steps=9"), FP32),
         (("optim=muon", "steps=3"), NEWTON_SCHULZ),
-        (("optim=sgd", "optim.lr=0.05", "precision=bf16", "steps=9"), BF16),
+        (("optim=sgd", "optim.lr=0.05", "schedule=constant", "precision=bf16", "steps=1"), FP32),
     ],
     ids=["adamw", "ema", "muon", "bf16"],
 )
 def test_a_transformer_learns_as_in_ddp(words, within, together, monkeypatch):
     """Muon iterates in float32 here: in bfloat16 a rounding error can grow as long as the update, on some processors.
 
-    It takes few steps, since each step enlarges the errors of those before.
+    Each step enlarges the errors of those before, so Muon takes few. With precision=bf16 it is one, from the same
+    weights: a weight that differs in its last bit may be rounded to another bfloat16 number in the next.
     """
     monkeypatch.setattr("runs.optim._muon.ITERATED", torch.float32)
     words = (*VIT, *words, "log_every=3", "data.batch_size=64")
@@ -89,7 +89,7 @@ def test_a_transformer_learns_as_in_ddp(words, within, together, monkeypatch):
     assert (parts.weights() - same.weights()).norm() < within * learned.norm()
     assert list(parts.state()["module"]) == list(same.state()["module"])
     for name in ("validation/loss", "test/loss"):
-        assert parts.summary[name] == pytest.approx(same.summary[name], rel=within)
+        assert parts.summary[name] == pytest.approx(same.summary[name], rel=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its compiler imports what it has deprecated

@@ -135,6 +135,22 @@ def test_runs_on_this_machine_go_side_by_side(project: Project):
     assert max(start["time"] for start, _ in notes) < min(end["ended"] for _, end in notes)
 
 
+def test_the_same_run_is_one_trial_and_that_is_said(project: Project):
+    """Wherever it is trained; in a folder of its own, which is asked for, it is trained again."""
+    said = project.type(*TOLD, "-m", "value=0.5,0.1,0.10", "launch.parallel=1,2")
+    left_out = [line for line in said.splitlines() if " is left out: " in line]
+    assert left_out == [
+        "value=0.5 launch.parallel=2 is left out: it is the same run as value=0.5 launch.parallel=1",
+        "value=0.1 launch.parallel=2 is left out: it is the same run as value=0.1 launch.parallel=1",
+        "value=0.10 launch.parallel=1 is left out: it is the same run as value=0.1 launch.parallel=1",
+        "value=0.10 launch.parallel=2 is left out: it is the same run as value=0.1 launch.parallel=1",
+    ]
+    assert said.startswith("\n".join(left_out) + "\n[1/2] ")
+    assert project.states(group(project)) == {"done": 2}
+    project.type(*TOLD, "-m", "folder=outputs/a,outputs/b,outputs/a")
+    assert {(project.folder / "outputs" / name / "begun").exists() for name in "ab"} == {True}
+
+
 def test_runs_that_fail_leave_a_table_and_exit_status_1(project: Project):
     said = project.type(*TOLD, "-m", "act=raise,exit,kill,''", status=1)
     assert (
