@@ -162,7 +162,7 @@ def _draw_curves(panel: Axes, curves: list[tuple[Outcome, Curve]], best: set[str
 
 
 def _draw_axis(panel: Axes, name: str, points: list[Point], goal: Goal) -> None:
-    """A dot for each trial, a dash at the mean of each value where these are few, a star at that of the best setting."""
+    """A dot for each trial, a dash at the mean of each value where few, a star at the best setting."""
     numbers = {each.text: _number(each.text) for each in points}
     at = {text: number for text, number in numbers.items() if number is not None}
     label = _plain(name, 40)
