@@ -60,6 +60,10 @@ class Run(CN):
     _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
 
     def check(self) -> None:
+        for name in ("loss", "network"):
+            if hasattr(type(self), name):
+                what = f"{type(self).__name__}.{name}() would never be called: the task has the network and the loss"
+                raise ValueError(lines(what, "write: a class in runs/task/, chosen by task=NAME"))
         self._check_parts()
         for name, least in (("epochs", 1), ("steps", 1), ("accumulate", 1), ("validate_every", 1)):
             if (value := getattr(self, name)) is not None and value < least:

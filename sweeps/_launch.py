@@ -66,7 +66,7 @@ def _distinct(asked: list[Asked]) -> list[Asked]:
     from cn.record import plain
     from sweeps._plan import identity
 
-    runs = [f"{identity(plain(each.run))} {each.run.folder}" for each in asked]
+    runs = [f"{identity(each.run, plain(each.run))} {each.run.folder}" for each in asked]
     return [asked[place] for place in first_of_each(runs, asked_for(asked))]
 
 

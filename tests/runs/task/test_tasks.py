@@ -164,6 +164,17 @@ def test_parts_that_do_not_fit_are_refused_as_they_are_composed(words, told):
     assert str(caught.value) == told
 
 
+@pytest.mark.parametrize("name", ["loss", "network"])
+def test_a_run_with_a_loss_of_its_own_is_refused(name):
+    own: Any = type(Default)("Own", (Default,), {name: lambda self: None, "__module__": __name__})
+    with pytest.raises(cn.UserError) as caught:
+        cn.compose(own)
+    assert str(caught.value).split("\n  ")[:2] == [
+        f"Own.{name}() would never be called: the task has the network and the loss",
+        "write: a class in runs/task/, chosen by task=NAME",
+    ]
+
+
 # a task of one's own
 
 
