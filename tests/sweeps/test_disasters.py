@@ -270,8 +270,8 @@ def test_trials_on_a_full_disk_fail_with_the_reason_and_go_on_when_there_is_room
     assert project.table(name).startswith(
         "trial       state   step  validation/accuracy  time     what, why\n"
         f"ID________  failed                             TIME___  act=hold: {why}\n"
-        f"ID________  failed                             TIME___  act=fill: {why}\n"
         "ID________  done    8/8   0.9                  TIME___  value=0.9\n"
+        f"ID________  failed                             TIME___  act=fill: {why}\n"
     )
     trials = {trial["words"][0]: trial for trial in project.trials(name)}
     (project.folder / trials["act=fill"]["folder"] / "output.txt").unlink()

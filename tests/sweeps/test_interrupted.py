@@ -149,8 +149,8 @@ def test_at_its_time_limit_a_trial_goes_on_in_another_job_unless_that_would_be_f
     why = "its time limit ended it before it had saved anything to go on from"
     assert project.table(limited) == (
         "trial       state    step  validation/accuracy  time     what, why\n"
-        f"ID________  failed                              TIME___  act=heedless at=0: {why}\n"
         "ID________  waiting  4/?   0.5                  TIME___  act=hold at=3: time limit\n"
+        f"ID________  failed                              TIME___  act=heedless at=0: {why}\n"
         "\n"
         "1 failed, 1 waiting\n"
         "\n"
