@@ -1,6 +1,7 @@
 """CN: experiments as Python classes. This package is the config layer; it knows Hydra and no torch."""
 
-import cn.beside  # noqa: F401 (it ends the process where a folder hides what the next lines import)
+# it ends the process where a folder hides what the next lines import
+import cn.beside  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from cn.compose import compose as compose
 from cn.derived import derive as derive
 from cn.errors import CNError as CNError

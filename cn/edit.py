@@ -21,7 +21,8 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
         if each.verb == "add" and old is not ...:
             raise UserError(there)
         if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
-            return kind.accept(*_merged(_inner(kind, old), cast("dict[Any, Any]", old), value, each.texts))
+            new = cast("dict[Any, Any]", value)
+            return kind.accept(*_merged(_inner(kind, old), cast("dict[Any, Any]", old), new, each.texts))
         return kind.accept(value, each.texts)
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])

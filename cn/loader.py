@@ -163,7 +163,7 @@ def _text(error: BaseException, note: str | None) -> str:
             check([error.override])
         except UserError as ours:
             return str(ours)
-    if isinstance(error, GrammarParseError):
+    if isinstance(error, GrammarParseError) or isinstance(error.__cause__, GrammarParseError):
         return lines("a ${...} cannot be read", f"see: python {command.script} --cfg hydra")
     message = str(error.args[0]) if error.args and not isinstance(error, OSError) else str(error)
     body = message.partition("Config search path:")[0].splitlines()

@@ -118,7 +118,11 @@ def exit_status(action: Callable[[], int | None]) -> int:
         if getattr(sys, name) is None:  # closed, by `>&-`: it is left to no file that is opened later
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     formatted = warnings.formatwarning
-    warnings.formatwarning = lambda *args, **options: escaped(formatted(*args, **options))  # they name files
+
+    def shown(*args: Any, **options: Any) -> str:  # warnings name files
+        return escaped(formatted(*args, **options))
+
+    warnings.formatwarning = shown
     try:
         _expect_folder()
         status = action() or 0

@@ -81,7 +81,7 @@ def _of_nodes(module: str) -> bool:
 
 def _imports_cn(spec: ModuleSpec) -> bool:
     """Whether the source of a module says so; that of a namespace or of a compiled module says nothing."""
-    source = getattr(spec.loader, "get_source", lambda name: None)
+    source: Any = getattr(spec.loader, "get_source", None) or (lambda _: None)  # pyright: ignore[reportUnknownLambdaType]
     try:
         tree = ast.parse(source(spec.name) or "")
     except (SyntaxError, ImportError, OSError, ValueError):

@@ -220,7 +220,7 @@ def _listed(value: Any, texts: Texts) -> list[Any]:
 
 def _option(value: Any, texts: Texts) -> Any:
     """The name of an option, which is a text; a list or dict as it is."""
-    return value if isinstance(value, (list, dict)) else texts
+    return cast("Any", value) if isinstance(value, (list, dict)) else texts
 
 
 def _choosing(kind: Child, each: Assignment) -> str:

@@ -1,4 +1,6 @@
 """A run: a model, a data set, a task that says what the first learns from the second, and how."""
+# pyright: reportPrivateUsage=false
+# (_needs, _holds, _gives and _takes belong to the contracts, and have names that no field may have)
 
 from __future__ import annotations
 

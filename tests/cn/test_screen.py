@@ -47,7 +47,10 @@ def test_nothing_is_printed_but_through_the_screen() -> None:
     wrong: list[str] = []
     for folder in ("cn", "models", "data", "runs", "sweeps"):
         for file in sorted((REPOSITORY / folder).rglob("*.py")):
-            if file == REPOSITORY / "cn/screen.py":
+            if file.relative_to(REPOSITORY).as_posix() in (
+                "cn/screen.py",
+                "cn/beside.py",
+            ):  # the second imports nothing
                 continue
             for node in ast.walk(ast.parse(file.read_text())):
                 call = ast.unparse(node) if isinstance(node, ast.Call) else ""
