@@ -81,7 +81,9 @@ def _of_nodes(module: str) -> bool:
 
 def _imports_cn(spec: ModuleSpec) -> bool:
     """Whether the source of a module says so; that of a namespace or of a compiled module says nothing."""
-    source: Any = getattr(spec.loader, "get_source", None) or (lambda _: None)  # pyright: ignore[reportUnknownLambdaType]
+    source = cast("Any", getattr(spec.loader, "get_source", None))
+    if source is None:
+        return False
     try:
         tree = ast.parse(source(spec.name) or "")
     except (SyntaxError, ImportError, OSError, ValueError):
