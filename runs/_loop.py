@@ -105,19 +105,18 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             if step == steps or training.reason is not None:
                 break
             if asked:
-                rest(training, writer)  # after the checkpoint, in which its log goes on
                 raise Interrupted(f"stopped by {asked} after step {step} of {steps}")
     for hook in bind(training.hooks, "on_end"):
         hook(training)
 
 
 class Later:
-    """The metrics of the steps since the log before, whose mean losses are on their way from the device."""
+    """The metrics of the steps up to one log, whose mean losses are on their way from the device."""
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
         self.training, total, parts = training, training.total, training.parts
-        self.names, every = ("loss", *parts), training.run.log_every
-        mean = torch.stack([total, *parts.values()]) / (training.step % every or every)
+        self.names = ("loss", *parts)
+        mean = torch.stack([total, *parts.values()]) / training.run.log_every
         if training.ranks.size > 1:
             training.ranks.mean(mean)
         self.losses = mean.to("cpu", non_blocking=True)
@@ -148,12 +147,6 @@ def report(later: Later | None, writer: Thread) -> None:
         writer.put(later.read())
 
 
-def rest(training: Training, writer: Thread) -> None:
-    """Write the metrics of the steps since the last log, where there are any: no other log comes."""
-    if training.step % training.run.log_every:
-        report(Later(training, bind(training.hooks, "on_log")), writer)
-
-
 def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
     """A checkpoint, once all metrics up to it are written; Diverged if there is nothing worth keeping."""
     writer.flush()
@@ -163,10 +156,7 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
-    """Measure on the validation split, tell everyone, and save; after the last step its log comes before."""
-    last = training.step == training.steps or training.reason is not None
-    if last:
-        rest(training, writer)
+    """Measure on the validation split, tell everyone, and save."""
     own = evaluate(training, training.dataset.validation)
     metrics: Metrics = {"step": training.step, "epoch": training.epoch}
     metrics |= {f"validation/{name}": value for name, value in own.items()}
@@ -178,8 +168,6 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
     training.reason = training.ranks.any(training.reason)
-    if training.reason is not None and not last:
-        rest(training, writer)
     best = training.ranks.told(lambda: training.better(metrics))
     if best:
         training.best = dict(metrics)

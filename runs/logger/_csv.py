@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from runs.logger._writer import Record, Writer, read
+from runs.logger._writer import Record, Writer
 
 
 class CsvWriter(Writer):
@@ -15,12 +15,9 @@ class CsvWriter(Writer):
         self.columns: list[str] = []
 
     def resume(self, step: int) -> None:
-        """Keep as many rows as the run's own file beside it has kept records."""
         if self.path.exists():
             whole = self.path.read_text().split("\n")[:-1]  # a kill or a full disk may have cut the last line short
             rows: list[dict[str, Any]] = [row for row in csv.DictReader(whole) if int(row["step"]) <= step]
-            own = self.path.with_name("metrics.jsonl")
-            rows = rows[: len(read(own))] if own.exists() else rows
             self.columns = list(rows[0]) if rows else []
             self._rewrite(rows)
 
