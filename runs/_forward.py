@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,37 +11,34 @@ from torch import Tensor
 
 from runs._training import Training
 
+Losses = Tensor | dict[str, Tensor]
 
-def forward(training: Training) -> Callable[[Any], Tensor]:
-    """From a batch to the loss: compiled and in lower precision where the run has it so."""
+
+def forward(training: Training) -> Callable[[Any], Losses]:
+    """From a batch to the mean loss over its examples, or to several losses by name."""
     run, accumulate = training.run, training.run.accumulate
     inner, exchange = training.module, None
     if training.ranks.size > 1:
         inner, exchange = run.parallel.build(training.module, training.device.device)
     network: Any = torch.compile(inner) if training.device.compiled else inner
-    loss_of_batch: Callable[[Any, Any], Any] = training.objective.loss
-    parts = training.parts
-    share = training.share
-    taken = 0  # batches
-
-    def alone(batch: Any) -> Tensor:
-        loss: Any = loss_of_batch(network, batch)
-        if loss.__class__ is dict:
-            for name, each in loss.items():
-                if name != "loss":
-                    total = each.detach() / share
-                    parts[name] = parts[name] + total if name in parts else total
-            loss = loss["loss"]
-        return loss if share == 1 else loss / share
-
-    def together(batch: Any) -> Tensor:
-        nonlocal taken
-        taken += 1
-        assert exchange is not None
-        exchange(taken % accumulate == 0)  # gradients are exchanged once a step
-        return alone(batch)
-
-    loss_of = alone if exchange is None else together
+    loss_of: Callable[[Any], Losses] = partial(training.objective.loss, network)
+    if exchange is not None:
+        loss_of = _exchanging(loss_of, exchange, accumulate)
     if training.device.autocast is None:
         return loss_of
     return torch.autocast(training.device.device.type, training.device.autocast)(loss_of)
+
+
+def _exchanging(
+    loss_of: Callable[[Any], Losses], exchange: Callable[[bool], object], accumulate: int
+) -> Callable[[Any], Losses]:
+    """The same, with gradients exchanged between processes in the last batch of each step."""
+    taken = 0  # batches
+
+    def together(batch: Any) -> Losses:
+        nonlocal taken
+        taken += 1
+        exchange(taken % accumulate == 0)
+        return loss_of(batch)
+
+    return together

@@ -44,7 +44,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     """Train to the last step, from wherever `training` is, with a checkpoint after each validation."""
     run, split, optimizer = training.run, training.dataset.train, training.optimizer
     module, total, scaler, ranks = training.module, training.total, training.scaler, training.ranks
-    loss_of = forward(training)
+    loss_of, share = forward(training), training.share
     groups = list(zip(optimizer.param_groups, training.bases, strict=True))
     factors, parameters = training.rule.factors, list(module.parameters())
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
@@ -68,7 +68,11 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             for group, base in groups:
                 group["lr"] = base * factor
             for batch in batches[position * k : position * k + k]:
-                loss = loss_of(split.batch(batch))
+                loss: Any = loss_of(split.batch(batch))
+                if type(loss) is dict:
+                    loss = training.named(loss)
+                if share != 1:
+                    loss = loss / share
                 (loss if scaler is None else scaler.scale(loss)).backward()
                 total += loss.detach()
             if clip is not None:

@@ -74,6 +74,14 @@ class Training:
         own = len(range(self.ranks.rank, self.batch, self.ranks.size))  # examples
         return self.run.accumulate * self.batch / (own * self.ranks.size)
 
+    def named(self, losses: dict[str, Tensor]) -> Tensor:
+        """The loss to be minimised, of several by name; the others are added to what the next log tells."""
+        for name, each in losses.items():
+            if name != "loss":
+                own = each.detach() / self.share
+                self.parts[name] = self.parts[name] + own if name in self.parts else own
+        return losses["loss"]
+
     @property
     def first(self) -> Tensor:
         """The index of a split's first example, for whoever needs one."""

@@ -28,6 +28,7 @@ from models.mlp import Mlp
 from runs import _checkpoint, _ranks, _train
 from runs._loop import Interrupted, evaluate
 from runs._meeting import address, first_node, which
+from runs._parts import EXAMPLES
 from runs._ranks import Ranks
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
@@ -114,6 +115,8 @@ def test_each_image_of_a_step_and_of_a_split_is_seen_by_one_process(ranks, go, m
     assert ranks(2, run) == [0, 0]
     one, two = (torch.load(f"{each}.pt") for each in range(2))
     assert sorted(one) == sorted(two) == [180, 359, 1258]
+    for each in (one, two):  # tried out before the first step
+        assert [each[180].pop(0) for _ in range(EXAMPLES)] == list(range(EXAMPLES))
     for length in (180, 359):
         assert sorted(one[length] + two[length]) == list(range(length))
     assert len(set(one[1258] + two[1258])) == len(one[1258] + two[1258]) == 12 * 101
@@ -127,12 +130,10 @@ def test_statistics_of_batch_norm_are_the_first_ones_and_what_is_scored_is_what_
     two = together(2, "two", of=DENSE)
     training = _train.build(DENSE, two.folder, print)
     training.module.load_state_dict(two.state("best.pt")["module"])
-    loss, accuracy = evaluate(training, training.dataset.validation)
-    assert accuracy == two.summary["validation/accuracy"]
-    assert loss == pytest.approx(two.summary["validation/loss"], rel=1e-6)
-    loss, accuracy = evaluate(training, training.dataset.test)
-    assert accuracy == two.summary["test/accuracy"]
-    assert loss == pytest.approx(two.summary["test/loss"], rel=1e-6)
+    for name, split in (("validation", training.dataset.validation), ("test", training.dataset.test)):
+        found = evaluate(training, split)
+        assert found["accuracy"] == two.summary[f"{name}/accuracy"]
+        assert found["loss"] == pytest.approx(two.summary[f"{name}/loss"], rel=1e-6)
 
 
 def test_dropout_differs_between_processes(ranks, go, monkeypatch):
