@@ -109,18 +109,20 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             if step == steps or training.reason is not None:
                 break
             if asked:
+                if (later := rest(training)) is not None:
+                    writer.leave(later.read())  # after the checkpoint, from which this log goes on
                 raise Interrupted(f"stopped by {asked} after step {step} of {steps}")
     for hook in bind(training.hooks, "on_end"):
         hook(training)
 
 
 class Later:
-    """The metrics of the steps up to one log, whose mean losses are on their way from the device."""
+    """The metrics of the steps since the log before, whose mean losses are on their way from the device."""
 
     def __init__(self, training: Training, on_log: list[Callable[..., None]]) -> None:
         self.training, total, parts = training, training.total, training.parts
-        self.names = ("loss", *parts)
-        mean = torch.stack([total, *parts.values()]) / training.run.log_every
+        self.names, every = ("loss", *parts), training.run.log_every
+        mean = torch.stack([total, *parts.values()]) / (training.step % every or every)
         if training.ranks.size > 1:
             training.ranks.mean(mean)
         self.losses = mean.to("cpu", non_blocking=True)
@@ -151,6 +153,11 @@ def report(later: Later | None, writer: Thread) -> None:
         writer.put(later.read())
 
 
+def rest(training: Training) -> Later | None:
+    """The metrics of the steps since the last log, where there are any: no other log comes."""
+    return Later(training, bind(training.hooks, "on_log")) if training.step % training.run.log_every else None
+
+
 def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
     """A checkpoint, once all metrics up to it are written; Diverged if there is nothing worth keeping."""
     writer.flush()
@@ -160,7 +167,10 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
 
 
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
-    """Measure on the validation split, tell everyone, and save."""
+    """Measure on the validation split, tell everyone, and save; after the last step its log comes before."""
+    last = training.step == training.steps or training.reason is not None
+    if last:
+        report(rest(training), writer)
     own = evaluate(training, training.dataset.validation)
     metrics: Metrics = {"step": training.step, "epoch": training.epoch}
     metrics |= {f"validation/{name}": value for name, value in own.items()}
@@ -172,6 +182,8 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
     training.reason = training.ranks.any(training.reason)
+    if training.reason is not None and not last:
+        report(rest(training), writer)
     best = training.ranks.told(lambda: training.better(metrics))
     if best:
         training.best = dict(metrics)

@@ -190,7 +190,8 @@ def _guarded(
 ) -> None:
     """Train and test; what the parts are, and what came of it, is left in the summary at once."""
     screen = Screen(folder) if ranks.first else Silent(folder)
-    writer = Thread(JsonLines(folder / "metrics.jsonl") if ranks.first else Writer(), screen.line)
+    own = JsonLines(folder / "metrics.jsonl", log_every=run.log_every) if ranks.first else Writer()
+    writer = Thread(own, screen.line)
     watch = Watch(run, job)
     loggers = run.logger if ranks.first else {}
     ended: State = "failed"

@@ -40,7 +40,7 @@ class Hooks:
         """After each optimiser step: keep it free of host syncs."""
 
     def on_log(self, training: Training, metrics: Metrics) -> None:
-        """After every `log_every` steps; may add numbers to what is written with their loss, which is not read yet."""
+        """After every `log_every` steps, and the last; may add to what is written with their loss, not read yet."""
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         """After each validation; may add numbers, by which it may be the best, or `training.stop(reason)`."""

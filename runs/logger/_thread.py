@@ -54,6 +54,11 @@ class Thread:
                 raise TypeError(f"the metric {name} is a {type(value).__name__}, and must be an int or a float")
         self.records.put(record)
 
+    def leave(self, record: Record) -> None:
+        """Write what a run that goes on will forget into its own file alone: not every logger can forget."""
+        self.flush()
+        self.own.write(record)
+
     def show(self, name: str, image: Any, step: int) -> None:
         """Take a picture for the loggers, an array `h w 3` of bytes, and return at once."""
         self.records.put(lambda writer: writer.picture(name, image, step))

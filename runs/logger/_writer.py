@@ -38,11 +38,15 @@ class Writer:
 class JsonLines(Writer):
     """metrics.jsonl: one JSON object a line, each whole on disk once written."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, log_every: int = 1) -> None:
+        self.path, self.log_every = path, log_every
 
     def resume(self, step: int) -> None:
-        kept = [json.dumps(record) + "\n" for record in read(self.path) if record["step"] <= step]
+        """Forget the training loss of a part of a log too, which an interruption wrote last: that log goes on."""
+        found = [record for record in read(self.path) if record["step"] <= step]
+        if found and found[-1]["step"] == step and step % self.log_every and "train/loss" in found[-1]:
+            found.pop()
+        kept = [json.dumps(record) + "\n" for record in found]
         partial = self.path.with_name(f".{self.path.name}")
         partial.write_text("".join(kept))
         partial.replace(self.path)

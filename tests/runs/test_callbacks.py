@@ -63,11 +63,11 @@ def test_each_hook_comes_at_its_moment_and_may_add_to_what_is_written(go, monkey
     validation = ("validation", 5, ["epoch", "step", "validation/accuracy", "validation/loss"])
     assert _NotedHooks.seen == [
         *[("start", 0), 1, 2, ("log", {"step": 2, "epoch": 2 / 9}), 3, 4, ("log", {"step": 4, "epoch": 4 / 9})],
-        *[5, validation, ("end", 5)],
+        *[5, ("log", {"step": 5, "epoch": 5 / 9}), validation, ("end", 5)],
     ]
-    assert [each.get("twice") for each in run.metrics] == [4.0, 8.0, None]
+    assert [each.get("twice") for each in run.metrics] == [4.0, 8.0, 10.0, None]
     assert list(run.metrics[0]) == ["step", "epoch", "train/loss", "twice"]
-    assert run.metrics[2]["images"] == run.summary["images"] == 180
+    assert run.metrics[3]["images"] == run.summary["images"] == 180
 
 
 class _StopHooks(Hooks):

@@ -60,7 +60,7 @@ def test_it_holds_the_whole_run(here, shell, capsys):
     ]  # fmt: skip
     assert f"test accuracy {summary['test/accuracy']:.4f} (loss {summary['test/loss']:.4f})" in said.out
     steps = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert steps == [10, 20, 30, 39, 40, 50, 60, 70, 78]
+    assert steps == [10, 20, 30, 39, 40, 50, 60, 70, 78, 78]
     assert torch.load(folder / "last.pt", weights_only=True)["step"] == 78
     assert not list(here.rglob("*.y*ml"))
 

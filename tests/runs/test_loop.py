@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from models.mlp import Mlp
 from runs._order import order
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
+from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
 from runs.schedule.one_cycle import OneCycle
 
@@ -90,7 +93,7 @@ def test_label_smoothing_is_in_the_training_loss_alone(go):
 
 def test_steps_wins_over_epochs_and_need_not_fill_an_epoch(go):
     run = go("run", "steps=25", "epochs=2", "log_every=10")
-    assert [each["step"] for each in run.metrics if "train/loss" in each] == [10, 20]
+    assert [each["step"] for each in run.metrics if "train/loss" in each] == [10, 20, 25]
     assert [each["step"] for each in run.metrics if "validation/loss" in each] == [9, 18, 25]
     assert run.summary["steps"] == run.summary["step"] == 25
     assert run.summary["epoch"] == 25 / 9
@@ -104,7 +107,98 @@ def test_the_last_step_is_validated_whatever_validate_every_says(go):
 def test_a_run_of_one_step(go):
     run = go("run", "steps=1", "log_every=100", "validate_every=7")
     assert run.summary["state"] == "finished"
-    assert [each["step"] for each in run.metrics] == [1]
+    assert [(each["step"], "train/loss" in each) for each in run.metrics] == [(1, True), (1, False)]
+
+
+# the steps that no log covered
+
+
+def losses(run: Any) -> dict[int, float]:
+    """The training loss of each record that has one, by its step."""
+    return {int(each["step"]): each["train/loss"] for each in run.metrics if "train/loss" in each}
+
+
+@pytest.fixture
+def each(go):
+    """The loss of each of the first 25 steps."""
+    return losses(go("each", "steps=25", "log_every=1"))
+
+
+def mean(each: dict[int, float], first: int, last: int) -> Any:
+    return pytest.approx(sum(each[step] for step in range(first, last + 1)) / (last - first + 1), rel=1e-6)
+
+
+@pytest.mark.parametrize(("log_every", "parts"), [(10, [(1, 10), (11, 20), (21, 25)]), (100, [(1, 25)])])
+def test_the_training_loss_of_the_last_steps_is_written(go, each, log_every, parts):
+    run = go("run", "steps=25", f"log_every={log_every}")
+    assert losses(run) == {last: mean(each, first, last) for first, last in parts}
+    assert run.metrics[-2]["step"] == run.metrics[-1]["step"] == 25
+    assert "validation/loss" in run.metrics[-1]
+
+
+def test_a_length_that_logs_divide_has_no_further_one(go):
+    assert list(losses(go("run", "steps=20", "log_every=10"))) == [10, 20]
+
+
+def test_it_is_written_where_a_run_is_interrupted(go, each, failed, after_step, left):
+    after_step(14, lambda: signal.raise_signal(signal.SIGINT))
+    failed(lambda: go("run", "steps=25", "log_every=10"))
+    assert losses(left(Path("run"))) == {10: mean(each, 1, 10), 14: mean(each, 11, 14)}
+
+
+def test_a_run_that_goes_on_has_it_in_its_next_log_and_not_twice(go, failed, after_step, differences):
+    whole = go("whole", "steps=25", "log_every=10", "logger=csv")
+    for step in (9, 14, 20):
+        after_step(step, lambda: signal.raise_signal(signal.SIGINT))
+        failed(lambda step=step: go(f"run{step}", "steps=25", "log_every=10", "logger=csv"))
+        run = go(source=f"run{step}")
+        assert differences(run.metrics, whole.metrics) == []
+        assert (run.folder / "metrics.csv").read_bytes() == (whole.folder / "metrics.csv").read_bytes()
+        assert differences(run.state(), whole.state()) == []
+
+
+class _Stopper(Hooks):
+    def __init__(self, moment: str) -> None:
+        self.moment = moment
+
+    def on_step(self, training: Any) -> None:
+        if self.moment == "step" and training.step == 14:
+            training.stop("enough")
+
+    def on_validation(self, training: Any, metrics: dict[str, float]) -> None:
+        if self.moment == "validation" and training.step == 18:
+            training.stop("enough")
+
+
+class _Stops(Callback):
+    moment: str = "step"
+
+    def build(self) -> Hooks:
+        return _Stopper(self.moment)
+
+
+@pytest.mark.parametrize(("moment", "end"), [("step", 14), ("validation", 18)])
+def test_it_is_written_where_a_callback_ends_the_run(go, each, moment, end, differences):
+    parts = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=128), "steps": 25}
+    callbacks = {"stops": _Stops(moment=moment), "learning_rate": LearningRate()}
+    run = go("run", of=Default(**parts, callbacks=callbacks))
+    assert losses(run) == {10: mean(each, 1, 10), end: mean(each, 11, end)}
+    assert all("lr" in record for record in run.metrics if "train/loss" in record)
+    before = run.metrics
+    assert differences(go(source="run").metrics, before) == []
+
+
+def test_a_loss_that_is_nan_in_the_last_steps_is_seen(go, failed, after_step):
+    def spoil(optimizer: Any, *_: Any) -> None:
+        optimizer.param_groups[0]["params"][0].data.fill_(float("nan"))
+
+    handles: list[Any] = []
+    after_step(12, lambda: handles.append(register_optimizer_step_post_hook(spoil)))
+    try:
+        error = failed(lambda: go("run", "steps=14", "log_every=10"))
+    finally:
+        handles[0].remove()
+    assert str(error).splitlines()[0] == "the loss is nan in the steps up to 14"
 
 
 def test_a_batch_larger_than_the_data_is_all_of_it(go):

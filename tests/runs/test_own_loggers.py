@@ -141,7 +141,7 @@ def test_a_file_that_is_taken_away_while_it_is_written(go, after_step):
         "logger.mine failed and is left out from here: "
         "FileNotFoundError: [Errno 2] No such file or directory: 'apart/.metrics.csv'"
     ]
-    assert len(done.metrics) == 6
+    assert len(done.metrics) == 7
 
 
 def test_a_folder_that_takes_no_events(go):

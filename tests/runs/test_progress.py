@@ -96,7 +96,7 @@ def test_a_resumed_run_counts_from_where_it_goes_on(go, clock, failed, after_ste
     assert {each[4] for each in told if each} == {"3"}
     assert [each[5] for each in told if each][-5:] == ["0:05:20", "0:04:00", "0:02:40", "0:01:20", "0:00:00"]
     after = [each for each in run.metrics if "train/loss" in each and each["step"] > 7]
-    assert [each.get("train/images_per_second") for each in after] == [None, 3.2, 3.2]  # step 8 is the first it sees
+    assert [each.get("train/images_per_second") for each in after] == [None, 3.2, 3.2, 3.2]  # it sees step 8 first
     assert run.state()["hooks"] == {"progress": {}}
 
 
