@@ -19,6 +19,7 @@ from cn.errors import lines
 from cn.record import dump
 from cn.screen import say
 from runs import Run
+from runs._state_files import DamagedError, read, replace
 
 OUTPUTS = Path("outputs")
 
@@ -55,12 +56,14 @@ def tell(folder: Path, state: str, reason: str) -> None:
     if not path.exists():
         return
     try:
-        summary = json.loads(path.read_text())
+        summary = read(path)
+        if not isinstance(summary, dict):
+            raise DamagedError(path, "it holds no object")
         if summary.get("state") != "finished":  # what it came to stands, where it was tested again
             write_json(path, {**summary, "state": state, "reason": reason})
         with (folder / "log.txt").open("a") as log:
             log.write(f"{reason}\n")
-    except (OSError, ValueError) as error:  # a full disk may have torn it
+    except (OSError, DamagedError) as error:  # a full disk may have torn it
         say(f"summary.json cannot be written: {error}", error=True)
 
 
@@ -70,7 +73,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(text)
-        partial.replace(path)
+        replace(partial, path)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.exists() or len(text) > 4096:
             raise

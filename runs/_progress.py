@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from runs._state_files import DamagedError, content, read
 from runs.logger._writer import records
 
 TEXTS = ("state", "reason", "command", "source", "device", "goal")  # of a summary; all else are numbers
@@ -39,10 +40,19 @@ class Progress(NamedTuple):
 def summary(folder: Path) -> dict[str, Any]:
     """A run's summary.json, of which only texts and numbers that can be right; empty where none can be read."""
     try:
-        found = json.loads((folder / "summary.json").read_bytes())
-    except (OSError, ValueError):
+        return whole_summary(folder)
+    except DamagedError:
         return {}
-    told = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def whole_summary(folder: Path) -> dict[str, Any]:
+    """The same; raises DamagedError where it cannot be read, and is empty only where there is none."""
+    found = read(folder / "summary.json")
+    if not isinstance(found, dict):
+        if found is None and not (folder / "summary.json").exists():
+            return {}
+        raise DamagedError(folder / "summary.json", "it holds no object")
+    told = cast("dict[str, Any]", found)
     return {name: value for name, value in told.items() if isinstance(value, str if name in TEXTS else (int, float))}
 
 
@@ -66,32 +76,22 @@ def goal(said: dict[str, Any]) -> Goal:
 def best(folder: Path, goal: Goal) -> float | None:
     """The best value of a goal that the run has written down; no other line than those that hold it is read."""
     key = json.dumps(goal.metric).encode() + b":"
-    try:
-        written = (folder / "metrics.jsonl").read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return None
+    written = (content(folder / "metrics.jsonl") or b"").split(b"\n")[:-1]
     found = records([line for line in written if key in line], folder / "metrics.jsonl")
-    return (min if goal.less else max)((each[goal.metric] for each in found), default=None)
+    return (min if goal.less else max)((each[goal.metric] for each in found if goal.metric in each), default=None)
 
 
 def _last(path: Path) -> list[dict[str, Any]]:
     """The last records of a metrics.jsonl; one that is being written is left out."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - TAIL))
-            lines = file.read().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return []
-    return records(lines[1:] if size > TAIL else lines, path)
+    found = content(path, last=TAIL) or b""
+    lines = found.split(b"\n")[:-1]
+    return records(lines[1:] if len(found) == TAIL else lines, path)
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """The end of a text file; empty where there is none."""
+    """The end of a text file, or why it cannot be read; empty where there is none."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - TAIL))
-            text = file.read().decode(errors="replace").rstrip("\n")
-            return text.split("\n")[-count:] if text else []
-    except FileNotFoundError:
-        return []
+        text = (content(path, last=TAIL) or b"").decode(errors="replace").rstrip("\n")
+    except DamagedError as damaged:
+        return [str(damaged)]
+    return text.split("\n")[-count:] if text else []

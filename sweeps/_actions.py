@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from cn import UserError
 from cn.errors import lines
+from runs._folder import again
+from runs.launch import Launch
 from sweeps import _snapshot, _submit
+from sweeps._mend import adopt, mend
 from sweeps._named import Named, describe
 from sweeps._plan import Planned
 from sweeps._preview import many
-from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, queue_of
+from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, of_each
+from sweeps._store import BEGUN, LOG, REPORT, of_trial
 from sweeps._submit import ROOT, recover
 
 
@@ -20,6 +25,7 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     planned = named.planned()
     with named.store.locked():
         found = recover(named.store)
+        adopt(named.store, found, planned)
         known = {identity for identity, each in found.trials.items() if each.state != "new"}
         chosen = [each for each in planned if each.trial.id not in known]
         numbers = queue(named, chosen, found)
@@ -35,6 +41,7 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
     wanted = {} if named.sweep is None else {each.trial.id: each for each in named.planned()}
     with named.store.locked():
         found = recover(named.store)
+        adopt(named.store, found, list(wanted.values()))
         picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
         for each in picked:
             if others and each.state not in AGAIN:
@@ -42,13 +49,17 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
                 raise UserError(lines(what, f"see: {named.command('status')}"))
         again = [each for each in picked if each.state in AGAIN]
         chosen = [
-            wanted.get(each.trial.id) or Planned(each.trial, launch_of(found.batches[each.label]))
+            wanted.get(each.trial.id) or Planned(each.trial, _launch(named, each, found))
             for each in again
-            if others or each.trial.id in wanted or named.sweep is None  # what is no longer planned, by its name alone
+            if others
+            or each.trial.id in wanted
+            or (named.sweep is None and _is_known(each, found))  # what is no longer planned, by its name alone
         ]
-        for path in ("stop.json", "failures.jsonl"):
-            (named.store.folder / path).unlink(missing_ok=True)
+        if found.torn and not others:
+            chosen += [each for name, each in wanted.items() if name not in found.trials]
         numbers = queue(named, chosen, found)
+        with named.store.written():
+            mend(named, found)
     queued = {each.trial.id for each in chosen}
     old = [each for each in found.trials.values() if each.trial.id not in queued]
     rest = f"is no longer planned; to run it again all the same: {named.command('retry')} TRIAL ..."
@@ -64,9 +75,8 @@ def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
         found = recover(named.store)
         for label in found.live:  # first, so that what ends is known to have been cancelled
             named.store.set_over(label)
-        queues = {type(queue): queue for queue in map(queue_of, (found.batches[label] for label in found.live))}
-        for queue in queues.values():
-            queue.cancel(named.store.name, named.store.jobs)
+        batches = [found.batches[label] for label in found.live if label in found.batches]
+        of_each(batches, lambda queue: queue.cancel(named.store.name, named.store.jobs), every=found.headless)
     ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE]
     said = f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}"
     return said if ended else f"{named.name} has nothing in the queue", {"cancelled": ended}
@@ -79,11 +89,33 @@ def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str
     _set_aside(named, chosen, found)
     if named.sweep is not None:
         describe(named.store, named.goal, named.sweep)
-        return _submit.submit(named.store, chosen, found, give_up=named.sweep.give_up, overrides=named.overrides)
+        return _submit.submit(
+            named.store, chosen, found, give_up=named.sweep.give_up, overrides=named.overrides, goal=named.goal
+        )
     first = next(iter(found.batches.values()))
     return _submit.submit(
-        named.store, chosen, found, give_up=first.give_up, function=first.function, source=first.source
+        named.store,
+        chosen,
+        found,
+        give_up=first.give_up,
+        function=first.function,
+        source=first.source,
+        goal=named.goal,
     )
+
+
+def _is_known(each: Standing, found: Sweeping) -> bool:
+    """Whether some file says what the trial is, and what its job needs."""
+    return bool(each.trial.config and found.batches)
+
+
+def _launch(named: Named, each: Standing, found: Sweeping) -> Launch:
+    """What the job of a trial needs, as it was submitted; UserError where nothing says that any more."""
+    if _is_known(each, found):
+        return launch_of(found.batches.get(each.label) or next(iter(found.batches.values())))
+    what = f"{each.trial.id} cannot be queued: no file says any more what it needs"
+    folder = named.store.at(each.trial)
+    raise UserError(lines(what, *map(str, found.damaged[:3]), f"to go on with it: {again(folder)}"))
 
 
 def _set_aside(named: Named, chosen: list[Planned], found: Sweeping) -> None:
@@ -92,7 +124,8 @@ def _set_aside(named: Named, chosen: list[Planned], found: Sweeping) -> None:
     for each in chosen:
         before = found.trials.get(each.trial.id)
         folder = named.store.at(each.trial)
-        if before is not None and before.report is not None and before.code != code and folder.exists():
+        other = before.code != code if before is not None else each.trial.folder == of_trial(each.trial.id)
+        if other and any(os.path.lexists(folder / name) for name in (REPORT, LOG, *BEGUN)):
             number = next(i for i in range(1, 10_000) if not folder.with_name(f"{folder.name}.{i}").exists())
             folder.rename(folder.with_name(f"{folder.name}.{number}"))
 
@@ -116,5 +149,5 @@ def _queued(
 
 def _refuse_new(named: Named) -> None:
     """UserError where nothing was submitted, and before anything of it is written."""
-    if not named.store.labels():
+    if not named.store.labels() and not named.store.set_aside():
         raise named.never()

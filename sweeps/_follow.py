@@ -66,6 +66,7 @@ class Follower:
         """To the first node; None where it is not there, or this job is to end."""
         refused = None
         try:
+            _snapshot.refuse_damaged(self.store.folder / "code" / self.batch.snapshot)
             _snapshot.verify(self.store.folder / "code" / self.batch.snapshot)
         except CNError as error:
             say(error, error=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cn import CNError
 from cn.screen import say
+from sweeps._batch import Batch
 from sweeps._follow import follow
 from sweeps._lead import Leader
 from sweeps._nodes import Others
@@ -24,12 +25,15 @@ def main(words: list[str]) -> int:
     try:
         queue = queue_of(store.head(label))
         here = queue.here()
-        batch = store.batch(label) if here.index is None else store.one_job(label, here.index)
+        batch = _all(store, label) if here.index is None else store.one_job(label, here.index)
         if here.index is None:  # each of its jobs is one trial
             here = replace(here, environments=here.environments[: batch.width])
     except FileNotFoundError:
         say(f"{folder} has no batch {label} any more: it was withdrawn before it was submitted")
         return 0
+    except CNError as error:  # `status` tells of it
+        say(error, error=True)
+        return 1
     if here.node > 0:
         return follow(store, batch, queue, here)
     others = Others(here, label, queue.nodes)
@@ -42,6 +46,14 @@ def main(words: list[str]) -> int:
         return 1
     finally:
         others.close()
+
+
+def _all(store: Store, label: str) -> Batch:
+    """A batch with the jobs that can be read."""
+    salvaged = store.salvaged(label)
+    if salvaged.damaged is not None:
+        say(salvaged.damaged, error=True)
+    return replace(store.head(label), jobs=tuple(row or () for row in salvaged.rows))
 
 
 if __name__ == "__main__":

@@ -20,11 +20,14 @@ from cn.multirun import asked_for, first_of_each, refuse_failed, results_table
 from cn.screen import say
 from runs.launch.local import Local
 from runs.launch.slurm import Slurm
+from sweeps import maximize
 
 if TYPE_CHECKING:
     from sweeps._plan import Planned
     from sweeps._standing import Standing
     from sweeps._store import Store
+
+SCORE = maximize("score")  # the goal of a sweep without a name
 
 
 def launch(function: Callable[[Any, Job], Any], asked: list[Asked]) -> None:
@@ -110,7 +113,9 @@ def _here(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
         parallel=max(each.run.launch.parallel for each in asked), gpus=max(each.run.launch.gpus for each in asked)
     )
     with _gone_if_refused(store):
-        jobs = for_now(store, planned, launch, function=_name(function), source=str(source) if source else None)
+        jobs = for_now(
+            store, planned, launch, function=_name(function), source=str(source) if source else None, goal=SCORE
+        )
     status = launch.build().run(jobs)
     results = _results(store, planned)
     say("\n" + results_table(asked, results))
@@ -129,7 +134,7 @@ def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
 
     with store.locked(), _gone_if_refused(store):
         source = str(asked[0].job.source) if asked[0].job.source else None
-        numbers = submit(store, planned, look(store), function=_name(function), source=source)
+        numbers = submit(store, planned, look(store), function=_name(function), source=source, goal=SCORE)
     runs = "1 run" if len(asked) == 1 else f"{len(asked)} runs"
     say(f"queued {runs} as {', '.join(numbers.values())}\n  see: python -m sweeps status {store.folder}")
     if not all(isinstance(each.run.launch, Slurm) and each.run.launch.wait for each in asked):
@@ -147,7 +152,7 @@ def _gone_if_refused(store: Store) -> Iterator[None]:
     try:
         yield
     except CNError:
-        if not any(map(store.number, store.labels())):
+        if not any(map(store.is_submitted, store.labels())):
             shutil.rmtree(store.folder)
         raise
 
@@ -158,13 +163,14 @@ def _results(store: Store, planned: list[Planned]) -> list[Any]:
 
     found = look(store).trials
     results = [_result(found[each.trial.id]) for each in planned if each.trial.id in found]
-    begun = [place for place, each in enumerate(planned) if found[each.trial.id].report is not None]
+    told = [found[each.trial.id] for each in planned if each.trial.id in found]
+    begun = [place for place, each in enumerate(told) if each.report is not None or each.state == "done"]
     return results[: max(begun, default=-1) + 1]
 
 
 def _result(each: Standing) -> Any:
-    if each.state == "done" and each.report is not None:
-        return each.report.value
+    if each.state == "done":
+        return each.report.value if each.report is not None else None  # its report was lost
     return RunError(each.reason or each.state)
 
 

@@ -11,6 +11,7 @@ import select
 import signal
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 from typing import IO
@@ -19,6 +20,7 @@ from cn import RunError
 from cn.errors import lines
 from cn.screen import say
 from runs._folder import tell
+from runs._state_files import DamagedError, clear, set_aside
 from runs.launch._processes import Part, free_port
 from runs.launch._queue import Here, Queue, Why
 from sweeps import _child, _snapshot
@@ -26,7 +28,7 @@ from sweeps._child import Child, Ended, chosen
 from sweeps._nodes import Others, end_together
 from sweeps._notes import Notes, add, complain
 from sweeps._standing import stopped
-from sweeps._store import LOG, Batch, Store, Trial
+from sweeps._store import BEGUN, LOG, Batch, Store, Trial
 from sweeps._trial import run_trial
 
 CLAIM = 60  # s that an earlier process may take to end
@@ -58,6 +60,7 @@ class Leader:
         with self.others.door():
             while self.others.missing() and self.signal is None:
                 self._wait(woken)
+        _snapshot.refuse_damaged(self.snapshot)
         _snapshot.verify(self.snapshot)
         while True:
             self._start()
@@ -103,7 +106,7 @@ class Leader:
     def _start(self) -> None:
         free = set(range(len(self.here.environments))) - {child.slot for child in self.children}
         while self.todo and free and self.signal is None:
-            if (stop := stopped(self.store)) is not None and stop["code"] == self.batch.code:
+            if self._is_stopped():
                 self.todo.clear()
                 break
             if self.others.lost:
@@ -117,10 +120,20 @@ class Leader:
             except OSError as error:  # a full disk: what is said here is in the job's own output
                 complain(f"{trial.id} cannot be started: {error}")
 
+    def _is_stopped(self) -> bool:
+        """Whether so many trials of the same code have failed alike that no other is started."""
+        with suppress(DamagedError):  # `status` tells of it
+            stop = stopped(self.store)
+            return stop is not None and stop.code == self.batch.code
+        return False
+
     def _fork(self, trial: Trial, slot: int) -> None:
         folder = self.store.at(trial)
         report = self.notes.begins(trial)
+        if os.path.lexists(folder) and not folder.is_dir():
+            set_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        clear(folder / LOG)
         log = (folder / LOG).open("ab")
         if not _claim(log):
             reason = f"another process has run it for {CLAIM} s and has not ended"
@@ -131,7 +144,7 @@ class Leader:
         self.notes.write(trial, report)
         if self.told:
             say(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]))
-        resumes = report.attempt > 1 and (folder / "config.json").exists()
+        resumes = any(os.path.lexists(folder / name) for name in BEGUN)
         count, part = self.queue.processes, None
         if self.others.nodes > 1:
             part = Part(0, count * self.others.nodes, "127.0.0.1", free_port(""))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from cn import UserError, command, compose, discover
+from cn import CNError, UserError, command, compose, discover
 from cn.errors import lines
 from cn.paths import typed
 from cn.record import plain, unplain
-from sweeps import Goal, Sweep
+from runs._state_files import DamagedError, read
+from sweeps import Goal, Sweep, maximize
 from sweeps._goal import of_task
 from sweeps._plan import Planned, plan
 from sweeps._store import Store, write
@@ -30,12 +32,15 @@ class Named(NamedTuple):
     goal: Goal
     sweep: Sweep | None  # None: all that is known is in the folder
     overrides: tuple[str, ...] = ()  # but for its folder
+    damaged: tuple[DamagedError, ...] = ()  # its sweep.json
+    guessed: bool = False  # whether the goal is not known, as nothing says it any more
 
     def command(self, verb: str) -> str:
         """As it is to be typed; `retry` with the overrides of the last submission, where none are given now."""
         words = self.overrides if verb in ("submit", "retry") else ()
         if verb == "retry" and not words and self.sweep is not None:
-            words = next((self.store.head(label).overrides for label in self.store.labels()[::-1]), ())
+            heads = (self.store.salvaged(label).head for label in self.store.labels()[::-1])
+            words = next((head.overrides for head in heads if head is not None), ())
         return " ".join(["python -m sweeps", verb, self.name, *map(shlex.quote, words)])
 
     def planned(self) -> list[Planned]:
@@ -63,7 +68,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     Raises UserError where there is neither.
     """
     folder = typed(name)
-    if (folder / FILE).is_file():
+    if os.path.lexists(folder / FILE) or Store(folder).labels():
         if overrides:
             raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
         return _recorded(name, folder)
@@ -87,9 +92,30 @@ def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:
 
 
 def _recorded(name: str, folder: Path) -> Named:
+    """The sweep that lies in a folder; where its file is damaged, its batches say the goal too."""
+    store, path = Store(folder), folder / FILE
     try:
-        goal = unplain(json.loads((folder / FILE).read_text())["goal"], f"{folder / FILE}")
-        assert isinstance(goal, Goal)
-    except (ValueError, KeyError, AssertionError, OSError) as error:
-        raise UserError(lines(f"{folder / FILE} cannot be read", f"{type(error).__name__}: {error}")) from None
-    return Named(shlex.quote(name), Store(folder), goal, None)
+        return Named(shlex.quote(name), store, goal_in(path), None)
+    except DamagedError as why:
+        heads = [head for label in store.labels()[::-1] if (head := store.salvaged(label).head) is not None]
+        told = next((head.goal for head in heads if head.goal is not None), None)
+        goal = maximize("score") if told is None else _goal(told, path)
+        return Named(shlex.quote(name), store, goal, None, damaged=(why,), guessed=told is None)
+
+
+def goal_in(path: Path) -> Goal:
+    """The goal that a sweep.json says. Raises DamagedError."""
+    told = read(path)
+    if not isinstance(told, dict):
+        raise DamagedError(path, "it is not there" if told is None else "it holds no object")
+    return _goal(cast("dict[str, Any]", told).get("goal"), path)
+
+
+def _goal(told: Any, path: Path) -> Goal:
+    try:
+        goal = unplain(told, str(path)) if isinstance(told, dict) else None
+    except CNError as error:
+        raise DamagedError(path, f"its goal cannot be made: {str(error).partition(chr(10))[0]}") from None
+    if not isinstance(goal, Goal):
+        raise DamagedError(path, "it holds no goal")
+    return goal

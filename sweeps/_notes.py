@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from cn import screen
+from runs._state_files import clear
 from runs.launch._queue import Here, Why
-from sweeps._store import Batch, Report, Store, Trial, write
+from sweeps._batch import Batch, Trial
+from sweeps._standing import ALIVE
+from sweeps._store import Report, Store, write
 
 
 class Notes:
@@ -32,15 +35,18 @@ class Notes:
             complain(f"cannot write to {self.store.folder}: {error}")
 
     def is_over(self, trial: Trial) -> bool:
-        """Done, or failed in this very batch, which the queue has begun again; what is cancelled is not begun again."""
-        report = self.store.report(trial)
-        if report is None:
-            return False
+        """Whether it is done, or failed in this very batch, which the queue has begun again.
+
+        What its run folder calls finished is done, though its report was lost.
+        """
+        report = self.store.known_report(trial)
+        if report is None or report.state in ALIVE:  # lost, or of a process that did not live to say more
+            return self.store.is_finished(trial)
         return report.state == "done" or (report.state == "failed" and report.label == self.batch.label)
 
     def begins(self, trial: Trial) -> Report:
         """The report of another attempt, not yet written."""
-        before = self.store.report(trial)
+        before = self.store.known_report(trial)
         return Report(
             state="running",
             label=self.batch.label,
@@ -58,7 +64,7 @@ class Notes:
         batch, here = self.batch, self.here
         failed = Report("failed", batch.label, batch.code, here.number, here.host, reason=reason)
         if not self.is_over(trial):
-            before = self.store.report(trial) or failed
+            before = self.store.known_report(trial) or failed
             self.store.at(trial).mkdir(parents=True, exist_ok=True)
             self.write(trial, replace(failed, attempt=before.attempt, seconds=before.seconds))
 
@@ -77,7 +83,7 @@ class Notes:
 
     def lost(self, trial: Trial, error: Exception) -> None:
         """It waits for nothing: the job could not be queued again."""
-        if (report := self.store.report(trial)) is not None:
+        if (report := self.store.known_report(trial)) is not None:
             reason = f"it was interrupted, and could not be queued again: {error}".partition("\n")[0]
             self.write(trial, replace(report, state="failed", reason=reason))
 
@@ -86,16 +92,17 @@ class Notes:
         if self.batch.give_up is None or not answer.get("reason"):
             return
         path = self.store.folder / "failures.jsonl"
+        line = json.dumps({"code": report.code, "reason": report.reason})
+        clear(path)
         with path.open("a") as file:
-            file.write(json.dumps({"code": report.code, "reason": report.reason}) + "\n")
-        alike = [json.loads(line) for line in path.read_text().splitlines()]
-        alike = [each for each in alike if each == {"code": report.code, "reason": report.reason}]
-        if len(alike) >= self.batch.give_up:
-            stop = {"reason": report.reason, "count": len(alike), "code": report.code}
+            file.write(f"{line}\n")
+        count = path.read_bytes().split(b"\n").count(line.encode())
+        if count >= self.batch.give_up:
+            stop = {"reason": report.reason, "count": count, "code": report.code}
             write(self.store.folder / "stop.json", json.dumps(stop) + "\n")
 
     def _waits(self, trial: Trial) -> bool:
-        report = self.store.report(trial)
+        report = self.store.known_report(trial)
         return report is not None and report.state == "waiting" and report.label == self.batch.label
 
 

@@ -12,7 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from cn import RunError
 from cn.errors import short
+from runs._state_files import content, replace
+from runs.logger._writer import records
 from sweeps._goal import Goal
 from sweeps._results import Outcome, Row
 from sweeps._store import Trial
@@ -40,30 +43,42 @@ class Point(NamedTuple):
 
 
 def picture(
-    outcomes: list[Outcome], rows: list[Row], goal: Goal, folder_of: Callable[[Trial], Path], path: Path
+    outcomes: list[Outcome],
+    rows: list[Row],
+    goal: Goal,
+    folder_of: Callable[[Trial], Path],
+    path: Path,
+    damaged: list[str] | None = None,
 ) -> Path:
-    """Write the PNG, whole or not at all."""
+    """Write the PNG, whole or not at all. damaged: takes what is said of each file that cannot be read."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        FigureCanvasAgg(draw(outcomes, rows, goal, folder_of)).print_png(str(partial))
-        partial.replace(path)
+        FigureCanvasAgg(draw(outcomes, rows, goal, folder_of, damaged)).print_png(str(partial))
+        replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     return path
 
 
-def draw(outcomes: list[Outcome], rows: list[Row], goal: Goal, folder_of: Callable[[Trial], Path]) -> Figure:
+def draw(
+    outcomes: list[Outcome],
+    rows: list[Row],
+    goal: Goal,
+    folder_of: Callable[[Trial], Path],
+    damaged: list[str] | None = None,
+) -> Figure:
     """At the left the goal over the steps, then a panel for each axis; the best setting is red in all."""
     from matplotlib.figure import Figure
 
     order = {each.trial.id: each for row in rows for each, _ in row.values}  # those without a value come last
     order |= {each.trial.id: each for each in outcomes if each.trial.id not in order}
-    files = [(each, file) for each in order.values() if (file := folder_of(each.trial) / "metrics.jsonl").exists()]
+    paths = ((each, folder_of(each.trial) / "metrics.jsonl") for each in order.values())
+    files = [(each, file) for each, file in paths if os.path.lexists(file)]
     few = files if len(files) <= CURVES else [files[i * (len(files) - 1) // (CURVES - 1)] for i in range(CURVES)]
-    curves = [(each, curve) for each, file in few if (curve := _curve(file, goal.metric))]
+    curves = [(each, curve) for each, file in few if (curve := _curve(file, goal.metric, damaged))]
     names = varied([row for row in rows if row.values])
     points = _points(outcomes, rows, names[:PANELS])
     panels = min(len(names), PANELS)
@@ -104,12 +119,17 @@ def _title(rows: list[Row], goal: Goal, names: list[str]) -> str:
     return "\n".join([best, *wrapped, *filter(None, [more])])
 
 
-def _curve(file: Path, metric: str) -> Curve:
-    """The metric over the steps; the last line of a metrics.jsonl may be cut short."""
-    key = json.dumps(metric) + ":"
-    written = [line for line in file.read_text().split("\n")[:-1] if key in line]
-    records = map(json.loads, written[:: -math.ceil(len(written) / POINTS) or -1][::-1])
-    return [(record["step"], record[metric]) for record in records if math.isfinite(record[metric])]
+def _curve(file: Path, metric: str, damaged: list[str] | None) -> Curve:
+    """The metric over the steps; the last line of a metrics.jsonl may be cut short. Empty where it is damaged."""
+    key = json.dumps(metric).encode() + b":"
+    try:
+        written = [line for line in (content(file) or b"").split(b"\n")[:-1] if key in line]
+        found = records(written[:: -math.ceil(len(written) / POINTS) or -1][::-1], file)
+    except RunError as error:
+        if damaged is not None:
+            damaged.append(str(error).partition("\n")[0])
+        return []
+    return [(each["step"], each[metric]) for each in found if math.isfinite(each.get(metric, math.nan))]
 
 
 def _points(outcomes: list[Outcome], rows: list[Row], names: list[str]) -> dict[str, list[Point]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import Any
 
 from cn import CNError
 from cn.errors import short
 from cn.table import table
+from runs._state_files import DamagedError
 from runs.launch._queue import MOST
 from runs.launch.slurm import Slurm
 from sweeps import _snapshot
@@ -57,6 +59,7 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
         text.append(f"changed since: the code of trials that are not new: {short(', '.join(files))}")
     if gone:
         text.append(f"{many(len(gone))} of before: no longer planned; what was left stays in {named.store.folder}")
+    text += map(str, found.damaged)
     if found.silent is not None:
         text.append(f"as far as the files tell, since the queue does not answer: {found.silent}")
     data = {
@@ -66,6 +69,7 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
         "changed": old,
         "edited": files,
         "gone": gone,
+        "damaged": [{"file": str(each.path), "why": each.why} for each in found.damaged],
         "trials": [
             {"id": row[0], "state": row[1], "words": list(each.trial.words)}
             for row, each in zip(rows, planned, strict=True)
@@ -130,6 +134,8 @@ def edited(named: Named, planned: list[Planned], found: Sweeping) -> list[str]:
     files: dict[str, None] = {}
     for snapshot in sorted({batch.snapshot for batch in found.batches.values() if batch.code in codes}):
         folder = named.store.folder / "code" / snapshot
-        if folder.is_dir():
+        if os.path.lexists(folder) and not _snapshot.is_whole(folder):
+            found.damaged.append(DamagedError(folder, "it is not the code that was submitted any more"))
+        elif folder.is_dir():
             files |= dict.fromkeys(_snapshot.changes(folder, ROOT))
     return list(files)

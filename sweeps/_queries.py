@@ -10,17 +10,19 @@ from typing import Any
 
 from cn import CN, UserError, discover
 from cn.errors import lines
-from cn.record import unplain
+from cn.record import load, unplain
 from cn.screen import escaped, output
 from cn.table import table
 from cn.words import command as words_of
 from runs._progress import last_lines
+from runs._state_files import DamagedError, content
 from sweeps import Sweep, _results, _table
+from sweeps._mend import adopt
 from sweeps._named import Named
 from sweeps._preview import preview
 from sweeps._standing import ALIVE, Standing, look
 from sweeps._status import show
-from sweeps._store import LOG
+from sweeps._store import LOG, write
 
 
 def every() -> tuple[str, Any]:
@@ -35,7 +37,9 @@ def every() -> tuple[str, Any]:
 
 def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """What `submit` would queue, and what it would cost; nothing is started or written."""
-    return preview(named, named.planned(), look(named.store), every=every)
+    planned, found = named.planned(), look(named.store)
+    adopt(named.store, found, planned)
+    return preview(named, planned, found, every=every)
 
 
 def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
@@ -63,7 +67,10 @@ def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5)
 def logs(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """What a trial printed, of all its attempts; without a name, of the last that failed or else began."""
     each, path = _logged(named, others)
-    text = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    try:
+        text = (content(path) or b"").decode(errors="replace")
+    except DamagedError as damaged:
+        text = str(damaged)
     if not text or each.state == "failed":  # else it says more than its job does
         job = named.store.printed(each.label, each.job)
         text += "\n".join(["", str(job), *last]) if (last := last_lines(job, 30)) else ""
@@ -76,10 +83,12 @@ def raw_log(named: Named, others: Sequence[str]) -> bytes:
     """The bytes of the same file, and nothing else."""
     each, path = _logged(named, others)
     try:
-        return path.read_bytes()
-    except OSError as error:
-        what = f"{path} cannot be read: {error.strerror}"
-        raise UserError(lines(what, f"what its job printed: {named.command('logs')} {each.trial.id}")) from None
+        if (text := content(path)) is not None:
+            return text
+        what = f"{path} cannot be read: No such file or directory"
+    except DamagedError as damaged:
+        what = str(damaged)
+    raise UserError(lines(what, f"what its job printed: {named.command('logs')} {each.trial.id}"))
 
 
 def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
@@ -109,10 +118,13 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
     text = _table.table(shown, named.goal)
     if len(shown) < len(rows):
         text += f"\n... and {len(rows) - len(shown)} more: --all"
+    damaged: list[str] = []
     with named.store.written():
-        (folder / "results.csv").write_text(_table.csv(rows))
-        picture(outcomes, rows, named.goal, named.store.at, folder / "results.png")
-    data |= {"csv": str(folder / "results.csv"), "picture": str(folder / "results.png")}
+        write(folder / "results.csv", _table.csv(rows))
+        picture(outcomes, rows, named.goal, named.store.at, folder / "results.png", damaged)
+    damaged += [each.reason for each in outcomes if each.state == "done" and each.reason]
+    text += "".join(f"\n{each}" for each in damaged)
+    data |= {"damaged": damaged, "csv": str(folder / "results.csv"), "picture": str(folder / "results.png")}
     return f"{text}\n\n{folder / 'results.csv'}\n{folder / 'results.png'}", data
 
 
@@ -122,7 +134,8 @@ def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]
     row = _results.best(rows, named.name)
     (outcome, value), *others_of_it = row.values
     folder = named.store.at(outcome.trial)
-    typed = shlex.join(["python", "train.py", *command_of(unplain(outcome.trial.config))])
+    run = unplain(outcome.trial.config) if outcome.trial.config else load(folder)
+    typed = shlex.join(["python", "train.py", *command_of(run)])
     decimals = _table.decimals_of(rows)
     own = f", the best of them: {_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {_table.measured(row, decimals)}"

@@ -10,8 +10,10 @@ from typing import Any
 
 from cn import UserError, command
 from cn.errors import hint, lines, nearest, short
-from runs._progress import summary
+from runs._progress import whole_summary
+from runs._state_files import DamagedError
 from sweeps._goal import Goal
+from sweeps._mend import adopt
 from sweeps._named import Named
 from sweeps._standing import look
 from sweeps._store import State, Trial
@@ -57,19 +59,29 @@ class Row:
 
 def outcomes(named: Named) -> list[Outcome]:
     """What every submitted trial has come to; of a class, those that it plans now. UserError where there is none."""
-    found = look(named.store).trials
+    if named.guessed:
+        (damaged,) = named.damaged
+        what = f"the goal of {named.name} is not known: {damaged}"
+        raise UserError(lines(what, f"see: {named.command('status')}"))
+    sweeping = look(named.store)
+    found = sweeping.trials
     if named.sweep is not None:
-        planned = [each.trial.id for each in named.planned()]
-        found = {name: found[name] for name in planned if name in found}
+        planned = named.planned()
+        adopt(named.store, sweeping, planned)
+        found = {each.trial.id: found[each.trial.id] for each in planned if each.trial.id in found}
     if not found:
         raise named.never()
     outcomes: list[Outcome] = []
     for each in found.values():
-        recorded = summary(named.store.at(each.trial)) if each.report is not None else {}
+        begun, reason = each.report is not None or each.state == "done", each.reason
+        recorded: dict[str, Any] = {}
+        try:
+            recorded = whole_summary(named.store.at(each.trial)) if begun else {}
+        except DamagedError as damaged:
+            reason = reason or str(damaged)
         if each.report is not None and each.report.value is not None:
             recorded = {**recorded, "score": each.report.value}
-        code = each.code if each.report is not None else None
-        outcomes.append(Outcome(each.trial, each.state, each.reason, recorded, code))
+        outcomes.append(Outcome(each.trial, each.state, reason, recorded, each.code if begun else None))
     return outcomes
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from cn import RunError, UserError
 from cn.errors import lines, short
 from runs._folder import sync
+from runs._state_files import set_aside
 from sweeps._code import Members, copied, members, parents
 
 MOST, MOST_OF_ONE = 100_000_000, 20_000_000  # bytes, of all files and of one
@@ -48,8 +49,10 @@ def take(root: Path, into: Path) -> str:
             found = members(root, without=into.parent)
             _check_size(root, found)
             name = _name(root, found)
-            if (into / name).is_dir():
+            if is_whole(into / name, others=True):
                 return name
+            if os.path.lexists(into / name):
+                set_aside(into / name)
             partial = into / f".{os.uname().nodename}.{os.getpid()}"
             shutil.rmtree(partial, ignore_errors=True)
             try:
@@ -64,6 +67,26 @@ def take(root: Path, into: Path) -> str:
         raise RunError(lines(f"cannot copy the code to {into}: {error.strerror or error}", ELSEWHERE)) from None
     what = f"the Python files of {root} were changed while they were copied, {TRIES} times"
     raise RunError(lines(what, "submit again when nothing writes there"))
+
+
+def is_whole(snapshot: Path, *, others: bool = False) -> bool:
+    """Whether a snapshot holds what its name says: the Python files, and with `others` all of it."""
+    if not snapshot.is_dir():
+        return False
+    try:
+        found = copied(snapshot)
+        now = _name(snapshot, found) if others else _digest(_python(snapshot, found), DIGITS)
+    except UserError:  # a file of it cannot be read
+        return False
+    return snapshot.name.startswith(now)
+
+
+def refuse_damaged(snapshot: Path) -> None:
+    """RunError for a snapshot whose Python files are not those that were submitted."""
+    if snapshot.is_dir() and not is_whole(snapshot):
+        raise RunError(
+            lines(f"the code that was submitted is damaged: {snapshot}", "to copy it again: submit or retry")
+        )
 
 
 def verify(snapshot: Path) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
-from cn import RunError, UserError
+from cn import CNError, RunError, UserError, discover
 from cn.errors import hint, lines, short
 from cn.record import unplain
+from runs._state_files import DamagedError, built, content, parsed
 from runs.launch import Launch
+from runs.launch._commands import AbsentError
 from runs.launch._queue import Job, Queue
-from sweeps._store import Batch, Report, State, Store, Trial
+from sweeps._batch import Batch, Trial
+from sweeps._store import Report, State, Store
 
+T = TypeVar("T")
 ALIVE = ("running", "waiting", "queued")
 ORDINARY = ("", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit")  # of a job that waits
-AGAIN = ("failed", "cancelled", "stopped")  # ended without a result: what `retry` queues
+AGAIN = ("failed", "damaged", "cancelled", "stopped")  # ended without a result: what `retry` queues
 
 
 @dataclass
@@ -30,6 +34,16 @@ class Standing:
     code: str
     report: Report | None = None
     reason: str | None = None
+    damaged: DamagedError | None = None  # its own file
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why no other trial of some code is started: stop.json."""
+
+    reason: str | None
+    count: int  # of the trials that failed for it
+    code: str
 
 
 @dataclass
@@ -41,6 +55,10 @@ class Sweeping:
     unsubmitted: list[str] = field(default_factory=list[str])  # batches of which no number is known
     live: set[str] = field(default_factory=set[str])  # batches with jobs that are not over
     silent: str | None = None  # why the queue could not be asked
+    damaged: list[DamagedError] = field(default_factory=list[DamagedError])  # files that are not one trial's own
+    torn: set[str] = field(default_factory=set[str])  # batches of which not all jobs, and so trials, can be read
+    headless: bool = False  # whether a batch's own line cannot be read, and so not what its jobs need
+    stop: Stop | None = None
 
     def one(self, word: str, sweep: str) -> Standing:
         """The trial that a word is the beginning of."""
@@ -60,21 +78,22 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
     """
     found = Sweeping()
     for label in store.labels():
-        batch = found.batches[label] = store.batch(label)
-        if store.number(label) is None:
-            found.unsubmitted.append(label)
-        for place, job in enumerate(batch.jobs):
-            for trial in job:
-                found.trials[trial.id] = Standing(trial, "queued", label, place, batch.code)
+        _add(store, found, label)
+    _add_lost(store, found)
+    try:
+        found.stop = stopped(store)
+    except DamagedError as why:
+        found.damaged.append(why)
     over = store.over()
     for each in found.trials.values():
         _read(store, each)
     open_ones = [each for each in found.trials.values() if each.state in ALIVE]
-    if not open_ones and not found.unsubmitted:
+    if not open_ones and not found.unsubmitted and not found.torn:
         return found
     try:
-        labels = {each.label for each in open_ones}.union(found.unsubmitted)
-        jobs = ask(store, [found.batches[label] for label in sorted(labels)])
+        labels = {each.label for each in open_ones}.union(found.unsubmitted, found.torn)
+        batches = [found.batches[label] for label in sorted(labels) if label in found.batches]
+        jobs = ask(store, batches, every=found.headless)
     except RunError as error:
         if not tolerant:
             raise
@@ -98,10 +117,22 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
     return found
 
 
-def ask(store: Store, batches: Iterable[Batch]) -> list[Job]:
-    """The jobs of a sweep that are not over, from each kind of queue that it has used."""
+def ask(store: Store, batches: Iterable[Batch], *, every: bool = False) -> list[Job]:
+    """The jobs of a sweep that are not over, from each kind of queue that it has used; `every`: that is here."""
+    found = of_each(batches, lambda queue: queue.jobs(store.name, store.jobs), every=every)
+    return [job for jobs in found for job in jobs]
+
+
+def of_each(batches: Iterable[Batch], action: Callable[[Queue], T], *, every: bool = False) -> list[T]:
+    """Ask one queue of each kind that the batches are in; `every` asks all others too that this machine has."""
     queues = {type(queue): queue for queue in map(queue_of, batches)}
-    return [job for queue in queues.values() for job in queue.jobs(store.name, store.jobs)]
+    found = [action(queue) for queue in queues.values()]
+    for kind in discover.options((Launch,))[0].values() if every else ():
+        queue = cast("type[Launch]", kind)().build()
+        if type(queue) not in queues:
+            with suppress(AbsentError):
+                found.append(action(queue))
+    return found
 
 
 def launch_of(batch: Batch) -> Launch:
@@ -114,31 +145,82 @@ def queue_of(batch: Batch) -> Queue:
     return launch_of(batch).build()
 
 
+def _add(store: Store, found: Sweeping, label: str) -> None:
+    """Add a batch and its trials, as far as their files can be read."""
+    salvaged = store.salvaged(label)
+    head, rows = salvaged.head, salvaged.rows
+    if salvaged.damaged is not None:
+        found.torn.add(label)
+        found.damaged.append(salvaged.damaged)
+    if head is not None:
+        try:
+            queue_of(head)
+        except CNError as error:
+            why = f"its launch cannot be made: {str(error).partition(chr(10))[0]}"
+            found.damaged.append(DamagedError(store.file(label), why))
+            head = None
+    if head is None:
+        found.headless = True
+    else:
+        found.batches[label] = replace(head, jobs=tuple(row or () for row in rows))
+    try:
+        if store.number(label) is None and not store.is_unnumbered(label):
+            found.unsubmitted.append(label)
+    except DamagedError as why:
+        found.damaged.append(why)
+    for place, row in enumerate(rows):
+        for trial in row or ():
+            found.trials[trial.id] = Standing(trial, "queued", label, place, head.code if head is not None else "")
+
+
+def _add_lost(store: Store, found: Sweeping) -> None:
+    """Add trials that say of themselves that they are of a batch whose file can no longer tell of them."""
+    labels = found.torn | store.set_aside()
+    for folder in store.folder.glob("trials/??/*") if labels else ():
+        with suppress(DamagedError):
+            report = store.report_in(folder)
+            if folder.name not in found.trials and report is not None and report.label in labels:
+                trial = Trial(folder.name, (), {}, str(folder.relative_to(store.folder)))
+                place = report.job.partition("_")[2]
+                place = int(place) if place.isdecimal() else 0
+                found.trials[trial.id] = Standing(trial, "queued", report.label, place, report.code)
+
+
 def _read(store: Store, each: Standing) -> None:
-    """What the trial's own file says, where it is about its last batch."""
-    report = store.report(each.trial)
+    """What the trial's own file says, where it is about its last batch; else whether its run is finished."""
+    report: Report | None = None
+    try:
+        report = store.report(each.trial)
+    except DamagedError as why:
+        each.damaged, each.reason = why, str(why)
     if report is not None and report.label == each.label:
         each.report, each.state, each.reason, each.code = report, report.state, report.reason, report.code
+    elif (report is None or report.state in ALIVE) and store.is_finished(each.trial):
+        each.state = "done"
 
 
 def _settle(store: Store, found: Sweeping, lost: list[Standing], over: set[str]) -> None:
     """Say what became of trials whose jobs are no more, without a word of their own."""
-    stop = stopped(store)
+    stop = found.stop
     for each in lost:
         if each.label in found.unsubmitted:
             each.state, each.reason = "new", None
+        elif each.report is not None and store.is_finished(each.trial):  # its process had no time to say so
+            each.state, each.reason = "done", None
+        elif each.damaged is not None:
+            each.state = "damaged"
         elif each.label in over:
             each.state, each.reason = "cancelled", "cancelled"
-        elif stop is not None and stop["code"] == each.code and each.report is None:
-            each.state, each.reason = "stopped", f"{stop['count']} others failed: {short(str(stop['reason']))}"
+        elif stop is not None and stop.code == each.code and each.report is None:
+            each.state, each.reason = "stopped", f"{stop.count} others failed: {short(str(stop.reason))}"
     rest = [each for each in lost if each.state in ALIVE]
     told: dict[str, str] = {}
-    for label in {each.label for each in rest}:
-        number = store.number(label)
+    for label in {each.label for each in rest}.intersection(found.batches):
+        number = store.known_number(label)
         numbers = [f"{number}_{each.job}" for each in rest if each.label == label]
-        told |= queue_of(found.batches[label]).ended(numbers)
+        told |= queue_of(found.batches[label]).ended(numbers) if number is not None else {}
     for each in rest:
-        why = told.get(f"{store.number(each.label)}_{each.job}")
+        why = told.get(f"{store.known_number(each.label)}_{each.job}")
         cancelled = why is not None and why.lower().startswith("cancelled")
         each.state = "cancelled" if cancelled else "failed"
         each.reason = why or ("its job ended without a word" if each.report else "its job ended before it began")
@@ -150,9 +232,8 @@ def ended_so(states: Iterable[str]) -> str:
     return f"what {' or '.join(told)}"
 
 
-def stopped(store: Store) -> dict[str, Any] | None:
-    """Why no other trial of some code is started; None where they are."""
-    try:
-        return json.loads((store.folder / "stop.json").read_text())
-    except FileNotFoundError:
-        return None
+def stopped(store: Store) -> Stop | None:
+    """Why no other trial of some code is started; None where they are. Raises DamagedError."""
+    path = store.folder / "stop.json"
+    text = content(path)
+    return None if text is None else built(Stop, parsed(text, path), path)

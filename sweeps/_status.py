@@ -10,18 +10,29 @@ from typing import Any
 from cn import RunError
 from cn.errors import short
 from cn.table import table
-from runs._progress import Progress, last_lines, progress, summary
+from runs._progress import Progress, last_lines, progress, whole_summary
+from runs._state_files import DamagedError
 from sweeps._named import Named
-from sweeps._standing import Standing, Sweeping, stopped
+from sweeps._standing import Standing, Sweeping
 from sweeps._store import LOG
 
-ORDER = ("running", "failed", "waiting", "stopped", "cancelled", "queued", "new", "done")  # by need of a look
+ORDER = (
+    "running",
+    "failed",
+    "damaged",
+    "waiting",
+    "stopped",
+    "cancelled",
+    "queued",
+    "new",
+    "done",
+)  # by need of a look
 ROWS = 40
 
 
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
-    if not found.trials:
+    if not found.trials and not found.damaged:
         return str(named.never()), {"counts": {}, "trials": [], "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
     urgent = sorted(trials, key=lambda each: ORDER.index(each.state))
@@ -36,16 +47,20 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     if len(shown) < len(data):
         text += f"\n... and {len(data) - len(shown)} more: --all"
     text += "\n\n" + ", ".join(f"{count} {state}" for state, count in counts.items())
-    stop = stopped(named.store)
-    if stop is not None and stop["code"] == list(found.batches.values())[-1].code:
-        text += f"\nno other trial is started: {stop['count']} failed with: {short(str(stop['reason']))}"
+    stop, last = found.stop, list(found.batches.values())[-1:]
+    if stop is not None and last and stop.code == last[0].code:
+        text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
         text += f"\n  when it is mended: {named.command('retry')}"
     if found.silent is not None:
         text += f"\nas far as the files tell, since the queue does not answer: {found.silent}"
     for each in [each for each in data if each["state"] == "failed"][:1]:
         text += f"\n\nthe last lines of {each['id']}, which failed: {short(str(each['reason']))}"
         text += "".join(f"\n  {line}" for line in each["log"]) or "\n  (it printed nothing)"
-    extra = {"stopped": stop, "silent": found.silent, "folder": str(named.store.folder)}
+    damaged = [*named.damaged, *found.damaged]
+    text += "".join(f"\n{each}" for each in damaged)
+    text += f"\n  to mend it: {named.command('retry')}" if damaged else ""
+    extra = {"stopped": stop and vars(stop), "silent": found.silent, "folder": str(named.store.folder)}
+    extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
     return text, {"counts": counts, "trials": data, **extra}
 
 
@@ -57,10 +72,14 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
     if each.state in ("running", "waiting") and tail:
         try:
             far = progress(folder, metric)
-        except (RunError, OSError) as unread:  # one damaged file does not hide the other trials
+        except RunError as unread:  # one damaged file does not hide the other trials
             reason = reason or str(unread).partition("\n")[0]
     elif each.state == "done" and tail:
-        record = summary(folder)
+        record: dict[str, Any] = {}
+        try:
+            record = whole_summary(folder)
+        except DamagedError as damaged:
+            reason = reason or str(damaged)
         if each.report is not None:
             record["score"] = each.report.value
         far = Progress(record.get("step"), record.get("steps"), named.goal.of(record))

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,42 +24,16 @@ from cn import RunError
 from cn.errors import lines
 from cn.screen import say
 from runs._folder import write_json
+from runs._progress import summary
+from runs._state_files import DamagedError, built, clear, content, parsed, replace
+from sweeps import _batch
+from sweeps._batch import Batch, Salvaged, Trial
 
-State = Literal["new", "queued", "running", "waiting", "done", "failed", "cancelled", "stopped"]
+State = Literal["new", "queued", "running", "waiting", "done", "failed", "cancelled", "stopped", "damaged"]
 LOG = "output.txt"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One run of a sweep, as it was submitted."""
-
-    id: str  # a hash of its composed configuration
-    words: tuple[str, ...]  # what sets it apart from the base, as on a command line
-    config: dict[str, Any]  # the composed run, by cn.record.plain
-    folder: str  # below that of the sweep
-    typed: tuple[str, ...] = ()  # all of its overrides, where they were typed
-    place: int = 0  # in the plan that it was submitted with
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Jobs alike in what they need, submitted together."""
-
-    label: str  # "0003", its place among those of its sweep
-    snapshot: str  # of the code that it runs, a folder in code/
-    function: str  # "train:train", which each trial calls
-    launch: dict[str, Any]  # what each job needs, by cn.record.plain
-    cwd: str  # where the submission was typed, and where trials run
-    give_up: int | None  # trials that fail for the same reason before no other is started
-    width: int | None  # of its jobs that run at once
-    source: str | None  # the run folder that all of it came from, with --from
-    jobs: tuple[tuple[Trial, ...], ...]  # each job's trials
-    overrides: tuple[str, ...] = ()  # of the sweep, when it was submitted
-
-    @property
-    def code(self) -> str:
-        """The digest of the Python files that its trials may import."""
-        return self.snapshot.partition("-")[0]
+REPORT = "trial.json"
+BEGUN = ("config.json", "last.pt")  # of a run that is there: it goes on
+LABEL = re.compile(r"\d+(-[0-9a-f]+)?")  # "0003-1f2e"
 
 
 @dataclass(frozen=True)
@@ -97,42 +69,62 @@ class Store:
 
     def labels(self) -> list[str]:
         """Of all batches, in their order."""
-        return sorted(path.stem for path in self.jobs.glob("*.jsonl"))
+        return sorted(path.stem for path in self.jobs.glob("*.jsonl") if LABEL.fullmatch(path.stem))
+
+    def file(self, label: str) -> Path:
+        """The file of a batch."""
+        return self.jobs / f"{label}.jsonl"
+
+    def set_aside(self) -> set[str]:
+        """The labels of the batches whose files were set aside, as nothing in them could be read."""
+        return {path.name.partition(".")[0] for path in self.jobs.glob("*.jsonl.damaged*")}
 
     def head(self, label: str) -> Batch:
         """A batch without its jobs."""
-        with (self.jobs / f"{label}.jsonl").open() as file:
-            return Batch(**json.loads(next(file)), jobs=())
-
-    def batch(self, label: str) -> Batch:
-        with (self.jobs / f"{label}.jsonl").open() as file:
-            head = json.loads(next(file))
-            return Batch(**head, jobs=tuple(_trials(line) for line in file))
+        return _batch.head(self.file(label))
 
     def one_job(self, label: str, number: int) -> Batch:
         """A batch with only one of its jobs; the others are not read."""
-        with (self.jobs / f"{label}.jsonl").open() as file:
-            head = json.loads(next(file))
-            return Batch(**head, jobs=(_trials(next(islice(file, number, None))),))
+        return _batch.one_job(self.file(label), number)
+
+    def salvaged(self, label: str) -> Salvaged:
+        """A batch, as far as it can be read."""
+        return _batch.salvage(self.file(label))
 
     def add(self, batch: Batch) -> None:
         """Write down what is about to be submitted."""
-        head = {name: value for name, value in vars(batch).items() if name != "jobs"}
-        rows = [json.dumps([vars(trial) for trial in job]) for job in batch.jobs]
-        write(self.jobs / f"{batch.label}.jsonl", "\n".join([json.dumps(head), *rows]) + "\n")
+        write(self.file(batch.label), _batch.written(batch))
 
     def drop(self, label: str) -> None:
         """Forget a batch that was never submitted; a job of it that starts all the same ends at once."""
-        (self.jobs / f"{label}.jsonl").unlink(missing_ok=True)
+        self.file(label).unlink(missing_ok=True)
         with suppress(OSError):  # where anything was printed, it is kept
             (self.jobs / label).rmdir()
 
     def number(self, label: str) -> str | None:
-        """That the queue gave a batch; None where it is not known to have been submitted."""
-        try:
-            return (self.jobs / f"{label}.id").read_text().strip()
-        except FileNotFoundError:
+        """That the queue gave a batch; None where it is not known to have been submitted. Raises DamagedError."""
+        path = self.jobs / f"{label}.id"
+        text = content(path)
+        if text is None:
             return None
+        if not text.strip().isdigit() or not text.endswith(b"\n"):
+            raise DamagedError(path, "it holds no number of a job")
+        return text.decode().strip()
+
+    def known_number(self, label: str) -> str | None:
+        """The same, and None where that cannot be read."""
+        try:
+            return self.number(label)
+        except DamagedError:
+            return None
+
+    def is_submitted(self, label: str) -> bool:
+        """Whether the queue gave it a number, though that may not be readable any more."""
+        return os.path.lexists(self.jobs / f"{label}.id") or self.is_unnumbered(label)
+
+    def is_unnumbered(self, label: str) -> bool:
+        """Whether the file of its number was set aside."""
+        return os.path.lexists(self.jobs / f"{label}.id.damaged")
 
     def set_number(self, label: str, number: str) -> None:
         write(self.jobs / f"{label}.id", number + "\n")
@@ -147,27 +139,47 @@ class Store:
     def printed(self, label: str, job: int) -> Path:
         """What a job of a batch has printed; on this machine one process is all of them."""
         own = self.jobs / label / f"{job}.out"
-        return own if own.exists() else self.jobs / label / "0.out"
+        return own if os.path.exists(own) else self.jobs / label / "0.out"
 
     def at(self, trial: Trial) -> Path:
         return self.folder / trial.folder
 
     def report(self, trial: Trial) -> Report | None:
-        """None for a trial that has not begun."""
-        try:
-            return Report(**json.loads((self.at(trial) / "trial.json").read_bytes()))
-        except FileNotFoundError:
+        """None for a trial that has not begun. Raises DamagedError."""
+        return self.report_in(self.at(trial))
+
+    def report_in(self, folder: Path) -> Report | None:
+        """The same of a trial's folder."""
+        path = folder / REPORT
+        text = content(path)
+        if text is None:
             return None
+        report = built(Report, parsed(text, path), path)
+        if isinstance(report.value, (dict, list)):
+            raise DamagedError(path, "it holds a value that no trial has")
+        return report
+
+    def known_report(self, trial: Trial) -> Report | None:
+        """The same, and None where that cannot be read."""
+        try:
+            return self.report(trial)
+        except DamagedError:
+            return None
+
+    def is_finished(self, trial: Trial) -> bool:
+        """Whether the trial's run says that it has ended with a result, whoever else knows of it."""
+        return summary(self.at(trial)).get("state") == "finished"
 
     def set_report(self, trial: Trial, report: Report) -> None:
         """Whole or not at all; on a full disk in place, so that the last word of a trial is not lost."""
-        write_json(self.at(trial) / "trial.json", asdict(report))
+        write_json(self.at(trial) / REPORT, asdict(report))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One submission at a time; the kernel ends it with the process."""
         with self.written():
             self.jobs.mkdir(parents=True, exist_ok=True)
+            clear(self.folder / ".lock")
             lock = (self.folder / ".lock").open("w")
         with lock:
             try:
@@ -201,11 +213,6 @@ def write(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _trials(line: str) -> tuple[Trial, ...]:
-    several: list[dict[str, Any]] = json.loads(line)
-    return tuple(Trial(**{**each, "words": tuple(each["words"]), "typed": tuple(each["typed"])}) for each in several)

@@ -15,10 +15,11 @@ from runs._folder import refuse_taken
 from runs.launch import Launch
 from runs.launch._queue import Jobs
 from runs.launch.local import Local
-from sweeps import _snapshot
+from sweeps import Goal, _snapshot
+from sweeps._batch import Batch, Trial
 from sweeps._plan import Planned
 from sweeps._standing import Sweeping, ask, look
-from sweeps._store import Batch, Store, Trial
+from sweeps._store import Store
 
 ROOT = Path(__file__).resolve().parents[1]  # of the code, wherever a command was typed
 FUNCTION = "train:train"
@@ -40,24 +41,29 @@ def recover(store: Store) -> Sweeping:
     that the queue does not know is withdrawn, so that a job of it that comes all the same ends at once.
     """
     for partial in [*store.jobs.glob(".*"), *store.folder.glob(".sweep.json.*")]:
-        partial.unlink()  # of a process that was killed, since this one alone may write here
-    lacking = [label for label in store.labels() if store.number(label) is None]
+        if partial.is_symlink() or partial.is_file():
+            partial.unlink()  # of a process that was killed, since this one alone may write here
+    lacking = [
+        label for label in store.labels() if store.known_number(label) is None and not store.is_unnumbered(label)
+    ]
     if lacking:
-        numbers = {job.label: job.number for job in ask(store, [store.head(label) for label in lacking])}
+        heads = [store.salvaged(label).head for label in lacking]
+        known = ask(store, [each for each in heads if each is not None], every=None in heads)
+        numbers = {job.label: job.number for job in known}
         for label in lacking:
             if number := numbers.get(label) or _seen(store, label):
                 with store.written():
                     store.set_number(label, number)
-            else:
+            elif not store.is_submitted(label):
                 store.drop(label)
     return look(store, tolerant=False)
 
 
 def _seen(store: Store, label: str) -> str | None:
     """The number that a trial of the batch noted, where all of its jobs are over already."""
-    for job in store.batch(label).jobs:
-        for trial in job:
-            report = store.report(trial)
+    for job in store.salvaged(label).rows:
+        for trial in job or ():
+            report = store.known_report(trial)
             if report is not None and report.label == label:
                 return report.job.partition("_")[0]
     return None
@@ -72,6 +78,7 @@ def submit(
     function: str = FUNCTION,
     source: str | None = None,
     overrides: tuple[str, ...] = (),
+    goal: Goal,
 ) -> dict[str, str]:
     """Queue the chosen trials; the queue's numbers by label. Call it with the store locked, after `recover`."""
     for each in chosen:
@@ -85,7 +92,9 @@ def submit(
         jobs = [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
         taken = sum(batch.width or 0 for label, batch in found.batches.items() if label in found.live)
         free = None if queue.parallel is None else queue.parallel - taken
-        before = tuple(filter(None, map(store.number, sorted(found.live)))) if free is not None and free < 1 else ()
+        before = (
+            tuple(filter(None, map(store.known_number, sorted(found.live)))) if free is not None and free < 1 else ()
+        )
         lanes = divide(len(jobs), queue.most(), queue.parallel if before else free)
         own: list[str] = []
         for lane in lanes:
@@ -100,6 +109,7 @@ def submit(
                 source=source,
                 jobs=tuple(jobs[lane.start : lane.end]),
                 overrides=overrides,
+                goal=plain(goal),
             )
             label = batch.label
             with store.written():
@@ -118,7 +128,9 @@ def submit(
     return numbers
 
 
-def for_now(store: Store, chosen: Sequence[Planned], launch: Local, *, function: str, source: str | None) -> Jobs:
+def for_now(
+    store: Store, chosen: Sequence[Planned], launch: Local, *, function: str, source: str | None, goal: Goal
+) -> Jobs:
     """Jobs for `LocalQueue.run`, which the caller waits for: one batch, written down."""
     for each in chosen:
         refuse_taken(store.at(each.trial))
@@ -132,6 +144,7 @@ def for_now(store: Store, chosen: Sequence[Planned], launch: Local, *, function:
         width=launch.parallel,
         source=source,
         jobs=tuple((each.trial,) for each in chosen),
+        goal=plain(goal),
     )
     with store.written():
         store.add(batch)

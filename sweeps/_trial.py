@@ -20,11 +20,12 @@ from typing import Any, NoReturn
 from cn import CNError, Job, UserError, command
 from cn.errors import short
 from cn.node import freeze
-from cn.record import unplain
+from cn.record import FILE, dump, unplain
 from cn.screen import say
 from cn.words import command as words_of
 from runs import Run
 from runs._ranks import Lost
+from runs._state_files import DamagedError, read, set_aside
 from runs.launch._processes import Part, start
 from sweeps._snapshot import verify
 from sweeps._store import Batch, Trial
@@ -108,12 +109,23 @@ def _call(
     function = getattr(importlib.import_module(module), name)
     verify(snapshot)  # also of what the function's own file imported
     if resumes:
+        _mend(run, folder)
         job = Job(source=folder, argv=("--from", str(folder)))
         return start(function, run, job, count=processes, part=part)
     begin = ("--from", batch.source) if batch.source else ()
     source = Path(batch.source) if batch.source else None
     job = Job(overrides=words, argv=(*begin, *words), source=source, folder=folder)
     return start(function, run, job, count=processes, part=part)
+
+
+def _mend(run: Run, folder: Path) -> None:
+    """Write the configuration of a run that goes on once more, where its file is lost or damaged."""
+    try:
+        if isinstance(read(folder / FILE), dict):
+            return
+    except DamagedError:
+        set_aside(folder / FILE)
+    dump(run, folder)
 
 
 def _settle(environment: dict[str, str], output: int | None) -> None:

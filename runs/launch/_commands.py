@@ -16,6 +16,10 @@ MEANT_FOR_JOBS = (-signal.SIGTERM, -signal.SIGUSR2)  # which reach every process
 MORE = 9  # times that a command is typed which such a signal has ended
 
 
+class AbsentError(RunError):
+    """This machine is not part of a SLURM cluster."""
+
+
 def ask(*words: str) -> str:
     """What a command prints; RunError with SLURM's own sentence where it fails."""
     env = {name: value for name, value in os.environ.items() if not HABITS.match(name)}
@@ -27,9 +31,9 @@ def ask(*words: str) -> str:
                 break
             done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise RunError(absent(words[0])) from None
+        raise AbsentError(absent(words[0])) from None
     if "configuration source" in done.stderr:  # the commands of SLURM without a cluster
-        raise RunError(absent(words[0]))
+        raise AbsentError(absent(words[0]))
     if done.returncode:
         raise RunError(lines(f"{words[0]} failed: {sentence(done.stderr)}", "try again"))
     return done.stdout

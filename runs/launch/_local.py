@@ -18,6 +18,7 @@ from typing import IO
 
 from cn import RunError
 from cn.errors import lines
+from runs._state_files import DamagedError, built, content, parsed
 from runs.launch._queue import Here, Job, Jobs, Queue, Why
 
 LOCK = "lock"
@@ -44,6 +45,15 @@ class Held:
     host: str
     after: tuple[str, ...]
     number: str  # the pid of its process
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first line of a lock."""
+
+    label: str
+    host: str
+    after: tuple[str, ...]
 
 
 class LocalQueue(Queue):
@@ -158,19 +168,46 @@ def _held(folder: Path) -> list[Held]:
     """The batches below a folder that are not over."""
     found: list[Held] = []
     for path in sorted(folder.glob(f"*/{LOCK}")):
-        with path.open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look see no batch
-            except BlockingIOError:
-                head, _, number = lock.read().partition("\n")
-                for _ in range(1200):  # its process is about to note its number: in a minute, where all is slow
-                    if number:
-                        break
-                    time.sleep(0.05)
-                    number = lock.read()
-                told = json.loads(head)
-                found.append(Held(path, told["label"], told["host"], tuple(told["after"]), number.strip()))
+        try:
+            held = _read(path)
+        except DamagedError:  # what the kernel tells is enough to know of it, and to end it
+            number = _holder(path)
+            held = None if number is None else Held(path, path.parent.name, socket.gethostname(), (), str(number))
+        if held is not None:
+            found.append(held)
     return found
+
+
+def _read(path: Path) -> Held | None:
+    """The batch whose lock this is; None once it is over. Raises DamagedError."""
+    built(Head, parsed((content(path) or b"").partition(b"\n")[0], path), path)
+    with path.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two who look see no batch
+        except BlockingIOError:
+            head, _, number = lock.read().partition(b"\n")
+            told = built(Head, parsed(head, path), path)
+            for _ in range(1200):  # its process is about to note its number: in a minute, where all is slow
+                if number:
+                    break
+                time.sleep(0.05)
+                number = lock.read()
+            if number.strip() and not number.strip().isdigit():
+                raise DamagedError(path, "it holds no number of a process") from None
+            return Held(path, told.label, told.host, told.after, number.strip().decode())
+    return None
+
+
+def _holder(path: Path) -> int | None:
+    """The process of this machine that has a lock open, and was started by none that has: the kernel lists them."""
+    names = {str(path.absolute()), str(path.resolve()), f"{path.absolute()} (deleted)", f"{path.resolve()} (deleted)"}
+    parents: dict[int, int] = {}
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(os.readlink(handle) in names for handle in (each / "fd").iterdir()):
+                parents[int(each.name)] = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+    first = [number for number, parent in parents.items() if parent not in parents and number != os.getpid()]
+    return min(first, default=None)
 
 
 def gpus() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from cn import RunError
 from cn.errors import lines, short
+from runs._state_files import content
 
 Record = dict[str, float]  # metrics by name, and with them `step` and `epoch`
 State = Literal["finished", "interrupted", "failed"]
@@ -58,13 +59,7 @@ class JsonLines(Writer):
 
 def read(path: Path) -> list[Record]:
     """The records of a metrics.jsonl; a last line that a kill or a full disk cut short is left out."""
-    try:
-        whole = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
-    return records(whole.split(b"\n")[:-1], path)
+    return records((content(path) or b"").split(b"\n")[:-1], path)
 
 
 def records(found: list[bytes], path: Path) -> list[dict[str, Any]]:
@@ -76,7 +71,7 @@ def records(found: list[bytes], path: Path) -> list[dict[str, Any]]:
             record["step"]
             if not all(isinstance(value, (int, float)) for value in record.values()):
                 raise TypeError
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             what = f"{path} holds a line that is no record: {short(line.decode(errors='replace'))}"
             raise RunError(lines(what, "delete that line to have the others")) from None
         result.append(record)

@@ -190,7 +190,7 @@ def test_one_that_is_damaged_hides_no_other(make, said):
         "2026-05-01 12:01 lost 78/? 0.9000 outputs/b its summary.json cannot be read",
         "2026-05-01 12:02 lost 78/? 0.9000 outputs/c its summary.json cannot be read",
         "2026-05-01 12:03 failed outputs/d (outputs/d/metrics.jsonl holds a line that is no record: \ufffd\\x00)",
-        "2026-05-01 12:04 failed outputs/e ([Errno 21] Is a directory: 'outputs/e/metrics.jsonl')",
+        "2026-05-01 12:04 failed outputs/e (outputs/e/metrics.jsonl is damaged: it is a folder)",
         "2026-05-01 12:05 finished 78/78 0.9000 0.8125 outputs/f",
         "2026-05-01 12:06 finished 78/78 0.9000 0.8125 outputs/g",
     ]
@@ -198,7 +198,7 @@ def test_one_that_is_damaged_hides_no_other(make, said):
         'outputs/a/metrics.jsonl holds a line that is no record: {"step": 3, "validation/accuracy": 0.\n'
         "  delete that line to have the others\n"
     )
-    assert said("plot", "e", status=1) == "outputs/e/metrics.jsonl cannot be read: Is a directory\n"
+    assert said("plot", "e", status=1) == "outputs/e/metrics.jsonl is damaged: it is a folder\n"
     assert said("plot", "f") == "outputs/plot.png\n"
     told = json.loads(said("diff", "a", "b", "c", "--json"))["summaries"]
     assert [each["state"] for each in told.values()] == ["failed", "lost", "lost"]

@@ -89,7 +89,7 @@ def train(run: Run, job: Job) -> float:
                 error.status = stop.status
                 raise error
     value = run.value
-    summary = {"best/validation/accuracy": value, "step": step, "steps": run.steps}
+    summary = {"state": "finished", "best/validation/accuracy": value, "step": step, "steps": run.steps}
     (folder / "summary.json").write_text(json.dumps(summary))
     with (folder / "begun").open("a") as file:
         print(json.dumps({"ended": time.time()}), file=file)

@@ -84,6 +84,7 @@ def test_keep_derive_and_resources_are_asked_of_each_trial(project: Project):
         "changed": {},
         "edited": [],
         "gone": [],
+        "damaged": [],
     }
     ids = [trial.pop("id") for trial in plan["trials"]]
     assert len(set(ids)) == 6

@@ -1,0 +1,137 @@
+"""State files: the one way to read them, so that a damaged one is told by its name and stops nothing else.
+
+Damaged is what is there and cannot be what was written: no text, no JSON, other types, a folder, a link to nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import stat
+import types
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from cn import RunError
+from cn.errors import short
+
+LONGEST = 1e12  # s; more is no time that was ever measured
+
+T = TypeVar("T")
+
+
+class DamagedError(RunError):
+    """A state file that does not hold what was written to it."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is damaged: {why}")
+        self.path, self.why = path, why
+
+
+def content(path: Path, *, last: int | None = None) -> bytes | None:
+    """Read a file, or only its last bytes; None where there is none. Raises DamagedError."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe would let us wait for ever
+            kind = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(kind):
+                raise DamagedError(path, "it is no file")
+            if last is not None:
+                file.seek(max(0, file.seek(0, 2) - last))
+            return file.read()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise DamagedError(path, "it is a link to what is not there") from None
+        return None
+    except IsADirectoryError:
+        raise DamagedError(path, "it is a folder") from None
+    except OSError as error:
+        raise DamagedError(path, f"it cannot be read: {error.strerror}") from None
+
+
+def parsed(text: bytes, path: Path) -> Any:
+    """Read JSON. Raises DamagedError."""
+    try:
+        return json.loads(text)
+    except UnicodeDecodeError:
+        why = "it holds bytes that are no text"
+    except ValueError as error:
+        why = f"it holds no JSON: {str(error).partition(':')[0]}" if text.strip() else "it is empty"
+    except RecursionError:
+        why = "it holds no JSON: too deep"
+    raise DamagedError(path, why)
+
+
+def read(path: Path) -> Any:
+    """Read a file of JSON; None where there is none. Raises DamagedError."""
+    text = content(path)
+    return None if text is None else parsed(text, path)
+
+
+def built(kind: type[T], told: Any, path: Path) -> T:
+    """Make a dataclass of a JSON object, without the keys that it has no field for. Raises DamagedError."""
+    if not isinstance(told, dict):
+        raise DamagedError(path, "it holds no object")
+    values: dict[str, Any] = {}
+    for field in fields(cast("Any", kind)):
+        if field.name in told:
+            value, hint = told[field.name], _hints(kind)[field.name]
+            if not _fits(value, hint):
+                raise DamagedError(path, f"it holds {field.name}={short(json.dumps(value))}")
+            values[field.name] = tuple(value) if get_origin(hint) is tuple else value
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise DamagedError(path, f"it holds no {field.name}")
+    return kind(**values)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged, or in the way: it is kept beside its place, as NAME.damaged."""
+    names = (f"{path.name}.damaged{'' if number == 1 else f'.{number}'}" for number in range(1, 10_000))
+    aside = next(each for each in map(path.with_name, names) if not os.path.lexists(each))
+    path.rename(aside)
+    return aside
+
+
+def replace(partial: Path, path: Path) -> None:
+    """Rename a file that was written to its place; a folder that is there is set aside."""
+    if path.is_dir() and not path.is_symlink():
+        set_aside(path)
+    partial.replace(path)
+
+
+def clear(path: Path) -> None:
+    """Set aside what has the place of a file, and is none that can be written."""
+    try:
+        usable = not os.path.lexists(path) or path.is_file()
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK)) if usable else None
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        usable = False
+    if not usable:
+        set_aside(path)
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether JSON's value is one of a field of this type."""
+    origin, inside = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, each) for each in inside)
+    if origin is Literal:
+        return isinstance(value, str) and value in inside
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(each, inside[0]) for each in cast("list[Any]", value))
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value) and abs(value) < LONGEST
+    if hint is str:
+        return isinstance(value, str) and "\0" not in value
+    return type(value) is (origin or hint)
