@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,11 +12,12 @@ from cn.errors import lines
 from runs._folder import again
 from runs.launch import Launch
 from sweeps import _snapshot, _submit
+from sweeps._identity import identity, is_known
 from sweeps._mend import adopt, mend
 from sweeps._named import Named, describe
 from sweeps._plan import Planned
 from sweeps._preview import many
-from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, of_each
+from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, of_each, of_original, used
 from sweeps._store import BEGUN, LOG, REPORT, of_trial
 from sweeps._submit import ROOT, recover
 
@@ -24,6 +26,7 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     """Queue the trials that were never submitted."""
     planned = named.planned()
     with named.store.locked():
+        _refuse_copy(named, "submit")
         found = recover(named.store)
         adopt(named.store, found, planned)
         known = {identity for identity, each in found.trials.items() if each.state != "new"}
@@ -40,6 +43,7 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
     _refuse_new(named)
     wanted = {} if named.sweep is None else {each.trial.id: each for each in named.planned()}
     with named.store.locked():
+        _refuse_copy(named, "retry")
         found = recover(named.store)
         adopt(named.store, found, list(wanted.values()))
         picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
@@ -71,15 +75,24 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
 def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """End the jobs of this sweep; trials that run save first, and `retry` goes on with them."""
     _refuse_new(named)
-    with named.store.locked():
-        found = recover(named.store)
+    store = named.store
+    with store.locked():
+        _refuse_copy(named, "cancel")
+        found = recover(store, unknown=True)
         for label in found.live:  # first, so that what ends is known to have been cancelled
-            named.store.set_over(label)
+            store.set_over(label)
         batches = [found.batches[label] for label in found.live if label in found.batches]
-        of_each(batches, lambda queue: queue.cancel(named.store.name, named.store.jobs), every=found.headless)
+        name, perhaps = found.identity.name, used(store, found)
+        every = found.headless or not perhaps
+        of_each(batches, lambda queue: queue.cancel(name, store.jobs), every=every, perhaps=perhaps)
     ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE]
-    said = f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}"
-    return said if ended else f"{named.name} has nothing in the queue", {"cancelled": ended}
+    said: list[str] = []
+    if ended:
+        said.append(f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}")
+    if found.unknown:
+        said.append(f"cancelled {', '.join(found.unknown)}, of which no file of {named.name} tells")
+    text = "\n".join(said) or f"{named.name} has nothing in the queue"
+    return text, {"cancelled": ended, "unknown": found.unknown}
 
 
 def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str]:
@@ -149,5 +162,15 @@ def _queued(
 
 def _refuse_new(named: Named) -> None:
     """UserError where nothing was submitted, and before anything of it is written."""
-    if not named.store.labels() and not named.store.set_aside():
+    if not is_known(named.store):
         raise named.never()
+
+
+def _refuse_copy(named: Named, verb: str) -> None:
+    """UserError where the folder is a copy of another, which has jobs in the queue."""
+    found = identity(named.store)
+    if found.copied and of_original(found):
+        what = f"{named.store.folder} is a copy of {found.home}, which has jobs in the queue"
+        there = f"python -m sweeps {'cancel' if verb == 'cancel' else 'status'} {shlex.quote(str(found.home))}"
+        rest = None if verb == "cancel" else f"to {verb} the copy: when they are over"
+        raise UserError(lines(what, f"these are that one's: {there}", rest))

@@ -41,6 +41,8 @@ class Batch:
     jobs: tuple[Row, ...]  # each job's trials
     overrides: tuple[str, ...] = ()  # of the sweep, when it was submitted
     goal: dict[str, Any] | None = None  # of the sweep, by cn.record.plain: sweep.json has it too
+    name: str | None = None  # that its jobs bear in the queue; None of an older version: what follows from the folder
+    home: str | None = None  # where the sweep's folder was, and its jobs look for it
 
     @property
     def code(self) -> str:

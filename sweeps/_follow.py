@@ -8,13 +8,14 @@ import signal
 import time
 from types import FrameType
 
-from cn import CNError
+from cn import CNError, RunError
 from cn.screen import say
 from runs._ranks import Ranks, output
 from runs.launch._processes import GRACE, Part
 from runs.launch._queue import Here, Queue
 from sweeps import _child, _snapshot
 from sweeps._link import WAIT, Link, connect
+from sweeps._secret import read
 from sweeps._store import Batch, Store
 from sweeps._trial import run_trial
 
@@ -72,7 +73,12 @@ class Follower:
             say(error, error=True)
             refused = str(error).partition("\n")[0]
         end = time.monotonic() + WAIT
-        for found in connect(self.here, self.batch.label, refused=refused):
+        try:
+            secret = read(self.store.secret(self.batch.label))
+        except RunError as error:  # which the first node tells too
+            say(error, error=True)
+            return None
+        for found in connect(self.here, self.batch.label, secret, refused=refused):
             if found is not None or self.signal is not None:
                 return found
             if time.monotonic() > end:

@@ -36,7 +36,7 @@ def main(words: list[str]) -> int:
         return 1
     if here.node > 0:
         return follow(store, batch, queue, here)
-    others = Others(here, label, queue.nodes)
+    others = Others(here, label, queue.nodes, store.secret(label))
     leader = Leader(store, batch, queue, here, others, show="--show" in flags)
     try:
         return leader.run()

@@ -148,11 +148,11 @@ def _away(function: Callable[[Any, Job], Any], asked: list[Asked], store: Store,
 
 @contextmanager
 def _gone_if_refused(store: Store) -> Iterator[None]:
-    """Nothing is left of a sweep without a name of which no job was taken."""
+    """Nothing is left of a sweep without a name of which no job can be in the queue."""
     try:
         yield
     except CNError:
-        if not any(map(store.is_submitted, store.labels())):
+        if not store.labels() and not store.withdrawn():
             shutil.rmtree(store.folder)
         raise
 

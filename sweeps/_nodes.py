@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
 
 from cn import RunError
 from cn.errors import lines
+from cn.screen import say
 from runs.launch._processes import GRACE
 from runs.launch._queue import Here
 from sweeps._child import Child, Ended, ask
-from sweeps._link import WAIT, Link, ports, start
+from sweeps._link import PATIENCE, WAIT, Link, ports, start
+from sweeps._secret import read
+
+MOST = 64  # connections that have not said yet who they are
 
 
 class Others:
     """The supervisors of a job's other nodes, as the first one's sees them."""
 
-    def __init__(self, here: Here, label: str, nodes: int) -> None:
-        self.here, self.label, self.nodes = here, label, nodes
+    def __init__(self, here: Here, label: str, nodes: int, secret: Path) -> None:
+        """secret: the file of the batch's, which jobs of one node have not."""
+        self.here, self.label, self.nodes, self.secret = here, label, nodes, secret
         self.links: dict[int, Link] = {}
+        self.coming: list[Link] = []
+        self.known: dict[Link, dict[str, Any]] = {}  # what those of them said who were heard
+        self.dropped = 0  # connections and lines of others, and lines that were changed on their way
         self.names: dict[int, str] = {}
         self.refused: list[str] = []  # why one of them cannot run anything
         self.ended: dict[int, Ended] = {}  # how the trial that runs ended there
-        self.listener: socket.socket | None = None
+        self.listeners: list[socket.socket] = []
         self.lost: str | None = None  # why no other trial can be begun
 
     @contextmanager
@@ -35,10 +47,16 @@ class Others:
         if self.nodes == 1:
             yield
             return
-        self.listener, self.end = self._listen(), time.monotonic() + WAIT
-        with self.listener:
+        self.start = start(self.here, self.label, read(self.secret))
+        self.listeners, self.end = self._listen(), time.monotonic() + WAIT
+        try:
             yield
-        self.listener = None
+        finally:
+            for each in [*self.listeners, *(link.socket for link in self.coming)]:
+                each.close()
+            self.listeners, self.coming = [], []
+            if self.dropped:
+                say(f"connections that were not of this job's nodes, and were dropped: {self.dropped}", error=True)
         if self.refused:
             raise RunError(self.refused[0])
 
@@ -59,7 +77,7 @@ class Others:
     def sockets(self) -> list[socket.socket]:
         """Where something may come; once one is gone, that is known."""
         there = [link.socket for link in self.links.values() if not link.gone]
-        return [*there, self.listener] if self.listener is not None else there
+        return [*there, *self.listeners, *(link.socket for link in self.coming)]
 
     def begin(self, trial: str, *, port: int, resumes: bool) -> None:
         """Have their processes of a trial started."""
@@ -85,9 +103,18 @@ class Others:
 
     def listen(self) -> None:
         """Take in what has come."""
-        for found in select.select(self.sockets(), [], [], 0)[0]:
-            if self.listener is not None and found is self.listener:
-                self._greet(Link(self.listener.accept()[0]))
+        for found in select.select(self.listeners, [], [], 0)[0] if self.listeners else ():
+            with suppress(OSError):  # it has gone again
+                self.coming.append(Link(found.accept()[0], self.start, first=True))
+        for link in self.coming:
+            self._greet(link)
+        for link in self.coming[:-MOST]:
+            link.close()
+        for link in self.coming:
+            if link.gone:
+                link.close()
+                self.dropped += not link.heard
+        self.coming = [link for link in self.coming if not link.gone and link not in self.links.values()]
         for node, link in self.links.items():
             if not link.gone and select.select([link.socket], [], [], 0)[0]:
                 for words in link.hear():
@@ -101,40 +128,78 @@ class Others:
 
     def close(self) -> None:
         """Which they take as the end of the job."""
-        for link in self.links.values():
+        for node, link in self.links.items():
             link.close()
+            if link.dropped:
+                say(f"lines that {self.names[node]} did not sign, and that were dropped: {link.dropped}", error=True)
 
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> list[socket.socket]:
+        """On a port that is free at each address by which the others look for this node, and at no other address."""
+        where = _addresses(self.here.first)
         for port in ports(self.here):
-            with suppress(OSError):
-                return socket.create_server(("", port), family=self._family())
+            found: list[socket.socket] = []
+            try:
+                for family, address in where:
+                    with _unless_elsewhere():
+                        found.append(socket.create_server((address, port), family=family))
+            except OSError:
+                for each in found:
+                    each.close()
+                continue
+            if found:
+                return found
+            names = ", ".join(self.here.first) or "no address"
+            what = f"the nodes of the job cannot meet: {self.here.host} is not at {names}"
+            raise RunError(lines(what, "to say where it is: launch.setup='[export MASTER_ADDR=ADDRESS]'"))
         taken = ", ".join(map(str, ports(self.here)))
         raise RunError(f"the nodes of the job cannot meet: {self.here.host} has all of these ports taken: {taken}")
 
-    def _family(self) -> socket.AddressFamily:
-        """As the others will reach it."""
-        for each in self.here.first:
-            with suppress(OSError):
-                return socket.getaddrinfo(each, None)[0][0]
-        return socket.AF_INET
-
     def _greet(self, link: Link) -> None:
-        words = link.first()
-        node = words.get("node")
-        if words.get("start") != start(self.here, self.label) or not isinstance(node, int) or node in self.links:
-            link.close()  # not one of ours
-            return
-        link.say(welcome=start(self.here, self.label))
-        if not link.first():  # it waited for this no longer, and has come again
+        """Let one in who says which node it is, and then that it has heard so."""
+        if select.select([link.socket], [], [], 0)[0]:
+            for words in link.hear():
+                if link in self.known:
+                    self._enter(link, **self.known[link])
+                elif type(words.get("node")) is not int or not 0 < words["node"] < self.nodes:
+                    link.close()
+                else:
+                    self.known[link] = words
+                    link.say(welcome=True)
+        elif time.monotonic() > link.since + PATIENCE:
+            link.close()
+
+    def _enter(self, link: Link, *, node: int, host: str, refused: str | None) -> None:
+        if node in self.links:  # it had waited too long, and came again
             link.close()
             return
-        self.links[node], self.names[node] = link, words["host"]
-        if words["refused"] is not None:
-            self.refused.append(f"on {words['host']}: {words['refused']}")
+        self.links[node], self.names[node] = link, host
+        if refused is not None:
+            self.refused.append(f"on {host}: {refused}")
 
     def _lose(self, node: int) -> None:
         self.lost = f"{self.names[node]} was lost, with the processes of the run on it"
         self.ended[node] = Ended(-signal.SIGKILL, {"reason": self.lost})
+
+
+def _addresses(names: Sequence[str]) -> list[tuple[socket.AddressFamily, str]]:
+    """Where names lead to; to this machine alone, as some name themselves, only where they lead nowhere else."""
+    found: dict[str, socket.AddressFamily] = {}
+    for name in names:
+        with suppress(OSError):
+            for family, *_, address in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
+                found[str(address[0])] = family
+    outside = {address: family for address, family in found.items() if not ip_address(address).is_loopback}
+    return [(family, address) for address, family in (outside or found).items()]
+
+
+@contextmanager
+def _unless_elsewhere() -> Iterator[None]:
+    """Pass over an address that this machine has not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise
 
 
 def end_together(child: Child, others: Others) -> None:

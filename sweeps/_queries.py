@@ -44,7 +44,7 @@ def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]
 
 def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """How each trial stands."""
-    return show(named, look(named.store), every=every)
+    return show(named, look(named.store, unknown=True), every=every)
 
 
 def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5) -> tuple[str, Any]:
@@ -56,7 +56,7 @@ def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5)
     console = Console(file=output())
     with Live(console=console, auto_refresh=False, vertical_overflow="visible", transient=True) as live:
         while True:
-            found = look(named.store)
+            found = look(named.store, unknown=True)
             said = show(named, found, every=every)
             if not any(each.state in ALIVE for each in found.trials.values()):
                 return said

@@ -15,6 +15,7 @@ from runs.launch import Launch
 from runs.launch._commands import AbsentError
 from runs.launch._queue import Job, Queue
 from sweeps._batch import Batch, Trial
+from sweeps._identity import Identity, identity, is_known
 from sweeps._store import Report, State, Store
 
 T = TypeVar("T")
@@ -50,10 +51,13 @@ class Stop:
 class Sweeping:
     """All trials that were ever submitted, by their ids."""
 
+    identity: Identity
     trials: dict[str, Standing] = field(default_factory=dict[str, Standing])
     batches: dict[str, Batch] = field(default_factory=dict[str, Batch])
     unsubmitted: list[str] = field(default_factory=list[str])  # batches of which no number is known
     live: set[str] = field(default_factory=set[str])  # batches with jobs that are not over
+    original: list[Job] = field(default_factory=list[Job])  # those of the folder that this one is a copy of
+    unknown: list[str] = field(default_factory=list[str])  # numbers of other jobs of its name, which no file tells of
     silent: str | None = None  # why the queue could not be asked
     damaged: list[DamagedError] = field(default_factory=list[DamagedError])  # files that are not one trial's own
     torn: set[str] = field(default_factory=set[str])  # batches of which not all jobs, and so trials, can be read
@@ -71,12 +75,13 @@ class Sweeping:
         raise UserError(lines(what, hint(word, self.trials), f"see: python -m sweeps status {sweep}"))
 
 
-def look(store: Store, *, tolerant: bool = True) -> Sweeping:
+def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweeping:
     """Read every file, then ask the queue about what they leave open; RunError where it does not answer.
 
     tolerant: where the queue does not answer, what the files say is taken as it is.
+    unknown: it is asked in any case, for jobs that no file tells of.
     """
-    found = Sweeping()
+    found = Sweeping(identity(store))
     for label in store.labels():
         _add(store, found, label)
     _add_lost(store, found)
@@ -88,18 +93,28 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
     for each in found.trials.values():
         _read(store, each)
     open_ones = [each for each in found.trials.values() if each.state in ALIVE]
-    if not open_ones and not found.unsubmitted and not found.torn:
+    unknown = unknown and is_known(store)
+    if not (open_ones or found.unsubmitted or found.torn or unknown):
         return found
     try:
+        if found.identity.copied:
+            found.original = of_original(found.identity)
+            if not found.original:
+                _settle(store, found, open_ones, over)
+            return found
         labels = {each.label for each in open_ones}.union(found.unsubmitted, found.torn)
         batches = [found.batches[label] for label in sorted(labels) if label in found.batches]
-        jobs = ask(store, batches, every=found.headless)
+        perhaps = used(store, found) if unknown else []
+        every = found.headless or (unknown and not perhaps)
+        jobs = ask(store, batches, every=every, perhaps=perhaps)
     except RunError as error:
         if not tolerant:
             raise
         found.silent = str(error)
         return found
-    found.live = {job.label for job in jobs}
+    known = {*store.labels(), *store.set_aside()}
+    found.live = {job.label for job in jobs if job.label in known}
+    found.unknown = sorted({job.number for job in jobs if job.label not in known})
     alive = {(job.label, job.index): job for job in jobs}
     lost: list[Standing] = []
     for each in open_ones:
@@ -107,6 +122,8 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
         if job is not None:
             if each.state == "running" and job.state == "pending":
                 each.state, each.reason = "waiting", "its node was lost"
+            if each.state in ("queued", "waiting") and job.held:
+                each.reason = job.held
             elif each.state == "queued" and job.reason not in ORDINARY:
                 each.reason = job.reason
             continue
@@ -117,22 +134,43 @@ def look(store: Store, *, tolerant: bool = True) -> Sweeping:
     return found
 
 
-def ask(store: Store, batches: Iterable[Batch], *, every: bool = False) -> list[Job]:
-    """The jobs of a sweep that are not over, from each kind of queue that it has used; `every`: that is here."""
-    found = of_each(batches, lambda queue: queue.jobs(store.name, store.jobs), every=every)
+def ask(store: Store, batches: Iterable[Batch], *, every: bool = False, perhaps: Iterable[Batch] = ()) -> list[Job]:
+    """The jobs of a sweep that are not over; which queues are asked says `of_each`."""
+    name = identity(store).name
+    found = of_each(batches, lambda queue: queue.jobs(name, store.jobs), every=every, perhaps=perhaps)
     return [job for jobs in found for job in jobs]
 
 
-def of_each(batches: Iterable[Batch], action: Callable[[Queue], T], *, every: bool = False) -> list[T]:
-    """Ask one queue of each kind that the batches are in; `every` asks all others too that this machine has."""
+def of_each(
+    batches: Iterable[Batch], action: Callable[[Queue], T], *, every: bool = False, perhaps: Iterable[Batch] = ()
+) -> list[T]:
+    """Ask one queue of each kind that the batches are in.
+
+    perhaps: batches whose kinds are asked too where this machine has them. every: whether all kinds are.
+    """
     queues = {type(queue): queue for queue in map(queue_of, batches)}
     found = [action(queue) for queue in queues.values()]
-    for kind in discover.options((Launch,))[0].values() if every else ():
-        queue = cast("type[Launch]", kind)().build()
+    others = [*map(queue_of, perhaps)]
+    if every:
+        others += [cast("type[Launch]", kind)().build() for kind in discover.options((Launch,))[0].values()]
+    for queue in {type(queue): queue for queue in others}.values():
         if type(queue) not in queues:
             with suppress(AbsentError):
                 found.append(action(queue))
     return found
+
+
+def of_original(identity: Identity) -> list[Job]:
+    """The jobs, not over, of the folder that one is a copy of."""
+    original = Store(identity.home)
+    heads = [head for label in original.labels() if (head := original.salvaged(label).head) is not None]
+    found = of_each((), lambda queue: queue.jobs(identity.name, original.jobs), perhaps=[*heads, *original.withdrawn()])
+    return [job for jobs in found for job in jobs]
+
+
+def used(store: Store, found: Sweeping) -> list[Batch]:
+    """The batches by which the kinds of queues are known that may have any job of the sweep."""
+    return [*found.batches.values(), *store.withdrawn()]
 
 
 def launch_of(batch: Batch) -> Launch:
@@ -214,13 +252,15 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing], over: set[str])
         elif stop is not None and stop.code == each.code and each.report is None:
             each.state, each.reason = "stopped", f"{stop.count} others failed: {short(str(stop.reason))}"
     rest = [each for each in lost if each.state in ALIVE]
-    told: dict[str, str] = {}
-    for label in {each.label for each in rest}.intersection(found.batches):
-        number = store.known_number(label)
-        numbers = [f"{number}_{each.job}" for each in rest if each.label == label]
-        told |= queue_of(found.batches[label]).ended(numbers) if number is not None else {}
+    numbers = {label: store.known_number(label) for label in {each.label for each in rest}}
+    queues: dict[type[Queue], tuple[Queue, list[str]]] = {}  # each kind is asked once
     for each in rest:
-        why = told.get(f"{store.known_number(each.label)}_{each.job}")
+        if numbers[each.label] is not None and each.label in found.batches:
+            queue = queue_of(found.batches[each.label])
+            queues.setdefault(type(queue), (queue, []))[1].append(f"{numbers[each.label]}_{each.job}")
+    told = {number: why for queue, wanted in queues.values() for number, why in queue.ended(wanted).items()}
+    for each in rest:
+        why = told.get(f"{numbers[each.label]}_{each.job}")
         cancelled = why is not None and why.lower().startswith("cancelled")
         each.state = "cancelled" if cancelled else "failed"
         each.reason = why or ("its job ended without a word" if each.report else "its job ended before it began")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 import time
 from collections import Counter
 from typing import Any
 
 from cn import RunError
-from cn.errors import short
+from cn.errors import lines, short
 from cn.table import table
 from runs._progress import Progress, last_lines, progress, whole_summary
 from runs._state_files import DamagedError
@@ -33,7 +34,8 @@ ROWS = 40
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
     if not found.trials and not found.damaged:
-        return str(named.never()), {"counts": {}, "trials": [], "folder": str(named.store.folder)}
+        text, none = str(named.never()) + _elsewhere(named, found), {"counts": {}, "trials": []}
+        return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
     urgent = sorted(trials, key=lambda each: ORDER.index(each.state))
     looked = {each.trial.id for each in (trials if every else urgent[:ROWS])}
@@ -51,6 +53,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     if stop is not None and last and stop.code == last[0].code:
         text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
         text += f"\n  when it is mended: {named.command('retry')}"
+    text += _elsewhere(named, found)
     if found.silent is not None:
         text += f"\nas far as the files tell, since the queue does not answer: {found.silent}"
     for each in [each for each in data if each["state"] == "failed"][:1]:
@@ -59,9 +62,33 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     damaged = [*named.damaged, *found.damaged]
     text += "".join(f"\n{each}" for each in damaged)
     text += f"\n  to mend it: {named.command('retry')}" if damaged else ""
-    extra = {"stopped": stop and vars(stop), "silent": found.silent, "folder": str(named.store.folder)}
+    extra: dict[str, Any] = {"stopped": stop and vars(stop), "silent": found.silent, "unknown": found.unknown}
+    extra["folder"] = str(named.store.folder)
     extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
     return text, {"counts": counts, "trials": data, **extra}
+
+
+def _elsewhere(named: Named, found: Sweeping) -> str:
+    """What is said of jobs that no file tells of, and of a folder that is not where its jobs look for it."""
+    told: list[str] = []
+    home = shlex.quote(str(found.identity.home))
+    if found.unknown:
+        what = f"in the queue, though no file tells of it: {', '.join(found.unknown)}; it ends when it is started"
+        told.append(lines(what, f"to end it now: {named.command('cancel')}"))
+    if found.original:
+        what = f"as far as the files tell: this is a copy of {home}, and what is in the queue is that one's"
+        told.append(lines(what, f"see: python -m sweeps status {home}"))
+    if found.identity.moved and found.live:
+        what = f"this folder was {home} when its jobs were queued: those that wait end when they are started"
+        back = f"mv {shlex.quote(str(named.store.folder))} {home}"
+        told.append(
+            lines(
+                what,
+                f"to have it there again: {back}",
+                f"else: {named.command('cancel')}, then {named.command('retry')}",
+            )
+        )
+    return "".join(f"\n{each}" for each in told)
 
 
 def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:

@@ -4,6 +4,8 @@ sweep.json               the sweep as it was last submitted
 code/DIGEST-OTHERS/      the code that jobs run, as it was at a submission
 jobs/0003.jsonl          a batch of jobs alike: what they share, then one line a job; written before SLURM is asked
 jobs/0003.id             the number that SLURM gave it
+jobs/0003.secret         of 32 bytes, where its jobs have several nodes, which know each other by it
+jobs/0003.withdrawn      a batch that the queue did not know, and may have come to know since
 jobs/0003/               what the jobs themselves printed, one file each
 trials/ab/abcdef0123/    a trial: its run folder, trial.json, output.txt
 """
@@ -11,7 +13,6 @@ trials/ab/abcdef0123/    a trial: its run folder, trial.json, output.txt
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -61,11 +62,9 @@ class Store:
         self.folder = folder
         self.jobs = folder / "jobs"
 
-    @property
-    def name(self) -> str:
-        """That all of its jobs bear, and those of no other folder."""
-        where = hashlib.sha256(str(self.folder.absolute()).encode()).hexdigest()[:6]
-        return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', self.folder.name)[:60]}-{where}"
+    def named(self, unique: str) -> str:
+        """A name for jobs, by which a user knows them too."""
+        return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', self.folder.absolute().name)[:60]}-{unique}"
 
     def labels(self) -> list[str]:
         """Of all batches, in their order."""
@@ -74,6 +73,10 @@ class Store:
     def file(self, label: str) -> Path:
         """The file of a batch."""
         return self.jobs / f"{label}.jsonl"
+
+    def secret(self, label: str) -> Path:
+        """The file by which the nodes of a batch's jobs know each other, where these have several."""
+        return self.jobs / f"{label}.secret"
 
     def set_aside(self) -> set[str]:
         """The labels of the batches whose files were set aside, as nothing in them could be read."""
@@ -95,9 +98,19 @@ class Store:
         """Write down what is about to be submitted."""
         write(self.file(batch.label), _batch.written(batch))
 
-    def drop(self, label: str) -> None:
-        """Forget a batch that was never submitted; a job of it that starts all the same ends at once."""
-        self.file(label).unlink(missing_ok=True)
+    def withdrawn(self) -> list[Batch]:
+        """The batches that were dropped, without their jobs, as far as they can be read."""
+        found = (_batch.salvage(path).head for path in sorted(self.jobs.glob("*.withdrawn")))
+        return [head for head in found if head is not None]
+
+    def drop(self, label: str, *, refused: bool = False) -> None:
+        """Withdraw a batch that the queue does not know; a job of it that comes all the same ends at once.
+
+        refused: the queue has said itself that it has not taken it, so that none can come.
+        """
+        path = self.file(label)
+        self.secret(label).unlink(missing_ok=True)
+        path.unlink(missing_ok=True) if refused else path.replace(path.with_suffix(".withdrawn"))
         with suppress(OSError):  # where anything was printed, it is kept
             (self.jobs / label).rmdir()
 

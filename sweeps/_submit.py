@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from cn import RunError, UserError
+from cn.errors import lines
 from cn.record import plain
 from runs._folder import refuse_taken
 from runs.launch import Launch
 from runs.launch._queue import Jobs
 from runs.launch.local import Local
-from sweeps import Goal, _snapshot
+from sweeps import Goal, _secret, _snapshot
 from sweeps._batch import Batch, Trial
+from sweeps._identity import next_identity, write_identity
 from sweeps._plan import Planned
 from sweeps._standing import Sweeping, ask, look
 from sweeps._store import Store
@@ -34,7 +38,7 @@ class Lane(NamedTuple):
     after: int | None  # the place of the lane that must be over before; None: it need not wait
 
 
-def recover(store: Store) -> Sweeping:
+def recover(store: Store, *, unknown: bool = False) -> Sweeping:
     """How all trials stand, once every batch is known to be in the queue or known not to be.
 
     A submission may have been killed between the queue and its own note. Its jobs are found by their name; a batch
@@ -56,7 +60,7 @@ def recover(store: Store) -> Sweeping:
                     store.set_number(label, number)
             elif not store.is_submitted(label):
                 store.drop(label)
-    return look(store, tolerant=False)
+    return look(store, tolerant=False, unknown=unknown)
 
 
 def _seen(store: Store, label: str) -> str | None:
@@ -85,6 +89,7 @@ def submit(
         if each.trial.id not in found.trials:
             refuse_taken(store.at(each.trial))
     snapshot = _snapshot.take(ROOT, store.folder / "code")
+    own_identity = next_identity(store)
     numbers: dict[str, str] = {}
     for launch, trials in alike(chosen):
         queue = launch.build()
@@ -110,22 +115,47 @@ def submit(
                 jobs=tuple(jobs[lane.start : lane.end]),
                 overrides=overrides,
                 goal=plain(goal),
+                name=own_identity.name,
+                home=str(own_identity.home),
             )
             label = batch.label
             with store.written():
+                write_identity(store, own_identity.name, own_identity.home, label)
+                if queue.nodes > 1:
+                    _secret.make(store.secret(label))
                 store.add(batch)
             wanted = as_jobs(store, batch, after=before if lane.after is None else (own[lane.after],))
             try:
                 with store.written():
                     number = queue.submit(wanted)
-            except Exception:  # refused: nothing of it is in the queue
-                store.drop(label)
-                raise
+            except Exception as error:
+                number = _taken(store, batch, error)
             with store.written():  # else the next verb finds it in the queue
                 store.set_number(label, number)
             own.append(number)
             numbers[label] = number
     return numbers
+
+
+def _taken(store: Store, batch: Batch, error: Exception) -> str:
+    """The number of a batch that the queue has all the same; else it is withdrawn, and the error raised.
+
+    Where the queue does not say, the batch stays, and the next verb asks again.
+    """
+    refused = isinstance(error, UserError)
+    try:
+        jobs = ask(store, [batch])
+    except RunError as silent:
+        if not refused:
+            what, unsaid = (str(each).partition("\n")[0] for each in (error, silent))
+            told = f"what it has of them: python -m sweeps status {shlex.quote(str(store.folder))}"
+            raise RunError(lines(what, f"nor does it say whether it has them: {unsaid}", told)) from None
+        jobs = []
+    number = next((job.number for job in jobs if job.label == batch.label), None)
+    if number is None:
+        store.drop(batch.label, refused=refused)
+        raise error
+    return number
 
 
 def for_now(
@@ -134,6 +164,7 @@ def for_now(
     """Jobs for `LocalQueue.run`, which the caller waits for: one batch, written down."""
     for each in chosen:
         refuse_taken(store.at(each.trial))
+    own_identity = next_identity(store)
     batch = Batch(
         label=next_label(store),
         snapshot=_snapshot.take(ROOT, store.folder / "code"),
@@ -145,18 +176,26 @@ def for_now(
         source=source,
         jobs=tuple((each.trial,) for each in chosen),
         goal=plain(goal),
+        name=own_identity.name,
+        home=str(own_identity.home),
     )
     with store.written():
+        write_identity(store, own_identity.name, own_identity.home, batch.label)
         store.add(batch)
-    store.set_number(batch.label, str(os.getpid()))
+        try:
+            store.set_number(batch.label, str(os.getpid()))
+        except OSError:
+            store.drop(batch.label, refused=True)
+            raise
     return as_jobs(store, batch)
 
 
 def as_jobs(store: Store, batch: Batch, *, after: tuple[str, ...] = ()) -> Jobs:
     """A batch, as queues take it."""
     folder = store.folder.absolute()
+    assert batch.name is not None
     return Jobs(
-        name=store.name,
+        name=batch.name,
         label=batch.label,
         words=("-m", "sweeps._job", str(folder), batch.label),
         environment=_snapshot.environment(folder / "code" / batch.snapshot),

@@ -1,42 +1,119 @@
-"""What SLURM's own commands say."""
+"""What SLURM's own commands say, each within a time limit."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from cn import RunError, UserError
-from cn.errors import lines
+from cn.errors import lines, short
+from cn.screen import say
 
 HABITS = re.compile(r"(SQUEUE|SACCT|SINFO|SCANCEL|SCONTROL)_|SLURM_TIME_FORMAT$")  # would change the answers
+NO_CLUSTER = lines("{} is not here: this machine is not part of a SLURM cluster", "to run on it: launch=local")
 MEANT_FOR_JOBS = (-signal.SIGTERM, -signal.SIGUSR2)  # which reach every process of a job, and not once only
 MORE = 9  # times that a command is typed which such a signal has ended
+LONGER = "CN_SLURM_SECONDS"  # a variable that says how long a command may take
+SECONDS = 60.0  # that a command may take, where the variable does not say otherwise
+RETRYING = 4  # times as long for sbatch and scancel, which themselves try again for two minutes
+NOTED = 10.0  # s after which it is said that a command is waited for
+USED = ("sbatch", "srun", "squeue", "scontrol", "scancel")  # all of which a sweep needs; sacct and sinfo only explain
 
 
 class AbsentError(RunError):
     """This machine is not part of a SLURM cluster."""
 
 
-def ask(*words: str) -> str:
-    """What a command prints; RunError with SLURM's own sentence where it fails."""
-    env = {name: value for name, value in os.environ.items() if not HABITS.match(name)}
-    env["SLURM_BITSTR_LEN"] = "0"  # whole lists of array tasks; else the first 64 characters
+class FailedError(RunError):
+    """A command has ended with a failure."""
+
+    def __init__(self, command: str, said: str) -> None:
+        super().__init__(lines(f"{command} failed: {sentence(said)}", "try again"))
+        self.said = said
+
+
+class HangsError(RunError):
+    """A command has not ended in the time that it may take, and was killed."""
+
+
+def ask(*words: str, most: float | None = None, env: Mapping[str, str] | None = None) -> str:
+    """What a command prints; RunError with SLURM's own sentence where it fails, HangsError where it does not end.
+
+    most: seconds that it may take. env: its variables; else those of this process that do not change its answers.
+    """
+    if env is None:
+        env = {name: value for name, value in os.environ.items() if not HABITS.match(name)}
+        env["SLURM_BITSTR_LEN"] = "0"  # whole lists of array tasks; else the first 64 characters
+    most = seconds(words[0]) if most is None else most
     try:
-        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        done = _run(words, env, most)
         for _ in range(MORE):
-            if done.returncode not in MEANT_FOR_JOBS:
+            if done.returncode not in MEANT_FOR_JOBS or words[0] == "sbatch":  # which may have queued them
                 break
-            done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+            done = _run(words, env, most)
     except FileNotFoundError:
-        raise AbsentError(absent(words[0])) from None
+        raise absent(words[0]) from None
     if "configuration source" in done.stderr:  # the commands of SLURM without a cluster
-        raise AbsentError(absent(words[0]))
+        raise AbsentError(NO_CLUSTER.format(words[0]))
     if done.returncode:
-        raise RunError(lines(f"{words[0]} failed: {sentence(done.stderr)}", "try again"))
+        killed = f"killed by signal {-done.returncode}" if done.returncode < 0 else ""
+        raise FailedError(words[0], done.stderr.strip() or killed)
     return done.stdout
+
+
+def seconds(command: str) -> float:
+    """How long a command may take; UserError where the variable holds no number of seconds."""
+    told = os.environ.get(LONGER, "")
+    try:
+        most = float(told or SECONDS)
+    except ValueError:
+        most = 0.0
+    if not 0 < most < threading.TIMEOUT_MAX:
+        what = f"{LONGER}={short(told)!r} is no number of seconds above 0"
+        raise UserError(lines(what, f"write: export {LONGER}={SECONDS:g}"))
+    return most * RETRYING if command in ("sbatch", "scancel") else most
+
+
+def _run(words: Sequence[str], env: Mapping[str, str], most: float) -> subprocess.CompletedProcess[str]:
+    """Run a command, and kill it with all that it started where it takes too long."""
+    with subprocess.Popen(
+        words,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            out, error = _answer(process, words[0], most)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it started holds the pipes too
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, out, error)
+
+
+def _answer(process: subprocess.Popen[str], name: str, most: float) -> tuple[str, str]:
+    """What it printed; HangsError after so many seconds, and a word about it before."""
+    try:
+        return process.communicate(timeout=min(NOTED, most))
+    except subprocess.TimeoutExpired:
+        if most > NOTED:
+            say(f"{name} has not answered for {NOTED:g} s, and is waited for {most:g} s at most", error=True)
+    try:
+        return process.communicate(timeout=max(0.0, most - NOTED))
+    except subprocess.TimeoutExpired:
+        what = f"{name} has not answered in {most:g} s, and was killed"
+        raise HangsError(lines(what, f"to wait longer: export {LONGER}={4 * SECONDS:g}")) from None
 
 
 def sentence(said: str) -> str:
@@ -48,20 +125,32 @@ def sentence(said: str) -> str:
     return "; ".join(reversed(told[-2:])) or "it says nothing"
 
 
-def needs(command: str) -> None:
-    """UserError where this machine has no such command."""
-    if shutil.which(command) is None:
-        raise UserError(absent(command))
+def needs(*commands: str) -> None:
+    """UserError where this machine has not all of these commands."""
+    for command in commands:
+        if shutil.which(command) is None:
+            raise UserError(str(absent(command)))
 
 
-def absent(command: str) -> str:
-    return lines(f"{command} is not here: this machine is not part of a SLURM cluster", "to run on it: launch=local")
+def absent(command: str) -> RunError:
+    """What to say of a command that is not on PATH: where some others are, this is a part of a cluster."""
+    there = next(filter(None, map(shutil.which, USED)), None)
+    if there is None:
+        return AbsentError(NO_CLUSTER.format(command))
+    what = f"{command} is not on PATH, though {there} is there: a sweep needs {', '.join(USED)}"
+    return RunError(
+        lines(
+            what,
+            f"to see what is there: ls {shlex.quote(os.path.dirname(there))}",
+            "to run on this machine: launch=local",
+        )
+    )
 
 
-def shown(number: str) -> list[dict[str, str]]:
+def shown(number: str, *, most: float | None = None) -> list[dict[str, str]]:
     """What `scontrol show job` knows of a job, or of each job of an array: for some minutes after its end."""
     rows: list[dict[str, str]] = []
-    for line in ask("scontrol", "-o", "show", "job", number).splitlines():
+    for line in ask("scontrol", "-o", "show", "job", number, most=most).splitlines():
         row: dict[str, str] = {}
         for word in line.split():
             name, _, value = word.partition("=")

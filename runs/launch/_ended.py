@@ -19,9 +19,11 @@ OVER = {
 
 
 def accounted(arrays: list[str]) -> dict[str, str]:
-    """Why jobs ended, as the database has it; nothing where there is none."""
+    """Why jobs ended, as the database has it; nothing where there is none. Raises HangsError."""
     try:
         said = _commands.ask("sacct", "-nXP", "-j", ",".join(arrays), "-o", "JobID,State,ExitCode,DerivedExitCode")
+    except _commands.HangsError:
+        raise
     except RunError:
         return {}
     found: dict[str, str] = {}
@@ -35,9 +37,11 @@ def accounted(arrays: list[str]) -> dict[str, str]:
 
 
 def remembered(array: str) -> dict[str, str]:
-    """Why jobs ended, as slurmctld has it for some minutes; nothing where it has forgotten them."""
+    """Why jobs ended, as slurmctld has it for some minutes; nothing where it has forgotten them. Raises HangsError."""
     try:
         rows = _commands.shown(array)
+    except _commands.HangsError:
+        raise
     except RunError:
         return {}
     found: dict[str, str] = {}

@@ -31,6 +31,7 @@ class Job:
     number: str  # of its batch
     state: Literal["pending", "running"]
     reason: str = ""  # why it is pending, in the queue's own word
+    held: str = ""  # who holds it back while it is pending, and how it is released
 
 
 MOST = 999  # jobs in a batch whose folder they print to: with the script it holds no more than 1000 files

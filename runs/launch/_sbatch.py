@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import re
 import shlex
@@ -11,8 +9,8 @@ import sys
 from typing import Any
 
 from cn import RunError, UserError
-from cn.errors import hint, lines
-from runs.launch._commands import ask, needs, sentence
+from cn.errors import hint, lines, short
+from runs.launch._commands import USED, FailedError, ask, needs, sentence
 from runs.launch._queue import Jobs
 
 # names under which SBATCH_NAME beats the script's own line
@@ -20,6 +18,16 @@ ENVIRONMENT = {"time": "TIMELIMIT", "array": "ARRAY_INX", "mem": "MEM_PER_NODE"}
 NEVER = ("SBATCH_WAIT", "SBATCH_NO_REQUEUE", "SBATCH_OUTPUT", "SBATCH_ERROR", "SBATCH_WCKEY")
 
 LEFT = 360  # s that the processes of other nodes have after the first that ended: longer than they may seek each other
+
+SCRIPT = "submission.sh"
+NUMBER = re.compile(r"^(\d+)(?:;.*)?$", re.MULTILINE)  # 123;CLUSTER, whatever a site's own sbatch says beside it
+AGAIN = "try again"
+# what is said where an answer of slurmctld's did not come, which may have taken the jobs
+LOST = re.compile(
+    r"timed out|Unable to contact|Communication \w+ failure|Message \w+ failure|Zero Bytes|Connection re|temporarily"
+    r"|Transport endpoint|killed by signal",
+    re.IGNORECASE,
+)
 
 CHANGES = {  # what SLURM's sentences have in them, and what to do about it
     "Invalid account": "launch.account=NAME; yours: sacctmgr show associations user=$USER format=account,partition",
@@ -35,43 +43,48 @@ CHANGES = {  # what SLURM's sentences have in them, and what to do about it
 def submit(
     jobs: Jobs, options: dict[str, Any], *, container: str | None, setup: list[str], others: dict[str, str]
 ) -> str:
-    """The array's number; `options` are sbatch's that submitit knows, `others` are not."""
-    needs("sbatch")
-    from submitit.core.utils import FailedJobError
+    """The array's number; `options` are sbatch's that submitit knows, `others` are not.
+
+    UserError where SLURM says that it does not take the jobs; RunError where it may have them.
+    """
+    needs(*USED)
+    jobs.folder.mkdir(parents=True, exist_ok=True)
+    path = jobs.folder.absolute() / SCRIPT
+    try:
+        path.write_text(script(jobs, options, container=container, setup=setup, others=others))
+        hidden = hiding(options)
+        env = {name: value for name, value in os.environ.items() if name not in hidden}
+        said = ask("sbatch", "--parsable", str(path), env=env)
+        numbers = NUMBER.findall(said)
+        if not numbers:
+            raise RunError(lines(f"sbatch tells no number of a job: {short(said.strip()) or 'it says nothing'}", AGAIN))
+        return numbers[-1]
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, FailedError):
+            raise refused(error.said, options) from None
+        raise
+
+
+def script(
+    jobs: Jobs, options: dict[str, Any], *, container: str | None, setup: list[str], others: dict[str, str]
+) -> str:
+    """The text that sbatch is given, as submitit writes it."""
     from submitit.slurm.slurm import SlurmExecutor
 
-    class Array(SlurmExecutor):
-        def _make_submission_command(self, submission_file_path: Any) -> list[str]:
-            return ["env", *(f"--unset={name}" for name in hiding(options)), "sbatch", str(submission_file_path)]
-
-        @staticmethod
-        def _get_job_id_from_submission_command(string: bytes | str) -> str:
-            taken.append(SlurmExecutor._get_job_id_from_submission_command(string))
-            return taken[0]
-
-    taken: list[str] = []
-    jobs.folder.mkdir(parents=True, exist_ok=True)
-    array = Array(jobs.folder)
+    array = SlurmExecutor(".")  # its own files, and the patterns in their names, are none of these jobs'
     array.update_parameters(**options, **parameters(jobs, options, setup, others))
     array.parameters["map_count"] = jobs.count  # an array even of one, so that each job knows its index
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # it prints what it raises
-            return array._submit_command(command(jobs, container)).job_id
-    except FailedJobError as error:
-        raise refused(str(error), options) from None
-    except OSError:  # where the disk is full and the script could not be kept, SLURM has the jobs all the same
-        if not taken:
-            raise
-        return taken[0]
-    finally:
-        for path in jobs.folder.glob(".submission_file_*"):  # a link to the script, or the script that was refused
-            path.unlink()
+    return array._make_submission_file_text(command(jobs, container), "")
 
 
 def parameters(jobs: Jobs, options: dict[str, Any], setup: list[str], others: dict[str, str]) -> dict[str, Any]:
     seconds = options["time"] * 60
     exported = [f"export {name}={shlex.quote(value)}" for name, value in jobs.environment.items()]
-    output = str(jobs.folder.absolute()).replace("%", "%%") + "/%a.out"
+    folder = str(jobs.folder.absolute())
+    if "\\" in folder:  # by which SLURM takes no pattern of the path as one, and leaves it out
+        raise UserError(lines(f"SLURM cannot print to a path with a backslash: {folder}", "another: folder=PATH"))
+    output = folder.replace("%", "%%") + "/%a.out"
     srun = ["--output", output, "--kill-on-bad-exit=1"]
     if "nodes" in options:  # the others are left as long as they may take to say that one is gone
         srun = ["--output", output, "--kill-on-bad-exit=0", f"--wait={LEFT}"]
@@ -111,12 +124,15 @@ def hiding(options: dict[str, Any]) -> list[str]:
 
 
 def refused(said: str, options: dict[str, Any]) -> UserError | RunError:
-    """In SLURM's own sentence, with what to change."""
+    """In SLURM's own sentence, with what to change; RunError where it may have taken the jobs all the same."""
+    if LOST.search(said) or not said:
+        return RunError(lines(f"sbatch failed: {sentence(said)}", AGAIN))
     what = f"SLURM did not take the jobs: {sentence(said)}"
-    if "Unable to contact" in said or "timed out" in said:
-        return RunError(lines(what, "try again"))
     if "partition name" in said:
-        known = ask("sinfo", "-h", "-o", "%R").split()
-        return UserError(lines(what, hint(options.get("partition", ""), known), "to change it: launch.partition=NAME"))
+        try:
+            near = hint(options.get("partition", ""), ask("sinfo", "-h", "-o", "%R").split())
+        except RunError:  # which is not what was asked for
+            near = None
+        return UserError(lines(what, near, "to change it: launch.partition=NAME"))
     change = next((told for word, told in CHANGES.items() if word in said), None)
     return UserError(lines(what, f"to change it: {change}" if change else None))

@@ -11,11 +11,14 @@ from typing import Any
 from cn import RunError
 from runs._meeting import first_node
 from runs.launch import _commands, _sbatch
+from runs.launch._commands import HangsError
 from runs.launch._ended import accounted, remembered
 from runs.launch._local import gpus as visible
 from runs.launch._queue import MOST, Here, Job, Jobs, Queue, Why
 
 PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+HURRY = 20.0  # s that a job which is told to end may ask why: of 30 until SLURM kills it, where a site leaves KillWait
+HELD = ("REQUEUE_HOLD", "SPECIAL_EXIT")
 PENDING_ALREADY = "Job is pending execution"  # SLURM's words for a job that is to run again as it is
 
 
@@ -70,7 +73,7 @@ class SlurmQueue(Queue):
             array, tasks, state, reason, label = line.split("|", 4)
             for index in _commands.indices(tasks):
                 if state in PENDING:
-                    found.append(Job(label, index, array, "pending", reason))
+                    found.append(Job(label, index, array, "pending", reason, held(f"{array}_{index}", state, reason)))
                 else:
                     found.append(Job(label, index, array, "running"))
         return found
@@ -78,11 +81,21 @@ class SlurmQueue(Queue):
     def ended(self, numbers: list[str]) -> dict[str, str]:
         arrays = sorted({number.partition("_")[0] for number in numbers}, key=int)
         known: dict[str, str] = {}
-        for array in arrays:
-            known.update(remembered(array))
-        for number, why in accounted(arrays).items():
-            if number not in known or why.startswith("cancelled by"):
-                known[number] = why
+        hangs: HangsError | None = None
+        try:
+            for array in arrays:
+                known.update(remembered(array))
+        except HangsError as error:  # as it would for each of them
+            hangs = error
+        try:
+            for number, why in accounted(arrays).items():
+                if number not in known or why.startswith("cancelled by"):
+                    known[number] = why
+        except HangsError as error:
+            hangs = error
+        if hangs is not None:
+            unknown = f"its job ended, and why is not known: {str(hangs).partition(chr(10))[0]}"
+            return {number: known.get(number, unknown) for number in numbers}
         return {number: known[number] for number in numbers if number in known}
 
     def cancel(self, name: str, folder: Path) -> None:
@@ -90,7 +103,7 @@ class SlurmQueue(Queue):
             _commands.ask("scancel", *arrays)
 
     def most(self) -> int:
-        _commands.needs("scontrol")
+        _commands.needs(*_commands.USED)
         for line in _commands.ask("scontrol", "show", "config").splitlines():
             name, _, value = line.partition("=")
             if name.strip() == "MaxArraySize":
@@ -118,7 +131,7 @@ class SlurmQueue(Queue):
 
     def why(self) -> Why:
         try:
-            return meaning(_commands.shown(_own())[0], _restarts())
+            return meaning(_commands.shown(_own(), most=HURRY)[0], _restarts())
         except RunError:  # scontrol itself has tried for some seconds
             return "unknown"
 
@@ -128,6 +141,15 @@ class SlurmQueue(Queue):
         except RunError as error:
             if PENDING_ALREADY not in str(error):  # by SLURM itself, or by a scontrol that the requeue then ended
                 raise
+
+
+def held(number: str, state: str, reason: str) -> str:
+    """Who holds a pending job, and how it is released; nothing where nobody does."""
+    if reason == "JobHeldAdmin":
+        return f"held by an administrator; ask to have released: {number}"
+    if "held" in reason.lower() or state in HELD:  # JobHeldUser, job requeued in held state
+        return f"held; to release it: scontrol release {number}"
+    return ""
 
 
 def meaning(row: dict[str, str], restarts: int) -> Why:

@@ -166,7 +166,7 @@ def test_the_first_process_alone_writes(ranks, go, left, monkeypatch, capfd):
         *(".lock", "best.pt", "command.txt", "config.json", "last.pt", "log.txt"),
         *("metrics.csv", "metrics.jsonl", "summary.json"),
     ]
-    assert sorted(each["step"] for each in run.metrics) == [9, 10, 18]
+    assert sorted(each["step"] for each in run.metrics) == [9, 10, 18, 18]
     assert capfd.readouterr().out.count("test accuracy") == run.log.count("test accuracy") == 1
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,7 +20,7 @@ from cn import RunError
 from runs.launch._queue import Here
 from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
-from sweeps import _nodes
+from sweeps import _nodes, _secret
 from sweeps._child import Child, Ended, chosen
 from sweeps._link import Link, connect, ports, start
 from sweeps._nodes import Others, end_together
@@ -28,9 +29,35 @@ FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
 SECOND = Here(0, "12_0", "n2", node=1, first=("127.0.0.1",))
 
 
-def come(here: Here = SECOND, *, label: str = "0001-ab", refused: str | None = None) -> Link:
+LABEL = "0001-ab"
+
+
+@pytest.fixture(autouse=True)
+def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """That of the batch, in the file `secret` of the current folder."""
+    monkeypatch.chdir(tmp_path)
+    _secret.make(Path("secret"))
+    return _secret.read(Path("secret"))
+
+
+def first_of(nodes: int = 2, here: Here = FIRST) -> Others:
+    """What runs on the first node."""
+    return Others(here, LABEL, nodes, Path("secret"))
+
+
+def come(here: Here = SECOND, *, label: str = LABEL, refused: str | None = None) -> Link:
     """What runs on another node."""
-    return next(found[0] for found in connect(here, label, refused=refused) if found is not None)
+    secret = _secret.read(Path("secret"))
+    return next(found[0] for found in connect(here, label, secret, refused=refused) if found is not None)
+
+
+def dial() -> socket.socket:
+    return socket.create_connection(("127.0.0.1", ports(FIRST)[0]))
+
+
+def link_of(secret: bytes, *, here: Here = SECOND, label: str = LABEL) -> Link:
+    """A new connection to the first node, of one who knows this secret."""
+    return Link(dial(), start(here, label, secret), first=False)
 
 
 def until_over(others: Others, child: Child | None = None) -> None:
@@ -45,7 +72,7 @@ def until_over(others: Others, child: Child | None = None) -> None:
 
 def meet() -> tuple[Others, Link]:
     """The first node with the second."""
-    others, found = Others(FIRST, "0001-ab", 2), list[Link]()
+    others, found = first_of(), list[Link]()
     with others.door():
         thread = threading.Thread(target=lambda: found.append(come()))
         thread.start()
@@ -87,15 +114,6 @@ def test_a_node_is_told_what_to_begin_and_how_it_ended_is_heard(met: tuple[Other
     assert (link.hear(), link.gone) == ([], True)
 
 
-def test_what_comes_with_the_first_word_is_not_lost(met: tuple[Others, Link]):
-    here, there = (Link(each) for each in socket.socketpair())
-    here.say(welcome="x")
-    here.say(trial="abc")
-    assert (there.first(), there.hear()) == ({"welcome": "x"}, [{"trial": "abc"}])
-    here.close()
-    there.close()
-
-
 def test_a_node_that_is_gone_ends_the_trial_and_lets_none_begin(met: tuple[Others, Link]):
     others, link = met
     others.begin("abc", port=7, resumes=False)
@@ -107,34 +125,215 @@ def test_a_node_that_is_gone_ends_the_trial_and_lets_none_begin(met: tuple[Other
     assert others.over
 
 
-def test_strangers_are_not_let_in():
-    others = Others(FIRST, "0001-ab", 2)
+def until_dropped(others: Others, count: int) -> None:
+    end = time.monotonic() + 600
+    while others.dropped < count:
+        assert time.monotonic() < end
+        others.listen()
+
+
+def meeting(others: Others) -> Link:
+    """The second node, once it has been let in."""
+    found: list[Link] = []
+    thread = threading.Thread(target=lambda: found.append(come()))
+    thread.start()
+    while others.missing():
+        others.listen()
+    thread.join()
+    return found[0]
+
+
+STRANGE = [
+    b'{"start": "0001-ab 12_0 0", "node": 1, "host": "n2", "refused": null}\n',
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"[]\n",
+    b"\n",
+    b"\xff" * 33 + b"\n",
+    b"a" * 5000,
+    b"a" * 32 + b"\n" + b"0" * 64 + b' {"node": 1}\n',
+    b"a" * 32 + b"\n{}\n",
+    b"a" * 32 + b"\n\n",
+    b"a" * 32 + b"\n" + "é".encode("latin-1") * 64 + b" {}\n",
+    b"a" * 32 + b"\n" + b"x" * 9000,
+    b"",
+]
+
+
+def test_what_strangers_say_is_dropped_and_counted(capsys: pytest.CaptureFixture[str]):
+    others = first_of()
     with others.door():
-        for said in (b'{"start": "0001-ab 12_0 1", "node": 1}\n', b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b""):
-            with socket.create_connection(("127.0.0.1", ports(FIRST)[0])) as stranger:
+        for count, said in enumerate(STRANGE, 1):
+            with dial() as stranger:
                 stranger.sendall(said)
                 stranger.shutdown(socket.SHUT_WR)
-                others.listen()
-                with suppress(ConnectionResetError):  # where not all of it was read
-                    assert stranger.recv(100) == b""
-        assert others.missing() == [1]
+                until_dropped(others, count)
+        assert (others.missing(), others.links, others.coming) == ([1], {}, [])
+        link = meeting(others)
+    assert capsys.readouterr().err == "connections that were not of this job's nodes, and were dropped: 12\n"
+    others.begin("abc", port=7, resumes=False)
+    assert link.hear()[0]["trial"] == "abc"
+    others.close()
+    link.close()
 
 
-def test_a_node_that_gave_up_before_it_was_let_in_may_come_again():
-    others = Others(FIRST, "0001-ab", 2)
+def test_who_has_another_secret_is_no_node_of_the_job(secret: bytes):
+    others = first_of()
     with others.door():
-        early = Link(socket.create_connection(("127.0.0.1", ports(FIRST)[0])))
-        early.say(start=start(SECOND, "0001-ab"), node=1, host="n2", refused=None)
-        early.close()
-        others.listen()
-        assert (others.missing(), others.lost) == ([1], None)
-        found: list[Link] = []
-        thread = threading.Thread(target=lambda: found.append(come()))
+        restarted = Here(0, "12_0", "n2", restarts=1, node=1, first=("127.0.0.1",))
+        impostors = [
+            link_of(b"0" * 32),
+            link_of(b""),
+            link_of(secret, label="0002-ab"),
+            link_of(secret, here=restarted),
+            link_of(secret, here=Here(0, "12_1", "n2", node=1, first=("127.0.0.1",))),
+        ]
+        for count, link in enumerate(impostors, 1):
+            threading.Thread(target=link.say, kwargs={"node": 1, "host": "n2", "refused": None}, daemon=True).start()
+            until_dropped(others, count)
+        assert others.missing() == [1]
+        for link in impostors:
+            link.close()
+    others.close()
+
+
+@pytest.mark.parametrize("node", [0, 2, 99, -1, None, "1", [1], True, 1.5])
+def test_a_node_that_the_job_has_not_is_not_let_in(secret: bytes, node: Any):
+    others = first_of()
+    with others.door():
+        link = link_of(secret)
+        thread = threading.Thread(target=lambda: link.say(node=node, host="n2", refused=None))
         thread.start()
+        end = time.monotonic() + 600
+        while thread.is_alive() or others.coming:
+            assert time.monotonic() < end
+            others.listen()
+        assert (others.missing(), others.known) == ([1], {})
+        assert (link.hear(), link.gone) == ([], True)
+        link.close()
+
+
+def test_who_repeats_what_a_node_has_said_is_not_heard(secret: bytes):
+    """A listener on the way has all bytes of a connection; they open no other, and end no trial of it."""
+    others = first_of()
+    said = bytearray()
+
+    class Spy(Link):
+        def _send(self, line: bytes) -> None:
+            said.extend(line + b"\n")
+            super()._send(line)
+
+    with others.door():
+        link = Spy(dial(), start(SECOND, LABEL, secret), first=False)
+        thread = threading.Thread(target=lambda: link.say(node=1, host="n2", refused=None))
+        thread.start()
+        while thread.is_alive() or not others.known:
+            others.listen()
+        assert link.hear() == [{"welcome": True}]
+        link.say(here=True)
         while others.missing():
             others.listen()
+        with dial() as replayed:
+            replayed.sendall(said)
+            until_dropped(others, 1)
+    others.begin("abc", port=7, resumes=False)
+    link.say(status=0, answer={"value": 1.0}, killed=False)
+    until_over(others)
+    others.begin("def", port=7, resumes=False)
+    link.socket.sendall(bytes(said).splitlines(keepends=True)[-1])  # "abc has ended", once more
+    assert link.hear()[-1]["trial"] == "def"
+    link.say(status=1, answer={"reason": "why"}, killed=False)
+    until_over(others)
+    assert others.elsewhere() == [Ended(1, {"reason": "why"}, killed=False, host="n2")]
+    assert others.links[1].dropped == 1
+    others.close()
+    link.close()
+
+
+def test_what_was_said_in_one_direction_is_not_heard_in_the_other(met: tuple[Others, Link]):
+    others, link = met
+    others.begin("abc", port=7, resumes=False)
+    came = link.socket.recv(65536)
+    link.socket.sendall(came)
+    link.say(status=0, answer={}, killed=False)
+    until_over(others)
+    assert others.links[1].dropped == 1
+
+
+def test_who_connects_and_says_nothing_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch):
+    others = first_of()
+    with others.door():
+        silent = [dial() for _ in range(70)]
+        link = meeting(others)
+        assert len(others.coming) <= _nodes.MOST
+        monkeypatch.setattr(_nodes, "PATIENCE", -1)
+        others.listen()
+        assert (others.coming, others.dropped) == ([], 70)
+        for each in silent:
+            each.close()
+    others.close()
+    link.close()
+
+
+def test_it_listens_where_the_others_look_for_it_and_nowhere_else():
+    others = first_of(here=Here(0, "12_0", "n1", first=("127.0.0.1", "127.0.0.3")))
+    with others.door():
+        assert [each.getsockname()[0] for each in others.listeners] == ["127.0.0.1", "127.0.0.3"]
+        port = others.listeners[0].getsockname()[1]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port))
+    with pytest.raises(RunError) as refused, first_of(here=Here(0, "12_0", "n1", first=("203.0.113.7",))).door():
+        pass
+    assert str(refused.value) == (
+        "the nodes of the job cannot meet: n1 is not at 203.0.113.7\n"
+        "  to say where it is: launch.setup='[export MASTER_ADDR=ADDRESS]'"
+    )
+
+
+def test_a_secret_is_its_owners_alone(secret: bytes, tmp_path: Path):
+    assert len(secret) == 32
+    assert stat.S_IMODE(Path("secret").stat().st_mode) == 0o600
+    _secret.make(Path("other"))
+    assert _secret.read(Path("other")) != secret
+    knows = "by this secret the nodes of a job know each other"
+    again = "to have a new one, in a folder that keeps it: cancel the sweep, then retry it"
+
+    def refused() -> str:
+        with pytest.raises(RunError) as error, first_of().door():
+            pass
+        with pytest.raises(RunError) as other:
+            come()
+        assert str(error.value) == str(other.value)
+        return str(error.value)
+
+    for mode in (0o640, 0o604, 0o620, 0o602):
+        Path("secret").chmod(mode)
+        assert refused() == f"secret can be read or changed by others: {knows}\n  {again}"
+    Path("secret").chmod(0o600)
+    for text in (b"", secret[:-1], secret + b"0"):
+        Path("secret").write_bytes(text)
+        assert refused() == f"secret is damaged: it has not 32 bytes: {knows}\n  {again}"
+    Path("secret").unlink()
+    assert refused() == f"secret cannot be read (No such file or directory): {knows}\n  {again}"
+    Path("secret").symlink_to("other")
+    assert refused() == f"secret cannot be read (Too many levels of symbolic links): {knows}\n  {again}"
+    Path("secret").unlink()
+    os.mkfifo("secret", 0o600)
+    assert refused() == f"secret is no file: {knows}\n  {again}"
+
+
+def test_a_node_that_gave_up_before_it_was_let_in_may_come_again(secret: bytes):
+    others = first_of()
+    with others.door():
+        early = link_of(secret)
+        thread = threading.Thread(target=lambda: early.say(node=1, host="n2", refused=None))
+        thread.start()
+        while not others.known:
+            others.listen()
         thread.join()
-    found[0].close()
+        early.close()
+        link = meeting(others)
+        assert others.lost is None
+    link.close()
     others.close()
 
 
@@ -157,7 +356,7 @@ def test_taken_ports_are_passed_by_and_what_answers_otherwise_is_left():
 
 
 def test_a_node_that_does_not_come_or_cannot_do_its_part_is_told(monkeypatch: pytest.MonkeyPatch):
-    others = Others(FIRST, "0001-ab", 2)
+    others = first_of()
 
     def listen() -> None:
         thread = threading.Thread(target=lambda: come(refused="this is not the code").close())
@@ -170,7 +369,7 @@ def test_a_node_that_does_not_come_or_cannot_do_its_part_is_told(monkeypatch: py
         listen()
     others.close()
     monkeypatch.setattr(_nodes, "WAIT", -1)
-    others = Others(FIRST, "0001-ab", 3)
+    others = first_of(3)
     with pytest.raises(RunError) as late, others.door():
         others.missing()
     assert str(late.value) == ("nodes 1, 2 of 0 to 2 did not begin in -1 s\n  they look for the first at: 127.0.0.1")

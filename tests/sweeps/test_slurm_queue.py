@@ -154,10 +154,10 @@ def test_each_of_twelve_jobs_has_one_of_eight_gpus_and_what_was_asked_for(
     shown = slurm.show(f"{number}_11")
     assert (shown["Comment"], shown["Nice"], shown["TimeLimit"], shown["Requeue"]) == ("show", "5", "01:00:00", "1")
     files = {path.name: path for path in batch.folder.iterdir()}
-    assert sorted(files) == sorted([f"{number}_submission.sh", *(f"{index}.out" for index in range(12))])
+    assert sorted(files) == sorted(["submission.sh", *(f"{index}.out" for index in range(12))])
     assert not any(path.is_symlink() for path in files.values())
     assert files["3.out"].read_text() == "attempt 0\n"
-    script = files[f"{number}_submission.sh"].read_text()  # whose effect not every cluster shows
+    script = files["submission.sh"].read_text()  # whose effect not every cluster shows
     assert "\n#SBATCH --requeue\n" in script
     assert "\n#SBATCH --open-mode=append\n" in script
     assert "\n#SBATCH --signal=USR2@90\n" in script
@@ -220,7 +220,7 @@ def test_a_job_learns_why_it_is_told_to_end(slurm: Cluster) -> None:
     name, _, at = told("warned-0.0.why")
     assert name == "SIGUSR2"
     assert at - began > 14  # of the minute that it has
-    script = Path("jobs", "warned", f"{numbers['warned']}_submission.sh").read_text()
+    script = Path("jobs", "warned", "submission.sh").read_text()
     assert "\n#SBATCH --signal=USR2@15\n" in script
     assert "\n#SBATCH --time=1\n" in script
     for then in ("late", "warned"):
@@ -371,7 +371,7 @@ def test_without_its_controller_slurm_does_not_answer(slurm: Cluster, monkeypatc
         why, ended = pool.submit(queue().why), pool.submit(queue().ended, ["1_0"])
         assert str(listing.exception()) == (f"squeue failed: slurm_load_jobs error: {away}\n  try again")
         assert isinstance(listing.exception(), RunError)
-        assert str(submitting.exception()) == f"SLURM did not take the jobs: {away}\n  try again"
+        assert str(submitting.exception()) == f"sbatch failed: {away}\n  try again"
         assert isinstance(submitting.exception(), RunError)
         assert (why.result(), ended.result()) == ("unknown", {})
         slurm.start_controller()

@@ -1,0 +1,281 @@
+"""A queue that answers wrongly, late or not at all: no job is queued twice, lost or left to itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.sweeps.cluster import Cluster
+from tests.sweeps.project import Project, words
+
+TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+FAILS = f"echo '{TIMED_OUT}' >&2; exit 1"
+AWAY = "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1"
+SAID = "sbatch failed: Socket timed out on send/recv operation"
+
+
+def path(folder: Path, **commands: str) -> str:
+    """A PATH on which these commands are scripts; REAL in one is the true command with what was typed."""
+    folder.mkdir()
+    for name, text in commands.items():
+        (folder / name).write_text("#!/bin/bash\n" + text.replace("REAL", f'{shutil.which(name)} "$@"') + "\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def late(folder: Path) -> str:
+    """A PATH on which sbatch fails, and queues what it has read a second later; then the file `came` is there."""
+    real = shutil.which("sbatch")
+    then = f"(sleep 1; {real} {folder}/script; touch {folder}/came) &>/dev/null </dev/null &"
+    return path(folder / "bin", sbatch=f'cp "${{@: -1}}" {folder}/script\n{then}\n{FAILS}')
+
+
+@pytest.fixture
+def held(project: Project) -> str:
+    """The name of a sweep of four trials which wait while outputs/hold is there."""
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    return project.sweep("four", "seeds(4)", base="act='hold', at=1, steps=2")
+
+
+def numbers(slurm: Cluster) -> list[str]:
+    """The array and the task of each job of the queue."""
+    return sorted(slurm.run("squeue", "-h", "-r", "-o", "%F_%K").split())
+
+
+def test_jobs_that_sbatch_has_queued_and_says_it_has_not_are_the_sweeps(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    place = words("slurm", gpus=1)
+    said = project.type(
+        "-m", "sweeps", "submit", held, *place, PATH=path(tmp_path / "bin", sbatch=f"REAL >/dev/null; {FAILS}")
+    )
+    assert re.match(r"queued 4 trials: \d+\n", said)
+    assert len(numbers(slurm)) == 4
+    assert project.sweeps("submit", held, *place).startswith("nothing new to queue (4 ")
+    assert len(numbers(slurm)) == 4
+    project.hold.unlink()
+    assert project.over(held) == {"done": 4}
+
+
+def test_where_the_queue_does_not_say_whether_it_has_them_the_next_verb_asks_again(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    place = words("slurm", gpus=1)
+    folder = "outputs/sweeps/four"
+    faulty = path(tmp_path / "bin", sbatch=f"REAL >/dev/null; {FAILS}", squeue=AWAY)
+    said = project.type("-m", "sweeps", "submit", held, *place, status=1, PATH=faulty)
+    assert said == (
+        f"{SAID}\n"
+        "  nor does it say whether it has them: "
+        "squeue failed: slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
+        f"  what it has of them: python -m sweeps status {folder}\n"
+    )
+    assert sum(project.states(held).get(state, 0) for state in ("queued", "running")) == 4
+    assert project.sweeps("submit", held, *place).startswith("nothing new to queue (4 ")
+    assert len(numbers(slurm)) == 4
+    again = "python -m sweeps retry four launch=slurm launch.gpus=1"
+    assert project.sweeps("cancel", held) == f"cancelled 4 trials; to go on with them: {again}\n"
+    project.wait_for(lambda: not numbers(slurm))
+    assert project.over(held) == {"cancelled": 4}
+
+
+def test_jobs_that_come_after_they_were_given_up_are_told_and_cancelled(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    place = words("slurm", gpus=1)
+    options = [*place, "launch.sbatch={begin:now+1hour}"]
+    said = project.type("-m", "sweeps", "submit", held, *options, status=1, PATH=late(tmp_path))
+    assert said == f"{SAID}\n  try again\n"
+    project.wait_for((tmp_path / "came").exists)
+    number = numbers(slurm)[0].partition("_")[0]
+    assert project.sweeps("status", held) == (
+        "nothing of four was submitted\n"
+        "  write: python -m sweeps submit four\n"
+        f"in the queue, though no file tells of it: {number}; it ends when it is started\n"
+        "  to end it now: python -m sweeps cancel four\n"
+    )
+    assert project.asked("status", held)["unknown"] == [number]
+    assert re.match(r"queued 4 trials: \d+\n", project.sweeps("submit", held, *place))
+    assert sorted(project.asked("cancel", held)["unknown"]) == [number]
+    project.wait_for(lambda: not numbers(slurm))
+    project.sweeps("retry", held)
+    project.hold.unlink()
+    assert project.over(held) == {"done": 4}
+
+
+def test_a_job_that_is_started_though_it_was_given_up_trains_nothing(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), status=1, PATH=late(tmp_path))
+    project.wait_for((tmp_path / "came").exists)
+    project.wait_for(lambda: not numbers(slurm))
+    assert not (project.folder / "outputs/sweeps/four/trials").exists()
+
+
+@pytest.mark.parametrize("folder", ["outputs/a%a", "outputs/%j_%x", "outputs/100 %%"])
+def test_a_folder_may_have_the_letters_of_sbatchs_patterns(project: Project, slurm: Cluster, folder: str):
+    name = project.sweep("patterns", "seeds(2)")
+    typed = f"folder='{folder}'"
+    project.sweeps("submit", name, typed, *words("slurm", gpus=1))
+    assert project.over(name, typed) == {"done": 2}
+    assert {each.name for each in (project.folder / "outputs").iterdir()} == {Path(folder).name}
+    assert len(list((project.folder / folder / "jobs").glob("*/[01].out"))) == 2
+
+
+def test_a_folder_with_a_backslash_is_refused_before_anything_is_queued(project: Project, slurm: Cluster):
+    name = project.sweep("patterns", "seeds(2)")
+    typed = r"folder='outputs/a\%a'"
+    said = project.sweeps("submit", name, typed, *words("slurm", gpus=1), status=2)
+    batch = f"{project.folder}/outputs/a\\%a/jobs/0001"
+    assert re.sub(r"\d{4}-\w{4}", "0001", said) == (
+        f"SLURM cannot print to a path with a backslash: {batch}\n  another: folder=PATH\n"
+    )
+    assert numbers(slurm) == []
+    assert project.states(name, typed) == {}
+
+
+def test_where_one_of_slurms_commands_is_missing_it_is_said_which(project: Project, tmp_path: Path):
+    (tmp_path / "bin").mkdir()
+    for name in ("sbatch", "squeue", "scontrol", "scancel"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\nexit 3\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    name = project.sweep("lacking", "seeds(2)")
+    said = project.type("-m", "sweeps", "submit", name, *words("slurm"), status=2, PATH=f"{tmp_path}/bin")
+    assert said == (
+        f"srun is not on PATH, though {tmp_path}/bin/sbatch is there: "
+        "a sweep needs sbatch, srun, squeue, scontrol, scancel\n"
+        f"  to see what is there: ls {tmp_path}/bin\n"
+        "  to run on this machine: launch=local\n"
+    )
+    assert project.states(name) == {}
+
+
+# commands that hang
+
+HANGS = "sleep 7654 & sleep 7654"
+LONGER = "  to wait longer: export CN_SLURM_SECONDS=240\n"
+
+
+def hanging() -> list[int]:
+    """The processes of HANGS."""
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if entry.read_bytes() == b"sleep\x007654\x00":
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_squeue_that_hangs_is_killed_and_the_files_are_told(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    project.sweeps("submit", held, *words("slurm", gpus=1))
+    project.until_saved("outputs/sweeps/four", [1, 1, 1, 1])
+    faulty = {"PATH": path(tmp_path / "bin", squeue=HANGS), "CN_SLURM_SECONDS": "1"}
+    said = project.type("-m", "sweeps", "status", held, **faulty)
+    assert said.endswith(
+        "4 running\n"
+        "as far as the files tell, since the queue does not answer: squeue has not answered in 1 s, and was killed\n"
+        f"{LONGER}"
+    )
+    for verb in ("cancel", "retry", "submit"):
+        told = project.type("-m", "sweeps", verb, held, status=1, **faulty)
+        assert told == f"squeue has not answered in 1 s, and was killed\n{LONGER}"
+    assert hanging() == []
+    project.hold.unlink()
+    assert project.over(held) == {"done": 4}
+    project.type("-m", "sweeps", "status", held, **faulty)
+
+
+def test_why_jobs_ended_is_asked_once_and_not_known_where_slurm_hangs(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    project.sweeps("submit", held, *words("slurm", gpus=1))
+    project.until_saved("outputs/sweeps/four", [1, 1, 1, 1])
+    for array in {number.partition("_")[0] for number in numbers(slurm)}:
+        slurm.run("scancel", "--signal=KILL", "--full", array)
+    project.wait_for(lambda: not numbers(slurm))
+    for report in (project.folder / "outputs/sweeps/four/trials").glob("*/*/trial.json"):
+        text = report.read_text()  # its supervisor had no time to write any more
+        report.write_text(re.sub(r'"state": "\w+"', '"state": "running"', text))
+    note = f"echo $0 >> {tmp_path}/calls; {HANGS}"
+    faulty = {"PATH": path(tmp_path / "bin", scontrol=note, sacct=note), "CN_SLURM_SECONDS": "1"}
+    trials = project.type("-m", "sweeps", "status", held, **faulty)
+    why = "its job ended, and why is not known: scontrol has not answered in 1 s, and was killed"
+    assert trials.count(why) >= 4 or trials.count("why is not known") >= 4
+    calls = [Path(line).name for line in (tmp_path / "calls").read_text().splitlines()]
+    assert sorted(calls) == ["sacct", "scontrol"]
+    assert hanging() == []
+
+
+def test_an_sbatch_that_hangs_is_killed_and_what_it_queued_is_the_sweeps(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    faulty = {"PATH": path(tmp_path / "bin", sbatch=f"REAL; {HANGS}"), "CN_SLURM_SECONDS": "0.5"}
+    said = project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), **faulty)
+    assert re.match(r"queued 4 trials: \d+\n", said)
+    assert hanging() == []
+    assert len(numbers(slurm)) == 4
+    project.hold.unlink()
+    assert project.over(held) == {"done": 4}
+
+
+def test_a_limit_that_is_none_is_refused(project: Project, slurm: Cluster, held: str):
+    for told in ("soon", "0", "-1", "nan", "inf"):
+        said = project.type("-m", "sweeps", "submit", held, *words("slurm"), status=2, CN_SLURM_SECONDS=told)
+        what = f"CN_SLURM_SECONDS={told!r} is no number of seconds above 0"
+        assert said == f"{what}\n  write: export CN_SLURM_SECONDS=60\n"
+
+
+def test_ctrl_c_ends_the_wait_for_a_command(project: Project, slurm: Cluster, tmp_path: Path, held: str):
+    project.sweeps("submit", held, *words("slurm", gpus=1))
+    note = f"touch {tmp_path}/asked; {HANGS}"
+    process = project.start("-m", "sweeps", "status", held, PATH=path(tmp_path / "bin", squeue=note))
+    project.wait_for((tmp_path / "asked").exists)
+    time.sleep(0.2)
+    process.send_signal(2)
+    said = process.communicate()
+    assert (process.returncode, said) == (130, ("", ""))
+    assert hanging() == []
+
+
+# jobs that are held
+
+
+def test_a_job_that_is_held_is_told_with_how_it_is_released(project: Project, slurm: Cluster, held: str):
+    name = project.sweep("two", "seeds(2)", base="act='hold', at=1, steps=2")
+    project.sweeps("submit", name, *words("slurm", gpus=1))
+    project.until_saved("outputs/sweeps/two", [1, 1])
+    number = numbers(slurm)[0].partition("_")[0]
+    slurm.run("scontrol", "requeuehold", f"{number}_0")
+    project.until(name, lambda counts: counts == {"waiting": 1, "running": 1})
+
+    def told() -> dict[int, str]:
+        return {each["job"][-1]: each["reason"] for each in project.trials(name) if each["state"] == "waiting"}
+
+    release = "scontrol release"
+    project.wait_for(lambda: told().get("0") == f"held; to release it: {release} {number}_0", pause=0.3)
+    slurm.run("scontrol", "release", f"{number}_0")
+    slurm.start_requeued(f"{number}_0")
+    project.hold.unlink()
+    assert project.over(name) == {"done": 2}
+
+
+def test_jobs_that_were_queued_to_be_held_say_so(project: Project, slurm: Cluster, held: str):
+    project.sweeps("submit", held, *words("slurm", gpus=1), "launch.sbatch={hold: ''}")
+    number = numbers(slurm)[0].partition("_")[0]
+    reasons = [each["reason"] for each in project.trials(held)]
+    assert reasons == [f"held; to release it: scontrol release {number}_{index}" for index in range(4)]
+    slurm.run("scontrol", "update", f"jobid={number}", "priority=0")  # as an administrator does
+    assert [each["reason"] for each in project.trials(held)] == [
+        f"held by an administrator; ask to have released: {number}_{index}" for index in range(4)
+    ]
+    project.sweeps("cancel", held)
