@@ -248,6 +248,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "folder": folder_instead,
     "link": link_to_nothing,
     "unreadable": unreadable,
+    "other types": other_types,
 }
 FILES = [
     "done trial.json",
@@ -266,6 +267,7 @@ FILES = [
     "first N/lock",
     "first N",
     "sweep.json",
+    "identity.json",
     "stop.json",
     "failures.jsonl",
     ".lock",
