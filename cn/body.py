@@ -12,6 +12,7 @@ from cn.annotations import written
 from cn.derived import Derived
 from cn.errors import DefinitionError, lines, short
 from cn.source import own_annotations, place
+from cn.typable import better
 
 TARGET = {"_target_", "_partial_"}  # Hydra's own names; the only fields with an underscore
 RESERVED = {
@@ -39,6 +40,8 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
         if name.startswith("_") and name not in TARGET:
             instead = f"{name}: ClassVar[...] for a constant, {name.strip('_')}: ... for a field"
             _stop(cls, name, "cannot be a field: it begins with an underscore", instead)
+        if not name.isascii():
+            _stop(cls, name, "cannot be a field: its name has letters that cannot be typed", f"{better(name)}: ...")
         if "InitVar" in text:
             _stop(cls, name, "cannot be an InitVar: a node is its values", f"{name}: the type itself")
         method = next((base for base in nodes if name in vars(base) and _is_method(vars(base)[name])), None)

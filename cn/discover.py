@@ -6,7 +6,6 @@ import contextlib
 import gc
 import importlib
 import inspect
-import keyword
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 from cn import source
 from cn.errors import CNError, UserError, hint, lines, short
 from cn.registry import bears, group_of, home, key_of
+from cn.typable import LONGEST, better, why_not
 
 
 class NoOptionError(UserError):
@@ -45,11 +45,13 @@ def find(types: tuple[Any, ...], option: str) -> type:
     for kind in types:
         package = home(kind)
         for module, name in _candidates(package, option):
+            _refuse_name(package, module.split(".")[package.count(".") + 1 :])
             for cls in nodes(load(module)):
                 key = key_of(cls)
                 if (
                     key
                     and key.group == group_of(package)
+                    and key.option.isascii()
                     and (key.option == option if name else bears(cls.__name__, module.rsplit(".", 1)[-1]))
                 ):
                     if issubclass(cls, types) and not inspect.isabstract(cls):
@@ -84,9 +86,12 @@ def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
     broken: list[Broken] = []
     for kind in types:
         package = home(kind)
-        for module in _modules(package):
+        for path, parts in _below(package):
+            file = "/".join([*package.split("."), *parts]) + ".py"
             try:
-                for cls in nodes(load(module)):
+                _refuse_name(package, parts)
+                _refuse_twice(Path(path), file)
+                for cls in nodes(load(".".join([package, *parts]))):
                     key = key_of(cls)
                     if (
                         key
@@ -94,9 +99,14 @@ def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
                         and issubclass(cls, types)
                         and not inspect.isabstract(cls)
                     ):
-                        found[key.option] = cls
+                        if key.option.isascii():
+                            found[key.option] = cls
+                        else:
+                            why = f"{cls.__name__} has letters that cannot be typed as they are"
+                            broken.append(Broken(file, f"{why}, rename it to {better(cls.__name__)}"))
             except UserError as error:
-                broken.append(Broken(_file(module), str(error).split("\n")[1].strip()))
+                what, *why = str(error).split("\n")
+                broken.append(Broken(file, why[0].strip() if what.endswith(" cannot be used") else what))
     return dict(sorted(found.items())), sorted(set(broken))
 
 
@@ -105,11 +115,6 @@ def load(module: str) -> ModuleType:
     if module in sys.modules:
         return sys.modules[module]
     what = f"{_file(module)} cannot be used"
-    name = module.rsplit(".", 1)[-1]
-    if not name.isidentifier() or keyword.iskeyword(name):
-        better = re.sub(r"\W", "_", name)
-        better = better if better.isidentifier() and not keyword.iskeyword(better) else f"x_{better}"
-        raise UserError(lines(what, f"its name is none that Python can import, rename it to {better}.py"))
     try:
         return importlib.import_module(module)
     except CNError as error:
@@ -126,18 +131,28 @@ def load(module: str) -> ModuleType:
 
 def _candidates(package: str, option: str) -> Iterator[tuple[str, bool]]:
     """Modules that may hold the option: the file of that name, else a class of the file above it."""
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*(/[A-Za-z0-9][\w-]*)*", option) or len(option) > 200:
+    if not re.fullmatch(r"[^\W_][\w-]*(/[^\W_][\w-]*)*", option) or len(option) > LONGEST:
         return
     parts = option.split("/")
     for folder in map(Path, _folders(package)):
         for depth in range(1, len(parts) + 1):
             path = folder.joinpath(*parts[:depth]).with_suffix(".py")
-            if path.is_file() and path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
-                file = _file(".".join([package, *parts[:depth]]))
-                why = f"{file} and {file[:-3]}/ have one name, so Python sees only one of them"
-                raise UserError(lines(why, "rename one of the two"))
+            _refuse_twice(path, _file(".".join([package, *parts[:depth]])))
             if path.is_file() and depth >= len(parts) - 1:
                 yield ".".join([package, *parts[:depth]]), depth < len(parts)
+
+
+def _refuse_name(package: str, parts: list[str]) -> None:
+    """UserError for a file whose name cannot be typed."""
+    if why := why_not(parts):
+        raise UserError(lines(f"{'/'.join([*package.split('.'), *parts])}.py cannot be used", why))
+
+
+def _refuse_twice(path: Path, file: str) -> None:
+    """UserError for a file beside which a folder with nodes has its name."""
+    if path.is_file() and path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
+        why = f"{file} and {file[:-3]}/ have one name, so Python sees only one of them"
+        raise UserError(lines(why, "rename one of the two"))
 
 
 def _folders(package: str) -> list[str]:
@@ -145,21 +160,22 @@ def _folders(package: str) -> list[str]:
     return list(getattr(importlib.import_module(package), "__path__", []))
 
 
-def _modules(package: str) -> Iterator[str]:
-    """Every public node file below a package, by module name."""
+def _below(package: str) -> Iterator[tuple[str, list[str]]]:
+    """Every public node file below a package, and the parts of its path there."""
     for folder in _folders(package):
-        yield from _scan(folder, package)
+        yield from _scan(folder, [])
 
 
-def _scan(folder: str, package: str) -> Iterator[str]:
+def _scan(folder: str, above: list[str]) -> Iterator[tuple[str, list[str]]]:
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        found = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
+        for entry in found.values():
             if entry.name.startswith(("_", ".")):
                 continue
             if entry.name.endswith(".py") and entry.is_file():
-                yield f"{package}.{entry.name[:-3]}"
-            elif entry.is_dir():
-                yield from _scan(entry.path, f"{package}.{entry.name}")
+                yield entry.path, [*above, entry.name[:-3]]
+            elif entry.is_dir() and f"{entry.name}.py" not in found:  # which would hide it
+                yield from _scan(entry.path, [*above, entry.name])
 
 
 def nodes(module: ModuleType) -> list[Any]:

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -12,10 +15,12 @@ from cn import command, discover, registry, source
 from cn.compose import assemble, finish, root_name
 from cn.derived import Derived
 from cn.errors import CNError, UserError, short
-from cn.kinds import SCALARS, Child, Either, Kind, Member, OneOf
+from cn.kinds import SCALARS, Child, Either, Kind, Member, Mismatch, OneOf, same
 from cn.node import CN, is_field, resolve, thaw, values, walk
+from cn.overrides import parse
 from cn.screen import width
 from cn.table import NARROW, fold
+from cn.texts import texts_of
 
 FLAGS = """\
   -m, --multirun       run every combination: -m model=vit,mlp seed=range(3)
@@ -28,6 +33,7 @@ FLAGS = """\
   -sc install=bash     tab completion for bash (zsh, fish):
     eval "$(python SCRIPT -sc install=bash)"
   --version, --hydra-help, -h, --help"""
+TYPABLE = re.compile(r"[A-Za-z0-9_./,:+=@%[-]*")  # what neither a shell nor Hydra's grammar reads as more than a name
 WIDTH = 100  # columns, where no terminal has another number of them
 
 
@@ -130,7 +136,8 @@ def complete(contract: Any, words: list[str]) -> list[str]:
     root = tolerant(contract, [each for each in words[:-1] if not each.startswith("-")])
     prefix = word[: len(word) - len(word.lstrip("+~"))]
     bare = word[len(prefix) :]
-    return sorted(prefix + each for each in _candidates(contract, root, bare, prefix) if each.startswith(bare))
+    found = {each for each in _candidates(contract, root, bare, prefix) if each.startswith(bare)}
+    return sorted(prefix + each for each in found if TYPABLE.fullmatch(each))
 
 
 def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Iterable[str]:
@@ -147,7 +154,7 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
         ]
     if equal:
         kind = _kind_at(root, key)
-        return [f"{key}={value}" for value in _values(kind)] if kind else []
+        return [f"{key}={value}" for value in _words(kind)] if kind else []
     if prefix == "~":
         several = [
             (name, cast("dict[str, CN]", now or {})) for name, (_, kind, now) in chosen.items() if kind and kind.many
@@ -158,14 +165,28 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
     return [*(f"{name}=" for name in chosen), *fields]
 
 
-def _values(kind: Kind) -> list[str]:
+def _words(kind: Kind) -> Iterator[str]:
+    """What may be typed for a value of the kind, where these are few: each as it is typed, if it can be as it is."""
+    for word, value in _choosable(kind):
+        with contextlib.suppress(UserError, Mismatch):
+            (typed,) = parse([f"x={word}"])
+            if word and "," not in word and same(kind.accept(typed.value, typed.texts), value):
+                yield word
+
+
+def _choosable(kind: Kind) -> Iterator[tuple[str, Any]]:
     if isinstance(kind, Either):
-        return [value for member in kind.members for value in _values(member)]
-    if isinstance(kind, OneOf):
-        return [str(value) for value in kind.values]
-    if isinstance(kind, Member):
-        return list(kind.type.__members__)
-    return {SCALARS[bool]: ["true", "false"], SCALARS[None]: ["null"]}.get(kind, []) if kind in SCALARS.values() else []
+        for member in kind.members:
+            yield from _choosable(member)
+    elif isinstance(kind, OneOf):
+        for value in kind.values:
+            yield (value.name if isinstance(value, enum.Enum) else texts_of(value)), value
+    elif isinstance(kind, Member):
+        yield from kind.type.__members__.items()
+    elif kind == SCALARS[bool]:
+        yield from {"true": True, "false": False}.items()
+    elif kind == SCALARS[None]:
+        yield "null", None
 
 
 def _kind_at(root: CN | None, key: str) -> Kind | None:

@@ -17,8 +17,9 @@ from cn.annotations import hashable, kind_of
 from cn.body import refuse, refuse_bases
 from cn.derived import Derived
 from cn.errors import DefinitionError, FrozenError, MissingValueError, UserError, hint, lines, short
-from cn.kinds import Kind, Mismatch, same
+from cn.kinds import Child, Kind, Mismatch, same
 from cn.source import own_annotations, where
+from cn.typable import KEY, better
 
 T = TypeVar("T")
 
@@ -295,6 +296,12 @@ def _check_default(cls: CNMeta, field: dataclasses.Field[Any], kind: Kind) -> No
     except Mismatch as error:
         why = f"{cls.__name__}.{field.name} is {error}, but its default is {short(repr(default))}"
         raise DefinitionError(lines(why, where(cls, field.name))) from None
+    if isinstance(kind, Child) and isinstance(value, dict):
+        for key in cast("dict[str, Any]", value):
+            if not KEY.fullmatch(key):
+                why = f"{cls.__name__}.{field.name} has a node called {short(repr(key))}, which cannot be typed"
+                instead = f"write: {better(key)!r}, or another name of A-Z, a-z, 0-9, _ and -"
+                raise DefinitionError(lines(why, where(cls, field.name), instead))
     if same(value, default):
         return
     if made:  # ints given for floats

@@ -1,0 +1,38 @@
+"""Names that can be typed as they are: what `--help` and completion offer is read back as the same."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # of a node among several
+VALUES = {"null", "true", "false", "nan", "inf"}  # which Hydra's grammar reads as no text, however they are written
+LONGEST = 200  # letters of an option
+
+
+def why_not(parts: Sequence[str]) -> str | None:
+    """Why no option can be called after a file in a group, `parts` being its path there; None where one can."""
+    for depth, part in enumerate(parts, 1):
+        last = depth == len(parts)
+        if not part.isidentifier() or keyword.iskeyword(part):
+            why = "is none that Python can import"
+        elif not part.isascii():
+            why = "has letters that cannot be typed as they are"
+        elif len(parts) == 1 and part.lower() in VALUES:
+            why = "is that of a value"
+        else:
+            continue
+        whose = "its name" if last else f"the name of its folder {part}"
+        return f"{whose} {why}, rename it to {better(part)}{'.py' * last}"
+    return "its name is too long to be typed" if len("/".join(parts)) > LONGEST else None
+
+
+def better(name: str) -> str:
+    """The nearest name that Python can import and anyone can type."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    found = re.sub(r"\W", "_", plain if name.isidentifier() else "".join(c if c.isascii() else "_" for c in name))
+    fine = found.isidentifier() and not keyword.iskeyword(found) and found.lower() not in VALUES
+    return found if fine else f"x_{found}"
