@@ -7,9 +7,10 @@ from sweeps._launch import launch
 
 def train(run: Run, job: Job) -> float:
     """The score of the run: its test accuracy."""
-    from runs._asked import asked
+    from runs._asked import announce, asked
 
     asked(run, job)  # what makes no sense is refused here, before torch is imported
+    announce(run)
     from runs._train import train
 
     return train(run, job)

@@ -115,8 +115,11 @@ def dump(node: CN, folder: Path) -> Path:
     """Write the node to `config.json` in the folder, whole or not at all."""
     path = Path(folder) / FILE
     partial = path.with_name(f".{FILE}.{os.getpid()}")
-    partial.write_text(json.dumps(plain(node), indent=1) + "\n")
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(plain(node), indent=1) + "\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 

@@ -35,6 +35,12 @@ def say(text: object = "", *, end: str = "\n", error: bool = False) -> None:
     stream.flush()
 
 
+def loading(library: str, *what: str) -> None:
+    """Say on a terminal, before a library is imported, which takes seconds on a busy machine, what is being loaded."""
+    if library not in sys.modules and sys.stderr.isatty():
+        say(f"loading {', '.join([library, *what])}", error=True)
+
+
 def pour(data: bytes) -> None:
     """Write bytes as they are, which the user has asked for."""
     output().flush()

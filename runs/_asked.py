@@ -11,7 +11,9 @@ from typing import NamedTuple, cast
 from cn import Job, UserError
 from cn.errors import hint, lines, short
 from cn.record import within
+from cn.screen import loading
 from runs import Run, _folder
+from runs._meeting import which
 from runs.launch.local import Local
 
 CHECKPOINT = re.compile(r"step-\d+(_\d+)?|.*\.pt")  # of several processes, a folder, and links to it
@@ -44,6 +46,12 @@ def asked(run: Run, job: Job) -> Asked:
         if source is not None and named is not None and (changed or not named.startswith("last")):
             _refuse_beginning(job, source, changed)
     return Asked(source, source is not None and not changed, named)
+
+
+def announce(run: Run) -> None:
+    """Say on a terminal what is loaded before a run can say anything; of several processes the first does."""
+    if which().first:
+        loading("torch", type(run.data).__name__, type(run.model).__name__)
 
 
 def _refuse_beginning(job: Job, source: Path, changed: list[str]) -> None:

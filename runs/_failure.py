@@ -16,6 +16,7 @@ from runs import Run, _checkpoint, _folder
 from runs._loop import Diverged, Interrupted
 from runs._ranks import ALONE, FILES, Lost, Ranks, output
 from runs._stop import Stop
+from runs._unfit import unfit
 from runs.callbacks._hooks import CallbackError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
@@ -28,8 +29,14 @@ def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ran
         return error
     gone = ranks.lost(error)
     told = Lost(lines(gone, _on(folder))) if gone else _known(error, run, folder, stop)
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    if told is None and (fails := unfit(error, run)) is not None:
+        note(folder, trace, ranks)
+        kept = f"its traceback is in {_log(folder, ranks)}" if ranks.first or FILES in os.environ else None
+        told = UserError(
+            lines(*str(fails).split("\n  "), kept, _on(folder) if _has(folder, _checkpoint.LAST) else None)
+        )
     if told is None:
-        trace = "".join(traceback.format_exception(error)).rstrip()
         say(trace, error=True)
         if ranks.first:
             note(folder, trace)
@@ -44,8 +51,13 @@ def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ran
 
 def _where(folder: Path, ranks: Ranks) -> str:
     if ranks.first:
-        return f"above, and in {folder / 'log.txt'}"
-    return f"in {output(folder, ranks)}" if FILES in os.environ else "above"
+        return f"above, and in {_log(folder, ranks)}"
+    return f"in {_log(folder, ranks)}" if FILES in os.environ else "above"
+
+
+def _log(folder: Path, ranks: Ranks) -> Path:
+    """Where `note` puts what a process says."""
+    return folder / "log.txt" if ranks.first else output(folder, ranks)
 
 
 def note(folder: Path, text: str, ranks: Ranks = ALONE) -> None:
@@ -55,8 +67,7 @@ def note(folder: Path, text: str, ranks: Ranks = ALONE) -> None:
             say(text, error=True)
         return
     try:
-        with (folder / "log.txt").open("a") as log:
-            log.write(text + "\n")
+        _folder.log(folder, text)
     except OSError as error:
         say(f"log.txt cannot be written: {error}", error=True)
 

@@ -25,13 +25,17 @@ OUTPUTS = Path("outputs")
 
 
 def create(run: Run, job: Job) -> Path:
-    """A new folder with the run's configuration and command line; RunError where it cannot be made."""
+    """A new folder with the run's command line and configuration; RunError where it cannot be made.
+
+    The configuration makes a folder count as a run, so it comes last, and whole or not at all.
+    """
     moved = job.source is not None and not any(each.startswith("folder=") for each in job.overrides)
     wanted = job.folder if moved else run.folder or job.folder  # the folder of the run it came from is taken
+    _refuse_unread(wanted or OUTPUTS)
     try:
         folder = _exactly(wanted) if wanted else _new(job)
+        (folder / "command.txt").write_bytes(os.fsencode(command_line(job) + "\n"))  # the letters that were typed
         dump(run, folder)
-        (folder / "command.txt").write_text(command_line(job) + "\n")
     except OSError as error:
         raise RunError(lines(f"cannot make a run folder: {error}", "to put it elsewhere: folder=PATH")) from None
     return folder
@@ -61,10 +65,20 @@ def tell(folder: Path, state: str, reason: str) -> None:
             raise DamagedError(path, "it holds no object")
         if summary.get("state") != "finished":  # what it came to stands, where it was tested again
             write_json(path, {**summary, "state": state, "reason": reason})
-        with (folder / "log.txt").open("a") as log:
-            log.write(f"{reason}\n")
+        log(folder, reason)
     except (OSError, DamagedError) as error:  # a full disk may have torn it
         say(f"summary.json cannot be written: {error}", error=True)
+
+
+def log(folder: Path, text: str) -> None:
+    """Add lines to log.txt, whatever letters they have and whatever the locale is."""
+    with (folder / "log.txt").open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text + "\n")
+
+
+def near(folder: Path) -> Path:
+    """The same folder, named from the current one where it lies below that."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -118,10 +132,19 @@ def _exactly(folder: Path) -> Path:
     return folder
 
 
+def _refuse_unread(folder: Path) -> None:
+    """UserError for a path that Python could not read in the locale it runs in: torch opens no such file."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        what = f"{folder.absolute()}: some letters of this path are none in the locale of this shell"
+        raise UserError(lines(what, "type first: export PYTHONUTF8=1")) from None
+
+
 def refuse_taken(folder: Path) -> None:
     """UserError for a folder that holds a run."""
     if (folder / "config.json").exists():
-        folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        folder = near(folder)
         again_there = f"to go on with it: {again(folder)}"
         raise UserError(lines(f"folder={folder}: a run is there already", again_there, "for a new run: another folder"))
 

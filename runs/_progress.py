@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from cn.errors import short
 from runs._state_files import DamagedError, content, read
 from runs.logger._writer import records
 
@@ -53,6 +54,9 @@ def whole_summary(folder: Path) -> dict[str, Any]:
             return {}
         raise DamagedError(folder / "summary.json", "it holds no object")
     told = cast("dict[str, Any]", found)
+    for name in TEXTS:
+        if not isinstance(told.get(name, ""), str):
+            raise DamagedError(folder / "summary.json", f"it holds {name}={short(json.dumps(told[name]))}")
     return {name: value for name, value in told.items() if isinstance(value, str if name in TEXTS else (int, float))}
 
 

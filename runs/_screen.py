@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cn.screen import escaped, say
+from runs._folder import log
 
 
 class Screen:
     """Lines go to the screen and to log.txt; the bar goes to a terminal's stderr alone."""
 
     def __init__(self, folder: Path) -> None:
-        self.log = folder / "log.txt"
+        self.folder = folder
         self.lock = threading.Lock()  # a logger that fails says so on the writer thread
         self.bar: Progress | None = None
 
@@ -48,8 +49,7 @@ class Screen:
                 self.bar.console.print(escaped(text), markup=False, highlight=False, soft_wrap=True)
             else:
                 say(text)
-            with self.log.open("a") as log:
-                log.write(text + "\n")
+            log(self.folder, text)
 
     def close(self) -> None:
         if self.bar is not None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cn import Job, RunError, UserError
+from cn import CNError, Job, RunError, UserError
 from cn.errors import lines
 from data import Dataset
 from runs import Run, _checkpoint, _folder
@@ -34,6 +34,7 @@ from runs._screen import Screen, Silent
 from runs._shown import listed, number
 from runs._stop import Stop
 from runs._training import Training
+from runs._unfit import unfit
 from runs._unread import Watch
 from runs.callbacks._hooks import bind, built
 from runs.logger._thread import Thread
@@ -62,7 +63,12 @@ def train(run: Run, job: Job) -> float:
 def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
     """The score of one of a folder's checkpoints; nothing in the folder changes."""
     say = print if ranks.first else Silent(folder).line
-    return _score(build(run, folder, say, ranks), say, checkpoint)[scored(run)]
+    try:
+        return _score(build(run, folder, say, ranks), say, checkpoint)[scored(run)]
+    except Exception as error:
+        if isinstance(error, CNError) or (fails := unfit(error, run)) is None:
+            raise
+        raise fails from error
 
 
 def scored(run: Run) -> str:

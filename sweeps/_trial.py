@@ -24,6 +24,7 @@ from cn.record import FILE, dump, unplain
 from cn.screen import say
 from cn.words import command as words_of
 from runs import Run
+from runs._folder import near
 from runs._ranks import Lost
 from runs._state_files import DamagedError, read, set_aside
 from runs.launch._processes import Part, start
@@ -104,6 +105,7 @@ def _call(
         words = words or tuple(words_of(run))
     except UserError:  # a class that the command line cannot name
         words = trial.words
+    folder = near(folder)  # what the run says of its folder can be typed where the command was
     vars(run)["folder"] = folder
     freeze(run)
     function = getattr(importlib.import_module(module), name)

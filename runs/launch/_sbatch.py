@@ -51,7 +51,7 @@ def submit(
     jobs.folder.mkdir(parents=True, exist_ok=True)
     path = jobs.folder.absolute() / SCRIPT
     try:
-        path.write_text(script(jobs, options, container=container, setup=setup, others=others))
+        path.write_bytes(os.fsencode(script(jobs, options, container=container, setup=setup, others=others)))
         hidden = hiding(options)
         env = {name: value for name, value in os.environ.items() if name not in hidden}
         said = ask("sbatch", "--parsable", str(path), env=env)

@@ -16,7 +16,9 @@ class CsvWriter(Writer):
 
     def resume(self, step: int) -> None:
         if self.path.exists():
-            whole = self.path.read_text().split("\n")[:-1]  # a kill or a full disk may have cut the last line short
+            whole = self.path.read_text(encoding="utf-8").split("\n")[
+                :-1
+            ]  # a kill or a full disk may have cut the last line short
             rows: list[dict[str, Any]] = [row for row in csv.DictReader(whole) if int(row["step"]) <= step]
             self.columns = list(rows[0]) if rows else []
             self._rewrite(rows)
@@ -26,16 +28,16 @@ class CsvWriter(Writer):
         if new:  # the first row, or the first with a metric that no row had
             rows: list[dict[str, Any]] = []
             if self.columns:
-                with self.path.open(newline="") as file:
+                with self.path.open(newline="", encoding="utf-8") as file:
                     rows = list(csv.DictReader(file))
             self.columns += new
             self._rewrite(rows)
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, restval="").writerow(record)
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         partial = self.path.with_name(f".{self.path.name}")
-        with partial.open("w", newline="") as file:
+        with partial.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, self.columns, restval="")
             table.writeheader()
             table.writerows(rows)

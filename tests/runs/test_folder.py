@@ -20,6 +20,8 @@ from cn.compose import compose
 from runs import _folder
 from runs._train import train
 from runs.default import Default
+from tests.cn.conftest import on_terminal
+from tests.runs.conftest import ROOT, WAIT, one_thread
 
 WORDS = ("model=mlp", "model.hidden_sizes=[8]", "epochs=2")
 
@@ -214,3 +216,51 @@ def test_summary_says_running_while_it_does(go, after_step, left):
     after_step(2, lambda: seen.append(left(Path("run")).summary))
     go("run", "steps=3")
     assert seen[0]["state"] == "running"
+
+
+def test_a_path_that_the_locale_cannot_read_is_refused_before_anything_is_made(here):
+    words = [sys.executable, str(ROOT / "train.py"), *WORDS, 'folder="outputs/é5"']
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    environment = {name: value for name, value in one_thread().items() if name != "PYTHONIOENCODING"}
+    done = subprocess.run(words, capture_output=True, check=False, env=environment | plain, timeout=WAIT)
+    escaped = "outputs/\\udcc3\\udca95"
+    assert done.stderr.decode() == (
+        f"{here}/{escaped}: some letters of this path are none in the locale of this shell\n"
+        "  type first: export PYTHONUTF8=1\n"
+    )
+    assert (done.returncode, done.stdout, list(here.iterdir())) == (2, b"", [])
+    done = subprocess.run(words, capture_output=True, check=False, env=environment | {**plain, "PYTHONUTF8": "1"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads((here / "outputs/é5/summary.json").read_text())["state"] == "finished"
+    assert "outputs/é5" in (here / "outputs/é5/command.txt").read_text(encoding="utf-8")
+
+
+def test_a_folder_whose_making_failed_counts_as_no_run(here, monkeypatch):
+    """A full disk: the configuration comes last, and none of it is left."""
+
+    def full(self: Path, text: str, **_: object) -> int:
+        with self.open("w") as file:
+            file.write(text[:40])
+        raise OSError(28, "No space left on device", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(cn.RunError, match=r"^cannot make a run folder: "):
+            train(compose(Default, [*WORDS, "folder=run"]), Job())
+    assert [path.name for path in Path("run").iterdir()] == ["command.txt"]
+    assert train(compose(Default, [*WORDS, "folder=run", "steps=2"]), Job()) > 0
+
+
+def test_what_is_being_loaded_is_said_on_a_terminal_at_once_and_nowhere_else(here, shell):
+    said = on_terminal(here, 100, str(ROOT / "train.py"), *WORDS, "steps=2", OMP_NUM_THREADS="1")
+    assert said.startswith("loading torch, Digits, Mlp\nMlp(hidden_sizes=(8,)) on Digits: ")
+    assert shell(*WORDS, "steps=2").err == ""
+    refused = on_terminal(here, 100, str(ROOT / "train.py"), *WORDS, "mode=eval", OMP_NUM_THREADS="1")
+    assert "loading" not in refused
+
+
+def test_several_runs_name_their_folders_as_one_does(here, shell):
+    said = shell("-m", *WORDS, "seed=1,2", "steps=2")
+    folders = [line for line in said.out.splitlines() if line.startswith("outputs/")]
+    assert [Path(each, "summary.json").is_file() for each in folders] == [True, True]
+    assert str(here) not in said.out + said.err

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,7 +180,7 @@ def test_a_squeue_that_hangs_is_killed_and_the_files_are_told(
 ):
     project.sweeps("submit", held, *words("slurm", gpus=1))
     project.until_saved("outputs/sweeps/four", [1, 1, 1, 1])
-    faulty = {"PATH": path(tmp_path / "bin", squeue=HANGS), "CN_SLURM_SECONDS": "1"}
+    faulty: Any = {"PATH": path(tmp_path / "bin", squeue=HANGS), "CN_SLURM_SECONDS": "1"}
     said = project.type("-m", "sweeps", "status", held, **faulty)
     assert said.endswith(
         "4 running\n"
@@ -207,7 +208,7 @@ def test_why_jobs_ended_is_asked_once_and_not_known_where_slurm_hangs(
         text = report.read_text()  # its supervisor had no time to write any more
         report.write_text(re.sub(r'"state": "\w+"', '"state": "running"', text))
     note = f"echo $0 >> {tmp_path}/calls; {HANGS}"
-    faulty = {"PATH": path(tmp_path / "bin", scontrol=note, sacct=note), "CN_SLURM_SECONDS": "1"}
+    faulty: Any = {"PATH": path(tmp_path / "bin", scontrol=note, sacct=note), "CN_SLURM_SECONDS": "1"}
     trials = project.type("-m", "sweeps", "status", held, **faulty)
     why = "its job ended, and why is not known: scontrol has not answered in 1 s, and was killed"
     assert trials.count(why) >= 4 or trials.count("why is not known") >= 4
@@ -219,7 +220,7 @@ def test_why_jobs_ended_is_asked_once_and_not_known_where_slurm_hangs(
 def test_an_sbatch_that_hangs_is_killed_and_what_it_queued_is_the_sweeps(
     project: Project, slurm: Cluster, tmp_path: Path, held: str
 ):
-    faulty = {"PATH": path(tmp_path / "bin", sbatch=f"REAL; {HANGS}"), "CN_SLURM_SECONDS": "0.5"}
+    faulty: Any = {"PATH": path(tmp_path / "bin", sbatch=f"REAL; {HANGS}"), "CN_SLURM_SECONDS": "0.5"}
     said = project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), **faulty)
     assert re.match(r"queued 4 trials: \d+\n", said)
     assert hanging() == []
@@ -258,7 +259,7 @@ def test_a_job_that_is_held_is_told_with_how_it_is_released(project: Project, sl
     slurm.run("scontrol", "requeuehold", f"{number}_0")
     project.until(name, lambda counts: counts == {"waiting": 1, "running": 1})
 
-    def told() -> dict[int, str]:
+    def told() -> dict[str, str]:
         return {each["job"][-1]: each["reason"] for each in project.trials(name) if each["state"] == "waiting"}
 
     release = "scontrol release"

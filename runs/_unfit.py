@@ -1,0 +1,84 @@
+"""What fails inside a network, told in a few lines: whose network, what failed, where, and what that was given."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cn import CN, UserError
+from cn.errors import lines, short
+from cn.node import values
+from cn.source import file, place
+from models import Model
+from runs import Run
+
+INSTALLED = {"site-packages", "dist-packages"}  # folders of code that is not the user's
+
+
+class Call(NamedTuple):
+    """A module that has not returned, and the shapes that it was given."""
+
+    module: nn.Module
+    given: str
+
+
+def unfit(error: BaseException, run: Run) -> UserError | None:
+    """The error to tell instead of one that a network raised; None for one that came from elsewhere."""
+    calls = list(_calls(error))
+    if not calls:
+        return None
+    network, *parts = calls
+    address, node = _node(run, network.module, [each.module for each in parts])
+    raised = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    on = f" on {network.given}" if network.given else ""
+    inside = None
+    if parts:
+        module, given = parts[-1]
+        name = next((name for name, each in network.module.named_modules() if each is module), "a part without a name")
+        kind = type(module).__name__ if next(module.children(), None) is not None else repr(module)
+        inside = f"in {name}, {short(kind)}{f', given {given}' if given else ''}"
+    what = f"{address}: the network of {type(node).__name__} fails{on}: {short(raised)}"
+    return UserError(lines(what, inside, _line(error), f"{type(node).__name__} is defined in {place(type(node))}"))
+
+
+def _calls(error: BaseException) -> Iterator[Call]:
+    """The modules that were being called, the network first: torch keeps what it calls each with."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = frame.f_locals.get("self")
+        if frame.f_code.co_name == "_call_impl" and isinstance(module, nn.Module):
+            if isinstance(module, DistributedDataParallel):
+                continue
+            given = [times(each.shape) for each in frame.f_locals["args"] if isinstance(each, Tensor)]
+            yield Call(module, " and ".join(given))
+
+
+def _node(run: Run, network: nn.Module, parts: list[nn.Module]) -> tuple[str, CN]:
+    """The model that built what failed: one of the run's, or of its task's, by the name that the network calls it."""
+    named = {id(part): name for name, part in network.named_children()}
+    for address, node in [*_models("", run), *_models("task.", run.task)]:
+        if any(named.get(id(part)) == address.rpartition(".")[2] for part in parts) and address != "model":
+            return address, node
+    return "model", run.model
+
+
+def _models(above: str, node: CN) -> list[tuple[str, CN]]:
+    return [(f"{above}{name}", each) for name, each in values(node).items() if isinstance(each, Model)]
+
+
+def _line(error: BaseException) -> str | None:
+    """The innermost line of the user's own code."""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = Path(frame.f_code.co_filename)
+        if path.is_file() and not INSTALLED.intersection(path.parts):
+            return f"at {file(frame.f_globals.get('__name__', ''))}:{number}"
+    return None
+
+
+def times(sizes: Any) -> str:
+    """A shape, as 8x3x32x32."""
+    return "x".join(map(str, sizes)) or "a number"

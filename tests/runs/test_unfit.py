@@ -1,0 +1,183 @@
+"""What fails in a network is told in a few lines: whose it is, what it was given, what failed, and where."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from einops.layers.torch import Rearrange
+from torch import nn
+
+from data.digits import Digits
+from models import Model
+from models.mlp import Mlp
+from runs.default import Default
+from runs.distil import Distil
+from runs.task._classify import Classification
+
+HERE = "tests/runs/test_unfit.py"
+ROOT = Path(__file__).parents[2]
+
+
+class Replacing(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        images = images.flatten(1)
+        return images @ torch.zeros(60, 10)
+
+
+class Net(nn.Module):
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(60, 10))
+        self.cut = Rearrange("b c (h p) w -> b (c h p w)", p=3)
+        self.replacing, self.scale, self.calls = Replacing(), nn.Parameter(torch.ones(())), 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self.how == "part":
+            return self.body(images)
+        if self.how == "own line":
+            return images.flatten(1) @ torch.zeros(60, 10)
+        if self.how == "einops":
+            return self.cut(images)
+        if self.how == "replaced":
+            return self.replacing(images)
+        if self.how == "later":
+            self.calls += self.training
+            if self.calls == 6:
+                raise LookupError("the sixth batch")
+            return images.flatten(1)[:, :10] * self.scale
+        if self.how == "memory":
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        raise LookupError("first\n  second")
+
+
+class Wrong(Model):
+    how: str = "part"
+
+    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Module:
+        return Net(self.how)
+
+
+def line(code: str) -> int:
+    """The number of the line of this file that holds it."""
+    return next(i for i, each in enumerate(Path(__file__).read_text().split("\n"), 1) if code in each)
+
+
+DEFINED = f"  Wrong is defined in {HERE}:{inspect.getsourcelines(Wrong)[1]}"
+IN = "\n  its traceback is in run/log.txt"
+MULTIPLY = "mat1 and mat2 shapes cannot be multiplied (8x64 and 60x10)"
+
+
+@pytest.mark.parametrize(
+    ("how", "raised", "inside", "code"),
+    [
+        (
+            "part",
+            f"RuntimeError: {MULTIPLY}",
+            "  in body.1, Linear(in_features=60, out_features=10, bias=True), given 8x64\n",
+            "return self.body(images)",
+        ),
+        ("own line", f"RuntimeError: {MULTIPLY}", "", "return images.flatten(1) @ "),
+        ("any other", "LookupError: first second", "", 'raise LookupError("first'),
+    ],
+)
+def test_what_fails_in_a_network_is_told_in_a_few_lines(how, raised, inside, code, go, failed, capsys, left):
+    error = failed(lambda: go("run", of=Default(model=Wrong(how=how), data=Digits(), steps=2)))
+    assert str(error) == (
+        f"model: the network of Wrong fails on 8x1x8x8: {raised}\n{inside}  at {HERE}:{line(code)}\n{DEFINED}{IN}"
+    )
+    assert error.status == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")  # the door says it, once
+    log = left(Path("run")).log
+    assert log.startswith("Traceback (most recent call last):\n")
+    assert log.endswith(f"\n{error}\n")
+    assert log.count("Traceback") == 1
+    summary = left(Path("run")).summary
+    assert (summary["state"], summary["reason"]) == ("failed", str(error).split("\n")[0])
+
+
+def test_what_einops_says_is_told_on_one_line(go, failed):
+    error = failed(lambda: go("run", of=Default(model=Wrong(how="einops"), data=Digits(), steps=2)))
+    first, inside, *_ = str(error).split("\n")
+    assert first.startswith(
+        "model: the network of Wrong fails on 8x1x8x8: EinopsError: Shape mismatch, can't divide axis of "
+    )
+    assert inside == "  in cut, Rearrange('b c (h p) w -> b (c h p w)', p=3), given 8x1x8x8"
+
+
+def test_what_a_network_was_given_is_known_though_it_has_put_something_else_for_it(go, failed):
+    error = failed(lambda: go("run", of=Default(model=Wrong(how="replaced"), data=Digits(), steps=2)))
+    assert str(error).split("\n")[:2] == [
+        f"model: the network of Wrong fails on 8x1x8x8: RuntimeError: {MULTIPLY}",
+        "  in replacing, Replacing(), given 8x1x8x8",
+    ]
+
+
+def test_a_teacher_that_fails_while_it_learns_is_named_as_the_teacher(go, failed):
+    run = Distil(model=Mlp(hidden_sizes=(8,)), teacher=Wrong(), data=Digits(batch_size=16), steps=2)
+    error = failed(lambda: go("run", of=run))
+    multiply = MULTIPLY.replace("8x64", "16x64")
+    assert str(error).split("\n")[:2] == [
+        f"teacher: the network of Wrong fails on 16x1x8x8: RuntimeError: {multiply}",
+        "  in teacher.body.1, Linear(in_features=60, out_features=10, bias=True), given 16x64",
+    ]
+
+
+def test_a_network_that_fails_after_a_checkpoint_tells_how_to_go_on(go, failed):
+    number = line('LookupError("the sixth')
+    run = Default(model=Wrong(how="later"), data=Digits(batch_size=64), steps=9, save_every=2)
+    error = failed(lambda: go("run", of=run))
+    assert str(error) == (
+        "model: the network of Wrong fails on 64x1x8x8: LookupError: the sixth batch\n"
+        f"  at {HERE}:{number}\n{DEFINED}{IN}\n"
+        "  to go on from the last checkpoint: python train.py --from run"
+    )
+
+
+def test_memory_that_runs_out_there_is_told_as_it_is_elsewhere(go, failed):
+    error = failed(lambda: go("run", of=Default(model=Wrong(how="memory"), data=Digits(), steps=2)))
+    assert str(error).split("\n")[0] == "out of memory"
+
+
+def test_what_fails_in_the_loss_is_no_fault_of_the_network(go, failed, capsys, monkeypatch):
+    monkeypatch.setattr(Classification, "measure", lambda self, network, batch: {"loss": network(batch[0]) @ batch[0]})
+    error = failed(lambda: go("run", of=Default(model=Mlp(hidden_sizes=(8,)), data=Digits(), steps=2)))
+    assert str(error).startswith("RuntimeError: ")
+    assert "Traceback (most recent call last):" in capsys.readouterr().err
+
+
+def test_a_trained_run_whose_network_fails_now_is_told_without_a_traceback(go, failed, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Wrong, "build", lambda self, **sizes: Mlp(hidden_sizes=(8,)).build(**sizes))
+        go("run", of=Default(model=Wrong(), data=Digits(batch_size=128), steps=2))
+    error = failed(lambda: go("run", "mode=eval", source="run"))
+    assert str(error).startswith("model: the network of Wrong fails on 8x1x8x8: RuntimeError")
+    assert "traceback" not in str(error)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_on_the_command_line_it_is_said_once(count, here, shell):
+    for name in ("cn", "models", "data", "runs", "sweeps"):
+        shutil.copytree(ROOT / name, here / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train.py", here)
+    (here / "models/short.py").write_text(
+        "from models.mlp import Mlp\n\n\n"
+        "class Short(Mlp):\n"
+        "    def build(self, *, inputs, classes):\n"
+        "        return super().build(inputs=(1, 7, 7), classes=classes)\n"
+    )
+    said = shell("model=short", "gpu=-1", f"launch.gpus={count}", "folder=run", script=here / "train.py")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.splitlines()[0] == (
+        "model: the network of Short fails on 8x1x8x8: "
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (8x64 and 49x128)"
+    )
+    assert len(said.err.splitlines()) <= 6
+    assert said.err.count("cannot be multiplied") == 1
+    assert said.err.count("Traceback") == 0
+    assert "Traceback (most recent call last):" in (here / "run/log.txt").read_text()
