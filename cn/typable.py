@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # of a node among several
-VALUES = {"null", "true", "false", "nan", "inf"}  # which Hydra's grammar reads as no text, however they are written
+NONE = "null"  # which stands for no node at all, however it is written
 LONGEST = 200  # letters of an option
 
 
@@ -19,8 +19,8 @@ def why_not(parts: Sequence[str]) -> str | None:
             why = "is none that Python can import"
         elif not part.isascii():
             why = "has letters that cannot be typed as they are"
-        elif len(parts) == 1 and part.lower() in VALUES:
-            why = "is that of a value"
+        elif len(parts) == 1 and part.lower() == NONE:
+            why = "stands for no node"
         else:
             continue
         whose = "its name" if last else f"the name of its folder {part}"
@@ -34,5 +34,5 @@ def better(name: str) -> str:
 
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     found = re.sub(r"\W", "_", plain if name.isidentifier() else "".join(c if c.isascii() else "_" for c in name))
-    fine = found.isidentifier() and not keyword.iskeyword(found) and found.lower() not in VALUES
+    fine = found.isidentifier() and not keyword.iskeyword(found) and found.lower() != NONE
     return found if fine else f"x_{found}"

@@ -14,7 +14,7 @@ from cn.help import complete, help_text
 from cn.typable import better
 from tests.cn.conftest import REPOSITORY, imported, node, python
 
-PYTHON, VALUE = "is none that Python can import", "is that of a value"
+PYTHON, NONE = "is none that Python can import", "stands for no node"
 LETTERS = "has letters that cannot be typed as they are"
 FILES = {
     "café.py": f"its name {LETTERS}, rename it to cafe.py",
@@ -31,16 +31,16 @@ FILES = {
     "class.py": f"its name {PYTHON}, rename it to x_class.py",
     "lambda/inner.py": f"the name of its folder lambda {PYTHON}, rename it to x_lambda",
     "None.py": f"its name {PYTHON}, rename it to x_None.py",
-    "null.py": f"its name {VALUE}, rename it to x_null.py",
-    "TRUE.py": f"its name {VALUE}, rename it to x_TRUE.py",
-    "false.py": f"its name {VALUE}, rename it to x_false.py",
-    "nan.py": f"its name {VALUE}, rename it to x_nan.py",
-    "Inf.py": f"its name {VALUE}, rename it to x_Inf.py",
+    "null.py": f"its name {NONE}, rename it to x_null.py",
     "$(touch x).py": f"its name {PYTHON}, rename it to __touch_x_.py",
     "x" * 210 + ".py": "its name is too long to be typed",
 }
 FINE = {
     "true/inner.py": "Inner1",
+    "TRUE.py": "TRUE",
+    "false.py": "False_",
+    "nan.py": "Nan",
+    "Inf.py": "Inf",
     "x/null.py": "Null",
     "UPPER.py": "Upper",
     "under_score.py": "UnderScore",
@@ -49,7 +49,20 @@ FINE = {
     "match.py": "Match",
     "n.py": "N",
 }
-OPTIONS = ["UPPER", "a1", "deep/er/still", "letters", "letters/null", "letters/x2", "match", "n"]
+OPTIONS = [
+    "Inf",
+    "TRUE",
+    "UPPER",
+    "a1",
+    "deep/er/still",
+    "false",
+    "letters",
+    "letters/null",
+    "letters/x2",
+    "match",
+    "n",
+    "nan",
+]
 OPTIONS += ["true/inner/inner1", "under_score", "x/null"]
 LITERALS = "'a b', 'é', 'a,b', '[a]', 'x;y', 'null', 'true', '1', 'ok', 'a/b', '$HOME', '', '~/x', 'a*'"
 MEMBERS = "{'plain': 1, 'é': 2, 'two words': 3, 'null': 4, 'nan': 5, 'semi;colon': 6}"

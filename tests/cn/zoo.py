@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NewType
 from hypothesis import strategies as st
 
 from cn import CN
+from cn.typable import KEY
 
 Pixels = NewType("Pixels", int)
 
@@ -138,6 +139,6 @@ boths = st.builds(
     text=text,
     child=plains,
     other=st.none() | plains | holders,
-    several=st.dictionaries(key, plains | holders, max_size=2),
+    several=st.dictionaries(st.from_regex(KEY, fullmatch=True), plains | holders, max_size=2),
 )
 nodes = plains | holders | boths | st.builds(path, Path=paths)
