@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, NewType
 from hypothesis import strategies as st
 
 from cn import CN
-from cn.typable import KEY
 
 Pixels = NewType("Pixels", int)
 
@@ -139,6 +138,6 @@ boths = st.builds(
     text=text,
     child=plains,
     other=st.none() | plains | holders,
-    several=st.dictionaries(st.from_regex(KEY, fullmatch=True), plains | holders, max_size=2),
+    several=st.dictionaries(st.from_regex("[A-Za-z_][A-Za-z0-9_-]*", fullmatch=True), plains | holders, max_size=2),
 )
 nodes = plains | holders | boths | st.builds(path, Path=paths)
