@@ -1,8 +1,13 @@
-"""Fields that moved to a node below: a class says where to (`_moved_`), so that its old records stay good."""
+"""Fields that moved to a node below, or were added: a class says which (`_moved_`, `_added_`), so that old records stay
+good, and name what they named.
+
+An added field's default, in the class that added it, is what was done before there was the field.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any, cast
 
 Record = dict[str, Any]
@@ -21,11 +26,13 @@ def moved(cls: Any, record: Record, plain: Plain) -> Record:
 
 
 def unmoved(cls: Any, record: Record, plain: Plain) -> Record:
-    """A record as it was before fields moved, where the node that they moved to is otherwise its class's default.
+    """A record as it was before fields were added and moved, where it could be said so.
+
+    Added fields have their defaults then, and the node that others moved to is otherwise its class's default.
 
     It names what a run computes as its old records do.
     """
-    found = dict(record)
+    found = {name: value for name, value in record.items() if name not in (new := added(cls)) or value != new[name]}
     for child in {child for child, _ in _places(cls).values()}:
         gone = {name: field for name, (home, field) in _places(cls).items() if home == child}
         now, default = (_given(each) for each in (cast("Record", record[child]), plain(_default(cls, child))))
@@ -33,6 +40,16 @@ def unmoved(cls: Any, record: Record, plain: Plain) -> Record:
         if rest == usual:
             del found[child]
             found |= {name: now[field] for name, field in gone.items()}
+    return found
+
+
+def added(cls: Any) -> dict[str, Any]:
+    """The fields that were added to a class or its bases, with their defaults there, which a record has as they are."""
+    found: dict[str, Any] = {}
+    for each in cls.__mro__:
+        for name in vars(each).get("_added_", ()):
+            field = each._fields[name]
+            found[name] = field.default if field.default_factory is MISSING else field.default_factory()
     return found
 
 

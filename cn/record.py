@@ -16,7 +16,7 @@ from cn.derived import Derived
 from cn.deriving import derive_absent
 from cn.errors import UserError, hint, lines, short
 from cn.kinds import Child, Kind, Mismatch
-from cn.moved import moved
+from cn.moved import added, moved
 from cn.node import CN, freeze, resolve, values, where
 from cn.recorded import recorded
 
@@ -98,7 +98,8 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
     if required:
         what = f"{place} has no value for {cls.__name__}.{required[0]}, which is required now"
         raise UserError(lines(what, where(cls, required[0]), "edit the record, or give the field a default"))
-    new = [name for name, field in absent.items() if not isinstance(field.default, Derived)]
+    known = added(cls)
+    new = [name for name, field in absent.items() if name not in known and not isinstance(field.default, Derived)]
     if new:
         warnings.warn(
             f"{place} was written before {cls.__name__} had {', '.join(new)}: the defaults of now are taken",
@@ -151,7 +152,7 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     try:
         record = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(lines(f"{folder} is not a run folder: it has no {FILE}", _runs_near(Path(folder)))) from None
+        raise UserError(lines(f"{folder} is not a run folder: it has no {FILE}", runs_near(Path(folder)))) from None
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
     if not isinstance(record, dict) or CLASS not in record:
@@ -162,7 +163,7 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     return node
 
 
-def _runs_near(path: Path) -> str | None:
+def runs_near(path: Path) -> str | None:
     """The run folders in a folder, the newest first; or beside what is not there, those that are called like it."""
     for depth in (1, 2, 3) if path.is_dir() else ():
         records = list(path.glob(f"{'*/' * depth}{FILE}"))

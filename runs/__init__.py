@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -54,12 +55,17 @@ class Run(CN):
     gpu: int | None = None  # its number, -1 for the CPU; null: the first, or the CPU where there is none
     seed: int = 1  # of the split, the weights, the order and the augmentation
     deterministic: bool = False  # the same bits on a GPU too, which costs speed
-    validate_every: int = 1  # epochs
+    validate_every: int | float = 1  # epochs, or a part of one: 0.25
+    validate_steps: int | None = None  # optimiser steps; given, it is what lies between validations
+    validate_batch: int | None = None  # examples measured at once, in all processes; null: a batch, or 500 each
     log_every: int = 10  # optimiser steps
     save_every: int | None = None  # optimiser steps between checkpoints besides those after each validation
     folder: Path | None = None  # of this run; null: a new one in outputs/, named after the overrides
+    init: Path | None = None  # begin from the weights of this run, checkpoint or file
+    freeze: list[str] = []  # patterns of weights' names that are not trained: [features.*]
 
     _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
+    _added_: ClassVar[tuple[str, ...]] = ("validate_steps", "validate_batch", "init", "freeze")
 
     def check(self) -> None:
         for name in ("loss", "network"):
@@ -67,10 +73,12 @@ class Run(CN):
                 what = f"{type(self).__name__}.{name}() would never be called: the task has the network and the loss"
                 raise ValueError(lines(what, "write: a class in runs/task/, chosen by task=NAME"))
         self._check_parts()
-        for name, least in (("epochs", 1), ("steps", 1), ("accumulate", 1), ("validate_every", 1)):
+        for name, least in (("epochs", 1), ("steps", 1), ("accumulate", 1), ("validate_batch", 1)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise ValueError(f"{name} is {value}, and must be at least {least}")
-        for name in ("log_every", "save_every"):
+        if not 0 < self.validate_every < math.inf:
+            raise ValueError(f"validate_every is {self.validate_every}, and must be above 0 epochs")
+        for name in ("log_every", "save_every", "validate_steps"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"{name} is {value}, and must be at least 1 optimiser step")
         if self.clip is not None and not self.clip > 0:

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 from cn import Job, UserError
 from cn.errors import hint, lines, short
-from cn.record import within
+from cn.record import FILE, runs_near, within
 from cn.screen import loading
 from runs import Run, _folder
 from runs._meeting import which
@@ -43,6 +43,8 @@ def asked(run: Run, job: Job) -> Asked:
         raise UserError(lines("mode=eval tests a run that has been trained, as it is", write))
     if run.mode == "train":
         _need(run)
+        if run.init is not None and (source is None or changed):
+            _refuse_absent(run.init)
         if source is not None and named is not None and (changed or not named.startswith("last")):
             _refuse_beginning(job, source, changed)
     return Asked(source, source is not None and not changed, named)
@@ -68,6 +70,13 @@ def _elsewhere(run: Run) -> tuple[str, ...]:
     """
     processes = ("launch.gpus=",) if isinstance(run.launch, Local) else ()
     return (*processes, "gpu=", "data.root=") if run.mode == "eval" else processes
+
+
+def _refuse_absent(init: Path) -> None:
+    """UserError for weights to begin from that are not there."""
+    folder, _ = within(init)
+    if not (folder / FILE).is_file() and not init.is_file():
+        raise UserError(lines(f"init={init} is neither a run folder nor a file of weights", runs_near(init)))
 
 
 def _need(run: Run) -> None:

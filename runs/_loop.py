@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from cn import RunError
-from data import Split
 from runs._device import send
+from runs._evaluate import evaluate
 from runs._forward import forward
-from runs._measured import measured
 from runs._order import order
 from runs._shown import listed
 from runs._training import Training
@@ -51,7 +50,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     several = ranks.size > 1
     k, log_every, save_every, clip = run.accumulate, run.log_every, run.save_every, run.clip
     step, steps, per_epoch = training.step, training.steps, training.per_epoch
-    between = per_epoch * run.validate_every  # validations, in steps
+    due = training.validates_after(step)  # the next step that ends with a validation
     later: Later | None = None
     refresh = 0.0  # when the screen is due, in seconds of the monotonic clock
     clock = time.monotonic
@@ -98,7 +97,8 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             if now >= refresh:
                 refresh = now + 0.1
                 screen.update(step)
-            if step == steps or step % between == 0 or training.reason is not None:
+            if step in (steps, due) or training.reason is not None:
+                due = training.validates_after(step)
                 later = report(later, writer)
                 validate(training, screen=screen, writer=writer)
                 module.train()
@@ -193,17 +193,3 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     screen.line(f"{where}: validation {listed(own)}{' (best)' if best else ''}")
     if training.reason is not None:
         screen.line(f"ends early: {training.reason}")
-
-
-def evaluate(training: Training, split: Split) -> Metrics:
-    """What the task measures on a split, each example once, by all processes together."""
-    training.evaluated.eval()
-    device, ranks = training.device.device, training.ranks
-    ranks.share(training.evaluated, buffers=True)  # each has statistics of its own, and the first one's are kept
-
-    def batches() -> Iterator[tuple[Any, bool]]:
-        for part in torch.arange(len(split), device=device).split(max(training.batch, 500) * ranks.size):
-            own = part[ranks.rank :: ranks.size]  # as many batches in each, where they need each other for one
-            yield split.batch(own if len(own) else part[:1]), len(own) > 0
-
-    return measured(training.objective, training.predict, batches(), len(split), ranks.total)

@@ -18,12 +18,14 @@ from cn.errors import lines
 from data import Dataset
 from runs import Run, _checkpoint, _folder
 from runs._asked import asked
+from runs._beginning import begin, freeze
 from runs._curves import draw
 from runs._device import choose, place, prepare
+from runs._evaluate import evaluate
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._headline import headline
-from runs._loop import Interrupted, evaluate, fit
+from runs._loop import Interrupted, fit
 from runs._meeting import joined
 from runs._parts import expect, try_out
 from runs._progress import Goal
@@ -101,8 +103,13 @@ def _score(training: Training, say: Callable[[str], None], name: str = _checkpoi
     return {f"test/{name}": value for name, value in found.items()}
 
 
-def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any = lambda *_: None) -> Training:
-    """The parts of a run, new; the same seed makes the same parts."""
+def build(
+    run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any = lambda *_: None, begins: bool = False
+) -> Training:
+    """The parts of a run, new; the same seed makes the same parts.
+
+    begins: whether its weights are those that it begins with; else a checkpoint's take their place.
+    """
     dataset = expect(Dataset, run.data.build(seed=run.seed), "data", run.data)
     batch = min(run.data.batch_size, len(dataset.train))
     per_epoch = len(dataset.train) // (batch * run.accumulate)
@@ -122,6 +129,9 @@ def build(run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any =
     prepare(run, device)
     objective = expect(Objective, run.task.build(model=run.model, data=dataset), "task", run.task)
     module = place(expect(nn.Module, objective.network, "model", run.model), device)
+    freeze(module, run.freeze)
+    if begins and run.init is not None:
+        say(begin(module, run.init))
     dataset = dataset.to(device.device)
     measured = try_out(objective, module, dataset, device, run)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
@@ -202,12 +212,12 @@ def _guarded(
     loggers = run.logger if ranks.first else {}
     ended: State = "failed"
     try:
-        training = build(run, folder, screen.line, ranks, show=writer.show)
+        saved = resumed and ranks.told(lambda: _checkpoint.exists(folder))  # another machine may see it later
+        training = build(run, folder, screen.line, ranks, show=writer.show, begins=not saved)
         several = {"processes": ranks.size} if ranks.size > 1 else {}
         sizes = {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
         leave("running", **sizes, goal=str(_goal(run)), **several)
         screen.line(headline(run, training, ranks.size))
-        saved = resumed and ranks.told(lambda: _checkpoint.exists(folder))  # another machine may see it later
         state = training.read(folder / _checkpoint.LAST) if saved else None
         if state is not None:
             refuse_other(state, folder / _checkpoint.LAST, training)

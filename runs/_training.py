@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +98,13 @@ class Training:
     def evaluated(self) -> nn.Module:
         """What is validated and tested."""
         return self.module if self.average is None else self.average
+
+    def validates_after(self, step: int) -> int:
+        """The next step that ends with a validation, of those after this one."""
+        run = self.run
+        between = Fraction(str(run.validate_every)) * self.per_epoch  # 0.1 is a tenth, and not the float beside it
+        between = Fraction(run.validate_steps) if run.validate_steps is not None else between
+        return math.ceil((step // between + 1) * between)
 
     def better(self, metrics: dict[str, float]) -> bool:
         """Whether this validation is the best so far."""

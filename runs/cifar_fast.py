@@ -32,4 +32,4 @@ class CifarFast(Run):
     schedule: Schedule = Trapezoid(warmup=0.2, cooldown=0.8)  # a triangle
     callbacks: dict[str, Callback] = {"ema": Ema(decay=0.99)}
     epochs: int = 24  # passes over the training examples
-    validate_every: int = 4  # epochs
+    validate_every: int | float = 4  # epochs

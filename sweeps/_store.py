@@ -5,7 +5,7 @@ code/DIGEST-OTHERS/      the code that jobs run, as it was at a submission
 jobs/0003.jsonl          a batch of jobs alike: what they share, then one line a job; written before SLURM is asked
 jobs/0003.id             the number that SLURM gave it
 jobs/0003.secret         of 32 bytes, where its jobs have several nodes, which know each other by it
-jobs/0003.withdrawn      a batch that the queue did not know, and may have come to know since
+jobs/0003.withdrawn      the first line of a batch that the queue did not know, and may have come to know since
 jobs/0003/               what the jobs themselves printed, one file each
 trials/ab/abcdef0123/    a trial: its run folder, trial.json, output.txt
 """
@@ -110,7 +110,11 @@ class Store:
         """
         path = self.file(label)
         self.secret(label).unlink(missing_ok=True)
-        path.unlink(missing_ok=True) if refused else path.replace(path.with_suffix(".withdrawn"))
+        if refused:
+            path.unlink(missing_ok=True)
+        else:  # which needs no room on the disk
+            gone = path.replace(path.with_suffix(".withdrawn"))
+            os.truncate(gone, gone.read_bytes().find(b"\n") + 1)
         with suppress(OSError):  # where anything was printed, it is kept
             (self.jobs / label).rmdir()
 

@@ -126,8 +126,11 @@ def submit(
                 store.add(batch)
             wanted = as_jobs(store, batch, after=before if lane.after is None else (own[lane.after],))
             try:
+                number = queue.submit(wanted)
+            except OSError:  # before the queue was asked
+                store.drop(label, refused=True)
                 with store.written():
-                    number = queue.submit(wanted)
+                    raise
             except Exception as error:
                 number = _taken(store, batch, error)
             with store.written():  # else the next verb finds it in the queue

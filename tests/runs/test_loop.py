@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 import runs._loop
+from data._images import ImageSplit
 from data.digits import Digits
 from models.mlp import Mlp
 from runs._order import order
@@ -102,6 +103,53 @@ def test_steps_wins_over_epochs_and_need_not_fill_an_epoch(go):
 def test_the_last_step_is_validated_whatever_validate_every_says(go):
     run = go("run", "epochs=5", "validate_every=2")
     assert [each["epoch"] for each in run.metrics if "validation/loss" in each] == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        ("validate_every=0.5", [5, 9, 14, 18]),
+        ("validate_every=0.25", [3, 5, 7, 9, 12, 14, 16, 18]),
+        ("validate_every=0.1", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]),
+        ("validate_every=0.3333333", [3, 6, 9, 12, 15, 18]),
+        ("validate_every=1.5", [14, 18]),
+        ("validate_every=1e-9", list(range(1, 19))),
+        ("validate_steps=7", [7, 14, 18]),
+        ("validate_steps=100", [18]),
+    ],
+)
+def test_validations_come_within_an_epoch_too(go, words, steps):
+    """Of 9 steps: at the end of the step in which that part of the epoch is done."""
+    run = go("run", "epochs=2", words)
+    assert [each["step"] for each in run.metrics if "validation/loss" in each] == steps
+
+
+@pytest.mark.parametrize("words", ["validate_every=0.3", "validate_steps=4"])
+def test_a_run_that_goes_on_has_the_validations_of_one_that_was_not_stopped(go, failed, after_step, differences, words):
+    whole = go("whole", "epochs=2", words)
+    for step in (3, 4, 8):
+        after_step(step, lambda: signal.raise_signal(signal.SIGINT))
+        failed(lambda step=step: go(f"run{step}", "epochs=2", words))
+        assert differences(go(source=f"run{step}").metrics, whole.metrics) == []
+
+
+def test_a_validation_takes_as_many_examples_at_once_as_it_is_told(go, monkeypatch, differences):
+    taken: list[int] = []
+    batch = ImageSplit.batch
+
+    def noted(self: ImageSplit, index: torch.Tensor) -> Any:
+        if len(self) == 180:
+            taken.append(len(index))
+        return batch(self, index)
+
+    monkeypatch.setattr(ImageSplit, "batch", noted)
+    whole = go("whole", "steps=2")
+    assert taken == [8, 180]
+    taken.clear()
+    parts = go("parts", "steps=2", "validate_batch=64")
+    assert taken == [8, 64, 64, 52]
+    assert differences(parts.metrics[-1]["validation/accuracy"], whole.metrics[-1]["validation/accuracy"]) == []
+    assert parts.metrics[-1]["validation/loss"] == pytest.approx(whole.metrics[-1]["validation/loss"], rel=1e-6)
 
 
 def test_a_run_of_one_step(go):

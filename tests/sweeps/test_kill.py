@@ -106,7 +106,7 @@ def test_a_retry_killed_at_any_step_and_typed_again_runs_each_trial_once(project
     name = project.sweep("three", "seeds(3)", base="pause=0.1")
     door = (project.folder / "train.py").read_text()
     project.write("train.py", "def train(run, job):\n    raise ValueError('not yet')\n")
-    folders = [f"outputs/killed_{number}" for number in range(10)]
+    folders = [f"outputs/killed_{number}" for number in range(16)]
     each = f"main(['submit', {name!r}, 'folder=' + folder])"
     project.type("-c", f"from sweeps.__main__ import main\nfor folder in {folders}:\n    {each}")
     for folder in folders:

@@ -136,7 +136,7 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
     trials = {trial["words"][0].partition("=")[2]: trial for trial in real.trials(name)}
     assert {how: trial["reason"] for how, trial in trials.items()} == REASONS
     for how, trial in trials.items():
-        again = f"  to go on from the last checkpoint: python train.py --from {real.folder / trial['folder']}"
+        again = f"  to go on from the last checkpoint: python train.py --from {trial['folder']}"
         assert again in trial["log"][-2:], how
         if how != "first":  # which says no more
             assert REASONS[how] in trial["log"][-2:], how

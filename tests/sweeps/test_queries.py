@@ -24,7 +24,12 @@ def test_of_what_was_never_submitted_every_verb_says_so(project: Project):
     assert project.sweeps("cancel", name, status=2) == never
     assert project.sweeps("retry", name, status=2) == never
     assert not (project.folder / "outputs").exists()
-    assert project.asked("status", name) == {"counts": {}, "trials": [], "folder": "outputs/sweeps/never"}
+    assert project.asked("status", name) == {
+        "counts": {},
+        "trials": [],
+        "unknown": [],
+        "folder": "outputs/sweeps/never",
+    }
     said = project.sweeps("status", "nevr", status=2)
     assert re.sub(r":\d+", ":0", said) == (
         "no sweep is called 'nevr'\n"
