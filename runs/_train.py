@@ -100,7 +100,11 @@ def _score(training: Training, say: Callable[[str], None], name: str = _checkpoi
         raise RunError(f"the test came to no {first}: {type(training.objective).__name__} measured {listed(found)}")
     rest = listed({name: value for name, value in found.items() if name != first})
     say(f"test {first} {number(found[first])}{rest and f' ({rest})'}, of {which}, at step {step}")
-    return {f"test/{name}": value for name, value in found.items()}
+    metrics = {"step": step, "epoch": step / training.per_epoch}
+    metrics |= {f"test/{name}": value for name, value in found.items()}
+    for hook in bind(training.hooks, "on_test"):
+        hook(training, metrics)
+    return {name: value for name, value in metrics.items() if name not in ("step", "epoch")}
 
 
 def build(

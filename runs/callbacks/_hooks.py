@@ -48,6 +48,9 @@ class Hooks:
     def on_end(self, training: Training) -> None:
         """After the last step."""
 
+    def on_test(self, training: Training, metrics: Metrics) -> None:
+        """After the test; may add numbers to the result of the run. With mode=eval no other moment comes."""
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold of it: plain values and tensors."""
         return {}
@@ -74,7 +77,7 @@ def bind(hooks: dict[str, Hooks], moment: str) -> list[Callable[..., None]]:
     """The methods of that name that were overridden, each naming its callback if it fails."""
     overridden = {n: h for n, h in hooks.items() if getattr(type(h), moment) is not getattr(Hooks, moment)}
     methods = {name: _named(name, moment, getattr(each, moment)) for name, each in overridden.items()}
-    if moment in ("on_log", "on_validation"):
+    if moment in ("on_log", "on_validation", "on_test"):
         return [_measuring(name, method) for name, method in methods.items()]
     return list(methods.values())
 

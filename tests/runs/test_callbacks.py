@@ -51,6 +51,10 @@ class _NotedHooks(Hooks):
     def on_end(self, training: Any) -> None:
         self.seen.append(("end", training.step))
 
+    def on_test(self, training: Any, metrics: dict[str, float]) -> None:
+        self.seen.append(("test", sorted(metrics)))
+        metrics["test/images"] = len(training.dataset.test)
+
 
 class _Noted(Callback):
     def build(self) -> Hooks:
@@ -61,13 +65,18 @@ def test_each_hook_comes_at_its_moment_and_may_add_to_what_is_written(go, monkey
     monkeypatch.setattr(_NotedHooks, "seen", [])
     run = go("run", of=Default(**SMALL, callbacks={"noted": _Noted()}, steps=5, log_every=2))
     validation = ("validation", 5, ["epoch", "step", "validation/accuracy", "validation/loss"])
+    test = ("test", ["epoch", "step", "test/accuracy", "test/loss"])
     assert _NotedHooks.seen == [
         *[("start", 0), 1, 2, ("log", {"step": 2, "epoch": 2 / 9}), 3, 4, ("log", {"step": 4, "epoch": 4 / 9})],
-        *[5, ("log", {"step": 5, "epoch": 5 / 9}), validation, ("end", 5)],
+        *[5, ("log", {"step": 5, "epoch": 5 / 9}), validation, ("end", 5), test],
     ]
     assert [each.get("twice") for each in run.metrics] == [4.0, 8.0, 10.0, None]
     assert list(run.metrics[0]) == ["step", "epoch", "train/loss", "twice"]
     assert run.metrics[3]["images"] == run.summary["images"] == 180
+    assert run.summary["test/images"] == 359
+    monkeypatch.setattr(_NotedHooks, "seen", [])
+    assert go("run", "mode=eval", source="run").summary == run.summary
+    assert _NotedHooks.seen == [test]
 
 
 class _StopHooks(Hooks):

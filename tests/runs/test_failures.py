@@ -381,7 +381,7 @@ class _FailingHooks(Hooks):
     def __init__(self, moment: str) -> None:
         self.count = 0
         setattr(type(self), moment, type(self).fail)
-        for each in ("on_start", "on_step", "on_log", "on_validation", "on_end"):
+        for each in ("on_start", "on_step", "on_log", "on_validation", "on_end", "on_test"):
             if each != moment:
                 setattr(type(self), each, getattr(Hooks, each))
 
@@ -396,7 +396,7 @@ class _FailingCallback(Callback):
         return _FailingHooks(self.moment)
 
 
-@pytest.mark.parametrize("moment", ["on_start", "on_step", "on_log", "on_validation", "on_end"])
+@pytest.mark.parametrize("moment", ["on_start", "on_step", "on_log", "on_validation", "on_end", "on_test"])
 def test_a_callback_that_fails_is_named(moment, go, failed, left, capsys):
     run = Default(
         model=Mlp(hidden_sizes=(8,)),
@@ -405,7 +405,7 @@ def test_a_callback_that_fails_is_named(moment, go, failed, left, capsys):
         steps=12,
     )
     error = failed(lambda: go("run", of=run))
-    on = ON if moment in ("on_log", "on_end") else NONE
+    on = ON if moment in ("on_log", "on_end", "on_test") else NONE
     assert str(error) == f"callbacks.mine failed in {moment}: LookupError: nothing there{TRACE}{on}"
     assert error.status == 1
     assert "LookupError: nothing there\n\nThe above exception was the direct cause" in capsys.readouterr().err

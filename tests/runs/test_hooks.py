@@ -66,7 +66,7 @@ def measures(value: Any, name: Any = "mood") -> Callable[..., None]:
     return method
 
 
-MOMENTS = ("on_start", "on_step", "on_log", "on_validation", "on_end", "state_dict")
+MOMENTS = ("on_start", "on_step", "on_log", "on_validation", "on_end", "on_test", "state_dict")
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
