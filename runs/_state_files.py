@@ -31,8 +31,8 @@ class DamagedError(RunError):
         self.path, self.why = path, why
 
 
-def content(path: Path, *, last: int | None = None) -> bytes | None:
-    """Read a file, or only its last bytes; None where there is none. Raises DamagedError."""
+def content(path: Path, *, last: int | None = None, line: bool = False) -> bytes | None:
+    """Read a file, or only its last bytes or its first line; None where there is none. Raises DamagedError."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe would let us wait for ever
             kind = os.fstat(file.fileno()).st_mode
@@ -40,7 +40,7 @@ def content(path: Path, *, last: int | None = None) -> bytes | None:
                 raise DamagedError(path, "it is no file")
             if last is not None:
                 file.seek(max(0, file.seek(0, 2) - last))
-            return file.read()
+            return file.readline() if line else file.read()
     except FileNotFoundError:
         if path.is_symlink():
             raise DamagedError(path, "it is a link to what is not there") from None
@@ -99,6 +99,13 @@ def replace(partial: Path, path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         set_aside(path)
     partial.replace(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and set aside what has its place and is none."""
+    if os.path.lexists(path) and not path.is_dir():
+        set_aside(path)
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def clear(path: Path) -> None:

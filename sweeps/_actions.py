@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from cn import UserError
+from cn import RunError, UserError
 from cn.errors import lines
 from runs._folder import again
 from runs.launch import Launch
@@ -18,7 +18,7 @@ from sweeps._named import Named, describe
 from sweeps._plan import Planned
 from sweeps._preview import many
 from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, of_each, of_original, used
-from sweeps._store import BEGUN, LOG, REPORT, of_trial
+from sweeps._store import BEGUN, LOG, REPORT, Store, of_trial
 from sweeps._submit import ROOT, recover
 
 
@@ -78,21 +78,35 @@ def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     store = named.store
     with store.locked():
         _refuse_copy(named, "cancel")
-        found = recover(store, unknown=True)
-        for label in found.live:  # first, so that what ends is known to have been cancelled
-            store.set_over(label)
-        batches = [found.batches[label] for label in found.live if label in found.batches]
-        name, perhaps = found.identity.name, used(store, found)
-        every = found.headless or not perhaps
-        of_each(batches, lambda queue: queue.cancel(name, store.jobs), every=every, perhaps=perhaps)
-    ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE]
+        found = recover(store, unknown=True, tolerant=True)
+        silent = [] if found.silent is None else [found.silent]
+        if not found.identity.copied:
+            silent += _end(store, found)
+    ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE and each.label in found.live]
     said: list[str] = []
     if ended:
         said.append(f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}")
     if found.unknown:
         said.append(f"cancelled {', '.join(found.unknown)}, of which no file of {named.name} tells")
+    if silent:
+        raise RunError(lines(*silent[0].split("\n  "), *said))
     text = "\n".join(said) or f"{named.name} has nothing in the queue"
     return text, {"cancelled": ended, "unknown": found.unknown}
+
+
+def _end(store: Store, found: Sweeping) -> list[str]:
+    """Have each queue that answers end the sweep's jobs; why others did not."""
+    before = store.over()
+    for label in found.live:  # first, so that what ends is known to have been cancelled
+        store.set_over(label)
+    batches = [found.batches[label] for label in found.live if label in found.batches]
+    name, perhaps = ",".join(found.identity.names), used(store, found)
+    every = found.headless or not perhaps
+    asked = of_each(batches, lambda queue: queue.cancel(name, store.jobs), every=every, perhaps=perhaps)
+    for label in found.live - before:
+        if asked.is_silent(found.batches.get(label)):
+            store.unset_over(label)
+    return [str(error) for error in asked.errors]
 
 
 def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str]:

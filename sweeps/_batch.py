@@ -68,7 +68,10 @@ def written(batch: Batch) -> str:
 
 def head(path: Path) -> Batch:
     """Read a batch without its jobs. Raises DamagedError."""
-    return _head(_lines(path)[0], path)
+    line = content(path, line=True)
+    if line is None:
+        raise FileNotFoundError(path)
+    return _head(line, path)
 
 
 def one_job(path: Path, number: int) -> Batch:

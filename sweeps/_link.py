@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import random
 import secrets
 import socket
@@ -22,7 +23,7 @@ from runs.launch._queue import Here
 
 PORTS = 8
 WAIT = 300  # s that the nodes of a job may take to find each other
-PATIENCE = 30.0  # s that the other end of a new connection has to say who it is
+PATIENCE = 10.0  # s that the other end of a new connection has to say who it is
 RANDOM = 32  # letters of the line that each end begins with
 LONGEST = 2**24  # bytes of a line; what a trial returns is in one
 UNKNOWN = 4096  # the same, of who has not yet said anything right
@@ -52,7 +53,7 @@ class Link:
     def say(self, **words: Any) -> None:
         """Sign and send; before the other end's first line has come, it is waited for."""
         while self.key is None and not self.gone:
-            self._take(self._came())
+            self._take(self._came(self.since + PATIENCE))
         if self.key is not None:
             text = json.dumps(words).encode()
             self._send(self._sign(text, self.said, first=self.first) + b" " + text)
@@ -66,9 +67,19 @@ class Link:
         self.gone = True
         self.socket.close()
 
-    def _came(self) -> bytes:
+    def await_first(self) -> dict[str, Any]:
+        """What it says first, within its patience; empty where that does not come."""
+        while not self.gone:
+            if words := self._take(self._came(self.since + PATIENCE)):
+                return words[0]
+        return {}
+
+    def _came(self, end: float = math.inf) -> bytes:
+        """What has come, or comes until then: a moment of the monotonic clock."""
         try:
+            self.socket.settimeout(min(PATIENCE, max(0.001, end - time.monotonic())))
             came = self.socket.recv(65536)
+            self.socket.settimeout(PATIENCE)
         except OSError:
             came = b""
         self.gone = self.gone or not came
@@ -123,7 +134,7 @@ def start(here: Here, label: str, secret: bytes) -> bytes:
 
 
 def connect(here: Here, label: str, secret: bytes, *, refused: str | None) -> Iterator[tuple[Link, str] | None]:
-    """To the first node, with the address at which it was reached; None, again and again, until it is there."""
+    """To the first node, with the address at which it was reached; None for each place where it is not yet."""
     while True:
         for address in here.first:
             for port in ports(here):
@@ -131,18 +142,10 @@ def connect(here: Here, label: str, secret: bytes, *, refused: str | None) -> It
                     connected = socket.create_connection((address, port), timeout=PATIENCE)
                     link = Link(connected, start(here, label, secret), first=False)
                     link.say(node=here.node, host=here.host, refused=refused)
-                    if _welcome(link):
+                    if "welcome" in link.await_first():  # it says nothing else before it is told that this was heard
                         link.say(here=True)
                         yield link, address
                         return
                     link.close()
-        yield None
+                yield None
         time.sleep(0.2)
-
-
-def _welcome(link: Link) -> bool:
-    """Whether the other end lets it in; the first node says nothing else before it has been told that it heard."""
-    while not link.gone:
-        if words := link.hear():
-            return "welcome" in words[0]
-    return False

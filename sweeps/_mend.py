@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cn.record import plain
 from runs._progress import summary
-from runs._state_files import DamagedError, set_aside
+from runs._state_files import LONGEST, DamagedError, set_aside
 from runs.launch.local import Local
 from sweeps import _batch
 from sweeps._batch import Batch
@@ -36,6 +36,8 @@ def mend(named: Named, found: Sweeping) -> None:
     store = named.store
     for label in store.labels():
         _mend_batch(store, label, found)
+    for label in store.gone() - found.live:
+        set_aside(store.jobs / f"{label}.id")
     for name in ("stop.json", "failures.jsonl"):
         _remove(store.folder / name)
     for each in found.trials.values():
@@ -75,7 +77,8 @@ def _note_done(store: Store, each: Standing) -> None:
     path = store.at(each.trial) / REPORT
     if each.damaged is not None:
         set_aside(path)
-    seconds = float(summary(store.at(each.trial)).get("seconds", 0.0))
+    told = summary(store.at(each.trial)).get("seconds", 0.0)
+    seconds = float(told) if 0 <= told < LONGEST else 0.0
     lost = Report("done", each.label, each.code, "", "", seconds=seconds)
     store.set_report(each.trial, dataclasses.replace(each.report or lost, state="done", reason=None))
 

@@ -59,7 +59,8 @@ class Named(NamedTuple):
             return plan(self.sweep, lambda done, count: None if done % 200 else bar.update(task, completed=done))
 
     def never(self) -> UserError:
-        return UserError(lines(f"nothing of {self.name} was submitted", f"write: {self.command('submit')}"))
+        write = f"write: {self.command('submit')}" if self.sweep is not None else None
+        return UserError(lines(f"nothing of {self.name} was submitted", write))
 
 
 def find(name: str, overrides: Sequence[str] = ()) -> Named:

@@ -165,7 +165,7 @@ class Others:
                 else:
                     self.known[link] = words
                     link.say(welcome=True)
-        elif time.monotonic() > link.since + PATIENCE:
+        if link not in self.links.values() and time.monotonic() > link.since + PATIENCE:
             link.close()
 
     def _enter(self, link: Link, *, node: int, host: str, refused: str | None) -> None:

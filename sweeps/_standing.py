@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from cn import CNError, RunError, UserError, discover
 from cn.errors import hint, lines, short
@@ -84,6 +84,10 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
     found = Sweeping(identity(store))
     for label in store.labels():
         _add(store, found, label)
+    for label in sorted(store.gone()):
+        found.torn.add(label)
+        found.headless = True
+        found.damaged.append(DamagedError(store.file(label), "it is not there"))
     _add_lost(store, found)
     try:
         found.stop = stopped(store)
@@ -106,16 +110,24 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
         batches = [found.batches[label] for label in sorted(labels) if label in found.batches]
         perhaps = used(store, found) if unknown else []
         every = found.headless or (unknown and not perhaps)
-        jobs = ask(store, batches, every=every, perhaps=perhaps)
+        asked = of_each(batches, _lister(store), every=every, perhaps=perhaps)
     except RunError as error:
         if not tolerant:
             raise
         found.silent = str(error)
         return found
-    known = {*store.labels(), *store.set_aside()}
+    if asked.errors:
+        if not tolerant:
+            raise asked.errors[0]
+        found.silent = str(asked.errors[0])
+    jobs = [job for each in asked.answers for job in each]
+    known = {*store.labels(), *store.set_aside(), *store.gone()}
     found.live = {job.label for job in jobs if job.label in known}
     found.unknown = sorted({job.number for job in jobs if job.label not in known})
     alive = {(job.label, job.index): job for job in jobs}
+    if found.silent is not None and found.headless:
+        return found
+    open_ones = [each for each in open_ones if not asked.is_silent(found.batches.get(each.label))]
     lost: list[Standing] = []
     for each in open_ones:
         job = alive.get((each.label, each.job)) or alive.get((each.label, None))
@@ -130,42 +142,84 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
         _read(store, each)  # it may have ended since
         if each.state in ALIVE:
             lost.append(each)
-    _settle(store, found, lost, over)
+    try:
+        _settle(store, found, lost, over)
+    except RunError as error:
+        if not tolerant:
+            raise
+        found.silent = str(error)
     return found
 
 
 def ask(store: Store, batches: Iterable[Batch], *, every: bool = False, perhaps: Iterable[Batch] = ()) -> list[Job]:
-    """The jobs of a sweep that are not over; which queues are asked says `of_each`."""
-    name = identity(store).name
-    found = of_each(batches, lambda queue: queue.jobs(name, store.jobs), every=every, perhaps=perhaps)
-    return [job for jobs in found for job in jobs]
+    """The jobs of a sweep that are not over; which queues are asked says `of_each`. Raises RunError."""
+    asked = of_each(batches, _lister(store), every=every, perhaps=perhaps)
+    if asked.errors:
+        raise asked.errors[0]
+    return [job for jobs in asked.answers for job in jobs]
+
+
+def _lister(store: Store) -> Callable[[Queue], list[Job]]:
+    """What asks a queue for a sweep's jobs; a batch is known by its number where its label has been changed."""
+    name = ",".join(identity(store).names)
+    known = store.labels()
+    labels = {number: label for label in known if (number := store.known_number(label)) is not None}
+
+    def jobs(queue: Queue) -> list[Job]:
+        found = queue.jobs(name, store.jobs)
+        return [
+            each if each.label in known or each.number not in labels else replace(each, label=labels[each.number])
+            for each in found
+        ]
+
+    return jobs
+
+
+@dataclass
+class Asked(Generic[T]):
+    """What queues answered, and what those that did not raised."""
+
+    answers: list[T] = field(default_factory=list[T])
+    errors: list[RunError] = field(default_factory=list[RunError])
+    silent: set[type[Queue]] = field(default_factory=set[type[Queue]])
+
+    def is_silent(self, batch: Batch | None) -> bool:
+        """Whether the queue of a batch has not answered."""
+        return batch is not None and type(queue_of(batch)) in self.silent
 
 
 def of_each(
     batches: Iterable[Batch], action: Callable[[Queue], T], *, every: bool = False, perhaps: Iterable[Batch] = ()
-) -> list[T]:
-    """Ask one queue of each kind that the batches are in.
+) -> Asked[T]:
+    """Ask one queue of each kind that the batches are in, and all of them though one does not answer.
 
     perhaps: batches whose kinds are asked too where this machine has them. every: whether all kinds are.
     """
-    queues = {type(queue): queue for queue in map(queue_of, batches)}
-    found = [action(queue) for queue in queues.values()]
+    needed = {type(queue): queue for queue in map(queue_of, batches)}
     others = [*map(queue_of, perhaps)]
     if every:
         others += [cast("type[Launch]", kind)().build() for kind in discover.options((Launch,))[0].values()]
-    for queue in {type(queue): queue for queue in others}.values():
-        if type(queue) not in queues:
-            with suppress(AbsentError):
-                found.append(action(queue))
+    found = Asked[T]()
+    for kind, queue in ({type(queue): queue for queue in others} | needed).items():
+        try:
+            found.answers.append(action(queue))
+        except RunError as error:
+            if kind in needed or not isinstance(error, AbsentError):
+                found.errors.append(error)
+                found.silent.add(kind)
     return found
 
 
 def of_original(identity: Identity) -> list[Job]:
     """The jobs, not over, of the folder that one is a copy of."""
-    original = Store(identity.home)
-    heads = [head for label in original.labels() if (head := original.salvaged(label).head) is not None]
-    found = of_each((), lambda queue: queue.jobs(identity.name, original.jobs), perhaps=[*heads, *original.withdrawn()])
-    return [job for jobs in found for job in jobs]
+    original, name = Store(identity.home), ",".join(identity.names)
+    heads = [original.salvaged(label).head for label in original.labels()]
+    perhaps = [*(head for head in heads if head is not None), *original.withdrawn()]
+    every = None in heads or bool(original.gone()) or not perhaps
+    asked = of_each((), lambda queue: queue.jobs(name, original.jobs), perhaps=perhaps, every=every)
+    if asked.errors:
+        raise asked.errors[0]
+    return [job for jobs in asked.answers for job in jobs]
 
 
 def used(store: Store, found: Sweeping) -> list[Batch]:

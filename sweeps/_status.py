@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shlex
 import time
 from collections import Counter
@@ -34,7 +35,7 @@ ROWS = 40
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
     if not found.trials and not found.damaged:
-        text, none = str(named.never()) + _elsewhere(named, found), {"counts": {}, "trials": []}
+        text, none = str(named.never()) + _elsewhere(named, found) + _silent(found), {"counts": {}, "trials": []}
         return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
     urgent = sorted(trials, key=lambda each: ORDER.index(each.state))
@@ -54,8 +55,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
         text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
         text += f"\n  when it is mended: {named.command('retry')}"
     text += _elsewhere(named, found)
-    if found.silent is not None:
-        text += f"\nas far as the files tell, since the queue does not answer: {found.silent}"
+    text += _silent(found)
     for each in [each for each in data if each["state"] == "failed"][:1]:
         text += f"\n\nthe last lines of {each['id']}, which failed: {short(str(each['reason']))}"
         text += "".join(f"\n  {line}" for line in each["log"]) or "\n  (it printed nothing)"
@@ -68,23 +68,30 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     return text, {"counts": counts, "trials": data, **extra}
 
 
+def _silent(found: Sweeping) -> str:
+    if found.silent is None:
+        return ""
+    return f"\nas far as the files tell, since the queue does not answer: {found.silent}"
+
+
 def _elsewhere(named: Named, found: Sweeping) -> str:
     """What is said of jobs that no file tells of, and of a folder that is not where its jobs look for it."""
     told: list[str] = []
     home = shlex.quote(str(found.identity.home))
     if found.unknown:
-        what = f"in the queue, though no file tells of it: {', '.join(found.unknown)}; it ends when it is started"
-        told.append(lines(what, f"to end it now: {named.command('cancel')}"))
+        what = f"in the queue, though no file tells of it: {', '.join(found.unknown)}"
+        told.append(lines(what, f"to end it: {named.command('cancel')}"))
     if found.original:
         what = f"as far as the files tell: this is a copy of {home}, and what is in the queue is that one's"
         told.append(lines(what, f"see: python -m sweeps status {home}"))
     if found.identity.moved and found.live:
-        what = f"this folder was {home} when its jobs were queued: those that wait end when they are started"
-        back = f"mv {shlex.quote(str(named.store.folder))} {home}"
+        what = f"this folder was {home} when its jobs were queued, where they look for it: none can go on here"
+        mv = f"to have it there again: mv {shlex.quote(str(named.store.folder))} {home}"
+        back = mv if not os.path.lexists(found.identity.home) else None
         told.append(
             lines(
                 what,
-                f"to have it there again: {back}",
+                back,
                 f"else: {named.command('cancel')}, then {named.command('retry')}",
             )
         )

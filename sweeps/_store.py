@@ -26,7 +26,7 @@ from cn.errors import lines
 from cn.screen import say
 from runs._folder import write_json
 from runs._progress import summary
-from runs._state_files import DamagedError, built, clear, content, parsed, replace
+from runs._state_files import DamagedError, built, clear, content, make_folder, parsed, replace
 from sweeps import _batch
 from sweeps._batch import Batch, Salvaged, Trial
 
@@ -81,6 +81,15 @@ class Store:
     def set_aside(self) -> set[str]:
         """The labels of the batches whose files were set aside, as nothing in them could be read."""
         return {path.name.partition(".")[0] for path in self.jobs.glob("*.jsonl.damaged*")}
+
+    def gone(self) -> set[str]:
+        """The labels of the batches that were given a number, and whose files are not there any more."""
+        numbered = {path.stem for path in self.jobs.glob("*.id") if LABEL.fullmatch(path.stem)}
+        return numbered.difference(self.labels(), self.set_aside(), (each.label for each in self.withdrawn()))
+
+    def knows(self, label: str) -> bool:
+        """Whether anything is left of a batch."""
+        return any(os.path.lexists(each) for each in (self.file(label), self.jobs / f"{label}.id", self.jobs / label))
 
     def head(self, label: str) -> Batch:
         """A batch without its jobs."""
@@ -153,6 +162,9 @@ class Store:
     def set_over(self, label: str) -> None:
         write(self.jobs / f"{label}.cancelled", "")
 
+    def unset_over(self, label: str) -> None:
+        (self.jobs / f"{label}.cancelled").unlink(missing_ok=True)
+
     def printed(self, label: str, job: int) -> Path:
         """What a job of a batch has printed; on this machine one process is all of them."""
         own = self.jobs / label / f"{job}.out"
@@ -195,7 +207,10 @@ class Store:
     def locked(self) -> Iterator[None]:
         """One submission at a time; the kernel ends it with the process."""
         with self.written():
-            self.jobs.mkdir(parents=True, exist_ok=True)
+            for each in (self.folder / "code", self.folder / "trials", self.jobs):
+                if os.path.lexists(each):
+                    make_folder(each)
+            make_folder(self.jobs)
             clear(self.folder / ".lock")
             lock = (self.folder / ".lock").open("w")
         with lock:

@@ -20,7 +20,7 @@ from runs.launch._queue import Jobs
 from runs.launch.local import Local
 from sweeps import Goal, _secret, _snapshot
 from sweeps._batch import Batch, Trial
-from sweeps._identity import next_identity, write_identity
+from sweeps._identity import next_name, write_identity
 from sweeps._plan import Planned
 from sweeps._standing import Sweeping, ask, look
 from sweeps._store import Store
@@ -38,11 +38,13 @@ class Lane(NamedTuple):
     after: int | None  # the place of the lane that must be over before; None: it need not wait
 
 
-def recover(store: Store, *, unknown: bool = False) -> Sweeping:
+def recover(store: Store, *, unknown: bool = False, tolerant: bool = False) -> Sweeping:
     """How all trials stand, once every batch is known to be in the queue or known not to be.
 
     A submission may have been killed between the queue and its own note. Its jobs are found by their name; a batch
     that the queue does not know is withdrawn, so that a job of it that comes all the same ends at once.
+
+    unknown: the queue is asked in any case. tolerant: where it does not answer, what the files say is taken as it is.
     """
     for partial in [*store.jobs.glob(".*"), *store.folder.glob(".sweep.json.*")]:
         if partial.is_symlink() or partial.is_file():
@@ -52,7 +54,12 @@ def recover(store: Store, *, unknown: bool = False) -> Sweeping:
     ]
     if lacking:
         heads = [store.salvaged(label).head for label in lacking]
-        known = ask(store, [each for each in heads if each is not None], every=None in heads)
+        try:
+            known = ask(store, [each for each in heads if each is not None], every=None in heads)
+        except RunError:
+            if not tolerant:
+                raise
+            return look(store, unknown=unknown)
         numbers = {job.label: job.number for job in known}
         for label in lacking:
             if number := numbers.get(label) or _seen(store, label):
@@ -60,7 +67,7 @@ def recover(store: Store, *, unknown: bool = False) -> Sweeping:
                     store.set_number(label, number)
             elif not store.is_submitted(label):
                 store.drop(label)
-    return look(store, tolerant=False, unknown=unknown)
+    return look(store, tolerant=tolerant, unknown=unknown)
 
 
 def _seen(store: Store, label: str) -> str | None:
@@ -89,7 +96,7 @@ def submit(
         if each.trial.id not in found.trials:
             refuse_taken(store.at(each.trial))
     snapshot = _snapshot.take(ROOT, store.folder / "code")
-    own_identity = next_identity(store)
+    name, home = next_name(store), store.folder.absolute()
     numbers: dict[str, str] = {}
     for launch, trials in alike(chosen):
         queue = launch.build()
@@ -115,12 +122,12 @@ def submit(
                 jobs=tuple(jobs[lane.start : lane.end]),
                 overrides=overrides,
                 goal=plain(goal),
-                name=own_identity.name,
-                home=str(own_identity.home),
+                name=name,
+                home=str(home),
             )
             label = batch.label
             with store.written():
-                write_identity(store, own_identity.name, own_identity.home, label)
+                write_identity(store, name, home, label)
                 if queue.nodes > 1:
                     _secret.make(store.secret(label))
                 store.add(batch)
@@ -167,7 +174,7 @@ def for_now(
     """Jobs for `LocalQueue.run`, which the caller waits for: one batch, written down."""
     for each in chosen:
         refuse_taken(store.at(each.trial))
-    own_identity = next_identity(store)
+    name, home = next_name(store), store.folder.absolute()
     batch = Batch(
         label=next_label(store),
         snapshot=_snapshot.take(ROOT, store.folder / "code"),
@@ -179,11 +186,11 @@ def for_now(
         source=source,
         jobs=tuple((each.trial,) for each in chosen),
         goal=plain(goal),
-        name=own_identity.name,
-        home=str(own_identity.home),
+        name=name,
+        home=str(home),
     )
     with store.written():
-        write_identity(store, own_identity.name, own_identity.home, batch.label)
+        write_identity(store, name, home, batch.label)
         store.add(batch)
         try:
             store.set_number(batch.label, str(os.getpid()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import re
 import signal
 
 from cn import RunError
@@ -18,6 +19,14 @@ OVER = {
 }
 
 
+ALIVE = ("PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "STOPPED", "REQUEUE_HOLD", "SPECIAL_EXIT")
+CODE = re.compile(r"\d+:\d+")
+
+
+class Alive(str):
+    """The state of a job that has not ended."""
+
+
 def accounted(arrays: list[str]) -> dict[str, str]:
     """Why jobs ended, as the database has it; nothing where there is none. Raises HangsError."""
     try:
@@ -28,7 +37,9 @@ def accounted(arrays: list[str]) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for line in said.splitlines():
-        number, state, code, derived = line.split("|")
+        if len(row := line.split("|")) != 4 or not CODE.fullmatch(row[2]):
+            continue
+        number, state, code, derived = row
         # sacct takes 128 from a shell's 137 and shows 9:0; that of the step, 0:9, can be told from an exit status
         if why := reason(state, code if derived.endswith(":0") else derived):
             array, _, tasks = number.partition("_")
@@ -37,7 +48,7 @@ def accounted(arrays: list[str]) -> dict[str, str]:
 
 
 def remembered(array: str) -> dict[str, str]:
-    """Why jobs ended, as slurmctld has it for some minutes; nothing where it has forgotten them. Raises HangsError."""
+    """Why jobs ended, or that they have not, as slurmctld has it for some minutes. Raises HangsError."""
     try:
         rows = _commands.shown(array)
     except _commands.HangsError:
@@ -46,14 +57,17 @@ def remembered(array: str) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     for row in rows:
-        if why := reason(row["JobState"], row["ExitCode"]):
-            found.update({f"{array}_{task}": why for task in tasks_of(row.get("ArrayTaskId", ""))})
+        state, code, tasks = (row.get(name, "") for name in ("JobState", "ExitCode", "ArrayTaskId"))
+        if state in ALIVE:
+            found.update({f"{array}_{task}": Alive(state) for task in tasks_of(tasks)})
+        elif CODE.fullmatch(code) and (why := reason(state, code)):
+            found.update({f"{array}_{task}": why for task in tasks_of(tasks)})
     return found
 
 
 def tasks_of(text: str) -> list[int]:
     """Several, where they ended before they began; none of a job that is no array."""
-    return _commands.indices(text) if text[:1].isdigit() else []
+    return _commands.indices(text) if re.fullmatch(r"\d[\d,:%-]*", text) else []
 
 
 def reason(state: str, code: str) -> str | None:

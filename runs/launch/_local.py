@@ -22,6 +22,7 @@ from runs._state_files import DamagedError, built, content, parsed
 from runs.launch._queue import Here, Job, Jobs, Queue, Why
 
 LOCK = "lock"
+NOTED = 100  # times 0.05 s that a process may take to note its number, where all is slow
 PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # notes its number, waits for the locks of other batches, each given up at once again, and becomes the batch's process
 START = """
@@ -102,11 +103,10 @@ class LocalQueue(Queue):
 
     def cancel(self, name: str, folder: Path) -> None:
         for held in _held(folder):
-            if held.number:
-                if held.host != socket.gethostname():
-                    raise RunError(lines(f"{held.label} runs on {held.host}", "cancel it there"))
-                with suppress(ProcessLookupError):  # killed, as what it started knows, which keeps its number
-                    os.kill(int(held.number), signal.SIGTERM)
+            if held.host != socket.gethostname():
+                raise RunError(lines(f"{held.label} runs on {held.host}", "cancel it there"))
+            with suppress(ProcessLookupError):  # killed, as what it started knows, which keeps its number
+                os.kill(int(held.number), signal.SIGTERM)
 
     def most(self) -> int:
         return 1_000_000
@@ -167,12 +167,16 @@ def _start(words: list[str], environment: dict[str, str], output: Path) -> int:
 def _held(folder: Path) -> list[Held]:
     """The batches below a folder that are not over."""
     found: list[Held] = []
-    for path in sorted(folder.glob(f"*/{LOCK}")):
-        try:
-            held = _read(path)
-        except DamagedError:  # what the kernel tells is enough to know of it, and to end it
-            number = _holder(path)
-            held = None if number is None else Held(path, path.parent.name, socket.gethostname(), (), str(number))
+    there = {*folder.glob(f"*/{LOCK}"), *(folder / path.stem / LOCK for path in folder.glob("*.id"))}
+    for path in sorted(there):
+        held = None
+        if not os.path.lexists(path):
+            held = _unlisted(path) if _numbered(folder / f"{path.parent.name}.id") else None
+        else:
+            try:
+                held = _read(path)
+            except DamagedError:
+                held = _unlisted(path)
         if held is not None:
             found.append(held)
     return found
@@ -187,20 +191,56 @@ def _read(path: Path) -> Held | None:
         except BlockingIOError:
             head, _, number = lock.read().partition(b"\n")
             told = built(Head, parsed(head, path), path)
-            for _ in range(1200):  # its process is about to note its number: in a minute, where all is slow
+            for _ in range(NOTED):
                 if number:
                     break
                 time.sleep(0.05)
                 number = lock.read()
-            if number.strip() and not number.strip().isdigit():
-                raise DamagedError(path, "it holds no number of a process") from None
-            return Held(path, told.label, told.host, told.after, number.strip().decode())
+            number = number.strip().decode(errors="replace")
+            if told.host == socket.gethostname() and not _has_open(number, path):
+                raise DamagedError(path, "it holds no number of its process") from None
+            return Held(path, told.label, told.host, told.after, number)
     return None
+
+
+def _unlisted(path: Path) -> Held | None:
+    """The batch whose lock cannot be read: what the kernel tells is enough to know of it, and to end it."""
+    number = _holder(path)
+    return None if number is None else Held(path, path.parent.name, socket.gethostname(), (), str(number))
+
+
+def _numbered(path: Path) -> bool:
+    """Whether a file holds the number of a process of this machine that is alive."""
+    try:
+        number = (content(path) or b"").strip()
+    except DamagedError:
+        return True
+    return not number.isdigit() or os.path.exists(f"/proc/{number.decode()}")
+
+
+def _has_open(number: str, path: Path) -> bool:
+    """Whether the process of that number, or what it started, can be the one that holds a lock."""
+    if not number.isdigit() or len(number) > len(str(2**31)):
+        return False
+    try:
+        if any(os.readlink(each) in _names(path) for each in Path("/proc", number, "fd").iterdir()):
+            return True
+        state = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        state = "Z"
+    except OSError:  # of another user
+        return False
+    return state == "Z" and int(number) > 1  # it has been killed, and what it started keeps the lock
+
+
+def _names(path: Path) -> set[str]:
+    """What the kernel calls an open file, also once it has been removed."""
+    return {str(path.absolute()), str(path.resolve()), f"{path.absolute()} (deleted)", f"{path.resolve()} (deleted)"}
 
 
 def _holder(path: Path) -> int | None:
     """The process of this machine that has a lock open, and was started by none that has: the kernel lists them."""
-    names = {str(path.absolute()), str(path.resolve()), f"{path.absolute()} (deleted)", f"{path.resolve()} (deleted)"}
+    names = _names(path)
     parents: dict[int, int] = {}
     for each in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

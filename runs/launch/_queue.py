@@ -70,7 +70,10 @@ class Queue(ABC):
 
     @abstractmethod
     def ended(self, numbers: list[str]) -> dict[str, str]:
-        """Why jobs ("123_4") that ended without a word did so; those that nothing is known about are left out."""
+        """Why jobs ("123_4") that ended without a word did so; those that nothing is known about are left out.
+
+        Raises RunError where one has not ended.
+        """
 
     @abstractmethod
     def cancel(self, name: str, folder: Path) -> None:

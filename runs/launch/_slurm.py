@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cn import RunError
+from cn.errors import lines, short
 from runs._meeting import first_node
 from runs.launch import _commands, _sbatch
 from runs.launch._commands import HangsError
-from runs.launch._ended import accounted, remembered
+from runs.launch._ended import Alive, accounted, remembered
 from runs.launch._local import gpus as visible
 from runs.launch._queue import MOST, Here, Job, Jobs, Queue, Why
 
 PENDING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 HURRY = 20.0  # s that a job which is told to end may ask why: of 30 until SLURM kills it, where a site leaves KillWait
 HELD = ("REQUEUE_HOLD", "SPECIAL_EXIT")
+HEADER = "ARRAY_JOB_ID|ARRAY_TASK_ID|STATE|REASON|COMMENT"
+ROW = re.compile(r"(\d+)\|([\d,:%-]+)\|(\w+)\|([^|]*)\|(.*)")  # of an array; others may bear the name too
 PENDING_ALREADY = "Job is pending execution"  # SLURM's words for a job that is to run again as it is
 
 
@@ -67,10 +71,13 @@ class SlurmQueue(Queue):
 
     def jobs(self, name: str, folder: Path) -> list[Job]:
         # tasks that wait are one line an array, which costs slurmctld less than a line each
-        said = _commands.ask("squeue", "--me", f"--name={name}", "-h", "-o", "%F|%K|%T|%r|%k")
+        said = _commands.ask("squeue", "--me", f"--name={name}", "-o", "%F|%K|%T|%r|%k").splitlines()
+        if HEADER not in said:  # which comes before the jobs, though there be none
+            what = short(" ".join(said)) or "it says nothing"
+            raise RunError(lines(f"squeue does not list jobs: {what}", "try again"))
         found: list[Job] = []
-        for line in said.splitlines():
-            array, tasks, state, reason, label = line.split("|", 4)
+        for row in filter(None, map(ROW.fullmatch, said[said.index(HEADER) + 1 :])):
+            array, tasks, state, reason, label = row.groups()
             for index in _commands.indices(tasks):
                 if state in PENDING:
                     found.append(Job(label, index, array, "pending", reason, held(f"{array}_{index}", state, reason)))
@@ -87,6 +94,10 @@ class SlurmQueue(Queue):
                 known.update(remembered(array))
         except HangsError as error:  # as it would for each of them
             hangs = error
+        for number in numbers:
+            if isinstance(state := known.get(number), Alive):
+                what = f"squeue does not list {number}, of which scontrol says that it is {state}"
+                raise RunError(lines(what, "try again"))
         try:
             for number, why in accounted(arrays).items():
                 if number not in known or why.startswith("cancelled by"):
@@ -106,7 +117,7 @@ class SlurmQueue(Queue):
         _commands.needs(*_commands.USED)
         for line in _commands.ask("scontrol", "show", "config").splitlines():
             name, _, value = line.partition("=")
-            if name.strip() == "MaxArraySize":
+            if name.strip() == "MaxArraySize" and value.strip().isdigit():
                 return max(1, min(int(value), MOST))
         raise RunError("scontrol show config names no MaxArraySize")
 
@@ -132,7 +143,11 @@ class SlurmQueue(Queue):
     def why(self) -> Why:
         try:
             return meaning(_commands.shown(_own(), most=HURRY)[0], _restarts())
-        except RunError:  # scontrol itself has tried for some seconds
+        except (
+            RunError,
+            LookupError,
+            ValueError,
+        ):  # scontrol has tried for some seconds, or says something else
             return "unknown"
 
     def requeue(self) -> None:

@@ -20,7 +20,7 @@ from cn import RunError
 from runs.launch._queue import Here
 from runs.launch._slurm import SlurmQueue
 from runs.launch.slurm import Slurm
-from sweeps import _nodes, _secret
+from sweeps import _link, _nodes, _secret
 from sweeps._child import Child, Ended, chosen
 from sweeps._link import Link, connect, ports, start
 from sweeps._nodes import Others, end_together
@@ -272,6 +272,29 @@ def test_who_connects_and_says_nothing_keeps_nobody_out(monkeypatch: pytest.Monk
             each.close()
     others.close()
     link.close()
+
+
+@pytest.mark.parametrize("says", [b"x", b"a" * 32 + b"\n"], ids=["drips", "is silent"])
+def test_a_stranger_on_the_first_port_keeps_no_node_out(says: bytes, monkeypatch: pytest.MonkeyPatch):
+    """It says a little at a time, and never who it is."""
+    monkeypatch.setattr(_link, "PATIENCE", 0.5)
+
+    def drip(server: socket.socket) -> None:
+        with server, server.accept()[0] as connected:
+            try:
+                while True:
+                    connected.sendall(says)
+                    time.sleep(0.2 if len(says) == 1 else 600)
+            except OSError:
+                return
+
+    server = socket.create_server(("127.0.0.1", ports(FIRST)[0]))
+    threading.Thread(target=drip, args=(server,), daemon=True).start()
+    others = first_of()
+    with others.door():
+        link = meeting(others)
+    link.close()
+    others.close()
 
 
 def test_it_listens_where_the_others_look_for_it_and_nowhere_else():

@@ -44,8 +44,8 @@ def test_the_jobs_of_a_moved_folder_are_shown_and_cancelled(
     if damage == "none":
         assert project.sweeps("status", str(away)).endswith(
             "4 queued\n"
-            f"this folder was {project.folder}/{FOLDER} when its jobs were queued: "
-            "those that wait end when they are started\n"
+            f"this folder was {project.folder}/{FOLDER} when its jobs were queued, "
+            "where they look for it: none can go on here\n"
             f"  to have it there again: mv '{away}' {project.folder}/{FOLDER}\n"
             f"  else: python -m sweeps cancel '{away}', then python -m sweeps retry '{away}'\n"
         )
@@ -155,6 +155,8 @@ def test_a_sweep_of_an_older_version_is_known_by_its_path(project: Project, slur
     old = project.type("-c", code).strip()
     slurm.run("scontrol", "update", f"jobid={queued(slurm)[0].partition('_')[0]}", f"jobname={old}")
     (folder / "identity.json").unlink()
+    for path in folder.glob("jobs/*/submission.sh"):
+        path.unlink()
     for path in folder.glob("jobs/*.jsonl"):
         first, *rest = path.read_text().splitlines(keepends=True)
         head = {key: value for key, value in json.loads(first).items() if key not in ("name", "home")}

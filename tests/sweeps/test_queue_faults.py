@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -77,7 +78,8 @@ def test_where_the_queue_does_not_say_whether_it_has_them_the_next_verb_asks_aga
         "squeue failed: slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
         f"  what it has of them: python -m sweeps status {folder}\n"
     )
-    assert sum(project.states(held).get(state, 0) for state in ("queued", "running")) == 4
+    assert sum(project.states(held).values()) == 4
+    assert project.states(held).keys() <= {"queued", "running"}
     assert project.sweeps("submit", held, *place).startswith("nothing new to queue (4 ")
     assert len(numbers(slurm)) == 4
     again = "python -m sweeps retry four launch=slurm launch.gpus=1"
@@ -98,8 +100,8 @@ def test_jobs_that_come_after_they_were_given_up_are_told_and_cancelled(
     assert project.sweeps("status", held) == (
         "nothing of four was submitted\n"
         "  write: python -m sweeps submit four\n"
-        f"in the queue, though no file tells of it: {number}; it ends when it is started\n"
-        "  to end it now: python -m sweeps cancel four\n"
+        f"in the queue, though no file tells of it: {number}\n"
+        "  to end it: python -m sweeps cancel four\n"
     )
     assert project.asked("status", held)["unknown"] == [number]
     assert re.match(r"queued 4 trials: \d+\n", project.sweeps("submit", held, *place))
@@ -280,3 +282,108 @@ def test_jobs_that_were_queued_to_be_held_say_so(project: Project, slurm: Cluste
         f"held by an administrator; ask to have released: {number}_{index}" for index in range(4)
     ]
     project.sweeps("cancel", held)
+
+
+# what commands say that is no answer
+
+ODD = {
+    "a greeting": "echo 'Welcome to the cluster'; REAL",
+    "the cluster's name": "echo 'CLUSTER: one'; REAL",
+    "an empty line": "REAL; echo",
+    "a job that is no array": "REAL; echo '77|N/A|PENDING|None|(null)'",
+    "other comments": "REAL | sed '2,$s/|[^|]*$/|(null)/'",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_jobs_are_known_whatever_else_squeue_says(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str, kind: str
+):
+    later = [*words("slurm", gpus=1), "launch.sbatch={begin:now+1hour}"]
+    project.sweeps("submit", held, *later)
+    odd: Any = {"PATH": path(tmp_path / "bin", squeue=ODD[kind])}
+    assert "\n4 queued\n" in project.type("-m", "sweeps", "status", held, **odd)
+    assert project.type("-m", "sweeps", "submit", held, *later, **odd).startswith("nothing new to queue (4 queued)\n")
+    assert project.type("-m", "sweeps", "retry", held, *later, **odd).startswith("nothing to run again (4 queued)\n")
+    assert len(numbers(slurm)) == 4
+    assert project.type("-m", "sweeps", "cancel", held, **odd).startswith("cancelled 4 trials; ")
+    project.wait_for(lambda: not numbers(slurm))
+
+
+@pytest.mark.parametrize(("squeue", "said"), [("exit 0", "it says nothing"), ("echo hello", "hello")])
+def test_a_squeue_that_lists_no_jobs_has_not_said_that_there_are_none(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str, squeue: str, said: str
+):
+    later = [*words("slurm", gpus=1), "launch.sbatch={begin:now+1hour}"]
+    project.sweeps("submit", held, *later)
+    odd: Any = {"PATH": path(tmp_path / "bin", squeue=squeue)}
+    told = f"squeue does not list jobs: {said}\n  try again\n"
+    status = project.type("-m", "sweeps", "status", held, **odd)
+    assert status.endswith(f"4 queued\nas far as the files tell, since the queue does not answer: {told}")
+    for verb in ("submit", "retry", "cancel"):
+        assert project.type("-m", "sweeps", verb, held, status=1, PATH=odd["PATH"]) == told
+    assert len(numbers(slurm)) == 4
+    project.sweeps("cancel", held)
+
+
+def test_a_job_that_squeue_hides_and_scontrol_knows_is_not_over(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    later = [*words("slurm", gpus=1), "launch.sbatch={begin:now+1hour}"]
+    project.sweeps("submit", held, *later)
+    number = numbers(slurm)[0].partition("_")[0]
+    odd = path(tmp_path / "bin", squeue="REAL | head -n 1")
+    told = f"squeue does not list {number}_0, of which scontrol says that it is PENDING\n  try again\n"
+    assert project.type("-m", "sweeps", "status", held, PATH=odd).endswith(
+        f"4 queued\nas far as the files tell, since the queue does not answer: {told}"
+    )
+    assert project.type("-m", "sweeps", "retry", held, *later, status=1, PATH=odd) == told
+    assert len(numbers(slurm)) == 4
+    project.sweeps("cancel", held)
+
+
+@pytest.mark.parametrize("command", ["scontrol", "sacct"])
+def test_what_says_nothing_of_why_jobs_ended_stops_no_verb(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str, command: str
+):
+    later = [*words("slurm", gpus=1), "launch.sbatch={begin:now+1hour}"]
+    project.sweeps("submit", held, *later)
+    slurm.run("scancel", numbers(slurm)[0].partition("_")[0])
+    project.wait_for(lambda: not numbers(slurm))
+    odd = path(tmp_path / "bin", **{command: "echo 'hello there'; echo; echo 'a|b'; echo '1|2|3|4|5'"})
+    counts = json.loads(project.type("-m", "sweeps", "status", held, "--json", PATH=odd))["counts"]
+    assert sum(counts.get(state, 0) for state in ("failed", "cancelled")) == 4
+    assert project.type("-m", "sweeps", "cancel", held, PATH=odd) == "four has nothing in the queue\n"
+
+
+def test_where_slurm_is_silent_what_runs_on_this_machine_is_cancelled_all_the_same(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    project.sweep("four", "seeds(2)", base="act='hold', at=1, steps=2")
+    project.sweeps("submit", held, *words("slurm", gpus=1))
+    project.sweep("four", "seeds(4)", base="act='hold', at=1, steps=2")
+    project.sweeps("submit", held, *words("local", parallel=4))
+    project.until_saved("outputs/sweeps/four", [1, 1, 1, 1])
+    said = project.type("-m", "sweeps", "cancel", held, status=1, PATH=path(tmp_path / "bin", squeue=AWAY))
+    again = "python -m sweeps retry four launch=local launch.parallel=4"
+    assert said == (
+        "squeue failed: slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
+        f"  try again\n  cancelled 2 trials; to go on with them: {again}\n"
+    )
+    project.until(held, lambda counts: counts == {"cancelled": 2, "running": 2})
+    assert project.sweeps("cancel", held).startswith("cancelled 2 trials; ")
+    project.wait_for(lambda: not numbers(slurm))
+
+
+def test_what_scancel_could_not_end_is_not_called_cancelled(
+    project: Project, slurm: Cluster, tmp_path: Path, held: str
+):
+    project.sweeps("submit", held, *words("slurm", gpus=1))
+    project.until_saved("outputs/sweeps/four", [1, 1, 1, 1])
+    faulty = path(tmp_path / "bin", scancel="echo 'scancel: error: Kill job error: Socket timed out' >&2; exit 1")
+    said = project.type("-m", "sweeps", "cancel", held, status=1, PATH=faulty)
+    assert said.startswith("scancel failed: ")
+    assert "cancelled" not in said
+    assert not list((project.folder / "outputs/sweeps/four/jobs").glob("*.cancelled"))
+    project.hold.unlink()
+    assert project.over(held) == {"done": 4}

@@ -112,6 +112,14 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.2)
 
 
+def why_of(*ended: str) -> dict[str, str]:
+    """Why jobs have ended; nothing while one has not."""
+    try:
+        return queue().ended(list(ended))
+    except RunError:
+        return {}
+
+
 def told(name: str) -> Any:
     until(Path(name).exists)
     return json.loads(Path(name).read_text())
@@ -214,7 +222,7 @@ def test_a_job_learns_why_it_is_told_to_end(slurm: Cluster) -> None:
     for then in ("low", "requeue"):
         slurm.start_requeued(f"{numbers[then]}_0")
         assert told(f"{then}-0.1")["restarts"] == 1
-        assert Path("jobs", then, "0.out").read_text().count("attempt ") == 2
+        until(lambda then=then: Path("jobs", then, "0.out").read_text().count("attempt ") == 2)
     for then in ("late", "over"):
         assert told(f"{then}-0.0.why")[:2] == ["SIGTERM", "time"]
     name, _, at = told("warned-0.0.why")
@@ -226,7 +234,7 @@ def test_a_job_learns_why_it_is_told_to_end(slurm: Cluster) -> None:
     for then in ("late", "warned"):
         slurm.wait(f"{numbers[then]}_0", "PENDING")
     number = f"{numbers['over']}_0"
-    until(lambda: queue().ended([number]) == {number: "time limit: raise launch.hours"})
+    until(lambda: why_of(number) == {number: "time limit: raise launch.hours"})
     queue().cancel("sweep", Path())
     for then in ("low", "requeue"):  # what was said about the first time is not taken for the second
         assert told(f"{then}-0.1.why")[:2] == ["SIGTERM", "cancelled"]
@@ -256,15 +264,19 @@ def test_why_jobs_ended_is_known_with_accounting_and_without(each_slurm: Cluster
     told("stay-2.0")
     each_slurm.run("scancel", f"{numbers['stay']}_1")
     until(lambda: len(listed()) == 2)
-    ended = [f"{number}_{index}" for number in numbers.values() for index in range(3)]
+    stay = f"{numbers['stay']}_0"
+    ended = [f"{numbers[then]}_{index}" for then in ("exit", "kill") for index in range(3)] + [f"{numbers['stay']}_1"]
     by = " by root" if each_slurm.accounting else ""
     want = {
         **{f"{numbers['exit']}_{index}": f"it ended by itself, with exit status {index}" for index in range(3)},
         **{f"{numbers['kill']}_{index}": "killed by SIGKILL" for index in range(3)},
         f"{numbers['stay']}_1": f"cancelled{by}",
     }
-    until(lambda: queue().ended([*ended, "99999_0"]) == want)
+    until(lambda: why_of(*ended, "99999_0") == want)
     assert queue().ended(["99999_0"]) == {}
+    with pytest.raises(RunError) as alive:
+        queue().ended([*ended, stay])
+    assert str(alive.value) == f"squeue does not list {stay}, of which scontrol says that it is RUNNING\n  try again"
 
 
 @pytest.mark.parametrize(
@@ -385,7 +397,7 @@ def test_where_there_is_no_slurm_it_is_said(monkeypatch: pytest.MonkeyPatch, her
     assert str(refused.value) == f"sbatch {more}"
     with pytest.raises(UserError) as refused:
         queue().most()
-    assert str(refused.value) == f"scontrol {more}"
+    assert str(refused.value) == f"sbatch {more}"
     with pytest.raises(RunError) as silent:
         listed()
     assert str(silent.value) == f"squeue {more}"
