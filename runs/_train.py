@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -70,7 +71,8 @@ def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
     except Exception as error:
         if isinstance(error, CNError) or (fails := unfit(error, run)) is None:
             raise
-        raise fails from error
+        say("".join(traceback.format_exception(error)).rstrip())
+        raise UserError(lines(*str(fails).split("\n  "), "its traceback is above")) from error
 
 
 def scored(run: Run) -> str:

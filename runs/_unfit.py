@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from models import Model
 from runs import Run
 
 INSTALLED = {"site-packages", "dist-packages"}  # folders of code that is not the user's
+CALL = "_call_impl"  # of torch, which calls every module
+LIBRARY = Path(os.__file__).parent  # Python's own code
 
 
 class Call(NamedTuple):
@@ -28,11 +31,12 @@ class Call(NamedTuple):
 
 
 def unfit(error: BaseException, run: Run) -> UserError | None:
-    """The error to tell instead of one that a network raised; None for one that came from elsewhere."""
-    calls = list(_calls(error))
-    if not calls:
+    """The error to tell instead of one that the run's network raised; None for one that came from elsewhere."""
+    calls, own = list(_calls(error)), _networks(error)
+    first = next((place for place, each in enumerate(calls) if any(each.module is one for one in own)), None)
+    if first is None:
         return None
-    network, *parts = calls
+    network, *parts = calls[first:]
     address, node = _node(run, network.module, [each.module for each in parts])
     raised = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
     on = f" on {network.given}" if network.given else ""
@@ -46,15 +50,29 @@ def unfit(error: BaseException, run: Run) -> UserError | None:
     return UserError(lines(what, inside, _line(error), f"{type(node).__name__} is defined in {place(type(node))}"))
 
 
+def _networks(error: BaseException) -> list[nn.Module]:
+    """The networks of the run that the loop, or what makes its parts, was at work on."""
+    found: list[Any] = []
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__", "")).startswith("runs._"):
+            training = frame.f_locals.get("training")
+            found += [
+                frame.f_locals.get("module"),
+                getattr(training, "module", None),
+                getattr(training, "average", None),
+            ]
+    return [each for each in found if isinstance(each, nn.Module)]
+
+
 def _calls(error: BaseException) -> Iterator[Call]:
     """The modules that were being called, the network first: torch keeps what it calls each with."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_locals.get("self")
-        if frame.f_code.co_name == "_call_impl" and isinstance(module, nn.Module):
+        if frame.f_code.co_name == CALL and isinstance(module, nn.Module):
             if isinstance(module, DistributedDataParallel):
                 continue
             given = [times(each.shape) for each in frame.f_locals["args"] if isinstance(each, Tensor)]
-            yield Call(module, " and ".join(given))
+            yield Call(getattr(module, "_orig_mod", module), " and ".join(given))  # of torch.compile
 
 
 def _node(run: Run, network: nn.Module, parts: list[nn.Module]) -> tuple[str, CN]:
@@ -71,12 +89,16 @@ def _models(above: str, node: CN) -> list[tuple[str, CN]]:
 
 
 def _line(error: BaseException) -> str | None:
-    """The innermost line of the user's own code."""
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+    """The innermost line of the user's own code, of what the network called."""
+    found: str | None = None
+    inside = False
+    for frame, number in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
-        if path.is_file() and not INSTALLED.intersection(path.parts):
-            return f"at {file(frame.f_globals.get('__name__', ''))}:{number}"
-    return None
+        inside = inside or frame.f_code.co_name == CALL
+        installed = INSTALLED.intersection(path.parts) or path.is_relative_to(LIBRARY)
+        if inside and path.is_file() and not installed:
+            found = f"at {file(frame.f_globals.get('__name__', ''))}:{number}"
+    return found
 
 
 def times(sizes: Any) -> str:

@@ -82,7 +82,8 @@ def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
         silent = [] if found.silent is None else [found.silent]
         if not found.identity.copied:
             silent += _end(store, found)
-    ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE and each.label in found.live]
+        over = found.live & store.over()
+    ended = [each.trial.id for each in found.trials.values() if each.state in ALIVE and each.label in over]
     said: list[str] = []
     if ended:
         said.append(f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}")

@@ -44,7 +44,10 @@ def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]
 
 def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """How each trial stands."""
-    return show(named, look(named.store, unknown=True), every=every)
+    found = look(named.store, unknown=True)
+    if not found.trials and named.sweep is not None and (named.store.folder / "trials").is_dir():
+        adopt(named.store, found, named.planned())  # what its own files tell, where no batch's does
+    return show(named, found, every=every)
 
 
 def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5) -> tuple[str, Any]:

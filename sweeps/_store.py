@@ -89,7 +89,8 @@ class Store:
 
     def knows(self, label: str) -> bool:
         """Whether anything is left of a batch."""
-        return any(os.path.lexists(each) for each in (self.file(label), self.jobs / f"{label}.id", self.jobs / label))
+        names = (f"{label}.jsonl", f"{label}.id", f"{label}.withdrawn", label)
+        return any(os.path.lexists(self.jobs / name) for name in names)
 
     def head(self, label: str) -> Batch:
         """A batch without its jobs."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from models.mlp import Mlp
 from runs.default import Default
 from runs.distil import Distil
 from runs.task._classify import Classification
+from runs.task.classify import Classify
 
 HERE = "tests/runs/test_unfit.py"
 ROOT = Path(__file__).parents[2]
@@ -151,13 +154,66 @@ def test_what_fails_in_the_loss_is_no_fault_of_the_network(go, failed, capsys, m
     assert "Traceback (most recent call last):" in capsys.readouterr().err
 
 
-def test_a_trained_run_whose_network_fails_now_is_told_without_a_traceback(go, failed, monkeypatch):
+def test_where_only_the_test_is_asked_for_the_traceback_is_shown(go, failed, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(Wrong, "build", lambda self, **sizes: Mlp(hidden_sizes=(8,)).build(**sizes))
         go("run", of=Default(model=Wrong(), data=Digits(batch_size=128), steps=2))
+    before = Path("run/log.txt").read_text()
+    capsys.readouterr()
     error = failed(lambda: go("run", "mode=eval", source="run"))
     assert str(error).startswith("model: the network of Wrong fails on 8x1x8x8: RuntimeError")
-    assert "traceback" not in str(error)
+    assert str(error).endswith("\n  its traceback is above")
+    assert capsys.readouterr().out.startswith("Traceback (most recent call last):\n")
+    assert Path("run/log.txt").read_text() == before
+
+
+class _Ranked(Classification):
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(**facts)
+        self.criterion = nn.CrossEntropyLoss()
+
+    def loss(self, network: Any, batch: Any) -> torch.Tensor:
+        examples, labels = batch
+        return self.criterion(network(examples)[:, :3], labels)
+
+
+class _Rank(Classify):
+    def build(self, *, model: Model, data: Any) -> Any:
+        network = model.build(inputs=data.inputs, classes=len(data.classes))
+        return _Ranked(network=network, classes=data.classes, pixels=data.pixels, label_smoothing=0.0)
+
+
+def test_another_module_than_the_network_is_not_taken_for_it(go, failed, capsys):
+    run = Default(model=Mlp(hidden_sizes=(8,)), data=Digits(batch_size=128), task=_Rank(), steps=2)
+    error = failed(lambda: go("run", of=run))
+    assert str(error).startswith("IndexError: Target ")
+    assert "self.criterion(network(examples)" in capsys.readouterr().err
+
+
+class _Library(nn.Module):
+    def forward(self, images: torch.Tensor) -> Any:
+        return random.sample([1], 2)
+
+
+class Library(Model):
+    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Module:
+        return _Library()
+
+
+class Narrow(Model):
+    def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(60, classes))
+
+
+def test_the_line_is_one_of_the_users_own(go, failed):
+    error = failed(lambda: go("library", of=Default(model=Library(), data=Digits(), steps=2)))
+    assert str(error).split("\n")[1] == f"  at {HERE}:{line('return random.sample([1], 2)')}"
+    error = failed(lambda: go("narrow", of=Default(model=Narrow(), data=Digits(), steps=2)))
+    where = inspect.getsourcelines(Narrow)[1]
+    assert str(error).split("\n")[1:3] == [
+        "  in 1, Linear(in_features=60, out_features=10, bias=True), given 8x64",
+        f"  Narrow is defined in {HERE}:{where}",
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 2])
