@@ -69,7 +69,7 @@ class Run(CN):
 
     def check(self) -> None:
         for name in ("loss", "network"):
-            if hasattr(type(self), name):
+            if callable(getattr(type(self), name, None)):
                 what = f"{type(self).__name__}.{name}() would never be called: the task has the network and the loss"
                 raise ValueError(lines(what, "write: a class in runs/task/, chosen by task=NAME"))
         self._check_parts()
@@ -99,7 +99,9 @@ class Run(CN):
                 fits = _options(contract, lambda each: all(need in data._holds for need in each._needs))
                 raise ValueError(lines(f"{what} {', '.join(data._holds)}", _nearest(name, fits)))
         if model._gives != task._takes:
-            fits = _options(Model, lambda each: each._gives == task._takes)
+            fits = _options(
+                Model, lambda each: each._gives == task._takes and all(need in data._holds for need in each._needs)
+            )
             what = f"model: {model.__name__} gives {model._gives}, and {task.__name__} takes {task._takes}"
             raise ValueError(lines(what, _nearest("model", fits)))
 

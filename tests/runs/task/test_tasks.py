@@ -240,3 +240,11 @@ def test_a_task_with_nothing_to_show_refuses_predictions(go, failed):
 def test_what_a_task_shows_is_a_picture_of_two_halves(name, go):
     run = go("run", of=run_of(TASKS[name], callbacks={"shown": Predictions()}, epochs=1))
     assert [each.suffix for each in (run.folder / "predictions").iterdir()] == [".png"]
+
+
+class _Fielded(Default):
+    loss: float = 0.5
+
+
+def test_a_field_may_have_the_name_of_what_a_task_has():
+    assert cn.compose(_Fielded, ["loss=0.25"]).loss == 0.25
