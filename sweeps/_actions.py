@@ -17,7 +17,8 @@ from sweeps._mend import adopt, mend
 from sweeps._named import Named, describe
 from sweeps._plan import Planned
 from sweeps._preview import many
-from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so, launch_of, of_each, of_original, used
+from sweeps._queues import launch_of, of_each, of_original
+from sweeps._standing import AGAIN, ALIVE, Standing, Sweeping, ended_so
 from sweeps._store import BEGUN, LOG, REPORT, Store, of_trial
 from sweeps._submit import ROOT, recover
 
@@ -101,7 +102,7 @@ def _end(store: Store, found: Sweeping) -> list[str]:
     for label in found.live:  # first, so that what ends is known to have been cancelled
         store.set_over(label)
     batches = [found.batches[label] for label in found.live if label in found.batches]
-    name, perhaps = ",".join(found.identity.names), used(store, found)
+    name, perhaps = ",".join(found.identity.names), found.of_queues(store)
     every = found.headless or not perhaps
     asked = of_each(batches, lambda queue: queue.cancel(name, store.jobs), every=every, perhaps=perhaps)
     for label in found.live - before:

@@ -15,7 +15,7 @@ from sweeps._batch import Batch
 from sweeps._follow import follow
 from sweeps._lead import Leader
 from sweeps._nodes import Others
-from sweeps._standing import queue_of
+from sweeps._queues import queue_of
 from sweeps._store import Store
 
 

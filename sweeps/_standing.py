@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar, cast
 
-from cn import CNError, RunError, UserError, discover
+from cn import CNError, RunError, UserError
 from cn.errors import hint, lines, short
-from cn.record import unplain
 from runs._state_files import DamagedError, built, content, parsed
-from runs.launch import Launch
-from runs.launch._commands import AbsentError
 from runs.launch._queue import Job, Queue
 from sweeps._batch import Batch, Trial
 from sweeps._identity import Identity, identity, is_known
+from sweeps._queues import lister, of_each, of_original, queue_of
 from sweeps._store import Report, State, Store
 
-T = TypeVar("T")
 ALIVE = ("running", "waiting", "queued")
 ORDINARY = ("", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit")  # of a job that waits
 AGAIN = ("failed", "damaged", "cancelled", "stopped")  # ended without a result: what `retry` queues
@@ -64,6 +60,10 @@ class Sweeping:
     headless: bool = False  # whether a batch's own line cannot be read, and so not what its jobs need
     stop: Stop | None = None
 
+    def of_queues(self, store: Store) -> list[Batch]:
+        """The batches by which the kinds of queues are known that may have any job of the sweep."""
+        return [*self.batches.values(), *store.withdrawn()]
+
     def one(self, word: str, sweep: str) -> Standing:
         """The trial that a word is the beginning of."""
         fitting = [each for identity, each in self.trials.items() if identity.startswith(word)]
@@ -81,6 +81,22 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
     tolerant: where the queue does not answer, what the files say is taken as it is.
     unknown: it is asked in any case, for jobs that no file tells of.
     """
+    found = _files(store)
+    open_ones = [each for each in found.trials.values() if each.state in ALIVE]
+    unknown = unknown and is_known(store)
+    if not (open_ones or found.unsubmitted or found.torn or unknown):
+        return found
+    try:
+        _ask(store, found, open_ones, unknown=unknown)
+    except RunError as error:
+        if not tolerant:
+            raise
+        found.silent = str(error)
+    return found
+
+
+def _files(store: Store) -> Sweeping:
+    """What the files tell, before any queue is asked."""
     found = Sweeping(identity(store))
     for label in store.labels():
         _add(store, found, label)
@@ -93,41 +109,38 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
         found.stop = stopped(store)
     except DamagedError as why:
         found.damaged.append(why)
-    over = store.over()
     for each in found.trials.values():
         _read(store, each)
-    open_ones = [each for each in found.trials.values() if each.state in ALIVE]
-    unknown = unknown and is_known(store)
-    if not (open_ones or found.unsubmitted or found.torn or unknown):
-        return found
-    try:
-        if found.identity.copied:
-            found.original = of_original(found.identity)
-            if not found.original:
-                _settle(store, found, open_ones, over)
-            return found
-        labels = {each.label for each in open_ones}.union(found.unsubmitted, found.torn)
-        batches = [found.batches[label] for label in sorted(labels) if label in found.batches]
-        perhaps = used(store, found) if unknown else []
-        every = found.headless or (unknown and not perhaps)
-        asked = of_each(batches, _lister(store), every=every, perhaps=perhaps)
-    except RunError as error:
-        if not tolerant:
-            raise
-        found.silent = str(error)
-        return found
-    if asked.errors:
-        if not tolerant:
-            raise asked.errors[0]
-        found.silent = str(asked.errors[0])
-    jobs = [job for each in asked.answers for job in each]
+    return found
+
+
+def _ask(store: Store, found: Sweeping, open_ones: list[Standing], *, unknown: bool) -> None:
+    """Ask each kind of queue once; RunError where one does not answer, once those that do have been heard."""
+    if found.identity.copied:
+        found.original = of_original(found.identity)
+        if not found.original:
+            _settle(store, found, open_ones)
+        return
+    labels = {each.label for each in open_ones}.union(found.unsubmitted, found.torn)
+    batches = [found.batches[label] for label in sorted(labels) if label in found.batches]
+    perhaps = found.of_queues(store) if unknown else []
+    every = found.headless or (unknown and not perhaps)
+    asked = of_each(batches, lister(store), every=every, perhaps=perhaps)
+    jobs = [job for each in asked.given for job in each]
     known = {*store.labels(), *store.set_aside(), *store.gone()}
     found.live = {job.label for job in jobs if job.label in known}
     found.unknown = sorted({job.number for job in jobs if job.label not in known})
+    if asked.errors and found.headless:  # of which queue the rest is cannot be told
+        raise asked.errors[0]
+    heard = [each for each in open_ones if not asked.is_silent(found.batches.get(each.label))]
+    _settle(store, found, _lost(store, heard, jobs))
+    if asked.errors:
+        raise asked.errors[0]
+
+
+def _lost(store: Store, open_ones: list[Standing], jobs: list[Job]) -> list[Standing]:
+    """Note what the queue tells of trials; those that it knows nothing of, and that have not ended since."""
     alive = {(job.label, job.index): job for job in jobs}
-    if found.silent is not None and found.headless:
-        return found
-    open_ones = [each for each in open_ones if not asked.is_silent(found.batches.get(each.label))]
     lost: list[Standing] = []
     for each in open_ones:
         job = alive.get((each.label, each.job)) or alive.get((each.label, None))
@@ -139,102 +152,10 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
             elif each.state == "queued" and job.reason not in ORDINARY:
                 each.reason = job.reason
             continue
-        _read(store, each)  # it may have ended since
+        _read(store, each)
         if each.state in ALIVE:
             lost.append(each)
-    try:
-        _settle(store, found, lost, over)
-    except RunError as error:
-        if not tolerant:
-            raise
-        found.silent = str(error)
-    return found
-
-
-def ask(store: Store, batches: Iterable[Batch], *, every: bool = False, perhaps: Iterable[Batch] = ()) -> list[Job]:
-    """The jobs of a sweep that are not over; which queues are asked says `of_each`. Raises RunError."""
-    asked = of_each(batches, _lister(store), every=every, perhaps=perhaps)
-    if asked.errors:
-        raise asked.errors[0]
-    return [job for jobs in asked.answers for job in jobs]
-
-
-def _lister(store: Store) -> Callable[[Queue], list[Job]]:
-    """What asks a queue for a sweep's jobs; a batch is known by its number where its label has been changed."""
-    name = ",".join(identity(store).names)
-    known = store.labels()
-    labels = {number: label for label in known if (number := store.known_number(label)) is not None}
-
-    def jobs(queue: Queue) -> list[Job]:
-        found = queue.jobs(name, store.jobs)
-        return [
-            each if each.label in known or each.number not in labels else replace(each, label=labels[each.number])
-            for each in found
-        ]
-
-    return jobs
-
-
-@dataclass
-class Asked(Generic[T]):
-    """What queues answered, and what those that did not raised."""
-
-    answers: list[T] = field(default_factory=list[T])
-    errors: list[RunError] = field(default_factory=list[RunError])
-    silent: set[type[Queue]] = field(default_factory=set[type[Queue]])
-
-    def is_silent(self, batch: Batch | None) -> bool:
-        """Whether the queue of a batch has not answered."""
-        return batch is not None and type(queue_of(batch)) in self.silent
-
-
-def of_each(
-    batches: Iterable[Batch], action: Callable[[Queue], T], *, every: bool = False, perhaps: Iterable[Batch] = ()
-) -> Asked[T]:
-    """Ask one queue of each kind that the batches are in, and all of them though one does not answer.
-
-    perhaps: batches whose kinds are asked too where this machine has them. every: whether all kinds are.
-    """
-    needed = {type(queue): queue for queue in map(queue_of, batches)}
-    others = [*map(queue_of, perhaps)]
-    if every:
-        others += [cast("type[Launch]", kind)().build() for kind in discover.options((Launch,))[0].values()]
-    found = Asked[T]()
-    for kind, queue in ({type(queue): queue for queue in others} | needed).items():
-        try:
-            found.answers.append(action(queue))
-        except RunError as error:
-            if kind in needed or not isinstance(error, AbsentError):
-                found.errors.append(error)
-                found.silent.add(kind)
-    return found
-
-
-def of_original(identity: Identity) -> list[Job]:
-    """The jobs, not over, of the folder that one is a copy of."""
-    original, name = Store(identity.home), ",".join(identity.names)
-    heads = [original.salvaged(label).head for label in original.labels()]
-    perhaps = [*(head for head in heads if head is not None), *original.withdrawn()]
-    every = None in heads or bool(original.gone()) or not perhaps
-    asked = of_each((), lambda queue: queue.jobs(name, original.jobs), perhaps=perhaps, every=every)
-    if asked.errors:
-        raise asked.errors[0]
-    return [job for jobs in asked.answers for job in jobs]
-
-
-def used(store: Store, found: Sweeping) -> list[Batch]:
-    """The batches by which the kinds of queues are known that may have any job of the sweep."""
-    return [*found.batches.values(), *store.withdrawn()]
-
-
-def launch_of(batch: Batch) -> Launch:
-    launch = unplain(batch.launch)
-    assert isinstance(launch, Launch)
-    return launch
-
-
-def queue_of(batch: Batch) -> Queue:
-    return launch_of(batch).build()
+    return lost
 
 
 def _add(store: Store, found: Sweeping, label: str) -> None:
@@ -291,9 +212,9 @@ def _read(store: Store, each: Standing) -> None:
         each.state = "done"
 
 
-def _settle(store: Store, found: Sweeping, lost: list[Standing], over: set[str]) -> None:
+def _settle(store: Store, found: Sweeping, lost: list[Standing]) -> None:
     """Say what became of trials whose jobs are no more, without a word of their own."""
-    stop = found.stop
+    stop, over = found.stop, store.over()
     for each in lost:
         if each.label in found.unsubmitted:
             each.state, each.reason = "new", None

@@ -22,7 +22,8 @@ from sweeps import Goal, _secret, _snapshot
 from sweeps._batch import Batch, Trial
 from sweeps._identity import next_name, write_identity
 from sweeps._plan import Planned
-from sweeps._standing import Sweeping, ask, look
+from sweeps._queues import ask
+from sweeps._standing import Sweeping, look
 from sweeps._store import Store
 
 ROOT = Path(__file__).resolve().parents[1]  # of the code, wherever a command was typed
