@@ -278,7 +278,7 @@ def contract_of(function: Callable[..., Any]) -> Any:
         except NameError as error:
             why = f"{function.__name__}({name}: {contract}) has an annotation that cannot be read: {error}"
             raise UserError(lines(why, "write: its import outside of `if TYPE_CHECKING`")) from None
-    if not (isinstance(contract, type) and issubclass(contract, CN)):
+    if not (isinstance(contract, type) and issubclass(contract, CN) and contract is not CN):
         raise UserError(f"{function.__name__}({name}: ...) must be annotated with a node class, such as Run")
     return contract
 
