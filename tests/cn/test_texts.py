@@ -38,6 +38,7 @@ class Node(CN):
     versions: list[Version] = []
     keys: dict[Version, Literal["1e3"]] = {}
     ints: dict[int, int] = {}
+    deep: dict[str, dict[int, int]] = {}
     paths: list[Path] = []
     path: Path = Path()
     where: Path | None = None
@@ -192,6 +193,12 @@ MEANT = {
     "size=0x1f": "size=0x1f: size is int, not '0x1f'\n  0x1f is a text, since numbers are decimal\n  write: size=31",
     "size='1'": "size='1': size is int, not '1'\n  what is in quotes is a text\n  write: size=1",
     "+ints.3='1'": "+ints.3='1': ints.3 is int, not '1'\n  what is in quotes is a text\n  write: +ints.3=1",
+    "ints={010:1}": "ints={010:1}: ints is dict[int, int], not {010:1}\n"
+    "  010 is a text, since no number begins with 0\n  write: 'ints={10:1}'",
+    "ints={1:1,01:2}": "ints={1:1,01:2}: ints is dict[int, int], not {1:1,01:2}\n"
+    "  01 is a text, since no number begins with 0",
+    "deep={x:{1:1,0x1:2}}": "deep={x:{1:1,0x1:2}}: deep is dict[str, dict[int, int]], not {x:{1:1,0x1:2}}\n"
+    "  0x1 is a text, since numbers are decimal",
     "where.x=1": "where.x=1: where is Path | None, which has nothing inside it",
     "size=1..3": "size=1..3: size is int, not '1..3'\n"
     "  for one run each: python train.py -m 'size=range(1,4)'",
