@@ -28,6 +28,7 @@ from cn.texts import texts_of
 from cn.tree import Tree, find, kinds, option_of
 
 T = TypeVar("T", bound=CN)
+CHOSEN = " among what is chosen"
 ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
 
@@ -134,7 +135,7 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
             raise discover.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
     if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
         raise UserError(lines(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME"))
-    option = str(worked_out({}, [chosen])[0]) if chosen.interpolated else str(chosen.texts or "")
+    option = str(worked_out({}, [chosen], CHOSEN)[0]) if chosen.interpolated else str(chosen.texts or "")
     rest = [each for each in assignments if each is not chosen]
     return cast("type[T]", find((what,), option, chosen.text))(), rest
 
@@ -149,7 +150,7 @@ def _underive(root: CN) -> None:
 def _option(each: Assignment, root: CN) -> Assignment:
     """The choice that `teacher=${model}` or `model=${oc.env:MODEL}` makes."""
     chosen = {name: option_of(child) for name, child in values(root).items() if isinstance(child, CN)}
-    value = worked_out(chosen, [each])[0]
+    value = worked_out(chosen, [each], CHOSEN)[0]
     return replace(each, value=value, raw=str(value), texts=texts_of(value))
 
 
