@@ -80,7 +80,7 @@ class Table(Kind):
         for name, item in table.items():
             key = self.key_of(name, texts[name][0])
             if key in taken:
-                raise Mismatch(f"{self.name}, with each key once")
+                raise Mismatch(self.name, "with each key once")
             taken[key] = _inner(self, self.value, item, texts[name][1])
         return taken
 
@@ -105,5 +105,5 @@ def _inner(outer: Kind, kind: Kind, item: Any, raw: Texts | None) -> Any:
     """An element of a container."""
     try:
         return kind.accept(item, raw)
-    except Mismatch:
-        raise Mismatch(outer.name) from None
+    except Mismatch as error:
+        raise Mismatch(outer.name, error.why) from None

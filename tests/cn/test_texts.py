@@ -176,13 +176,22 @@ def test_a_path_of_python_stays_and_is_written_as_such() -> None:
     assert words(node) == ["paths=['./~']", "path='./~/x'"]
 
 
-def test_a_home_folder_that_is_not_there_is_refused() -> None:
+NO_HOME = {
+    "path='~nobody_is/x'": "path is Path, where ~nobody_is must be a home folder that is there, not '~nobody_is/x'",
+    "where='~nobody_is/x'": "where is Path | None, where ~nobody_is must be a home folder that is there, "
+    "not '~nobody_is/x'",
+    "paths=[a,'~nobody_is/x']": "paths is list[Path], where ~nobody_is must be a home folder that is there, "
+    "not [a,'~nobody_is/x']",
+    "either_path='~nobody_is'": "either_path is int | Path, where ~nobody_is must be a home folder that is there, "
+    "not '~nobody_is'",
+}
+
+
+@pytest.mark.parametrize("word", NO_HOME)
+def test_a_home_folder_that_is_not_there_is_refused(word: str) -> None:
     with pytest.raises(UserError) as caught:
-        compose(Node, ["path='~nobody_is_called_so/x'"])
-    assert str(caught.value).split("\n")[0] == (
-        "path='~nobody_is_called_so/x': path is Path, whose beginning must be a home folder that is there, "
-        "not '~nobody_is_called_so/x'"
-    )
+        compose(Node, [word])
+    assert str(caught.value).split("\n")[0] == f"{word}: {NO_HOME[word]}"
 
 
 MEANT = {
