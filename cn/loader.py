@@ -31,6 +31,7 @@ from cn.launch import options
 from cn.main import Job
 from cn.node import CN
 from cn.overrides import check, expand, of_hydra
+from cn.screen import OutputError
 
 PLUGINS = {
     "ax": "hydra-ax-sweeper",
@@ -144,7 +145,7 @@ def told(note: str | None = None) -> Generator[None]:
     """Hydra's errors as ours, but not those of a job; with HYDRA_FULL_ERROR=1 they are left as they are."""
     try:
         yield
-    except (CNError, BrokenPipeError):
+    except (CNError, BrokenPipeError, OutputError):
         raise
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or _of_job(error):

@@ -243,6 +243,19 @@ def test_a_reader_that_goes_away_is_no_error(tree: Path, words: str, unbuffered:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("words", ["--help", "seed=3", "--cfg job", "-m seed=1,2", "hydra.run.dir=out"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_is_full_is_told_in_one_line(tree: Path, words: str, unbuffered: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": unbuffered}
+    command = ["bash", "-c", f"{sys.executable} train.py {words} > /dev/full"]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        "standard output cannot be written: No space left on device",
+    )
+    assert words == "hydra.run.dir=out" or len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("words", ["--help", "seed=3", "--explain seed"])
 def test_a_closed_stdout_is_no_error(tree: Path, words: str) -> None:
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
