@@ -13,7 +13,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn import discover, registry
 from cn.derived import Derived
@@ -22,10 +22,13 @@ from cn.errors import CNError, UserError, hint, lines
 from cn.interpolation import readings, worked_out
 from cn.kinds import Child
 from cn.node import CN, is_field, thaw, values, walk, where
-from cn.overrides import Assignment, of_hydra, parse
+from cn.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.record import plain
 from cn.texts import texts_of
 from cn.tree import Tree, find, kinds, option_of
+
+if TYPE_CHECKING:
+    from cn.misread import Offer
 
 T = TypeVar("T", bound=CN)
 CHOSEN = " among what is chosen"
@@ -49,7 +52,11 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
 
     tree_of: gives the tree that the overrides are applied to, which may take note of what they do.
     """
-    assignments = parse(overrides)
+    overrides = overrides if isinstance(overrides, str) else list(overrides)
+    try:
+        assignments = parse(overrides)
+    except WordError as error:
+        raise fitting(error, what, overrides) from None
     for each in assignments:
         if of_hydra(each.text):
             why = f"{each.text} is Hydra's own, and belongs on the command line of the program"
@@ -79,6 +86,31 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
         for (node, rest, each), value in zip(late, found, strict=True):
             _set_first(tree, node, rest, readings(value, each))
     return root
+
+
+def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
+    """The error about one of the words, with those of its offers alone that can be composed."""
+    kept: list[str] = []
+    for word in words:
+        if word == error.word:
+            continue
+        with contextlib.suppress(CNError):
+            first = expand([word], lambda key: [])[0]
+            assemble(what, [*kept, *first])
+            kept += first
+
+    def fits(offer: Offer) -> bool:
+        if of_hydra(offer.word) or "=glob(" in offer.word:
+            return True
+        try:
+            rows = expand([offer.word], lambda key: []) if offer.several else [[offer.word]]
+            for row in rows if offer.word != error.word else rows[:1]:
+                assemble(what, [*kept, *row])
+        except CNError:
+            return False
+        return True
+
+    return error.fitting(fits)
 
 
 def finish(root: CN) -> None:

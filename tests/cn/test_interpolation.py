@@ -93,7 +93,7 @@ REFUSED = {
     "teacher=${oc.env:NOWHERE,vitt}": "teacher=${oc.env:NOWHERE,vitt}: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small",
     "name='${a..}'": "name='${a..}' cannot be worked out\n  what stands in its ${...} cannot be read",
-    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  '${' is not closed\n  write: 'seed=\"${\"'",
+    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  '${' is not closed",
 }
 
 

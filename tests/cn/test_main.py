@@ -125,7 +125,7 @@ MISTAKES: dict[str, str] = {
     "model.heads=5": "model: dim 192 does not divide by 5 heads\n  ViT is defined in models/vit.py:6\n",
     "run=bare": "optim is required and was not given\n  defined in runs/__init__.py:24\n  write: optim=... (Optim)\n",
     "seed=1,2": "seed=1,2 stands for several runs, and one was asked for\n"
-    "  for one run each: python train.py -m seed=1,2\n  for one list: 'seed=[1,2]'\n",
+    "  for one run each: python train.py -m seed=1,2\n",
     "seed=1 seed=2": "seed is given twice: seed=1 and seed=2\n  keep one of them\n",
     "run=[default]": "run=[default]: one run is chosen, by its name\n  write: run=NAME\n",
     "seed": "'seed' cannot be read as NAME=VALUE\n  write: seed=VALUE\n",
