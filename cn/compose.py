@@ -13,7 +13,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn import discover, registry
 from cn.derived import Derived
@@ -22,12 +22,16 @@ from cn.errors import CNError, UserError, hint, lines
 from cn.interpolation import readings, worked_out
 from cn.kinds import Child
 from cn.node import CN, is_field, thaw, values, walk, where
-from cn.overrides import Assignment, of_hydra, parse
+from cn.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.record import plain
 from cn.texts import texts_of
 from cn.tree import Tree, find, kinds, option_of
 
+if TYPE_CHECKING:
+    from cn.misread import Offer
+
 T = TypeVar("T", bound=CN)
+CHOSEN = " among what is chosen"
 ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
 
@@ -48,7 +52,11 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
 
     tree_of: gives the tree that the overrides are applied to, which may take note of what they do.
     """
-    assignments = parse(overrides)
+    overrides = overrides if isinstance(overrides, str) else list(overrides)
+    try:
+        assignments = parse(overrides)
+    except WordError as error:
+        raise fitting(error, what, overrides) from None
     for each in assignments:
         if of_hydra(each.text):
             why = f"{each.text} is Hydra's own, and belongs on the command line of the program"
@@ -78,6 +86,31 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
         for (node, rest, each), value in zip(late, found, strict=True):
             _set_first(tree, node, rest, readings(value, each))
     return root
+
+
+def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
+    """The error about one of the words, with those of its offers alone that can be composed."""
+    kept: list[str] = []
+    for word in words:
+        if word == error.word:
+            continue
+        with contextlib.suppress(CNError):
+            first = expand([word], lambda key: [])[0]
+            assemble(what, [*kept, *first])
+            kept += first
+
+    def fits(offer: Offer) -> bool:
+        if of_hydra(offer.word) or "=glob(" in offer.word:
+            return True
+        try:
+            rows = expand([offer.word], lambda key: []) if offer.several else [[offer.word]]
+            for row in rows if offer.word != error.word else rows[:1]:
+                assemble(what, [*kept, *row])
+        except CNError:
+            return False
+        return True
+
+    return error.fitting(fits)
 
 
 def finish(root: CN) -> None:
@@ -134,7 +167,7 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
             raise discover.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
     if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
         raise UserError(lines(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME"))
-    option = str(worked_out({}, [chosen])[0]) if chosen.interpolated else str(chosen.texts or "")
+    option = str(worked_out({}, [chosen], CHOSEN)[0]) if chosen.interpolated else str(chosen.texts or "")
     rest = [each for each in assignments if each is not chosen]
     return cast("type[T]", find((what,), option, chosen.text))(), rest
 
@@ -149,7 +182,7 @@ def _underive(root: CN) -> None:
 def _option(each: Assignment, root: CN) -> Assignment:
     """The choice that `teacher=${model}` or `model=${oc.env:MODEL}` makes."""
     chosen = {name: option_of(child) for name, child in values(root).items() if isinstance(child, CN)}
-    value = worked_out(chosen, [each])[0]
+    value = worked_out(chosen, [each], CHOSEN)[0]
     return replace(each, value=value, raw=str(value), texts=texts_of(value))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from cn.kinds import Kind, Mismatch, Scalar
 from cn.texts import Texts
+
+NUMBER = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)", re.ASCII)  # what the command line reads as an int
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,20 @@ class Table(Kind):
             raise Mismatch(self.name)
         table = typing.cast("Mapping[Any, Any]", value)
         texts = dict.fromkeys(table, (None, None)) if raw is None else raw
-        return {self.key_of(key, texts[key][0]): _inner(self, self.value, table[key], texts[key][1]) for key in table}
+        taken: dict[Any, Any] = {}
+        for name, item in table.items():
+            key = self.key_of(name, texts[name][0])
+            if key in taken:
+                raise Mismatch(self.name, "with each key once")
+            taken[key] = _inner(self, self.value, item, texts[name][1])
+        return taken
 
     def key_of(self, key: Any, raw: str | None = None) -> Any:
         """A key from Python, from the command line, or from JSON, where each is a string."""
         if isinstance(key, str) and isinstance(self.key, Scalar) and self.key.type is int:
             try:
-                return int(key)
-            except ValueError:
+                return int(key if NUMBER.fullmatch(key) else "")
+            except ValueError:  # no number, or one of too many digits
                 raise Mismatch(self.name) from None
         return _inner(self, self.key, key, raw)
 
@@ -96,5 +105,5 @@ def _inner(outer: Kind, kind: Kind, item: Any, raw: Texts | None) -> Any:
     """An element of a container."""
     try:
         return kind.accept(item, raw)
-    except Mismatch:
-        raise Mismatch(outer.name) from None
+    except Mismatch as error:
+        raise Mismatch(outer.name, error.why) from None

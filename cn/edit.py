@@ -61,6 +61,8 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
 def _merged(table: Kind, old: dict[Any, Any], new: dict[Any, Any], texts: Texts) -> tuple[dict[Any, Any], Texts]:
     """A dict with another on top of it, and the texts of both."""
     names = {key: table.key_of(key, texts[key][0]) if isinstance(table, Table) else key for key in new}
+    if len(set(names.values())) < len(names):
+        raise Mismatch(table.name, "with each key once")
     value = {**old, **{names[key]: item for key, item in new.items()}}
     return value, {**texts_of(old), **{names[key]: text for key, text in texts.items()}}
 

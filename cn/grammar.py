@@ -159,8 +159,10 @@ class _Visitor(HydraOverrideVisitor):
         names: dict[Any, str] = {}
         for key, _ in pairs:
             plain, text = split(key)
-            if names.setdefault(plain, cast("str", text)) != text:
-                raise UnreadableError(f"the keys {names[plain]} and {text} are the same number")
+            if plain in names:
+                same = f"the keys {names[plain]} and {text} are the same number"
+                raise UnreadableError(same if names[plain] != text else f"the key {short(str(text))} is given twice")
+            names[plain] = cast("str", text)
         return dict(pairs)
 
     def _createPrimitive(self, ctx: Any) -> Any:  # noqa: N802  (Hydra's name)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from cn.errors import UserError, lines
+from cn.errors import UserError, hint, lines, nearest, short
 from cn.kinds import same
 from cn.overrides import Assignment, read
 from cn.texts import Texts, texts_of
 
+UNREADABLE = "what stands in its ${...} cannot be read"
+ABSENT, UNKNOWN = "there is no PART", "there is no ${PART:...}"
+OF_HYDRA = ("hydra", "now", "python_version")
+WORDS = {
+    r"Interpolation key '(.*)' not found": ABSENT,
+    r"Error resolving key '(.*)'": ABSENT,
+    r"Key not found: '(.*)'": ABSENT,
+    r"Unsupported interpolation type (\S+)": UNKNOWN,
+    r"Recursive interpolation": "it leads back to itself",
+    r"Environment variable '(.*)' not found": "the environment has no PART\n"
+    "to have a value without it: '${oc.env:PART,VALUE}'",
+    r"node `(.*)` is not a container": "PART has nothing inside it",
+    r"Index '(.*)' \(str\) is not an int": "PART is no place in a list",
+    r"\AGrammarParseError": UNREADABLE,
+}  # what OmegaConf says, and what is told
 
-def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[Any]:
-    """What the assignments' values are, each seen from the place where it is set in a tree of plain values."""
+
+def worked_out(base: dict[str, Any], assignments: Sequence[Assignment], among: str = "") -> list[Any]:
+    """What the assignments' values are, each seen from the place where it is set in a tree of plain values.
+
+    among: what the tree holds, as errors say it.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
@@ -30,10 +49,44 @@ def worked_out(base: dict[str, Any], assignments: Sequence[Assignment]) -> list[
             value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
             found.append(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
     except GrammarParseError:
-        raise UserError(lines(f"{text} cannot be worked out", "what stands in its ${...} cannot be read")) from None
+        raise UserError(lines(f"{text} cannot be worked out", UNREADABLE)) from None
     except OmegaConfBaseException as error:
-        raise UserError(lines(f"{text} cannot be worked out", str(error).split("\n")[0])) from None
+        raise UserError(
+            lines(f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among))
+        ) from None
     return found
+
+
+def in_words(error: str, addresses: Sequence[str] = (), among: str = "") -> list[str | None]:
+    """OmegaConf's error in other words, and what is nearest among the addresses that there are."""
+    first = error.split("\n")[0]
+    pattern = next((each for each in WORDS if re.search(each, first)), None)
+    if pattern is None:
+        return [re.sub(r"\A\w+ raised while resolving interpolation: ", "what it calls fails: ", first)]
+    found = re.search(pattern, first)
+    part = short(found[1]) if found and found.groups() else ""
+    why, *more = WORDS[pattern].replace("PART", part).split("\n")
+    if WORDS[pattern] == ABSENT:
+        shown = among or nearest(part.lstrip("."), addresses)  # of all addresses, none but these
+        return [f"{why}{among}", hint(part.lstrip("."), addresses) if shown and addresses else None]
+    if WORDS[pattern] == UNKNOWN and part in OF_HYDRA:
+        return [f"${{{part}:...}} is Hydra's, and stands in its own options alone"]
+    if WORDS[pattern] == UNKNOWN:
+        return [why, hint(part, _functions())]
+    return [why, *more]
+
+
+def _functions() -> list[str]:
+    from omegaconf.basecontainer import BaseContainer
+
+    return [name for name in BaseContainer._resolvers if name not in OF_HYDRA]  # pyright: ignore[reportPrivateUsage]
+
+
+def _addresses(base: dict[Any, Any], above: str = "") -> Iterator[str]:
+    for key, value in base.items():
+        yield f"{above}{key}"
+        if isinstance(value, dict):
+            yield from _addresses(cast("dict[Any, Any]", value), f"{above}{key}.")
 
 
 def readings(value: Any, each: Assignment) -> list[Assignment]:

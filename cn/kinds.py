@@ -17,14 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from cn import paths
-from cn.errors import UserError
+from cn.errors import UserError, short
 from cn.texts import Texts
 
 MEMBER, VALUE = "_member_", "_value_"  # a value of a union whose JSON another member would take for its own
 
 
 class Mismatch(ValueError):  # noqa: N818
-    """The value does not fit; the text says what would, such as `an int`."""
+    """The value does not fit; the text says what would, such as `an int`. `why`: what else is asked of a part of it."""
+
+    def __init__(self, text: str, why: str = "") -> None:
+        super().__init__(f"{text}, {why}" if why else text)
+        self.why = why
 
 
 def same(a: Any, b: Any) -> bool:
@@ -95,7 +99,9 @@ class Scalar(Kind):
         try:
             return paths.typed(text)
         except UserError:
-            raise Mismatch(f"{self.name}, whose beginning must be a home folder that is there") from None
+            raise Mismatch(
+                self.name, f"where {short(text.partition('/')[0])} must be a home folder that is there"
+            ) from None
 
     def _exact(self, raw: str) -> int:
         """The integer that a text such as `9007199254740993.0` says, which the float of it may miss."""
@@ -185,17 +191,19 @@ class Either(Kind):
                     index: int = table[MEMBER]
                     return self.members[index].accept(table[VALUE])
         taken: list[Any] = []
+        why = ""
         for member in self.members:
             try:
                 result = member.accept(value, raw)
-            except Mismatch:
+            except Mismatch as error:
+                why = why or error.why
                 continue
             if same(result, value):
                 return result
             taken.append(result)
         if taken:
             return taken[0]
-        raise Mismatch(self.name)
+        raise Mismatch(self.name, why)
 
     def plain(self, value: Any) -> Any:
         if value is None:

@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import GrammarParseError, OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, InterpolationResolutionError, OmegaConfBaseException
 
 from cn import command, registry
 from cn.compose import assemble, compose
@@ -26,10 +26,12 @@ from cn.content import mirror
 from cn.errors import CNError, UserError, hint, lines
 from cn.groups import PRIMARY
 from cn.help import keys
+from cn.interpolation import in_words
 from cn.launch import options
 from cn.main import Job
 from cn.node import CN
 from cn.overrides import check, expand, of_hydra
+from cn.screen import OutputError
 
 PLUGINS = {
     "ax": "hydra-ax-sweeper",
@@ -143,7 +145,7 @@ def told(note: str | None = None) -> Generator[None]:
     """Hydra's errors as ours, but not those of a job; with HYDRA_FULL_ERROR=1 they are left as they are."""
     try:
         yield
-    except (CNError, BrokenPipeError):
+    except (CNError, BrokenPipeError, OutputError):
         raise
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or _of_job(error):
@@ -165,6 +167,9 @@ def _text(error: BaseException, note: str | None) -> str:
             return str(ours)
     if isinstance(error, GrammarParseError) or isinstance(error.__cause__, GrammarParseError):
         return lines("a ${...} cannot be read", f"see: python {command.script} --cfg hydra")
+    if isinstance(error, InterpolationResolutionError) and (key := re.search(r"full_key: (.+)", str(error))):
+        why, *instead = in_words(str(error))
+        return lines(f"{key[1]}: {why}", *instead, f"see: python {command.script} --cfg hydra")
     message = str(error.args[0]) if error.args and not isinstance(error, OSError) else str(error)
     body = message.partition("Config search path:")[0].splitlines()
     listed = [line.strip() for line in body if line.startswith("\t")]

@@ -22,7 +22,7 @@ from cn.node import CN
 from cn.overrides import of_hydra
 from cn.paths import typed
 from cn.record import load
-from cn.screen import answering, any_letter, escaped, say
+from cn.screen import OutputError, answering, any_letter, escaped, flush, say
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Asked(NamedTuple):
     varied: tuple[str, ...] = ()  # of its overrides, those that set it apart from the others
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Launcher = Callable[[Callable[[Any, Job], Any], list[Asked]], None]  # sees to it that the function is called for each
 
 
@@ -124,26 +125,36 @@ def exit_status(action: Callable[[], int | None]) -> int:
 
     warnings.formatwarning = shown
     try:
-        _expect_folder()
-        status = action() or 0
-        sys.stdout.flush()  # here, where a reader that has gone is known
-        return status
-    except CNError as error:
-        sys.stdout.flush()
-        say(error, error=True)
-        return error.status
+        return _ended(action)
+    except OutputError as error:
+        say(error.strerror, error=True)
+        return 1
     except BrokenPipeError:  # the reader of our output has gone: head, less
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        say(f"{short(str(error.filename))}: {error.strerror}", error=True)
-        return 2
     except KeyboardInterrupt:
         return 130
     finally:
         warnings.formatwarning = formatted
+
+
+def _ended(action: Callable[[], int | None]) -> int:
+    try:
+        _expect_folder()
+        status = action() or 0
+        flush()  # here, where a reader that has gone is known
+        return status
+    except CNError as error:
+        flush()
+        say(error, error=True)
+        return error.status
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            say(f"{short(str(error.filename))}: {error.strerror}", error=True)
+            return 2
+        if error.errno in FULL and error.filename is None and not isinstance(error, OutputError):
+            say()  # which is refused too, if it was a print that failed
+        raise
 
 
 def _expect_folder() -> None:
@@ -278,7 +289,7 @@ def contract_of(function: Callable[..., Any]) -> Any:
         except NameError as error:
             why = f"{function.__name__}({name}: {contract}) has an annotation that cannot be read: {error}"
             raise UserError(lines(why, "write: its import outside of `if TYPE_CHECKING`")) from None
-    if not (isinstance(contract, type) and issubclass(contract, CN)):
+    if not (isinstance(contract, type) and issubclass(contract, CN) and contract is not CN):
         raise UserError(f"{function.__name__}({name}: ...) must be annotated with a node class, such as Run")
     return contract
 

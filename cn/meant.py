@@ -12,6 +12,7 @@ from cn.overrides import Assignment, parse
 ZERO = re.compile(r"(?<![\w.])([+-]?)0+(?=[0-9])")
 OTHER_BASE = re.compile(r"(?<![\w.])0(?:[xX][0-9a-fA-F]{1,15}|[oO][0-7]{1,15}|[bB][01]{1,60})(?!\w)")
 RANGE = re.compile(r"([+-]?[0-9]{1,15})(?:\.{2,3}|-|:)([+-]?[0-9]{1,15})")
+QUOTED = "what is in quotes is a text"
 WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false", "none": "null", "nil": "null"}
 
 
@@ -29,6 +30,8 @@ def meant(each: Assignment, fits: Callable[[Assignment], bool]) -> list[str]:
         try:
             (one,) = parse([f"{key}={other}"])
         except UserError:
+            if why not in ("", QUOTED):  # the number is another key of the same dict
+                return [why]
             continue
         if other != typed and fits(one):
             return [*([why] if why else []), f"write: {command.said(key, other)}"]
@@ -44,6 +47,6 @@ def _others(typed: str) -> Iterator[tuple[str, str]]:
             f"{other[0]} is a text, since numbers are decimal",
             OTHER_BASE.sub(lambda each: str(int(each[0], 0)), typed),
         )
-    yield "what is in quotes is a text", re.sub("[\"']", "", typed)
+    yield QUOTED, re.sub("[\"']", "", typed)
     if typed.lower() in WORDS:
         yield "", WORDS[typed.lower()]

@@ -2,28 +2,84 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import unicodedata
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from cn import command, grammar
-from cn.errors import lines, short
+from cn.errors import short
 
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 ELEMENTS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^][{},:]+""", re.DOTALL)
 MOST = 20  # elements of a list that are put in quotes
+KEY = re.compile(r"""(["'])([^"']*)\1(?=\s*:)""")
+SPECIAL = re.compile(r"[\\()\[\]{}:=,\t]")
 TOKENS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\\.|[][(){}]""", re.DOTALL)
 
 
-def message(word: str, error: grammar.UnreadableError | None) -> str:
-    """What to tell of a word that is no override, or one without a name."""
+class Offer(NamedTuple):
+    """A word to write instead of another, and what is said before it; `several`: where it may stand for many runs."""
+
+    label: str
+    word: str
+    several: bool = False
+
+
+def message(
+    word: str, error: grammar.UnreadableError | None, *, several: bool = False
+) -> tuple[list[str], list[Offer]]:
+    """What to tell of a word that is no override, or one without a name; `several`: it may stand for many runs."""
     what = f"{short(repr(word))} cannot be read as NAME=VALUE"
     if re.fullmatch(r"[\w./]+", word, re.ASCII):
-        return lines(what, f"write: {word}=VALUE")
+        return [what, f"write: {word}=VALUE"], []
     if error is None:
-        return lines(what, "it begins with no name")
+        return [what, "it begins with no name"], []
     why = str(error) if error.at is None else _why(word, error.at)
-    better = next(filter(_readable, _others(word, error.at)), None)
-    return lines(what, why, f"write: {command.quoted(better)}" if better else None)
+    key, _, value = word.partition("=")
+    parts = _parts(value)
+    swept = f"{key}={','.join(parts)}" if len(parts) > 1 else ""
+    one = list(_others(word, error.at))
+    if swept and several:
+        one.insert(0, swept)
+    elif swept:
+        one.append(f"{key}=[{','.join(parts)}]")
+    offers = [Offer("write: ", each, several) for each in dict.fromkeys(one)]
+    if swept and not several and not command.script.startswith("-m "):
+        offers.append(Offer(f"for one run each: python {command.script} -m ", swept, True))
+    return [what, why], [each for each in offers if _readable(each.word)]
+
+
+def _parts(value: str) -> list[str]:
+    """What stands between the commas of a value that are in no bracket, each so that it can be read."""
+    ends = [-1, *(at for at in range(len(value)) if value[at] == "," and not _within(value, at)), len(value)]
+    parts = [value[begin + 1 : end].strip() for begin, end in itertools.pairwise(ends)]
+    return [_part(each) for each in parts] if len(parts) <= MOST and all(parts) else []
+
+
+def _within(value: str, at: int) -> bool:
+    """Whether a place is in a bracket or in quotes."""
+    quoted = any(found.start() < at < found.end() for found in TOKENS.finditer(value))
+    return quoted or bool(_opened(value[:at]))
+
+
+def _part(value: str) -> str:
+    if _readable(f"x={value}"):
+        return value
+    if value[:1] in BRACKETS:
+        better = _with_quotes(f"x={value}", _unreadable_at(f"x={value}"))
+        if _readable(better):
+            return better.removeprefix("x=")
+    return grammar.quoted(value)
+
+
+def _unreadable_at(word: str) -> int | None:
+    try:
+        grammar.read(word)
+    except grammar.UnreadableError as error:
+        return error.at
+    return None
 
 
 def _why(word: str, at: int) -> str:
@@ -38,6 +94,8 @@ def _why(word: str, at: int) -> str:
         return f"{what} cannot be in a name"
     if word[at - 1 : at + 1] == "${":
         return "'${' is not closed"
+    if letter in "'\"" and opened and word[opened[-1]] == "{" and KEY.match(word, at):
+        return f"{what} quotes a key, which takes no quotes"
     if letter in "'\"" and word.find(letter, at + 1) < 0:
         return f"{what} is a quote that is not closed"
     if letter in BRACKETS.values() and not opened:
@@ -60,8 +118,22 @@ def _others(word: str, at: int | None) -> Iterator[str]:
         yield word[:at] + "".join(BRACKETS[word[place]] for place in reversed(_opened(word[:at]))) + word[at:]
         yield re.sub(r"[, ]+\Z", "", word[:at]) + word[at:]
         yield (word[:at] + word[at + 1 :]).rstrip(", ")
+        closed = re.sub(r"[, ]+\Z", "", word)
+        yield closed + "".join(BRACKETS[closed[place]] for place in reversed(_opened(closed)))
+    if "{" in value and KEY.search(value):
+        yield f"{key}={KEY.sub(_unquoted_key, value)}"
     if value:
         yield f"{key}={grammar.quoted(value)}"
+    if at is not None and word[at : at + 1] in BRACKETS.values() and not _opened(word[:at]):
+        yield f"{key}={next(begin for begin, end in BRACKETS.items() if end == word[at])}{value}"
+    if value[:1] == "{" and value[-1:] == "}" and ":" not in value:
+        yield f"{key}=[{value[1:-1]}]"
+    if (plain := unicodedata.normalize("NFKC", value)) != value:
+        yield f"{key}={plain}"
+
+
+def _unquoted_key(found: re.Match[str]) -> str:
+    return SPECIAL.sub(r"\\\g<0>", found[2])
 
 
 def _with_quotes(word: str, at: int | None) -> str:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from cn import discover
-from cn.compose import compose
+from cn.compose import compose, fitting
 from cn.errors import CNError, RunError
 from cn.help import keys, tolerant
 from cn.main import Asked, Job, Launcher
 from cn.node import CN
-from cn.overrides import expand
+from cn.overrides import WordError, expand
 from cn.record import plain
 from cn.screen import say
 from cn.table import table
@@ -32,7 +32,10 @@ def multirun(
 ) -> None:
     """Run each combination. All are composed before the first starts, so that a mistake in the last costs nothing."""
     start = base if base is not None else contract
-    combinations = expand(words, lambda key: _options(contract, base, key, words))
+    try:
+        combinations = expand(words, lambda key: _options(contract, base, key, words))
+    except WordError as error:
+        raise fitting(error, start, words) from None
     group = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     varied = [i for i in range(len(words)) if len({row[i] for row in combinations}) > 1]
     asked = [

@@ -7,7 +7,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.override_parser.types import Glob, Override, OverrideType, RangeSweep, ValueType
 from hydra.errors import HydraException
@@ -16,6 +16,9 @@ from cn import command, grammar
 from cn.errors import UserError, lines, short
 from cn.texts import Texts
 
+if TYPE_CHECKING:
+    from cn.misread import Offer
+
 Verb = Literal["set", "add", "force", "delete"]
 VERBS: dict[OverrideType, Verb] = {
     OverrideType.CHANGE: "set",
@@ -23,6 +26,26 @@ VERBS: dict[OverrideType, Verb] = {
     OverrideType.FORCE_ADD: "force",
     OverrideType.DEL: "delete",
 }
+
+
+class WordError(UserError):
+    """A word that is refused, with what may be meant by it."""
+
+    word: str
+    what: list[str]
+    offers: list[Offer]
+
+    @classmethod
+    def of(cls, word: str, what: list[str], offers: list[Offer]) -> WordError:
+        """An error that tells the first of the offers that are made with the same words before them."""
+        shown = {each.label: f"{each.label}{command.quoted(each.word)}" for each in reversed(offers)}
+        error = cls(lines(*what, *reversed(shown.values())))
+        error.word, error.what, error.offers = word, what, offers
+        return error
+
+    def fitting(self, fits: Callable[[Offer], bool]) -> WordError:
+        """The same with those of its offers alone that fit."""
+        return WordError.of(self.word, self.what, list(filter(fits, self.offers)))
 
 
 @dataclass(frozen=True)
@@ -76,10 +99,10 @@ def read(text: str) -> tuple[Any, Texts]:
     return assignment.value, assignment.texts
 
 
-def check(texts: Iterable[str]) -> None:
-    """UserError for a text that Hydra's grammar cannot read."""
+def check(texts: Iterable[str], *, several: bool = False) -> None:
+    """UserError for a text that Hydra's grammar cannot read. several: where it may stand for many runs."""
     for text in texts:
-        _parse(text)
+        _parse(text, several=several)
 
 
 def of_hydra(text: str) -> bool:
@@ -94,7 +117,7 @@ def expand(texts: Iterable[str], options: Callable[[str], list[str]]) -> list[li
     """
     axes: list[list[str]] = []
     for text in texts:
-        override = _parse(text)
+        override = _parse(text, several=True)
         if not override.is_sweep_override():
             axes.append([text])
             continue
@@ -129,12 +152,14 @@ def _assignment(text: str) -> Assignment:
         why = f"{short(text)}: the attribute is the address, so no package is named"
         raise UserError(lines(why, f"write: {command.said(override.package, typed)}"))
     if override.is_sweep_override():
-        why = f"{short(text)} stands for several runs, and one was asked for"
-        each = f"for one run each: python {command.script} -m {command.said(*text.split('=', 1))}"
+        from cn.misread import Offer
+
+        offers = [Offer(f"for one run each: python {command.script} -m ", text, several=True)]
         if command.script.startswith("-m "):  # not the program, but a module beside it
-            each = None
-        listed = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP
-        raise UserError(lines(why, each, f"for one list: {command.said(key, f'[{typed}]')}" if listed else None))
+            offers = []
+        if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
+            offers.append(Offer("for one list: ", f"{key}=[{typed}]"))
+        raise WordError.of(text, [f"{short(text)} stands for several runs, and one was asked for"], offers)
     typed_value: Any = override._value  # pyright: ignore[reportPrivateUsage]
     value, texts = grammar.split(typed_value)
     raw = None if "=" not in text else value if grammar.is_quoted(typed_value) else typed
@@ -142,7 +167,7 @@ def _assignment(text: str) -> Assignment:
     return Assignment(text, VERBS[override.type], key, path, value, raw, None if raw is None else texts)
 
 
-def _parse(text: str) -> Override:
+def _parse(text: str, *, several: bool = False) -> Override:
     unreadable: grammar.UnreadableError | None = None
     try:
         override = grammar.read(text)
@@ -152,7 +177,7 @@ def _parse(text: str) -> Override:
         unreadable = error
     from cn.misread import message
 
-    raise UserError(message(text, unreadable))
+    raise WordError.of(text, *message(text, unreadable, several=several))
 
 
 def _steps(sweep: RangeSweep) -> list[str]:

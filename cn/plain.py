@@ -23,13 +23,14 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from cn import command
+from cn.compose import fitting
 from cn.errors import UserError, hint, lines
 from cn.groups import PRIMARY
 from cn.groups import prepare as prepare
 from cn.launch import launch
 from cn.loader import Loader, Task, key_of, told
 from cn.main import Job, main, parser
-from cn.overrides import check, of_hydra, parse
+from cn.overrides import WordError, check, of_hydra, parse
 from cn.screen import quoting, say
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -39,7 +40,10 @@ def run_hydra(function: Callable[[Any, Job], Any], contract: Any, words: list[st
     """Do what a command line with Hydra's own options says."""
     args = parser().parse_intermixed_args(words)
     _check(args)
-    check(args.overrides)
+    try:
+        check(args.overrides, several=args.multirun)
+    except WordError as error:
+        raise fitting(error, contract, args.overrides) from None
     if args.help or args.cfg == "job":
         return main(function, [word for word in words if not of_hydra(word)])
     version.setbase("1.3")

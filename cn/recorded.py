@@ -36,7 +36,7 @@ def recorded(name: str, place: str, types: tuple[type, ...] = ()) -> type[CN]:
         why = f"{type(error).__name__}: {error}"
         instead = "it was renamed or moved: put a class of that name there, or edit the record"
         raise UserError(lines(f"{what}, which cannot be found", why, instead)) from None
-    if not isinstance(found, CNMeta):
+    if not isinstance(found, CNMeta) or found is CN:
         raise UserError(f"{what}, which is not a node")
     return cast("type[CN]", found)
 

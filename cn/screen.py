@@ -18,6 +18,10 @@ SPACES = "\xa0\u202f\u3000"  # not printable in Python's eyes, and harmless
 _answers: list[TextIO] = []  # where stdout went before each open `answering`
 
 
+class OutputError(OSError):
+    """Standard output takes nothing: the disk is full."""
+
+
 def escaped(text: str) -> str:
     r"""The text with each letter that could act on a terminal as Python writes it: `\x1b` for ESC, `\r`, `\u202e`."""
     return ODD.sub(lambda odd: odd[0] if odd[0].isprintable() or odd[0] in SPACES else repr(odd[0])[1:-1], text)
@@ -31,8 +35,9 @@ def one_line(text: str) -> str:
 def say(text: object = "", *, end: str = "\n", error: bool = False) -> None:
     """Print a text, escaped; `error` prints it to stderr."""
     stream = sys.stderr if error else output()
-    stream.write(escaped(str(text)) + end)
-    stream.flush()
+    with _taken(stream):
+        stream.write(escaped(str(text)) + end)
+        stream.flush()
 
 
 def loading(library: str, *what: str) -> None:
@@ -43,9 +48,28 @@ def loading(library: str, *what: str) -> None:
 
 def pour(data: bytes) -> None:
     """Write bytes as they are, which the user has asked for."""
-    output().flush()
-    output().buffer.write(data)
-    output().buffer.flush()
+    with _taken(output()):
+        output().flush()
+        output().buffer.write(data)
+        output().buffer.flush()
+
+
+def flush() -> None:
+    """Let out what has been printed."""
+    with _taken(sys.stdout):
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _taken(stream: TextIO) -> Generator[None]:
+    """OutputError where a stream takes nothing; what it still holds goes nowhere, and so does what comes later."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise OutputError(error.errno, f"standard output cannot be written: {error.strerror}") from None
 
 
 def output() -> TextIO:
@@ -119,5 +143,5 @@ def _is_first(stream: TextIO) -> bool:
 
 
 def _close(stream: TextIO) -> None:
-    with contextlib.suppress(BrokenPipeError):  # known already, from `say`
+    with contextlib.suppress(OSError):  # known already, from `say`
         stream.close()

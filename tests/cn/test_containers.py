@@ -31,6 +31,21 @@ def test_a_mismatch_names_the_whole_container() -> None:
         assert str(caught.value) == kind(annotation).name
 
 
+@pytest.mark.parametrize("key", ["01", "\uff11", " 1", "1.0", "x", ""])
+def test_a_key_of_ints_is_written_as_an_int_is(key: str) -> None:
+    assert kind(dict[int, int]).accept({"-1": 1, "20": 2, "+3": 3}) == {-1: 1, 20: 2, 3: 3}
+    with pytest.raises(Mismatch) as caught:
+        kind(dict[int, int]).accept({key: 1})
+    assert str(caught.value) == "dict[int, int]"
+
+
+def test_no_value_is_lost_under_a_key_that_another_is() -> None:
+    for table in ({1: "a", "1": "b"}, {"1": "a", "+1": "b"}):
+        with pytest.raises(Mismatch) as caught:
+            kind(dict[int, str]).accept(table)
+        assert str(caught.value) == "dict[int, str], with each key once"
+
+
 def test_a_number_of_5000_digits_is_no_key_of_ints() -> None:
     with pytest.raises(Mismatch):
         kind(dict[int, int]).accept({"9" * 5000: 1})

@@ -66,23 +66,34 @@ def test_a_choice_may_follow_another_or_the_environment(run: Any, monkeypatch: p
 
 
 REFUSED = {
-    "steps=${steps}": "steps=${steps} cannot be worked out\n  Recursive interpolation detected",
-    "steps=${seed} seed=${steps}": "steps=${seed} cannot be worked out\n  Recursive interpolation detected",
-    "steps=${seed} seed=${clip} clip=${steps}": "steps=${seed} cannot be worked out\n"
-    "  Recursive interpolation detected",
-    "name=${nope}": "name=${nope} cannot be worked out\n  Interpolation key 'nope' not found",
-    "name=${model.dimm}": "name=${model.dimm} cannot be worked out\n  Interpolation key 'model.dimm' not found",
-    "seed=${nope:3}": "seed=${nope:3} cannot be worked out\n  Unsupported interpolation type nope",
+    "steps=${steps}": "steps=${steps} cannot be worked out\n  it leads back to itself",
+    "steps=${seed} seed=${steps}": "steps=${seed} cannot be worked out\n  it leads back to itself",
+    "steps=${seed} seed=${clip} clip=${steps}": "steps=${seed} cannot be worked out\n  it leads back to itself",
+    "name=${nope}": "name=${nope} cannot be worked out\n  there is no nope",
+    "name=${model.dimm}": "name=${model.dimm} cannot be worked out\n  there is no model.dimm\n"
+    "  nearest: model.dim, model.head.dim, model.head",
+    "seed=${nope:3}": "seed=${nope:3} cannot be worked out\n  there is no ${nope:...}\n"
+    "  choose from: oc.create, oc.decode, oc.deprecated, oc.dict.keys, oc.dict.values, oc.env, oc.select",
+    "name='${now:x}'": "name='${now:x}' cannot be worked out\n"
+    "  ${now:...} is Hydra's, and stands in its own options alone",
+    "name='${seed.x}'": "name='${seed.x}' cannot be worked out\n  seed has nothing inside it",
+    "name='${tasks.x}'": "name='${tasks.x}' cannot be worked out\n  x is no place in a list",
+    "name='${..x}'": "name='${..x}' cannot be worked out\n  there is no ..x",
+    "name='${oc.envv:X}'": "name='${oc.envv:X}' cannot be worked out\n  there is no ${oc.envv:...}\n  nearest: oc.env",
+    "name='${oc.dict.keys:seed}'": "name='${oc.dict.keys:seed}' cannot be worked out\n"
+    "  what it calls fails: `oc.dict.keys` cannot be applied to objects of type: int",
     "seed=${oc.env:NOWHERE}": "seed=${oc.env:NOWHERE} cannot be worked out\n"
-    "  KeyError raised while resolving interpolation: \"Environment variable 'NOWHERE' not found\"",
+    "  the environment has no NOWHERE\n  to have a value without it: '${oc.env:NOWHERE,VALUE}'",
     "seed=${name}": "seed=${name}: seed is int, not 'x'\n  defined in runs/__init__.py:28",
     "name=${model}": "name=${model}: name is str, not {'dim': 192, 'depth': 12, 'heads': 3, "
     "'head': {'dim': 16, 'dropout': 0.0}}\n  defined in runs/__init__.py:29",
-    "model=${name}": "model=${name} cannot be worked out\n  Interpolation key 'name' not found",
+    "model=${name}": "model=${name} cannot be worked out\n  there is no name among what is chosen\n"
+    "  choose from: model, optim",
+    "run=${seed}": "run=${seed} cannot be worked out\n  there is no seed among what is chosen",
     "teacher=${oc.env:NOWHERE,vitt}": "teacher=${oc.env:NOWHERE,vitt}: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small",
     "name='${a..}'": "name='${a..}' cannot be worked out\n  what stands in its ${...} cannot be read",
-    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  '${' is not closed\n  write: 'seed=\"${\"'",
+    "seed=${": "'seed=${' cannot be read as NAME=VALUE\n  '${' is not closed",
 }
 
 

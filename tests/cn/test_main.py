@@ -125,7 +125,7 @@ MISTAKES: dict[str, str] = {
     "model.heads=5": "model: dim 192 does not divide by 5 heads\n  ViT is defined in models/vit.py:6\n",
     "run=bare": "optim is required and was not given\n  defined in runs/__init__.py:24\n  write: optim=... (Optim)\n",
     "seed=1,2": "seed=1,2 stands for several runs, and one was asked for\n"
-    "  for one run each: python train.py -m seed=1,2\n  for one list: 'seed=[1,2]'\n",
+    "  for one run each: python train.py -m seed=1,2\n",
     "seed=1 seed=2": "seed is given twice: seed=1 and seed=2\n  keep one of them\n",
     "run=[default]": "run=[default]: one run is chosen, by its name\n  write: run=NAME\n",
     "seed": "'seed' cannot be read as NAME=VALUE\n  write: seed=VALUE\n",
@@ -241,6 +241,19 @@ def test_a_reader_that_goes_away_is_no_error(tree: Path, words: str, unbuffered:
     assert first
     assert status in ("0", "141")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["--help", "seed=3", "--cfg job", "-m seed=1,2", "hydra.run.dir=out"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_is_full_is_told_in_one_line(tree: Path, words: str, unbuffered: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": unbuffered}
+    command = ["bash", "-c", f"{sys.executable} train.py {words} > /dev/full"]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        "standard output cannot be written: No space left on device",
+    )
+    assert words == "hydra.run.dir=out" or len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("words", ["--help", "seed=3", "--explain seed"])

@@ -683,8 +683,10 @@ WRONG = {
         "  Key 'dirr' not in 'RunDir'\n"
         "  see: python train.py --cfg hydra"
     ),
-    "hydra.run.dir=${nothing}": (
-        "Interpolation key 'nothing' not found\n  full_key: hydra.run.dir\n  see: python train.py --cfg hydra"
+    "hydra.run.dir=${nothing}": ("hydra.run.dir: there is no nothing\n  see: python train.py --cfg hydra"),
+    "hydra.run.dir=${oc.env:NOWHERE}": (
+        "hydra.run.dir: the environment has no NOWHERE\n"
+        "  to have a value without it: '${oc.env:NOWHERE,VALUE}'\n  see: python train.py --cfg hydra"
     ),
     "-m hydra.launcher._target_=nowhere.Launcher seed=1,2": (
         "RuntimeError: Invalid plugin 'nowhere.Launcher': not the hydra_plugins package\n"

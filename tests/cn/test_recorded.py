@@ -156,6 +156,14 @@ def test_in_a_folder_without_a_contract_the_type_of_the_field_is_enough(node_tre
     assert type(load(tmp_path, (imported("shapes.base", "Base"),))).__name__ == "Circle"
 
 
+@pytest.mark.parametrize("name", ["cn.node:CN", "cn:CN", "cn:CNMeta", "cn:compose"])
+def test_what_is_no_node_is_told_as_such(project: Path, name: str) -> None:
+    (project / "config.json").write_text(json.dumps({"_class_": name}))
+    with pytest.raises(UserError) as caught:
+        cn.load(project)
+    assert str(caught.value) == f"{project}/config.json needs the class {name!r}, which is not a node"
+
+
 def test_a_program_goes_on_with_a_record_of_its_own_nodes(tree: Path) -> None:
     start(tree, "-c", "from runs.default import Default; from cn.record import dump; dump(Default(seed=5), '.')")
     assert start(tree, "train.py", "--from", ".").stdout == "trained ViT with seed 5\n"

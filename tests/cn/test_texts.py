@@ -13,8 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cn import CN, UserError, compose
+from cn import CN, Job, UserError, compose
 from cn.kinds import same
+from cn.multirun import multirun
 from cn.overrides import expand, parse
 from cn.words import words
 
@@ -38,6 +39,7 @@ class Node(CN):
     versions: list[Version] = []
     keys: dict[Version, Literal["1e3"]] = {}
     ints: dict[int, int] = {}
+    deep: dict[str, dict[int, int]] = {}
     paths: list[Path] = []
     path: Path = Path()
     where: Path | None = None
@@ -175,13 +177,22 @@ def test_a_path_of_python_stays_and_is_written_as_such() -> None:
     assert words(node) == ["paths=['./~']", "path='./~/x'"]
 
 
-def test_a_home_folder_that_is_not_there_is_refused() -> None:
+NO_HOME = {
+    "path='~nobody_is/x'": "path is Path, where ~nobody_is must be a home folder that is there, not '~nobody_is/x'",
+    "where='~nobody_is/x'": "where is Path | None, where ~nobody_is must be a home folder that is there, "
+    "not '~nobody_is/x'",
+    "paths=[a,'~nobody_is/x']": "paths is list[Path], where ~nobody_is must be a home folder that is there, "
+    "not [a,'~nobody_is/x']",
+    "either_path='~nobody_is'": "either_path is int | Path, where ~nobody_is must be a home folder that is there, "
+    "not '~nobody_is'",
+}
+
+
+@pytest.mark.parametrize("word", NO_HOME)
+def test_a_home_folder_that_is_not_there_is_refused(word: str) -> None:
     with pytest.raises(UserError) as caught:
-        compose(Node, ["path='~nobody_is_called_so/x'"])
-    assert str(caught.value).split("\n")[0] == (
-        "path='~nobody_is_called_so/x': path is Path, whose beginning must be a home folder that is there, "
-        "not '~nobody_is_called_so/x'"
-    )
+        compose(Node, [word])
+    assert str(caught.value).split("\n")[0] == f"{word}: {NO_HOME[word]}"
 
 
 MEANT = {
@@ -192,6 +203,12 @@ MEANT = {
     "size=0x1f": "size=0x1f: size is int, not '0x1f'\n  0x1f is a text, since numbers are decimal\n  write: size=31",
     "size='1'": "size='1': size is int, not '1'\n  what is in quotes is a text\n  write: size=1",
     "+ints.3='1'": "+ints.3='1': ints.3 is int, not '1'\n  what is in quotes is a text\n  write: +ints.3=1",
+    "ints={010:1}": "ints={010:1}: ints is dict[int, int], not {010:1}\n"
+    "  010 is a text, since no number begins with 0\n  write: 'ints={10:1}'",
+    "ints={1:1,01:2}": "ints={1:1,01:2}: ints is dict[int, int], not {1:1,01:2}\n"
+    "  01 is a text, since no number begins with 0",
+    "deep={x:{1:1,0x1:2}}": "deep={x:{1:1,0x1:2}}: deep is dict[str, dict[int, int]], not {x:{1:1,0x1:2}}\n"
+    "  0x1 is a text, since numbers are decimal",
     "where.x=1": "where.x=1: where is Path | None, which has nothing inside it",
     "size=1..3": "size=1..3: size is int, not '1..3'\n"
     "  for one run each: python train.py -m 'size=range(1,4)'",
@@ -206,6 +223,52 @@ def test_what_was_likely_meant_is_offered(word: str) -> None:
         compose(Node, [word])
     first, _, *others = str(caught.value).split("\n")
     assert "\n".join([first, *others]) == MEANT[word]
+
+
+QUOTED = "must be quoted"
+EARLY = "comes too early"
+SWEPT = "stands for several runs, and one was asked for"
+FITTING = {
+    "path=~/a,~/b": f"its letter 6, '~', {QUOTED}\n  write: 'path=\"~/a,~/b\"'\n"
+    '  for one run each: python train.py -m \'path="~/a","~/b"\'',
+    "-m path=~/a,~/b": f"its letter 6, '~', {QUOTED}\n  write: 'path=\"~/a\",\"~/b\"'",
+    "-m text=a,b=c": f"its letter 9, '=', {QUOTED}\n  write: 'text=a,\"b=c\"'",
+    "-m text=é,b": f"its letter 6, 'é', {QUOTED}\n  write: 'text=\"é\",b'",
+    '-m text=a b,"c,d",~': f"its letter 16, '~', {QUOTED}\n  write: 'text=a b,\"c,d\",\"~\"'",
+    "-m texts=[~/a],[b]": f"its letter 8, '~', {QUOTED}\n  write: 'texts=[\"~/a\"],[b]'",
+    "-m size=1,b=2": f"its letter 9, '=', {QUOTED}",
+    "texts=~/a,b": f"its letter 7, '~', {QUOTED}\n  write: 'texts=[\"~/a\",b]'",
+    'table={"a b":"c d"}': "its letter 8, '\"', quotes a key, which takes no quotes\n  write: 'table={a b:\"c d\"}'",
+    "table={'a:b':c}": "its letter 8, \"'\", quotes a key, which takes no quotes\n  write: 'table={a\\:b:c}'",
+    "table={1:a,1.0:b}": "the keys 1 and 1.0 are the same number",
+    "ints={1:1,1:2}": "the key 1 is given twice",
+    "texts=a]": "its letter 8, ']', closes nothing\n  write: 'texts=[a]'",
+    "texts=[a,": "'[' is not closed\n  write: 'texts=[a]'",
+    "size=\uff11": f"its letter 6, '\uff11', {QUOTED}\n  write: size=1",
+    "text=\uff11": f"its letter 6, '\uff11', {QUOTED}\n  write: 'text=\"\uff11\"'",
+    "texts={a}": f"its letter 9, '}}', {EARLY}\n  write: 'texts=[a]'",
+    "text={a}": f"its letter 8, '}}', {EARLY}\n  write: 'text=\"{{a}}\"'",
+    "text=${nope": "'${' is not closed",
+    "text=${size": "'${' is not closed\n  write: 'text=${size}'",
+    "size=1,2": f"{SWEPT}\n  for one run each: python train.py -m size=1,2",
+    "texts=a,b": f"{SWEPT}\n  for one list: 'texts=[a,b]'",
+    "pair=a,1": f"{SWEPT}\n  for one list: 'pair=[a,1]'",
+    "either_path=a,1": f"{SWEPT}\n  for one run each: python train.py -m either_path=a,1",
+    "versions=[true],[null]": f"{SWEPT}\n  for one run each: python train.py -m 'versions=[true],[null]'",
+    "size=x,y": SWEPT,
+}
+
+
+@pytest.mark.parametrize("typed", FITTING)
+def test_a_word_is_offered_only_where_it_fits_the_field(typed: str) -> None:
+    word = typed.removeprefix("-m ")
+    words = ["real=0.5", word, "sizes=[wrong]"]
+    with pytest.raises(UserError) as caught:
+        compose(Node, words) if word == typed else multirun(print, Node, None, words, Job(), None)
+    why = FITTING[typed]
+    assert str(caught.value) == (
+        f"{word} {why}" if why.startswith(SWEPT) else f"{word!r} cannot be read as NAME=VALUE\n  {why}"
+    )
 
 
 numeral = st.from_regex(r"[+-]?([1-9](_?[0-9]){0,30}|0)(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)

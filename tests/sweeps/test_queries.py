@@ -62,7 +62,7 @@ def test_no_verb_imports_torch(project: Project):
         ("plan two -m seed=1,2", "-m is train.py's: what a sweep varies are the axes of its class"),
         (
             "plan two base.seed=1,2",
-            "base.seed=1,2 stands for several runs, and one was asked for\n  for one list: 'base.seed=[1,2]'",
+            "base.seed=1,2 stands for several runs, and one was asked for",
         ),
         ("logs two -w", "-w watches a status\n  write: python -m sweeps status NAME -w"),
         ("-w", "-w watches a status\n  write: python -m sweeps status NAME -w"),
