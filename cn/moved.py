@@ -47,7 +47,7 @@ def added(cls: Any) -> dict[str, Any]:
     """The fields that were added to a class or its bases, with their defaults there, which a record has as they are."""
     found: dict[str, Any] = {}
     for each in cls.__mro__:
-        for name in vars(each).get("_added_", ()):
+        for name in cast("dict[str, tuple[str, ...]]", vars(each)).get("_added_", ()):
             field = each._fields[name]
             found[name] = field.default if field.default_factory is MISSING else field.default_factory()
     return found

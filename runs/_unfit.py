@@ -31,7 +31,12 @@ class Call(NamedTuple):
 
 
 def unfit(error: BaseException, run: Run) -> UserError | None:
-    """The error to tell instead of one that the run's network raised; None for one that came from elsewhere."""
+    """The error to tell instead of one that the run's network raised; None for one that came from elsewhere.
+
+    torch and einops raise RuntimeError for shapes that do not fit; of any other the traceback says more.
+    """
+    if not isinstance(error, RuntimeError):
+        return None
     calls, own = list(_calls(error)), _networks(error)
     first = next((place for place, each in enumerate(calls) if any(each.module is one for one in own)), None)
     if first is None:
