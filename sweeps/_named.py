@@ -39,8 +39,7 @@ class Named(NamedTuple):
         """As it is to be typed; `retry` with the overrides of the last submission, where none are given now."""
         words = self.overrides if verb in ("submit", "retry") else ()
         if verb == "retry" and not words and self.sweep is not None:
-            heads = (self.store.salvaged(label).head for label in self.store.labels()[::-1])
-            words = next((head.overrides for head in heads if head is not None), ())
+            words = next((head.overrides for head in reversed(self.store.heads().values())), ())
         return " ".join(["python -m sweeps", verb, self.name, *map(shlex.quote, words)])
 
     def planned(self) -> list[Planned]:
@@ -98,7 +97,7 @@ def _recorded(name: str, folder: Path) -> Named:
     try:
         return Named(shlex.quote(name), store, goal_in(path), None)
     except DamagedError as why:
-        heads = [head for label in store.labels()[::-1] if (head := store.salvaged(label).head) is not None]
+        heads = reversed(store.heads().values())
         told = next((head.goal for head in heads if head.goal is not None), None)
         goal = maximize("score") if told is None else _goal(told, path)
         return Named(shlex.quote(name), store, goal, None, damaged=(why,), guessed=told is None)

@@ -80,9 +80,9 @@ def of_each(
 def of_original(identity: Identity) -> list[Job]:
     """The jobs, not over, of the folder that one is a copy of."""
     original, name = Store(identity.home), ",".join(identity.names)
-    heads = [original.salvaged(label).head for label in original.labels()]
-    perhaps = [*(head for head in heads if head is not None), *original.withdrawn()]
-    every = None in heads or bool(original.gone()) or not perhaps
+    heads = original.heads()
+    perhaps = [*heads.values(), *original.withdrawn()]
+    every = len(heads) < len(original.labels()) or bool(original.gone()) or not perhaps
     asked = of_each((), lambda queue: queue.jobs(name, original.jobs), perhaps=perhaps, every=every)
     if asked.errors:
         raise asked.errors[0]

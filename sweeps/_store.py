@@ -96,6 +96,14 @@ class Store:
         """A batch without its jobs."""
         return _batch.head(self.file(label))
 
+    def heads(self) -> dict[str, Batch]:
+        """The batches that say what their jobs share, without their jobs, in their order."""
+        found: dict[str, Batch] = {}
+        for label in self.labels():
+            with suppress(DamagedError, FileNotFoundError):
+                found[label] = self.head(label)
+        return found
+
     def one_job(self, label: str, number: int) -> Batch:
         """A batch with only one of its jobs; the others are not read."""
         return _batch.one_job(self.file(label), number)

@@ -17,8 +17,6 @@ OVER = {
     "BOOT_FAIL": "its node did not start",
     "DEADLINE": "its deadline passed",
 }
-
-
 ALIVE = ("PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "STOPPED", "REQUEUE_HOLD", "SPECIAL_EXIT")
 CODE = re.compile(r"\d+:\d+")
 

@@ -143,11 +143,7 @@ class SlurmQueue(Queue):
     def why(self) -> Why:
         try:
             return meaning(_commands.shown(_own(), most=HURRY)[0], _restarts())
-        except (
-            RunError,
-            LookupError,
-            ValueError,
-        ):  # scontrol has tried for some seconds, or says something else
+        except (RunError, LookupError, ValueError):  # scontrol does not answer, or says something else
             return "unknown"
 
     def requeue(self) -> None:

@@ -105,6 +105,10 @@ class Cluster:
         """The state of each job and task that is not over."""
         return pairs(self.run("squeue", "-h", "-r", "-o", "%i %T", *words))
 
+    def tasks(self) -> list[str]:
+        """The array and the task, `12_0`, of each job of the queue."""
+        return sorted(self.run("squeue", "-h", "-r", "-o", "%F_%K").split())
+
     def states(self, job: str) -> dict[str, str]:
         """The state of a job, or of each task of an array, over or not."""
         return self.squeue("-t", "all", "-j", job)

@@ -26,10 +26,6 @@ def four(project: Project) -> str:
     return project.sweep("four", "seeds(4)", base="act='hold', at=1, steps=2")
 
 
-def queued(slurm: Cluster) -> list[str]:
-    return sorted(slurm.run("squeue", "-h", "-r", "-o", "%F_%K").split())
-
-
 def behead(folder: Path, *, newest: bool = False) -> None:
     """Damage the first line of its batches, or only of the last."""
     for path in sorted(folder.glob("jobs/*.jsonl"))[-1 if newest else 0 :]:
@@ -55,10 +51,10 @@ def test_a_batch_whose_file_is_gone_while_it_runs_is_named_and_not_started_again
     assert "\n4 running\n" in status
     assert f"{batch.relative_to(project.folder)} is damaged: it is not there\n" in status
     assert project.sweeps("submit", four, *PLACE).startswith("nothing new to queue (4 running)\n")
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert sorted(path.name for path in (project.folder / FOLDER).glob("trials/*/*") if "." in path.name) == []
     assert project.sweeps("cancel", four).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     project.hold.unlink()
     project.sweeps("retry", four, *PLACE)
     assert project.over(four) == {"done": 4}
@@ -79,7 +75,7 @@ def test_of_a_sweep_that_is_half_on_slurm_each_queue_is_asked_though_a_batch_is_
     assert project.states(four) == {"running": 4}
     assert project.sweeps("submit", four, *LOCAL).startswith("nothing new to queue (4 running)\n")
     assert project.sweeps("cancel", four).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     assert project.over(four) == {"cancelled": 4}
 
 
@@ -90,7 +86,7 @@ def test_the_name_of_jobs_is_in_their_script_too(project: Project, slurm: Cluste
     assert project.states(four) == {"queued": 4}
     assert project.sweeps("retry", four, *LATER).startswith("nothing to run again (4 queued)\n")
     assert project.sweeps("cancel", four).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 def test_an_identity_of_another_sweep_is_not_believed(project: Project, slurm: Cluster, tmp_path: Path, four: str):
@@ -100,7 +96,7 @@ def test_an_identity_of_another_sweep_is_not_believed(project: Project, slurm: C
     shutil.copy(tmp_path / "other/identity.json", project.folder / FOLDER)
     assert project.states(four) == {"queued": 4}
     assert project.sweeps("cancel", four).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: len(queued(slurm)) == 4)
+    project.wait_for(lambda: len(slurm.tasks()) == 4)
     assert project.states(four, f"folder={tmp_path}/other") == {"queued": 4}
     project.sweeps("cancel", four, f"folder={tmp_path}/other")
 
@@ -113,7 +109,7 @@ def test_a_copy_ends_no_job_of_an_original_that_is_damaged(project: Project, slu
     of = f"{copy} is a copy of {home}, which has jobs in the queue\n"
     said = project.sweeps("cancel", str(copy), status=2)
     assert said == f"{of}  these are that one's: python -m sweeps cancel {home}\n"
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.sweeps("cancel", four).startswith("cancelled 4 trials; ")
 
 
@@ -122,14 +118,14 @@ def test_a_copy_that_has_become_a_sweep_keeps_its_jobs_though_its_last_batch_is_
 ):
     project.sweeps("submit", four, *LATER)
     project.sweeps("cancel", four)
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     copy = tmp_path / "copy"
     shutil.copytree(project.folder / FOLDER, copy)
     project.sweeps("retry", four, f"folder={copy}", *LATER)
     behead(copy, newest=True)
     assert project.states(str(copy)) == {"queued": 4}
     assert project.sweeps("cancel", str(copy)).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 def test_a_copy_of_a_folder_that_was_then_moved_and_tried_again_knows_none_of_its_jobs(
@@ -137,15 +133,15 @@ def test_a_copy_of_a_folder_that_was_then_moved_and_tried_again_knows_none_of_it
 ):
     project.sweeps("submit", four, *LATER)
     project.sweeps("cancel", four)
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     copy, moved = tmp_path / "copy", tmp_path / "moved"
     shutil.copytree(project.folder / FOLDER, copy)
     (project.folder / FOLDER).rename(moved)
     project.sweeps("retry", four, f"folder={moved}", *LATER)
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.states(str(copy)) == {"cancelled": 4}
     assert project.sweeps("cancel", str(copy)) == f"{copy} has nothing in the queue\n"
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.states(four, f"folder={moved}") == {"queued": 4}
     project.sweeps("cancel", four, f"folder={moved}")
 
@@ -159,10 +155,10 @@ def test_a_folder_that_was_moved_while_jobs_wait_has_those_and_the_new_ones(
     (project.folder / FOLDER).rename(moved)
     project.sweep("four", "seeds(4)", base="act='hold', at=1, steps=2")
     project.sweeps("submit", four, f"folder={moved}", *LATER)
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.states(four, f"folder={moved}") == {"queued": 4}
     assert project.sweeps("cancel", four, f"folder={moved}").startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 # this machine

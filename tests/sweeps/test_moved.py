@@ -22,10 +22,6 @@ def name(project: Project) -> str:
     return project.sweep("four", "seeds(4)", base="act='hold', at=1, steps=2")
 
 
-def queued(slurm: Cluster) -> list[str]:
-    return sorted(slurm.run("squeue", "-h", "-r", "-o", "%F_%K").split())
-
-
 def later(project: Project, name: str) -> None:
     project.sweeps("submit", name, *PLACE, "launch.sbatch={begin:now+1hour}")
 
@@ -50,9 +46,9 @@ def test_the_jobs_of_a_moved_folder_are_shown_and_cancelled(
             f"  else: python -m sweeps cancel '{away}', then python -m sweeps retry '{away}'\n"
         )
     assert project.sweeps("retry", str(away)).startswith("nothing to run again (4 queued)\n")
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.sweeps("cancel", str(away)).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     if damage == "none":
         project.sweeps("retry", str(away), status=0)
         assert project.states(str(away)) == {"queued": 4}
@@ -65,7 +61,7 @@ def test_a_moved_folder_that_is_moved_back_is_as_it_was(project: Project, slurm:
     (project.folder / FOLDER).rename(tmp_path / "away")
     (tmp_path / "away").rename(project.folder / FOLDER)
     assert "when its jobs were queued" not in project.sweeps("status", name)
-    slurm.run("scontrol", "update", f"jobid={queued(slurm)[0].partition('_')[0]}", "starttime=now")
+    slurm.run("scontrol", "update", f"jobid={slurm.tasks()[0].partition('_')[0]}", "starttime=now")
     assert project.over(name) == {"done": 4}
 
 
@@ -91,10 +87,10 @@ def test_a_copy_shows_what_its_files_say_and_touches_no_job_of_the_original(
     assert project.sweeps("submit", name, f"folder={copy}", *PLACE, status=2) == (
         f"{of}  these are that one's: python -m sweeps status {home}\n  to submit the copy: when they are over\n"
     )
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.states(name) == {"queued": 4}
     project.sweeps("cancel", name)
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     assert project.sweeps("cancel", str(copy)) == f"{copy} has nothing in the queue\n"
 
 
@@ -103,18 +99,18 @@ def test_a_copy_becomes_a_sweep_of_its_own_once_the_original_has_ended(
 ):
     later(project, name)
     project.sweeps("cancel", name)
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     copy = tmp_path / "copy"
     shutil.copytree(project.folder / FOLDER, copy)
     project.sweeps("retry", name, *PLACE, "launch.sbatch={begin:now+1hour}")
     project.sweeps("cancel", name)
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     project.sweeps("submit", name, f"folder={copy}", *PLACE)
     project.sweeps("retry", name, f"folder={copy}", *PLACE, "launch.sbatch={begin:now+1hour}")
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.states(name) == {"cancelled": 4}
     assert project.sweeps("cancel", name) == "four has nothing in the queue\n"
-    assert len(queued(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.states(name, f"folder={copy}") == {"queued": 4}
     assert project.sweeps("cancel", name, f"folder={copy}").startswith("cancelled 4 trials; ")
 
@@ -128,7 +124,7 @@ def test_a_folder_that_is_reached_by_a_link_is_neither_moved_nor_copied(
     said = project.sweeps("status", f"{link}/sweeps/four")
     assert said.endswith("4 queued\n")
     assert project.sweeps("cancel", f"{link}/sweeps/four").startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 def test_two_sweeps_of_one_name_in_two_places_know_their_own_jobs(
@@ -137,9 +133,9 @@ def test_two_sweeps_of_one_name_in_two_places_know_their_own_jobs(
     later(project, name)
     other = f"folder={tmp_path}/four"
     project.sweeps("submit", name, other, *PLACE, "launch.sbatch={begin:now+1hour}")
-    assert len(queued(slurm)) == 8
+    assert len(slurm.tasks()) == 8
     project.sweeps("cancel", name, other)
-    project.wait_for(lambda: len(queued(slurm)) == 4)
+    project.wait_for(lambda: len(slurm.tasks()) == 4)
     assert project.states(name) == {"queued": 4}
     project.sweeps("cancel", name)
 
@@ -153,7 +149,7 @@ def test_a_sweep_of_an_older_version_is_known_by_its_path(project: Project, slur
         f"print('four-' + hashlib.sha256({str(folder)!r}.encode()).hexdigest()[:6])"
     )
     old = project.type("-c", code).strip()
-    slurm.run("scontrol", "update", f"jobid={queued(slurm)[0].partition('_')[0]}", f"jobname={old}")
+    slurm.run("scontrol", "update", f"jobid={slurm.tasks()[0].partition('_')[0]}", f"jobname={old}")
     (folder / "identity.json").unlink()
     for path in folder.glob("jobs/*/submission.sh"):
         path.unlink()
@@ -163,7 +159,7 @@ def test_a_sweep_of_an_older_version_is_known_by_its_path(project: Project, slur
         path.write_text("".join([json.dumps(head) + "\n", *rest]))
     assert project.states(name) == {"queued": 4}
     assert project.sweeps("cancel", name).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not queued(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 def test_what_runs_on_this_machine_is_known_where_the_folder_is_moved(project: Project, tmp_path: Path, name: str):

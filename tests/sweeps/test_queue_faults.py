@@ -45,11 +45,6 @@ def held(project: Project) -> str:
     return project.sweep("four", "seeds(4)", base="act='hold', at=1, steps=2")
 
 
-def numbers(slurm: Cluster) -> list[str]:
-    """The array and the task of each job of the queue."""
-    return sorted(slurm.run("squeue", "-h", "-r", "-o", "%F_%K").split())
-
-
 def test_jobs_that_sbatch_has_queued_and_says_it_has_not_are_the_sweeps(
     project: Project, slurm: Cluster, tmp_path: Path, held: str
 ):
@@ -58,9 +53,9 @@ def test_jobs_that_sbatch_has_queued_and_says_it_has_not_are_the_sweeps(
         "-m", "sweeps", "submit", held, *place, PATH=path(tmp_path / "bin", sbatch=f"REAL >/dev/null; {FAILS}")
     )
     assert re.match(r"queued 4 trials: \d+\n", said)
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.sweeps("submit", held, *place).startswith("nothing new to queue (4 ")
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     project.hold.unlink()
     assert project.over(held) == {"done": 4}
 
@@ -81,10 +76,10 @@ def test_where_the_queue_does_not_say_whether_it_has_them_the_next_verb_asks_aga
     assert sum(project.states(held).values()) == 4
     assert project.states(held).keys() <= {"queued", "running"}
     assert project.sweeps("submit", held, *place).startswith("nothing new to queue (4 ")
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     again = "python -m sweeps retry four launch=slurm launch.gpus=1"
     assert project.sweeps("cancel", held) == f"cancelled 4 trials; to go on with them: {again}\n"
-    project.wait_for(lambda: not numbers(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     assert project.over(held) == {"cancelled": 4}
 
 
@@ -96,7 +91,7 @@ def test_jobs_that_come_after_they_were_given_up_are_told_and_cancelled(
     said = project.type("-m", "sweeps", "submit", held, *options, status=1, PATH=late(tmp_path))
     assert said == f"{SAID}\n  try again\n"
     project.wait_for((tmp_path / "came").exists)
-    number = numbers(slurm)[0].partition("_")[0]
+    number = slurm.tasks()[0].partition("_")[0]
     assert project.sweeps("status", held) == (
         "nothing of four was submitted\n"
         "  write: python -m sweeps submit four\n"
@@ -106,7 +101,7 @@ def test_jobs_that_come_after_they_were_given_up_are_told_and_cancelled(
     assert project.asked("status", held)["unknown"] == [number]
     assert re.match(r"queued 4 trials: \d+\n", project.sweeps("submit", held, *place))
     assert sorted(project.asked("cancel", held)["unknown"]) == [number]
-    project.wait_for(lambda: not numbers(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     project.sweeps("retry", held)
     project.hold.unlink()
     assert project.over(held) == {"done": 4}
@@ -117,7 +112,7 @@ def test_a_job_that_is_started_though_it_was_given_up_trains_nothing(
 ):
     project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), status=1, PATH=late(tmp_path))
     project.wait_for((tmp_path / "came").exists)
-    project.wait_for(lambda: not numbers(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     assert not (project.folder / "outputs/sweeps/four/trials").exists()
 
 
@@ -139,7 +134,7 @@ def test_a_folder_with_a_backslash_is_refused_before_anything_is_queued(project:
     assert re.sub(r"\d{4}-\w{4}", "0001", said) == (
         f"SLURM cannot print to a path with a backslash: {batch}\n  another: folder=PATH\n"
     )
-    assert numbers(slurm) == []
+    assert slurm.tasks() == []
     assert project.states(name, typed) == {}
 
 
@@ -203,9 +198,9 @@ def test_why_jobs_ended_is_asked_once_and_not_known_where_slurm_hangs(
 ):
     project.sweeps("submit", held, *words("slurm", gpus=1))
     project.until_saved("outputs/sweeps/four", [1, 1, 1, 1])
-    for array in {number.partition("_")[0] for number in numbers(slurm)}:
+    for array in {number.partition("_")[0] for number in slurm.tasks()}:
         slurm.run("scancel", "--signal=KILL", "--full", array)
-    project.wait_for(lambda: not numbers(slurm))
+    project.wait_for(lambda: not slurm.tasks())
     for report in (project.folder / "outputs/sweeps/four/trials").glob("*/*/trial.json"):
         text = report.read_text()  # its supervisor had no time to write any more
         report.write_text(re.sub(r'"state": "\w+"', '"state": "running"', text))
@@ -226,7 +221,7 @@ def test_an_sbatch_that_hangs_is_killed_and_what_it_queued_is_the_sweeps(
     said = project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), **faulty)
     assert re.match(r"queued 4 trials: \d+\n", said)
     assert hanging() == []
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     project.hold.unlink()
     assert project.over(held) == {"done": 4}
 
@@ -257,7 +252,7 @@ def test_a_job_that_is_held_is_told_with_how_it_is_released(project: Project, sl
     name = project.sweep("two", "seeds(2)", base="act='hold', at=1, steps=2")
     project.sweeps("submit", name, *words("slurm", gpus=1))
     project.until_saved("outputs/sweeps/two", [1, 1])
-    number = numbers(slurm)[0].partition("_")[0]
+    number = slurm.tasks()[0].partition("_")[0]
     slurm.run("scontrol", "requeuehold", f"{number}_0")
     project.until(name, lambda counts: counts == {"waiting": 1, "running": 1})
 
@@ -274,7 +269,7 @@ def test_a_job_that_is_held_is_told_with_how_it_is_released(project: Project, sl
 
 def test_jobs_that_were_queued_to_be_held_say_so(project: Project, slurm: Cluster, held: str):
     project.sweeps("submit", held, *words("slurm", gpus=1), "launch.sbatch={hold: ''}")
-    number = numbers(slurm)[0].partition("_")[0]
+    number = slurm.tasks()[0].partition("_")[0]
     reasons = [each["reason"] for each in project.trials(held)]
     assert reasons == [f"held; to release it: scontrol release {number}_{index}" for index in range(4)]
     slurm.run("scontrol", "update", f"jobid={number}", "priority=0")  # as an administrator does
@@ -305,9 +300,9 @@ def test_jobs_are_known_whatever_else_squeue_says(
     assert "\n4 queued\n" in project.type("-m", "sweeps", "status", held, **odd)
     assert project.type("-m", "sweeps", "submit", held, *later, **odd).startswith("nothing new to queue (4 queued)\n")
     assert project.type("-m", "sweeps", "retry", held, *later, **odd).startswith("nothing to run again (4 queued)\n")
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     assert project.type("-m", "sweeps", "cancel", held, **odd).startswith("cancelled 4 trials; ")
-    project.wait_for(lambda: not numbers(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 @pytest.mark.parametrize(("squeue", "said"), [("exit 0", "it says nothing"), ("echo hello", "hello")])
@@ -322,7 +317,7 @@ def test_a_squeue_that_lists_no_jobs_has_not_said_that_there_are_none(
     assert status.endswith(f"4 queued\nas far as the files tell, since the queue does not answer: {told}")
     for verb in ("submit", "retry", "cancel"):
         assert project.type("-m", "sweeps", verb, held, status=1, PATH=odd["PATH"]) == told
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     project.sweeps("cancel", held)
 
 
@@ -331,14 +326,14 @@ def test_a_job_that_squeue_hides_and_scontrol_knows_is_not_over(
 ):
     later = [*words("slurm", gpus=1), "launch.sbatch={begin:now+1hour}"]
     project.sweeps("submit", held, *later)
-    number = numbers(slurm)[0].partition("_")[0]
+    number = slurm.tasks()[0].partition("_")[0]
     odd = path(tmp_path / "bin", squeue="REAL | head -n 1")
     told = f"squeue does not list {number}_0, of which scontrol says that it is PENDING\n  try again\n"
     assert project.type("-m", "sweeps", "status", held, PATH=odd).endswith(
         f"4 queued\nas far as the files tell, since the queue does not answer: {told}"
     )
     assert project.type("-m", "sweeps", "retry", held, *later, status=1, PATH=odd) == told
-    assert len(numbers(slurm)) == 4
+    assert len(slurm.tasks()) == 4
     project.sweeps("cancel", held)
 
 
@@ -348,8 +343,8 @@ def test_what_says_nothing_of_why_jobs_ended_stops_no_verb(
 ):
     later = [*words("slurm", gpus=1), "launch.sbatch={begin:now+1hour}"]
     project.sweeps("submit", held, *later)
-    slurm.run("scancel", numbers(slurm)[0].partition("_")[0])
-    project.wait_for(lambda: not numbers(slurm))
+    slurm.run("scancel", slurm.tasks()[0].partition("_")[0])
+    project.wait_for(lambda: not slurm.tasks())
     odd = path(tmp_path / "bin", **{command: "echo 'hello there'; echo; echo 'a|b'; echo '1|2|3|4|5'"})
     counts = json.loads(project.type("-m", "sweeps", "status", held, "--json", PATH=odd))["counts"]
     assert sum(counts.get(state, 0) for state in ("failed", "cancelled")) == 4
@@ -372,7 +367,7 @@ def test_where_slurm_is_silent_what_runs_on_this_machine_is_cancelled_all_the_sa
     )
     project.until(held, lambda counts: counts == {"cancelled": 2, "running": 2})
     assert project.sweeps("cancel", held).startswith("cancelled 2 trials; ")
-    project.wait_for(lambda: not numbers(slurm))
+    project.wait_for(lambda: not slurm.tasks())
 
 
 def test_what_scancel_could_not_end_is_not_called_cancelled(
