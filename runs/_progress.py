@@ -41,22 +41,31 @@ class Progress(NamedTuple):
 def summary(folder: Path) -> dict[str, Any]:
     """A run's summary.json, of which only texts and numbers that can be right; empty where none can be read."""
     try:
-        return whole_summary(folder)
+        return _right(_object(folder))
     except DamagedError:
         return {}
 
 
 def whole_summary(folder: Path) -> dict[str, Any]:
-    """The same; raises DamagedError where it cannot be read, and is empty only where there is none."""
-    found = read(folder / "summary.json")
-    if not isinstance(found, dict):
-        if found is None and not (folder / "summary.json").exists():
-            return {}
-        raise DamagedError(folder / "summary.json", "it holds no object")
-    told = cast("dict[str, Any]", found)
+    """The same; raises DamagedError where it or a text of it cannot be read, and is empty only where there is none."""
+    told = _object(folder)
     for name in TEXTS:
         if not isinstance(told.get(name, ""), str):
             raise DamagedError(folder / "summary.json", f"it holds {name}={short(json.dumps(told[name]))}")
+    return _right(told)
+
+
+def _object(folder: Path) -> dict[str, Any]:
+    """What summary.json holds; empty where there is none. Raises DamagedError."""
+    found = read(folder / "summary.json")
+    if isinstance(found, dict):
+        return cast("dict[str, Any]", found)
+    if found is None and not (folder / "summary.json").exists():
+        return {}
+    raise DamagedError(folder / "summary.json", "it holds no object")
+
+
+def _right(told: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if isinstance(value, str if name in TEXTS else (int, float))}
 
 

@@ -227,7 +227,7 @@ def test_a_callback_that_draws_random_numbers_as_it_starts_changes_nothing(go, s
     failed(lambda: go("parts", of=run))
 
     def noisy(hooks: Any, moment: str) -> Any:
-        return [*bind(hooks, moment), lambda training: torch.rand(3)]
+        return [*bind(hooks, moment), lambda training, *metrics: torch.rand(3)]
 
     monkeypatch.setattr("runs._train.bind", noisy)
     go(source="parts")

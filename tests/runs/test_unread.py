@@ -341,6 +341,9 @@ def test_a_run_reads_all_its_fields(cls, here):
     """With other data, since its own may have to be fetched, and smaller networks."""
     small = {name: Fcn() for name, kind in resolve(cls).items() if isinstance(kind, Child) and Model in kind.types}
     fixed = {"compile": False, "steps": None, "epochs": 1, "mode": "train", "deterministic": False}
+    weights = Fcn().build(inputs=(1, 8, 8), classes=10).state_dict()
+    torch.save(weights | {f"student.{name}": each for name, each in weights.items()}, "weights.pt")
+    fixed |= {"init": Path("weights.pt"), "freeze": ["*bias"]}  # any other is refused
     run = changed(cls, data=cn.compose(Data, ["data=digits"]), **small, **fixed)
     assert trained(run) == []
     assert trained(cls(data=run.data, **small, steps=3, gpu=-1, deterministic=True), "again") == []
