@@ -162,7 +162,7 @@ def test_ctrl_c_while_it_hangs_saves_and_ends(where, go, failed, after_step, lef
     )
     stopped = left(Path("run"))
     assert (stopped.summary["state"], stopped.state()["step"]) == ("interrupted", 13)
-    assert [each["step"] for each in stopped.metrics] == [4, 8, 9, 12]
+    assert [each["step"] for each in stopped.metrics] == [4, 8, 9, 12, 13]
     assert re.fullmatch(LEFT, stopped.log.splitlines()[2])
     monkeypatch.setattr("runs.logger._thread.ENDING", 3.0)
     resumed, whole = go(source="run"), go("whole", of=run())
