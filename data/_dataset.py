@@ -1,20 +1,47 @@
-"""What a data set is to a run: three splits that give batches, and the facts that a model's sizes come from."""
+"""What a data set is to a run: three parts that give batches, and the facts that a model's sizes come from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from itertools import chain
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
-Batch = Any  # a tensor, or any nested tuple or dict of tensors; each tensor's first dimension counts the examples
+from data._batch import Batch
+
+Epoch = tuple[int | None, Sequence[Tensor]]  # its number, and the indices of each batch; None: of an evaluation
+
+
+class Stream(ABC):
+    """Training examples that come one after another, with an end after which they come anew, or without one."""
+
+    length: int | None  # examples up to its end, which are an epoch; None: it has none, and the run is one epoch
+
+    @abstractmethod
+    def batches(self, size: int, part: slice, *, together: int = 1) -> Iterator[Batch]:
+        """Batches of `size`, of each of which this process has a part; as `Split.batches` else."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream is after the batches that were given, as tensors and plain values."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Self:
+        """The same stream, whose batches are on another device."""
 
 
 class Split(ABC):
-    """One of train, validation and test, held whole on one device and indexed there."""
+    """One of train, validation and test: held whole on one device and indexed there, where a subclass says no more."""
+
+    on_host: ClassVar[bool] = False  # whether indices are wanted on the CPU, wherever the batches go
 
     @abstractmethod
     def __len__(self) -> int:
@@ -23,6 +50,13 @@ class Split(ABC):
     @abstractmethod
     def batch(self, index: Tensor) -> Batch:
         """The examples at `index`, which is `b` int64 on the split's device, in that order."""
+
+    def batches(self, epochs: Iterable[Epoch], *, together: int = 1) -> Iterator[Batch]:
+        """The batches of these epochs, one after another; it has a `close` where there is something to end.
+
+        together: so many are made, or fail, before the first of them is given.
+        """
+        return map(self.batch, chain.from_iterable(batches for _, batches in epochs))
 
     @abstractmethod
     def to(self, device: torch.device | str) -> Self:
@@ -33,7 +67,7 @@ class Split(ABC):
 class Dataset:
     """Three disjoint splits, and what a task and its model must know of them."""
 
-    train: Split
+    train: Split | Stream
     validation: Split
     test: Split
     inputs: tuple[int, ...]  # the shape of one example: c h w of an image, f of a table's row
@@ -41,6 +75,7 @@ class Dataset:
     targets: tuple[str, ...] = ()  # names of the numbers that belong to an example; empty where there are none
     unit: Tensor | None = None  # t: how much 1.0 of each target in a batch is, in the target's own unit; None: 1
     noun: str = "examples"  # what the screen calls them
+    world: Any = None  # where examples are states of it: what acts on them, such as `CartPole`
     pixels: Callable[[Tensor], Tensor] | None = None  # from images of a batch to bytes, both b c h w; None: no images
 
     def to(self, device: torch.device | str) -> Dataset:

@@ -15,12 +15,17 @@ Part = tuple[Pixels, Labels]  # images n c h w, labels n
 def divide(part: Part, *fractions: float, seed: int) -> list[Part]:
     """Disjoint parts: one for each fraction of the images, then the rest, with the classes in proportion."""
     images, labels = part
-    ends = np.cumsum([round(fraction * len(labels)) for fraction in fractions])
+    return [(images[index], labels[index]) for index in hold_out(labels, *fractions, seed=seed)]
+
+
+def hold_out(labels: Labels, *fractions: float, seed: int) -> list[npt.NDArray[np.int64]]:
+    """The indices of such parts, each in order."""
+    ends = np.cumsum([round(fraction * len(labels)) for fraction in fractions], dtype=np.int64)
     indices = [np.sort(index) for index in np.split(_even_order(labels, seed), ends)]
     if not all(map(len, indices)):
         sizes, shares = ", ".join(str(len(index)) for index in indices), ", ".join(map(str, fractions))
         raise UserError(f"{len(labels)} images are too few to hold out {shares} of them: the parts would have {sizes}")
-    return [(images[index], labels[index]) for index in indices]
+    return indices
 
 
 def shuffle(length: int, seed: int, *, stream: int = 0) -> npt.NDArray[np.int64]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import torch
 
 from data import Split
 from runs._measured import measured
+from runs._order import close, placed
 from runs._training import Training
 
 LEAST = 500  # examples that each process measures at once, where the run does not say
@@ -17,13 +15,15 @@ LEAST = 500  # examples that each process measures at once, where the run does n
 def evaluate(training: Training, split: Split) -> dict[str, float]:
     """What the task measures on a split, each example once, by all processes together."""
     training.evaluated.eval()
-    device, ranks = training.device.device, training.ranks
+    ranks = training.ranks
     size = training.run.validate_batch or max(training.batch, LEAST) * ranks.size
     ranks.share(training.evaluated, buffers=True)  # each has statistics of its own, and the first one's are kept
-
-    def batches() -> Iterator[tuple[Any, bool]]:
-        for part in torch.arange(len(split), device=device).split(size):
-            own = part[ranks.rank :: ranks.size]  # as many batches in each, where they need each other for one
-            yield split.batch(own if len(own) else part[:1]), len(own) > 0
-
-    return measured(training.objective, training.predict, batches(), len(split), ranks.total)
+    parts = placed(torch.arange(len(split)), split, training).split(size)
+    own = [part[ranks.rank :: ranks.size] for part in parts]
+    # as many batches in each process, where they need each other for one
+    found = split.batches([(None, [each if len(each) else part[:1] for each, part in zip(own, parts, strict=True)])])
+    counted = [len(each) > 0 for each in own]
+    try:
+        return measured(training.objective, training.predict, zip(found, counted, strict=True), ranks.total)
+    finally:
+        close(found)

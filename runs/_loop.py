@@ -15,10 +15,11 @@ import torch
 from torch import nn
 
 from cn import RunError
-from runs._device import send
+from data import BadExample
 from runs._evaluate import evaluate
 from runs._forward import forward
-from runs._order import order
+from runs._order import close, feed
+from runs._own_step import own_step
 from runs._shown import listed
 from runs._training import Training
 from runs.callbacks._hooks import bind
@@ -41,15 +42,14 @@ class Diverged(RunError):  # noqa: N818
 
 def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> None:
     """Train to the last step, from wherever `training` is, with a checkpoint after each validation."""
-    run, split, optimizer = training.run, training.dataset.train, training.optimizer
+    run, optimizer, groups = training.run, training.optimizer, training.groups
     module, total, scaler, ranks = training.module, training.total, training.scaler, training.ranks
-    loss_of, share = forward(training), training.share
-    groups = list(zip(optimizer.param_groups, training.bases, strict=True))
-    factors, parameters = training.rule.factors, list(module.parameters())
+    own, share, parameters = training.objective.steps, training.share, list(module.parameters())
+    loss_of = own_step(training) if own else forward(training)
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
     several = ranks.size > 1
     k, log_every, save_every, clip = run.accumulate, run.log_every, run.save_every, run.clip
-    step, steps, per_epoch = training.step, training.steps, training.per_epoch
+    step, steps = training.step, training.steps
     due = training.validates_after(step)  # the next step that ends with a validation
     later: Later | None = None
     refresh = 0.0  # when the screen is due, in seconds of the monotonic clock
@@ -57,33 +57,31 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     if step == 0 and training.reason is not None:
         raise RunError(f"a callback ended the run before its first step: {training.reason}")
     module.train()
-    while step < steps and training.reason is None:
-        epoch, start = divmod(step, per_epoch)
-        index = send(order(run.seed, epoch, len(split)), training.device.device)
-        batches = [batch[ranks.rank :: ranks.size] for batch in index.split(training.batch)]
-        end = min(per_epoch, start + steps - step)
-        for position in range(start, end):
-            factor = factors[step]
-            for group, base in groups:
-                group["lr"] = base * factor
-            for batch in batches[position * k : position * k + k]:
-                loss: Any = loss_of(split.batch(batch))
-                if type(loss) is dict:
-                    loss = training.named(loss)
-                if share != 1:
-                    loss = loss / share
+    batches = feed(training)
+    try:
+        for taken, batch in enumerate(batches, 1):
+            for group, base, factors in groups:
+                group["lr"] = base * factors[step]
+            loss: Any = loss_of(batch)
+            if type(loss) is dict:
+                loss = training.named(loss)
+            if share != 1:
+                loss = loss / share
+            total += loss.detach()
+            if not own:  # else the task has taken the step
                 (loss if scaler is None else scaler.scale(loss)).backward()
-                total += loss.detach()
-            if clip is not None:
-                if scaler is not None:
-                    scaler.unscale_(optimizer)
-                nn.utils.clip_grad_norm_(parameters, clip)
-            if scaler is None:
-                optimizer.step()
-            else:
-                scaler.step(optimizer)
-                scaler.update()
-            optimizer.zero_grad()
+                if taken % k:
+                    continue
+                if clip is not None:
+                    if scaler is not None:
+                        scaler.unscale_(optimizer)
+                    nn.utils.clip_grad_norm_(parameters, clip)
+                if scaler is None:
+                    optimizer.step()
+                else:
+                    scaler.step(optimizer)
+                    scaler.update()
+                optimizer.zero_grad()
             training.step = step = step + 1
             for hook in on_step:
                 hook(training)
@@ -98,10 +96,10 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                 refresh = now + 0.1
                 screen.update(step)
             if step in (steps, due) or training.reason is not None:
-                due = training.validates_after(step)
                 later = report(later, writer)
                 validate(training, screen=screen, writer=writer)
                 module.train()
+                due = training.validates_after(step)
                 asked = stop.asked  # this step has been saved
             elif asked or (save_every is not None and step % save_every == 0):
                 later = report(later, writer)
@@ -109,9 +107,16 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
             if step == steps or training.reason is not None:
                 break
             if asked:
-                if (later := rest(training)) is not None:
-                    writer.leave(later.read())  # after the checkpoint, from which this log goes on
+                leave(training, writer)
                 raise Interrupted(f"stopped by {asked} after step {step} of {steps}")
+    except BadExample:
+        report(later, writer)
+        if step not in (0, due, steps) and not several:  # else it is of a validation, which comes again
+            keep(training, writer)
+            leave(training, writer)
+        raise
+    finally:
+        close(batches)
     for hook in bind(training.hooks, "on_end"):
         hook(training)
 
@@ -158,6 +163,12 @@ def rest(training: Training) -> Later | None:
     return Later(training, bind(training.hooks, "on_log")) if training.step % training.run.log_every else None
 
 
+def leave(training: Training, writer: Thread) -> None:
+    """Write the metrics of the steps since the last log after the checkpoint, from which that log goes on."""
+    if (later := rest(training)) is not None:
+        writer.leave(later.read())
+
+
 def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
     """A checkpoint, once all metrics up to it are written; Diverged if there is nothing worth keeping."""
     writer.flush()
@@ -177,8 +188,9 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     for name, value in own.items():
         if not math.isfinite(value):
             raise Diverged(f"the validation {name} is {value} after step {training.step}")
-    if training.rule.observes:
-        training.rule.observe(own["loss"])
+    for rule in (training.rule, *training.rules.values()):
+        if rule.observes:
+            rule.observe(own["loss"])
     for hook in bind(training.hooks, "on_validation"):
         hook(training, metrics)
     training.reason = training.ranks.any(training.reason)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cn import RunError
+from data import Batch, size
 from runs.task import Objective
 
 
@@ -16,20 +17,22 @@ from runs.task import Objective
 def measured(
     objective: Objective,
     network: Callable[..., Any],
-    batches: Iterable[tuple[Any, bool]],
-    examples: int,
+    batches: Iterable[tuple[Batch, bool]],
     total: Callable[[Tensor], Tensor],
 ) -> dict[str, float]:
-    """The metrics over batches, of so many examples in all; False beside one says that it is not counted.
+    """The metrics over batches; False beside one says that it is not counted.
 
     total: adds a tensor up over the processes, in place.
     """
     sums: dict[str, Tensor] = {}
+    examples = 0
     for batch, counted in batches:
+        examples += size(batch) if counted else 0
         for name, each in objective.measure(network, batch).items():
             each = each.double() if counted else torch.zeros_like(each, dtype=torch.float64)
             sums[name] = sums[name] + each if name in sums else each
-    found = objective.metrics({name: total(each).cpu() for name, each in sums.items()}, examples)
+    everywhere = int(total(torch.tensor(examples)))  # where an example was left out, it is not among them
+    found = objective.metrics({name: total(each).cpu() for name, each in sums.items()}, everywhere)
     for name, value in found.items():
         if type(value) is not float:
             what = f"{type(objective).__name__}.metrics() gave {name} as {type(value).__name__}, and must give floats"

@@ -46,7 +46,7 @@ def try_out(objective: Objective, module: nn.Module, data: Dataset, device: Devi
     with torch.no_grad(), lower, torch.random.fork_rng([where] if where.type == "cuda" else []):
         module.eval()
         batch = data.validation.batch(torch.arange(count, device=where))
-        found = measured(objective, network, [(batch, True)], count, lambda total: total)
+        found = measured(objective, network, [(batch, True)], lambda total: total)
     module.train()
     for each in run.task.goal():
         if (asked := each.name.removeprefix("validation/")) not in found:

@@ -26,6 +26,7 @@ from runs._evaluate import evaluate
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._headline import headline
+from runs._lengths import lengths, own_device
 from runs._loop import Interrupted, fit
 from runs._meeting import joined
 from runs._parts import expect, try_out
@@ -117,23 +118,13 @@ def build(
     begins: whether its weights are those that it begins with; else a checkpoint's take their place.
     """
     dataset = expect(Dataset, run.data.build(seed=run.seed), "data", run.data)
-    batch = min(run.data.batch_size, len(dataset.train))
-    per_epoch = len(dataset.train) // (batch * run.accumulate)
-    if per_epoch == 0:
-        raise UserError(
-            lines(
-                f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than "
-                f"the {len(dataset.train)} training {dataset.noun}",
-                f"nearest: accumulate={len(dataset.train) // batch}",
-            )
-        )
-    if batch < ranks.size:
-        what = f"data.batch_size={run.data.batch_size}: {batch} {dataset.noun} are no batch for {ranks.size} processes"
-        raise UserError(lines(what, f"nearest: data.batch_size={ranks.size}"))
+    batch, per_epoch = lengths(run, dataset, ranks)
     steps = run.steps if run.steps is not None else run.epochs * per_epoch
     device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
     objective = expect(Objective, run.task.build(model=run.model, data=dataset), "task", run.task)
+    if objective.steps:
+        device = own_device(run, device, ranks)
     module = place(expect(nn.Module, objective.network, "model", run.model), device)
     freeze(module, run.freeze)
     if begins and run.init is not None:
@@ -141,9 +132,10 @@ def build(
     dataset = dataset.to(device.device)
     measured = try_out(objective, module, dataset, device, run)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
-    optimizer = expect(Optimizer, run.optim.build(module), "optim", run.optim)
+    optimizer = expect(Optimizer, objective.optimizer(run.optim), "optim", run.optim)
+    rules = {name: each.build(steps=steps) for name, each in objective.schedules.items()}
     rule, hooks = run.schedule.build(steps=steps), built(run.callbacks)
-    if rule.observes and "validation/loss" not in measured:
+    if any(each.observes for each in (rule, *rules.values())) and "validation/loss" not in measured:
         what = f"schedule: {type(run.schedule).__name__} follows the validation loss, and {type(run.task).__name__}"
         raise UserError(lines(f"{what} measures none", "nearest: schedule=one_cycle"))
     if ranks.size > 1:  # what is the same in all of them has been made
@@ -158,6 +150,7 @@ def build(
         measured=measured,
         optimizer=optimizer,
         rule=rule,
+        rules=rules,
         hooks=hooks,
         say=say,
         show=show,

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from data import Dataset
+from data import Dataset, Stream
 from runs import Run, _checkpoint
 from runs._device import Device, random_state, set_random_state
 from runs._ranks import ALONE, Ranks, reseed
 from runs._watched import Watched
 from runs.callbacks._hooks import Hooks, restore, states
+from runs.optim import Several
 from runs.schedule._rule import Rule
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Training:
     module: nn.Module  # the objective's network, placed, and sharded where each process holds a part of it
     optimizer: Optimizer
     rule: Rule
+    rules: dict[str, Rule]  # of the optimisers that follow another, by name
     hooks: dict[str, Hooks]
     say: Callable[[str], None]  # a line to the screen and to the log
     show: Callable[[str, Any, int], None]  # a name, a picture `h w 3` of bytes, and its step, to the loggers
@@ -64,6 +66,14 @@ class Training:
         self.total = torch.zeros((), device=self.device.device)
         self.goal = self.run.task.goal()
         self.bases = [float(group["lr"]) for group in self.optimizer.param_groups]
+
+    @property
+    def groups(self) -> list[tuple[dict[str, Any], float, list[float]]]:
+        """Each group of the optimiser, with its own learning rate and the factors that multiply it, a step each."""
+        optimizer = self.optimizer
+        names = optimizer.names() if isinstance(optimizer, Several) else [""] * len(self.bases)
+        factors = [self.rules.get(name, self.rule).factors for name in names]
+        return list(zip(optimizer.param_groups, self.bases, factors, strict=True))
 
     @property
     def epoch(self) -> float:
@@ -142,7 +152,10 @@ class Training:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, as tensors and plain values; in the first process, of all."""
         sums = {"total": self.total.cpu(), "parts": {name: each.cpu() for name, each in self.parts.items()}}
-        own, *others = self.ranks.gather({**sums, "random": random_state(self.device.device)})
+        task = {"objective": kept} if (kept := self.objective.state_dict()) else {}
+        own, *others = self.ranks.gather({**sums, **task, "random": random_state(self.device.device)})
+        rules = {name: each.state_dict() for name, each in self.rules.items()}
+        stream = self.dataset.train
         return {
             "step": self.step,
             "per_epoch": self.per_epoch,
@@ -154,6 +167,9 @@ class Training:
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "rule": self.rule.state_dict(),
+            **({"rules": rules} if rules else {}),
+            **({"objective": own["objective"]} if task else {}),
+            **({"stream": stream.state_dict()} if isinstance(stream, Stream) else {}),
             "scaler": self.scaler.state_dict() if self.scaler else {},
             "hooks": states(self.hooks),
             "random": own["random"],
@@ -197,11 +213,17 @@ class Training:
         how = [{**group, "fused": own["fused"]} if "fused" in own else group for group, own in groups]
         self.optimizer.load_state_dict({**saved, "param_groups": how})  # which kernel updates is this process's own
         self.rule.load_state_dict(state["rule"])
+        for name, each in self.rules.items():
+            each.load_state_dict(state["rules"][name])
+        if isinstance(self.dataset.train, Stream):
+            self.dataset.train.load_state_dict(state["stream"])
         if self.scaler:
             self.scaler.load_state_dict(state["scaler"])
         restore(self.hooks, state["hooks"])
         each = [state, *state["others"]]  # of the processes that there were
         self.total = self._own([own["total"] for own in each])
+        if "objective" in state:
+            self.objective.load_state_dict(each[self.ranks.rank % len(each)]["objective"])
         parts = [own.get("parts", {}) for own in each]  # which checkpoints had none of once
         self.parts = {name: self._own([own[name] for own in parts]) for name in parts[0]}
         self.load_random(state)

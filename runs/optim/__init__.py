@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cn import CN, instantiate
+from cn.lazy import lazily
 from cn.node import values
 from cn.target import locate, target_of
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
+
+    from runs.optim._several import Several as Several
+
+__getattr__ = lazily(__name__, Several="runs.optim._several")
 
 
 class Optim(CN):

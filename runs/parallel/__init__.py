@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cn import CN
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class Parallel(CN):
     """Chosen by `parallel=ddp`; a run of one process asks nothing of it."""
+
+    _whole: ClassVar[bool] = True  # whether each process holds all of the weights
 
     def shard(self, module: nn.Module, device: torch.device) -> Shards | None:
         """Called before the optimiser is built; where it leaves each process a part of the weights, what they share."""

@@ -21,6 +21,8 @@ class Fsdp(Parallel):
     holds all gradients until the last batch of a step. Checkpoints are folders, which any number of processes reads.
     """
 
+    _whole = False
+
     def shard(self, module: nn.Module, device: torch.device) -> Shards:
         from runs._shards import Shards
         from runs.parallel._fsdp import shard, twin

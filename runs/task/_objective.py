@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that a task and its objective may be in one file, which --help imports
     from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from runs.optim import Optim
+    from runs.schedule import Schedule
 
 Network = Callable[..., Any]  # calls `network`, as the run has it: compiled, shared by processes, in lower precision
+Minimize = Callable[..., None]  # minimize(loss, name): one step of the optimiser of that name
 Picture = Any  # an array `h w 3` of bytes
 
 
@@ -23,6 +28,7 @@ class Objective:
     """
 
     outputs: tuple[int, ...] | None = None  # the shape of what the network must give for each example; None: any
+    schedules: Mapping[str, Schedule] = {}  # of an optimiser's name, where it follows another than the run's
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network  # all that is trained, saved, averaged, shared over processes and exported
@@ -30,6 +36,32 @@ class Objective:
     def loss(self, network: Network, batch: Any) -> Tensor | dict[str, Tensor]:
         """What is minimised, a scalar; or several scalars by name, of which `loss` is minimised and all are logged."""
         raise NotImplementedError
+
+    def step(self, batch: Any, minimize: Minimize) -> Tensor | dict[str, Tensor]:
+        """A whole step, where it is more than one loss of the whole network: an objective with it needs no `loss`.
+
+        It calls the parts of `self.network` itself. `minimize(loss, name)` moves what the optimiser of that name
+        trains, and nothing else; without a name where `optimizer` gives one alone. What it returns is logged, as of
+        `loss`. It runs on each process's examples, with gradients averaged; with accumulate, compile or parallel=fsdp
+        it is refused.
+        """
+        raise NotImplementedError
+
+    @property
+    def steps(self) -> bool:
+        """Whether it takes its steps itself."""
+        return type(self).step is not Objective.step
+
+    def optimizer(self, optim: Optim) -> Optimizer:
+        """What trains the network, on its device by now: the run's `optim`, or `Several` (runs.optim) by name."""
+        return optim.build(self.network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it keeps from step to step besides weights, as tensors and plain values, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up where `state_dict` was called, in this process."""
 
     def measure(self, network: Network, batch: Any) -> Mapping[str, Tensor]:
         """Sums over the examples of a batch, of any shape, in evaluation; they are added up over batches and processes.

@@ -88,7 +88,7 @@ def test_metrics_are_those_of_the_whole_set_at_once(parts, go):
 
     def found(size: int) -> dict[str, float]:
         batches = ((split.batch(part), True) for part in torch.arange(len(split)).split(size))
-        return measured(objective, training.predict, batches, len(split), lambda total: total)
+        return measured(objective, training.predict, batches, lambda total: total)
 
     whole = found(len(split))
     assert found(7) == pytest.approx(whole, rel=1e-6)

@@ -1,0 +1,87 @@
+"""The pole on a cart. b states of four numbers: place (m), its velocity (m/s), angle (rad), its velocity (rad/s)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data._dataset import Dataset, Split
+from data._stream import Streamed
+
+ACTIONS = ("left", "right")
+GRAVITY, CART, POLE, HALF = 9.8, 1.0, 0.1, 0.5  # m/s2, kg, kg, m: of the pole, half its length
+FORCE, SECONDS = 10.0, 0.02  # N of a push, and s between two
+EDGE, FALLEN = 2.4, 12 * torch.pi / 180  # m from the middle, rad from upright
+FIRST = 0.05  # the largest of each number in a first state
+
+
+@dataclass(frozen=True)
+class Pole:
+    """What acts on states, and how many pushes an episode has at most. Each push is worth 1."""
+
+    limit: int
+
+    def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """The states `b 4` after one push each, `b` of 0 or 1, and whether the pole has fallen or the cart gone, `b`.
+
+        Euler's method, by the equations of Barto et al. 1983, without friction.
+        """
+        place, speed, angle, turn = states.unbind(1)
+        force = (2.0 * actions - 1) * FORCE
+        sin, cos, mass = angle.sin(), angle.cos(), CART + POLE
+        pushed = (force + POLE * HALF * turn.square() * sin) / mass
+        turning = (GRAVITY * sin - cos * pushed) / (HALF * (4 / 3 - POLE * cos.square() / mass))
+        moving = pushed - POLE * HALF * turning * cos / mass
+        found = torch.stack(
+            [place + SECONDS * speed, speed + SECONDS * moving, angle + SECONDS * turn, turn + SECONDS * turning], dim=1
+        )
+        return found, (found[:, 0].abs() > EDGE) | (found[:, 2].abs() > FALLEN)
+
+
+class Beginnings(Split):
+    """First states of episodes, `n 4`."""
+
+    def __init__(self, states: Tensor) -> None:
+        self.states = states
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def batch(self, index: Tensor) -> Tensor:
+        """States `b 4`."""
+        return self.states.index_select(0, index)
+
+    def to(self, device: torch.device | str) -> Beginnings:
+        return Beginnings(self.states.to(device))
+
+
+class Endless:
+    """First states without end, each a pure function of the seed and its number."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.Generator(np.random.PCG64([seed, 0]))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        while True:
+            yield torch.from_numpy(self.random.uniform(-FIRST, FIRST, 4).astype(np.float32))
+
+    def state_dict(self) -> dict[str, Any]:
+        state: Any = self.random.bit_generator.state
+        return {"state": str(state["state"]["state"]), "inc": str(state["state"]["inc"])}  # of 128 bits
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        numbers = {name: int(each) for name, each in state.items()}
+        self.random.bit_generator.state = {"bit_generator": "PCG64", "state": numbers, "has_uint32": 0, "uinteger": 0}
+
+
+def make(*, count: int, limit: int, seed: int) -> Dataset:
+    """The data set: a stream of first states to train from, and `count` each to validate and to test from."""
+    held = [np.random.Generator(np.random.PCG64([seed, part])).uniform(-FIRST, FIRST, (count, 4)) for part in (1, 2)]
+    validation, test = (Beginnings(torch.from_numpy(each.astype(np.float32))) for each in held)
+    train = Streamed(Endless(seed))
+    return Dataset(train, validation, test, (4,), ACTIONS, noun="first states", world=Pole(limit))

@@ -1,0 +1,74 @@
+"""Examples that an iterable gives, in its own order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch.utils.data.dataloader import default_collate
+
+from cn import RunError
+from data._batch import Batch, changed
+from data._dataset import Stream
+
+
+class Streamed(Stream):
+    """Nested tuples or dicts of tensors, arrays and numbers, one example after another.
+
+    examples: iterated again at its end. With `state_dict` and `load_state_dict`, as a Hugging Face `IterableDataset`
+    has them, a run that goes on reads nothing that came before; else that is read again and left out. With
+    `set_epoch(number)` it is told which pass begins.
+    length: examples in a pass; None: it has no end.
+    finish: from a batch on the device to what the network is given.
+
+    Each process of a run reads the whole stream, and keeps its part.
+    """
+
+    def __init__(
+        self,
+        examples: Iterable[Any],
+        *,
+        length: int | None = None,
+        finish: Callable[[Batch], Batch] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.examples, self.length, self.finish, self.device = examples, length, finish, torch.device(device)
+        self.epoch, self.taken = 0, 0  # passes that are over, and examples of the one that is not
+        self._state: Any = None  # the iterable's own, from which it goes on
+
+    def to(self, device: torch.device | str) -> Streamed:
+        found = Streamed(self.examples, length=self.length, finish=self.finish, device=device)
+        found.epoch, found.taken, found._state = self.epoch, self.taken, self._state
+        return found
+
+    def batches(self, size: int, part: slice, *, together: int = 1) -> Iterator[Batch]:
+        source = self._endless()
+        while True:
+            for group in [list(islice(source, size))[part] for _ in range(together)]:
+                batch = changed(default_collate(group), lambda each: each.to(self.device))
+                yield batch if self.finish is None else self.finish(batch)
+
+    def _endless(self) -> Iterator[Any]:
+        examples: Any = self.examples
+        while True:
+            if hasattr(examples, "set_epoch"):
+                examples.set_epoch(self.epoch)
+            if self._state is not None:
+                examples.load_state_dict(self._state)
+            again = self.taken if self._state is None else 0
+            self._state = None
+            for each in islice(examples, again, None):
+                self.taken += 1
+                yield each
+            if self.taken == 0:
+                raise RunError(f"{type(examples).__name__} gave no example: a stream must have one")
+            self.epoch, self.taken = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        own = getattr(self.examples, "state_dict", None)
+        return {"epoch": self.epoch, "taken": self.taken, "examples": None if own is None else own()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epoch, self.taken, self._state = state["epoch"], state["taken"], state["examples"]

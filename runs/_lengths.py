@@ -1,0 +1,46 @@
+"""How long a run is, and what it cannot have: worked out before its network is built."""
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cn import UserError
+from cn.errors import lines
+from data import Dataset, Stream
+from runs import Run
+from runs._device import Device
+from runs._ranks import Ranks
+
+
+def lengths(run: Run, data: Dataset, ranks: Ranks) -> tuple[int, int]:
+    """Examples in a batch, of all processes together, and optimiser steps in an epoch."""
+    train, noun = data.train, data.noun
+    examples = train.length if isinstance(train, Stream) else len(train)
+    batch = run.data.batch_size if examples is None else min(run.data.batch_size, examples)
+    if examples is not None and examples < batch * run.accumulate:
+        what = f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than "
+        raise UserError(lines(f"{what}the {examples} training {noun}", f"nearest: accumulate={examples // batch}"))
+    if batch < ranks.size:
+        what = f"data.batch_size={run.data.batch_size}: {batch} {noun} are no batch for {ranks.size} processes"
+        raise UserError(lines(what, f"nearest: data.batch_size={ranks.size}"))
+    if examples is None:
+        if run.steps is None:
+            what = f"data: {type(run.data).__name__} has no end, and a run must have one"
+            raise UserError(lines(what, "write: steps=10000"))
+        return batch, run.steps
+    return batch, examples // (batch * run.accumulate)
+
+
+def own_device(run: Run, device: Device, ranks: Ranks) -> Device:
+    """The device of a task that takes its steps itself. UserError for what such a step cannot have."""
+    task = type(run.task).__name__
+    for word, asked, nearest in (
+        (f"accumulate={run.accumulate}", run.accumulate > 1, "data.batch_size"),
+        ("compile=true", run.compile is True, "compile=null"),
+        ("parallel=fsdp", ranks.size > 1 and not run.parallel._whole, "parallel=ddp"),
+    ):
+        if asked:
+            larger = f"{nearest}={run.data.batch_size * run.accumulate}" if "=" not in nearest else nearest
+            raise UserError(lines(f"{word}: {task} takes its steps itself, and cannot have it", f"nearest: {larger}"))
+    return replace(device, compiled=False)

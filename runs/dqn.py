@@ -1,0 +1,29 @@
+"""python train.py run=dqn"""
+
+from __future__ import annotations
+
+from data import Data
+from data.cartpole import CartPole
+from models import Model
+from models.mlp import Mlp
+from runs import Run
+from runs.optim import Optim
+from runs.optim.adam import Adam
+from runs.schedule import Schedule
+from runs.schedule.constant import Constant
+from runs.task import Task
+from runs.task import dqn as tasks
+
+
+class Dqn(Run):
+    """A cart learns to keep a pole up."""
+
+    model: Model = Mlp(hidden_sizes=(128, 128))
+    data: Data = CartPole()
+    task: Task = tasks.Dqn()
+    optim: Optim = Adam(lr=5e-4)
+    schedule: Schedule = Constant()
+    clip: float | None = 10.0  # largest norm of the gradient over all parameters
+    steps: int | None = 6000  # optimiser steps
+    validate_steps: int | None = 500  # optimiser steps
+    log_every: int = 100  # optimiser steps

@@ -1,0 +1,30 @@
+"""python train.py run=gan"""
+
+from __future__ import annotations
+
+from data import Data
+from data.digits import Digits
+from models import Model
+from models.mlp import Mlp
+from runs import Run
+from runs.callbacks import Callback
+from runs.callbacks.predictions import Predictions
+from runs.optim import Optim
+from runs.optim.adam import Adam
+from runs.schedule import Schedule
+from runs.schedule.constant import Constant
+from runs.task import Task
+from runs.task import gan as tasks
+
+
+class Gan(Run):
+    """Handwritten digits of 8x8 pixels, made from noise; pictures of them are in the run's folder."""
+
+    model: Model = Mlp(hidden_sizes=(128, 128))
+    data: Data = Digits(batch_size=64)
+    task: Task = tasks.Gan()
+    optim: Optim = Adam(lr=2e-4, betas=(0.5, 0.999))
+    schedule: Schedule = Constant()
+    callbacks: dict[str, Callback] = {"predictions": Predictions()}
+    epochs: int = 200  # passes over the training examples
+    validate_every: int | float = 10  # epochs

@@ -1,0 +1,148 @@
+"""Learning by acting. b episodes go on at once, in states of s numbers; a actions may be chosen; m are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from runs.task._objective import Minimize, Network, Objective
+
+
+class World(Protocol):
+    """What acts on states; each action is worth 1."""
+
+    limit: int  # actions after which an episode ends in any case
+
+    def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """The states `b s` after one action each, `b`, and whether that ended the episode, `b`."""
+        ...
+
+
+class Values(nn.Module):
+    """What each action is worth, `b a`; `target` follows `online`, and is not trained."""
+
+    def __init__(self, online: nn.Module, target: nn.Module) -> None:
+        super().__init__()
+        target.load_state_dict(online.state_dict())
+        self.online, self.target = online, target.requires_grad_(False)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.online(states)
+
+
+class Memory:
+    """The last actions, in a ring: states `m s`, actions `m`, what came of them `m s`, whether that was the end `m`."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.taken = size, 0  # actions in all
+        self.parts: list[Tensor] = []
+
+    def add(self, *parts: Tensor) -> None:
+        if not self.parts:
+            self.parts = [each.new_zeros(self.size, *each.shape[1:]) for each in parts]
+        place = (self.taken + torch.arange(len(parts[0]), device=parts[0].device)) % self.size
+        for own, each in zip(self.parts, parts, strict=True):
+            own[place] = each
+        self.taken += len(parts[0])
+
+    def sample(self, count: int) -> list[Tensor]:
+        """So many of them, drawn with replacement."""
+        index = torch.randint(min(self.taken, self.size), (count,), device=self.parts[0].device)
+        return [each[index] for each in self.parts]
+
+    def state_dict(self) -> dict[str, Any]:
+        filled = min(self.taken, self.size)
+        return {"taken": self.taken, "parts": [each[:filled].cpu().clone() for each in self.parts]}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        self.taken, self.parts = state["taken"], []
+        for each in state["parts"]:
+            own = torch.zeros(self.size, *each.shape[1:], dtype=each.dtype, device=device)
+            own[: len(each)] = each.to(device)
+            self.parts.append(own)
+
+
+class QLearning(Objective):
+    """The network chooses the action, and its target says what that is worth (van Hasselt et al. 2016)."""
+
+    def __init__(
+        self,
+        network: Values,
+        *,
+        world: World,
+        actions: int,
+        discount: float,
+        memory: int,
+        sample: int,
+        explore: int,
+        random: float,
+        follow: float,
+    ) -> None:
+        super().__init__(network)
+        self.values, self.world, self.actions = network, world, actions
+        self.outputs = (actions,)
+        self.discount, self.count = discount, sample
+        self.explore, self.random, self.follow = explore, random, follow
+        self.memory = Memory(memory)
+        self.taken = 0  # steps
+        self.states: Tensor | None = None  # of the episodes that go on, b s
+        self.lengths: Tensor | None = None  # actions so far, b
+
+    def step(self, batch: Tensor, minimize: Minimize) -> dict[str, Tensor]:
+        with torch.no_grad():
+            random = self._act(batch)
+        states, actions, later, over = self.memory.sample(self.count)
+        with torch.no_grad():
+            best = self.values(later).argmax(dim=1, keepdim=True)
+            worth = 1 + self.discount * ~over * self.values.target(later).gather(1, best).squeeze(1)
+        found = self.values(states).gather(1, actions[:, None]).squeeze(1)
+        loss = F.smooth_l1_loss(found, worth)
+        minimize(loss)
+        with torch.no_grad():
+            for own, each in zip(self.values.target.parameters(), self.values.online.parameters(), strict=True):
+                own.lerp_(each, self.follow)
+        return {"loss": loss, "worth": worth.mean(), "random": random}
+
+    def _act(self, beginnings: Tensor) -> Tensor:
+        """One action in each episode; where one has ended, another begins. Returns the fraction drawn at random."""
+        if self.states is None or self.lengths is None:
+            self.states, self.lengths = beginnings.clone(), beginnings.new_zeros(len(beginnings))
+        states, share = self.states, max(self.random, 1 - self.taken / self.explore * (1 - self.random))
+        drawn = torch.rand(len(states), device=states.device) < share
+        chosen = torch.where(
+            drawn, torch.randint(self.actions, (len(states),), device=states.device), self.values(states).argmax(dim=1)
+        )
+        later, over = self.world.step(states, chosen)
+        self.memory.add(states, chosen, later, over)
+        self.lengths = self.lengths + 1
+        ended = over | (self.lengths >= self.world.limit)  # one that was cut short has not come to its end
+        self.states = torch.where(ended[:, None], beginnings, later)
+        self.lengths = torch.where(ended, 0.0, self.lengths)
+        self.taken += 1
+        return drawn.float().mean()
+
+    def measure(self, network: Network, batch: Tensor) -> Mapping[str, Tensor]:
+        """An episode from each state to its end, without an action at random: how many actions it has."""
+        states, going = batch, torch.ones(len(batch), dtype=torch.bool, device=batch.device)
+        lengths = batch.new_zeros(len(batch))
+        for _ in range(self.world.limit):
+            states, over = self.world.step(states, network(states).argmax(dim=1))
+            lengths += going
+            going = going & ~over
+        return {"return": lengths.sum()}
+
+    def state_dict(self) -> dict[str, Any]:
+        now = [None if each is None else each.cpu() for each in (self.states, self.lengths)]
+        return {"memory": self.memory.state_dict(), "taken": self.taken, "states": now[0], "lengths": now[1]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        device = next(self.values.parameters()).device
+        self.memory.load_state_dict(state["memory"], device)
+        self.taken = state["taken"]
+        self.states, self.lengths = (
+            None if each is None else each.to(device) for each in (state["states"], state["lengths"])
+        )
