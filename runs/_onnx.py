@@ -110,10 +110,14 @@ def _graph(run: Run, network: nn.Module, inputs: list[Tensor]) -> bytes:
 def _outputs(path: Path, inputs: list[Tensor]) -> list[Tensor]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
-    given = {name: each.numpy() for name, each in zip(names, inputs, strict=True)}
-    return [torch.from_numpy(each) for each in session.run(None, given)]
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        names = [each.name for each in session.get_inputs()]
+        given = {name: each.numpy() for name, each in zip(names, inputs, strict=True)}
+        return [torch.from_numpy(each) for each in session.run(None, given)]
+    except Exception as error:  # it has an exception of its own for each kind of failure, with no common class
+        what = f"onnxruntime cannot run the file on {len(inputs[0])} examples"
+        raise RunError(lines(what, _why(error), WEIGHTS)) from error
 
 
 def _why(error: BaseException) -> str:

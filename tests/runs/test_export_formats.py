@@ -110,6 +110,17 @@ def test_onnx_that_computes_something_else_is_no_file(go, export, monkeypatch):
     assert names() == before
 
 
+def test_onnx_that_onnxruntime_cannot_run_is_no_file(go, export, monkeypatch):
+    go("run", "steps=1")
+    before = names()
+    monkeypatch.setattr("runs._onnx._graph", lambda *given: b"noise")
+    status, out, err = export("run", "-o", "net.onnx")
+    assert (status, out) == (1, "")
+    assert err.startswith("onnxruntime cannot run the file on 8 examples\n  InvalidProtobuf: ")
+    assert err.endswith("\n  its weights alone: -o FILE.safetensors\n")
+    assert names() == before
+
+
 class Sorting(nn.Module):
     """Goes another way for other numbers, which no graph can."""
 
