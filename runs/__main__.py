@@ -27,6 +27,7 @@ python -m runs [FOLDER ...]
   diff A B [C ...]               what differs in their configurations, and what they came to
   plot A B [C ...]               their curves in one picture, outputs/plot.png
   export A                       its best weights alone in one file, A/weights.pt; --last: those it ended with
+                                 -o FILE.safetensors: for other libraries; -o FILE.onnx: its network with them
 
 A, B: run folders; the beginning of one's name in outputs/ is enough.
   --all     every row of the table

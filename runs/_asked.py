@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -14,6 +13,7 @@ from cn.record import FILE, runs_near, within
 from cn.screen import loading
 from runs import Run, _folder
 from runs._meeting import which
+from runs._needed import need
 from runs.launch.local import Local
 
 CHECKPOINT = re.compile(r"step-\d+(_\d+)?|.*\.pt")  # of several processes, a folder, and links to it
@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
 
 def asked(run: Run, job: Job) -> Asked:
-    """Raises UserError for mode=eval without a trained run, or with changes, and for loggers not installed.
+    """Raises UserError for mode=eval without a trained run, or with changes, and for what is not installed.
 
     A checkpoint that is named is tested; only the last one is trained on.
     """
@@ -41,8 +41,8 @@ def asked(run: Run, job: Job) -> Asked:
     if run.mode == "eval" and (source is None or changed):
         write = f"write: {_folder.again(job.source or Path('FOLDER'))} mode=eval"
         raise UserError(lines("mode=eval tests a run that has been trained, as it is", write))
+    need(run)
     if run.mode == "train":
-        _need(run)
         if run.init is not None and (source is None or changed):
             _refuse_absent(run.init)
         if source is not None and named is not None and (changed or not named.startswith("last")):
@@ -77,18 +77,3 @@ def _refuse_absent(init: Path) -> None:
     folder, _ = within(init)
     if not (folder / FILE).is_file() and not init.is_file():
         raise UserError(lines(f"init={init} is neither a run folder nor a file of weights", runs_near(init)))
-
-
-def _need(run: Run) -> None:
-    for name, logger in run.logger.items():
-        absent = [package for package in logger.packages() if not _is_there(package)]
-        if absent:
-            what = f"logger.{name}: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
-            raise UserError(lines(what, "pip install -c constraints.txt -e '.[track]'"))
-
-
-def _is_there(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # of a.b there is no a
-        return False

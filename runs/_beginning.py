@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from cn import UserError
 from cn.errors import hint, lines, short
 from cn.record import within
-from runs import _checkpoint
+from runs import _checkpoint, _safetensors
 from runs._checkpoint import Unreadable
 from runs._unfit import times
 
@@ -24,7 +25,7 @@ PLACES = ("average", "module", "state_dict", "model")  # where checkpoints have 
 def begin(module: nn.Module, source: Path) -> str:
     """Take the weights that fit by name and shape; says what fitted, what is new and what was left out.
 
-    source: a run folder, of which its best checkpoint is taken, or a file of `torch.save`.
+    source: a run folder, of which its best checkpoint is taken, or a file of `torch.save` or of safetensors.
     Raises UserError where nothing fits, and Unreadable for what holds no weights.
     """
     folder, named = within(source)
@@ -63,7 +64,10 @@ def freeze(module: nn.Module, patterns: list[str]) -> None:
 
 def _weights(path: Path) -> dict[str, Tensor]:
     """Those of a checkpoint of a run, of one of another library, or of a file that holds nothing else."""
-    found: Any = _checkpoint.load(path, weights=True)
+    if path.suffix == _safetensors.SUFFIX:
+        _safetensors.need(f"init={path}")
+    read = _safetensors.read if path.suffix == _safetensors.SUFFIX else partial(_checkpoint.load, weights=True)
+    found: Any = read(path)
     if isinstance(found, dict):
         whole = cast("dict[str, Any]", found)
         inner = next((whole[place] for place in PLACES if isinstance(whole.get(place), dict)), whole)

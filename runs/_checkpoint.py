@@ -66,6 +66,14 @@ def write(content: dict[str, Any], path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def write_bytes(content: bytes, path: Path) -> None:
+    """The same of a file whose bytes are known."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def cause(error: OSError | RuntimeError) -> BaseException:
     """Of a write that failed: torch raises RuntimeError where one comes up short."""
     return error if isinstance(error, OSError) else error.__context__ or error

@@ -1,16 +1,17 @@
-"""One file with the weights of a run, and nothing else."""
+"""One file with the weights of a run, or with its network; the file's ending says which."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cn import RunError, UserError
+from cn import RunError, UserError, load
 from cn.errors import lines, short
 from cn.record import FILE
-from runs import _checkpoint
+from runs import _checkpoint, _onnx, _safetensors
 
 WEIGHTS = "weights.pt"
 
@@ -23,44 +24,64 @@ class Exported(NamedTuple):
     averaged: bool  # by callbacks.ema
     tensors: int
     numbers: int
+    difference: float | None  # the largest of what was read back; None: torch.save's file is not
 
 
 def export(folder: Path, path: Path, *, last: bool) -> Exported:
     """Write the best weights of a run, or its last, whole or not at all: a dict of plain tensors by name.
 
-    `torch.load(path, weights_only=True)` reads it, and the `load_state_dict` of the task's network takes it.
+    `torch.load(path, weights_only=True)` reads it, and the `load_state_dict` of the task's network takes it. A path
+    that ends in .safetensors holds the same for other libraries, one in .onnx the network with them: each is read back
+    before it is put in place.
     """
+    run: Any = load(folder) if path.suffix == _onnx.SUFFIX else None
+    if path.suffix == _safetensors.SUFFIX:
+        _safetensors.need(f"-o {path}")
+    if run is not None:
+        _onnx.need(f"-o {path}", run)
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
     state = _checkpoint.load(source, weights=True)
-    own = path.exists() and (path.parent / FILE).exists() and path.name != WEIGHTS
+    made = path.name == WEIGHTS or path.suffix in (_safetensors.SUFFIX, _onnx.SUFFIX)
+    own = path.exists() and (path.parent / FILE).exists() and not made
     other = path.exists() and not path.is_file()
     if other or own:
         what = "a folder" if path.is_dir() else "no regular file" if other else "a file of the run's own"
         raise UserError(lines(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}"))
     average = state.get("average")
     weights: dict[str, Any] = dict(average or state["module"])
-    _write(weights, path)
+    if run is not None:
+        difference = _written(lambda partial: _onnx.write(run, weights, partial), path)
+    elif path.suffix == _safetensors.SUFFIX:
+        difference = _written(lambda partial: _safetensors.write(weights, partial), path)
+    else:
+        difference = _written(lambda partial: _checkpoint.write(weights, partial), path)
     numbers = sum(math.prod(each.shape) for each in weights.values())
-    return Exported(path, state["step"], bool(average), len(weights), numbers)
+    return Exported(path, state["step"], bool(average), len(weights), numbers, difference)
 
 
 def told(done: Exported, *, last: bool) -> str:
     """One line on what was written."""
     of = "at the end" if last else "of the best validation"
     averaged = ", averaged" if done.averaged else ""
-    return f"{done.path}: {done.numbers} numbers in {done.tensors} tensors{averaged}, {of}, at step {done.step}"
+    back = "" if done.difference is None else f"; read back, largest difference {done.difference:.0e}"
+    back = "; read back, equal to the bit" if done.difference == 0 and done.path.suffix != _onnx.SUFFIX else back
+    return f"{done.path}: {done.numbers} numbers in {done.tensors} tensors{averaged}, {of}, at step {done.step}{back}"
 
 
-def _write(weights: dict[str, Any], path: Path) -> None:
+def _written(write: Callable[[Path], float | None], path: Path) -> float | None:
+    """Let `write` make a file beside the path, which then takes its place; gives what it found when it read it back."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _checkpoint.write(weights, partial)
+            difference = write(partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+    except RunError:
+        raise
     except (OSError, RuntimeError) as error:
         cause = _checkpoint.cause(error)
         what = f"cannot write {short(str(path))}: {getattr(cause, 'strerror', None) or cause}"
         raise RunError(lines(what, "to put it elsewhere: -o FILE")) from None
+    return difference

@@ -6,6 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     light = [node for node in nodes if is_light(node)]
     for fixture, chosen in {"each_model": nodes, "each_light_model": light}.items():
         if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, chosen, ids=lambda node: type(node).__name__)
+            metafunc.parametrize(fixture, [pytest.param(node, marks=_installed(node)) for node in chosen], ids=_name)
     if "each_inputs" in metafunc.fixturenames:
         metafunc.parametrize("each_inputs", IMAGES, ids=lambda shape: "x".join(map(str, shape)))
+
+
+def _installed(node: Model) -> list[pytest.MarkDecorator]:
+    """Skips the tests of a model whose packages are not there."""
+    absent = [each for each in node.packages() if find_spec(each) is None]
+    return [pytest.mark.skip(reason=f"{each} is not installed: .[hub]") for each in absent]
+
+
+def _name(node: Model) -> str:
+    return type(node).__name__
 
 
 @pytest.fixture(autouse=True)

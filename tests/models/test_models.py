@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import models
-from cn import CN
+from cn import CN, UserError, compose
 from models import Model
 from models.linear import Linear
 from models.vit import Base
@@ -95,8 +95,35 @@ def test_a_model_that_needs_a_value_or_cannot_be_built_leaves_the_tests_of_the_o
     assert not is_light(Base())
 
 
-def test_the_contract_is_abstract():
-    assert inspect.isabstract(Model)
+class Bare(Model):
+    """Neither builds a network nor names one."""
+
+
+class Rows(Model):
+    """A network of torch, without code."""
+
+    _target_: str = "torch.nn.Linear"
+    in_features: int = 10
+    out_features: int = 1
+    bias: bool = True
+
+
+def test_a_node_that_names_a_module_of_a_library_needs_no_code():
+    network = compose(Rows, ["bias=false"]).build(inputs=(10,), classes=1)
+    assert isinstance(network, nn.Linear)
+    assert network.bias is None
+    assert network(torch.randn(3, 10)).shape == (3, 1)
+
+
+def test_a_model_without_build_and_target_is_told_what_to_write():
+    with pytest.raises(UserError) as refused:
+        Bare().build(inputs=(10,), classes=1)
+    line = inspect.getsourcelines(Bare)[1]
+    assert str(refused.value) == (
+        "Bare names no target\n"
+        f"  defined in tests/models/test_models.py:{line}\n"
+        '  write: _target_: str = "package.name"'
+    )
 
 
 def top_level(tree: ast.Module) -> set[str]:

@@ -68,6 +68,7 @@ def test_those_it_ended_with_and_as_json(go, failed, left, after_step, export):
         "averaged": False,
         "tensors": 4,
         "numbers": 610,
+        "difference": None,
         "folder": "run",
     }
     state = torch.load("elsewhere/last.pt", weights_only=True)

@@ -324,10 +324,10 @@ def test_wandb_asks_nobody_to_log_in(go, here, monkeypatch):
 
 def test_a_logger_that_is_not_installed_is_told_before_torch_is_imported():
     script = (
-        "import sys, runs._asked\n"
+        "import sys, runs._asked, runs._needed\n"
         "from cn import Job, UserError, compose\n"
         "from runs import Run\n"
-        "runs._asked.find_spec = lambda name: None if name in ('mlflow', 'alembic') else name\n"
+        "runs._needed.find_spec = lambda name: None if name in ('mlflow', 'alembic') else name\n"
         "try:\n    runs._asked.asked(compose(Run, ['logger=[csv,mlflow]']), Job())\n"
         "except UserError as error:\n    print(error, 'torch' in sys.modules)\n"
     )
@@ -340,7 +340,7 @@ def test_a_logger_that_is_not_installed_is_told_before_torch_is_imported():
 
 @pytest.mark.parametrize(("logger", "package"), [(Tensorboard(), "tensorboard"), (Wandb(), "wandb")], ids=str)
 def test_one_that_is_not_installed_is_named(monkeypatch, logger, package):
-    monkeypatch.setattr("runs._asked.find_spec", lambda name: None)
+    monkeypatch.setattr("runs._needed.find_spec", lambda name: None)
     with pytest.raises(UserError) as refused:
         asked(small(logger, "mine"), Job())
     assert str(refused.value) == (

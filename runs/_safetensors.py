@@ -1,0 +1,56 @@
+"""Weights as a safetensors file, which other libraries read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from cn import RunError
+from cn.errors import short
+from runs._checkpoint import readable, write_bytes
+from runs._needed import refuse_absent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIX = ".safetensors"
+
+
+def write(weights: dict[str, Tensor], path: Path) -> float:
+    """Write tensors by name; those that share memory, as tied layers do, are written once for each name.
+
+    Returns 0, the largest difference of what is read back. Raises RunError where that is not equal to the bit.
+    """
+    from safetensors.torch import save
+
+    write_bytes(save({name: each.contiguous().clone() for name, each in weights.items()}), path)
+    found = read(path)
+    wrong = [name for name, each in weights.items() if name not in found or not _equal(found[name], each)]
+    if wrong or len(found) != len(weights):
+        raise RunError(f"safetensors gave back other weights than it was given: {short(', '.join(wrong))}")
+    return 0.0
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors by name, on the CPU; Unreadable for a file that is none."""
+    from safetensors.torch import load_file
+
+    with readable(path):
+        return load_file(path)
+
+
+def need(what: str) -> None:
+    """UserError where the library is not installed; `what` wants it."""
+    refuse_absent(what, ("safetensors",), extra="hub")
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same type, shape and bits; a NaN is equal to itself."""
+    alike = one.dtype == other.dtype and one.shape == other.shape
+    return alike and torch.equal(_bytes(one), _bytes(other))
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    return tensor.contiguous().flatten().view(torch.uint8)

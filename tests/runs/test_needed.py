@@ -1,0 +1,39 @@
+"""What a plain installation lacks is told before a run begins, with the command that brings it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cn import Job, UserError
+from models.mlp import Mlp
+from models.timm import Timm
+from runs._asked import asked
+from runs.default import Default
+from runs.task.distil import Distil
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_model_that_is_not_installed_is_told_before_torch_is_imported():
+    script = (
+        "import sys, runs._asked, runs._needed\n"
+        "from cn import Job, UserError, compose\n"
+        "from runs import Run\n"
+        "runs._needed.find_spec = lambda name: None if name == 'timm' else name\n"
+        "try:\n    runs._asked.asked(compose(Run, ['model=timm']), Job())\n"
+        "except UserError as error:\n    print(error, 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "model: timm is not installed\n  pip install -c constraints.txt -e '.[hub]' False\n"
+
+
+def test_the_model_of_a_task_is_looked_at_too_and_one_of_ours_needs_nothing(monkeypatch):
+    monkeypatch.setattr("runs._needed.find_spec", lambda name: None)
+    asked(Default(model=Mlp()), Job())
+    with pytest.raises(UserError) as refused:
+        asked(Default(model=Mlp(), task=Distil(teacher=Timm())), Job())
+    assert str(refused.value) == ("task.teacher: timm is not installed\n  pip install -c constraints.txt -e '.[hub]'")
