@@ -32,7 +32,7 @@ def moved(cls: Any, record: Record, plain: Plain) -> Record:
 
 
 def unmoved(node: CN, record: Record, plain: Plain) -> Record:
-    """The record of a node, given as it is now, as it was before fields were added and moved, where it could be said so.
+    """The record of a node as it was before fields were added and moved, where it could be said so; `record` is of now.
 
     Added fields have their defaults then, and the node that others moved to is otherwise its class's default.
 
