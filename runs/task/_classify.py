@@ -8,7 +8,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from runs.task._grid import draw
+from runs.task._answers import draw
 from runs.task._mix import mix, neighbours
 from runs.task._objective import Network, Objective, Picture
 
@@ -17,6 +17,8 @@ Examples = tuple[Tensor, Tensor]  # b ..., and labels b
 
 class Classification(Objective):
     """The network gives logits `b k`."""
+
+    looks_at = 256  # validation examples, among which `show` finds those that are wrong
 
     def __init__(
         self,
@@ -59,11 +61,11 @@ class Classification(Objective):
         }
 
     def show(self, network: Network, batch: Examples) -> Picture | None:
-        """The images as they are, and again with `label/prediction`; none where the examples are no images."""
+        """Images with their label and what they are taken for, the wrong ones first; None where there are no images."""
         if self.pixels is None:
             return None
         images, labels = batch
-        pairs = list(zip(labels.tolist(), network(images).argmax(dim=1).tolist(), strict=True))
-        shown = self.pixels(images).numpy()
-        texts = [f"{self.classes[label]}/{self.classes[chosen]}" for label, chosen in pairs]
-        return draw(shown, shown, texts, [label == chosen for label, chosen in pairs])
+        wanted: list[int] = labels.tolist()
+        given: list[int] = network(images).argmax(dim=1).tolist()
+        named, taken = ([self.classes[each] for each in numbers] for numbers in (wanted, given))
+        return draw(self.pixels(images).numpy(), named, taken)
