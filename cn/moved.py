@@ -1,14 +1,20 @@
 """Fields that moved to a node below, or were added: a class says which (`_moved_`, `_added_`), so that old records stay
 good, and name what they named.
 
-An added field's default, in the class that added it, is what was done before there was the field.
+An added field's default, in the class that added it, is what was done before there was the field. Any node may say
+`_added_`, at whatever depth of a run it stands.
 """
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn, and has a name that no field may have)
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING
 from typing import Any, cast
+
+from cn.kinds import Child, Kind
+from cn.node import CN, resolve, values
 
 Record = dict[str, Any]
 Plain = Callable[[Any], Record]  # from a node to its record: cn.record.plain, which itself needs this file
@@ -25,21 +31,39 @@ def moved(cls: Any, record: Record, plain: Plain) -> Record:
     return found
 
 
-def unmoved(cls: Any, record: Record, plain: Plain) -> Record:
-    """A record as it was before fields were added and moved, where it could be said so.
+def unmoved(node: CN, record: Record, plain: Plain) -> Record:
+    """The record of a node as it was before fields were added and moved, where it could be said so; `record` is of now.
 
     Added fields have their defaults then, and the node that others moved to is otherwise its class's default.
 
     It names what a run computes as its old records do.
     """
-    found = {name: value for name, value in record.items() if name not in (new := added(cls)) or value != new[name]}
+    cls = cast("Any", type(node))
+    found = _without_added(node, record)
     for child in {child for child, _ in _places(cls).values()}:
         gone = {name: field for name, (home, field) in _places(cls).items() if home == child}
-        now, default = (_given(each) for each in (cast("Record", record[child]), plain(_default(cls, child))))
+        default = _default(cls, child)
+        now, default = _given(found[child]), _given(_without_added(default, plain(default)))
         rest, usual = ({k: v for k, v in each.items() if k not in gone.values()} for each in (now, default))
         if rest == usual:
             del found[child]
             found |= {name: now[field] for name, field in gone.items()}
+    return found
+
+
+def _without_added(node: CN, record: Record) -> Record:
+    """The record of a node, of which it and the nodes in it leave out each added field that has its default."""
+    new, kinds = added(type(node)), cast("dict[str, Kind]", resolve(type(node)))
+    found = {name: value for name, value in record.items() if name not in new or value != new[name]}
+    for name, child in values(node).items():
+        kind = kinds[name]
+        if name not in found or not isinstance(kind, Child):
+            continue
+        if isinstance(child, dict):
+            nodes = cast("dict[str, CN]", child)
+            found[name] = {key: _without_added(each, found[name][key]) for key, each in nodes.items()}
+        elif child is not None:
+            found[name] = _without_added(child, found[name])
     return found
 
 

@@ -67,6 +67,10 @@ class Images(Data):
     crop: int = 0  # pixels of reflect padding on each side, before a random window is cut out
     flip: bool = False  # mirror each image, left to right, with probability 1/2
     cutout: int = 0  # pixels, side of a random square that is blanked
+    randaugment: int = 0  # operations on each image, each drawn at random out of 14 (arXiv:1909.13719); 0: none
+    magnitude: int = 9  # 0 to 30, of those operations
+
+    _added_: ClassVar[tuple[str, ...]] = ("randaugment", "magnitude")
 
     @abstractmethod
     def side(self) -> int:
@@ -79,6 +83,10 @@ class Images(Data):
             raise ValueError(f"crop is {self.crop}, and must be 0 to {side - 1} for images of {side}x{side} pixels")
         if not 0 <= self.cutout <= side:
             raise ValueError(f"cutout is {self.cutout}, and must be 0 to {side} for images of {side}x{side} pixels")
+        if self.randaugment < 0:
+            raise ValueError(f"randaugment is {self.randaugment}, and must be at least 0 operations")
+        if not 0 <= self.magnitude <= 30:
+            raise ValueError(f"magnitude is {self.magnitude}, and must be 0 to 30")
 
     def assemble(self, *, train: Part, validation: Part, test: Part, classes: Sequence[str]) -> Dataset:
         """The data set with these parts, its training part varied as this node says."""
@@ -92,6 +100,8 @@ class Images(Data):
             crop=self.crop,
             flip=self.flip,
             cutout=self.cutout,
+            randaugment=self.randaugment,
+            magnitude=self.magnitude,
         )
 
 

@@ -13,6 +13,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from cn import UserError
+from cn.errors import lines
+from data import _randaugment
 from data._augment import augment
 from data._dataset import Dataset, Split
 from data._split import Part
@@ -28,13 +31,14 @@ class ImageSplit(Split):
         *,
         scale: Tensor,  # c 1 1
         shift: Tensor,  # c 1 1
-        augment: Callable[[Tensor], Tensor] | None = None,
+        distort: Callable[[Tensor], Tensor] | None = None,  # of levels, 0 to 255, before they are normalised
+        augment: Callable[[Tensor], Tensor] | None = None,  # of normalised images
     ) -> None:
         assert images.shape[:1] == labels.shape
         assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
         self.images, self.labels = images, labels
         self.scale, self.shift = scale, shift
-        self.augment = augment
+        self.distort, self.augment = distort, augment
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,7 +46,10 @@ class ImageSplit(Split):
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised images `b c h w` and labels `b` at `index`, which is on the same device."""
         # index_select copies whole images: 11 us for 128 of CIFAR on one core, where images[index] takes 233
-        images = self.images.index_select(0, index).float().mul_(self.scale).add_(self.shift)
+        images = self.images.index_select(0, index).float()
+        if self.distort is not None:
+            images = self.distort(images)
+        images = images.mul_(self.scale).add_(self.shift)
         if self.augment is not None:
             images = self.augment(images)
         return images, self.labels.index_select(0, index)
@@ -53,24 +60,42 @@ class ImageSplit(Split):
             self.labels.to(device),
             scale=self.scale.to(device),
             shift=self.shift.to(device),
+            distort=self.distort,
             augment=self.augment,
         )
 
 
 def assemble(
-    *, train: Part, validation: Part, test: Part, classes: Sequence[str], crop: int, flip: bool, cutout: int
+    *,
+    train: Part,
+    validation: Part,
+    test: Part,
+    classes: Sequence[str],
+    crop: int,
+    flip: bool,
+    cutout: int,
+    randaugment: int = 0,
+    magnitude: int = 9,
 ) -> Dataset:
-    """A Dataset from arrays; all three are normalised by what is measured on `train`, which alone is augmented."""
+    """A Dataset from arrays; all three are normalised by what is measured on `train`, which alone is augmented.
+
+    RandAugment comes before the crop and the flip, as in its authors' code for CIFAR, and cutout last.
+    UserError where it is asked for and images have neither one channel nor three.
+    """
+    if randaugment and train[0].shape[1] not in (1, 3):
+        what = f"data: randaugment takes images of 1 or 3 channels, and these have {train[0].shape[1]}"
+        raise UserError(lines(what, "leave it out: data.randaugment=0"))
     scale, shift = normalisation(torch.from_numpy(train[0]))
     vary = partial(augment, crop=crop, flip=flip, cutout=cutout) if crop or flip or cutout else None
+    distort = partial(_randaugment.randaugment, operations=randaugment, magnitude=magnitude) if randaugment else None
 
-    def split(part: Part, vary: Callable[[Tensor], Tensor] | None = None) -> ImageSplit:
+    def split(part: Part, **vary: Callable[[Tensor], Tensor] | None) -> ImageSplit:
         images, labels = torch.from_numpy(np.ascontiguousarray(part[0])), torch.from_numpy(part[1].astype(np.int64))
-        return ImageSplit(images, labels, scale=scale, shift=shift, augment=vary)
+        return ImageSplit(images, labels, scale=scale, shift=shift, **vary)
 
     _, c, h, w = train[0].shape
     return Dataset(
-        split(train, vary),
+        split(train, distort=distort, augment=vary),
         split(validation),
         split(test),
         (c, h, w),

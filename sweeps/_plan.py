@@ -76,7 +76,7 @@ def identity(run: Run, config: dict[str, Any]) -> str:
 
     config: the run's record.
     """
-    kept = {name: value for name, value in unmoved(type(run), config, plain).items() if name not in APART}
+    kept = {name: value for name, value in unmoved(run, config, plain).items() if name not in APART}
     return hashlib.sha256(ENCODE(kept).encode()).hexdigest()[:10]
 
 

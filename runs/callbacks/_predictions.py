@@ -12,10 +12,12 @@ from cn.errors import lines
 from runs._training import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
-EXAMPLES = 16
+EXAMPLES = 16  # of validation, that an objective is given to show
 
 
 class Shown(Hooks):
+    """An objective that shows only some of what it looks at says in `looks_at` how many examples it is given."""
+
     adds = False
 
     def on_start(self, training: Training) -> None:
@@ -36,6 +38,7 @@ class Shown(Hooks):
     @torch.no_grad()
     def _picture(self, training: Training) -> Any:
         split = training.dataset.validation
-        first = torch.arange(min(EXAMPLES, len(split)), device=training.device.device)
+        count = min(getattr(training.objective, "looks_at", EXAMPLES), len(split))
+        first = torch.arange(count, device=training.device.device)
         training.evaluated.eval()
         return training.objective.show(training.predict, split.batch(first))

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Predictions(Callback):
-    """Shows what the network makes of 16 validation examples, after each validation: predictions/STEP.png"""
+    """Shows what the network makes of 16 validation examples, after each validation: predictions/STEP.png
+
+    With classes they are 16 of the first 256, the wrong ones first.
+    """
 
     def build(self) -> Shown:
         from runs.callbacks._predictions import Shown

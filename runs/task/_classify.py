@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from runs.task._grid import draw
+from runs.task._answers import draw
+from runs.task._mix import mix, neighbours
 from runs.task._objective import Network, Objective, Picture
 
 Examples = tuple[Tensor, Tensor]  # b ..., and labels b
@@ -16,6 +18,8 @@ Examples = tuple[Tensor, Tensor]  # b ..., and labels b
 class Classification(Objective):
     """The network gives logits `b k`."""
 
+    looks_at = 256  # validation examples, among which `show` finds those that are wrong
+
     def __init__(
         self,
         network: nn.Module,
@@ -23,14 +27,30 @@ class Classification(Objective):
         classes: Sequence[str],
         pixels: Callable[[Tensor], Tensor] | None,
         label_smoothing: float,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
     ) -> None:
         super().__init__(network)
         self.classes, self.pixels, self.label_smoothing = classes, pixels, label_smoothing
+        self.mixup, self.cutmix = mixup, cutmix
         self.outputs = (len(classes),)
 
     def loss(self, network: Network, batch: Examples) -> Tensor | dict[str, Tensor]:
+        if self.mixup or self.cutmix:
+            examples, entropy = self.prepared(batch)
+            return entropy(network(examples))
         examples, labels = batch
         return F.cross_entropy(network(examples), labels, label_smoothing=self.label_smoothing)
+
+    def prepared(self, batch: Examples) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The examples to learn from, mixed where that is on, and the loss of logits `b k` for them, a scalar."""
+        examples, labels = batch
+        entropy = partial(F.cross_entropy, label_smoothing=self.label_smoothing)
+        if not self.mixup and not self.cutmix:
+            return examples, lambda logits: entropy(logits, labels)
+        examples, own = mix(examples, mixup=self.mixup, cutmix=self.cutmix)
+        others = neighbours(labels)
+        return examples, lambda logits: own * entropy(logits, labels) + (1 - own) * entropy(logits, others)
 
     def measure(self, network: Network, batch: Examples) -> Mapping[str, Tensor]:
         examples, labels = batch
@@ -41,11 +61,11 @@ class Classification(Objective):
         }
 
     def show(self, network: Network, batch: Examples) -> Picture | None:
-        """The images as they are, and again with `label/prediction`; none where the examples are no images."""
+        """Images with their label and what they are taken for, the wrong ones first; None where there are no images."""
         if self.pixels is None:
             return None
         images, labels = batch
-        pairs = list(zip(labels.tolist(), network(images).argmax(dim=1).tolist(), strict=True))
-        shown = self.pixels(images).numpy()
-        texts = [f"{self.classes[label]}/{self.classes[chosen]}" for label, chosen in pairs]
-        return draw(shown, shown, texts, [label == chosen for label, chosen in pairs])
+        wanted: list[int] = labels.tolist()
+        given: list[int] = network(images).argmax(dim=1).tolist()
+        named, taken = ([self.classes[each] for each in numbers] for numbers in (wanted, given))
+        return draw(self.pixels(images).numpy(), named, taken)

@@ -37,11 +37,11 @@ class Distillation(Classification):
         self.weight, self.temperature = weight, temperature
 
     def loss(self, network: Network, batch: Examples) -> dict[str, Tensor]:
-        examples, labels = batch
+        examples, entropy = self.prepared(batch)
         student, teacher = network(examples)
         t = self.temperature
-        hard = F.cross_entropy(student, labels, label_smoothing=self.label_smoothing)
-        taught = F.cross_entropy(teacher, labels, label_smoothing=self.label_smoothing)
+        hard = entropy(student)
+        taught = entropy(teacher)
         soft = (
             t
             * t

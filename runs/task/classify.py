@@ -1,9 +1,12 @@
-"""python train.py task=classify task.label_smoothing=0.1"""
+"""python train.py task=classify task.label_smoothing=0.1 task.mixup=0.2"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, ClassVar
 
+from cn import UserError
+from cn.errors import lines
 from models import Model
 from runs._watched import Watched
 from runs.task import Task, maximize, minimize
@@ -17,8 +20,11 @@ class Classify(Task):
     """One class for each example, by cross entropy."""
 
     label_smoothing: float = 0.0  # in [0, 1), of the training loss alone
+    mixup: float = 0.0  # alpha of a Beta distribution, 0: off; two images are blended in training (arXiv:1710.09412)
+    cutmix: float = 0.0  # the same; a window is another image's (arXiv:1905.04899); with both, a coin for each batch
 
     _needs = ("classes",)
+    _added_: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
 
     def goal(self) -> tuple[Watched, ...]:
         return maximize("accuracy"), minimize("loss")
@@ -26,13 +32,26 @@ class Classify(Task):
     def build(self, *, model: Model, data: Dataset) -> Classification:
         from runs.task._classify import Classification
 
+        self.refuse(data)
         return Classification(
             model.build(inputs=data.inputs, classes=len(data.classes)),
             classes=data.classes,
             pixels=data.pixels,
             label_smoothing=self.label_smoothing,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
         )
+
+    def refuse(self, data: Dataset) -> None:
+        """Refuse to cut a window out of what is no image; UserError."""
+        if self.cutmix and len(data.inputs) != 3:
+            shape = "x".join(map(str, data.inputs))
+            what = f"task.cutmix is {self.cutmix}, and takes images (three sizes), where an example here is {shape}"
+            raise UserError(lines(what, f"nearest: task.cutmix=0 task.mixup={self.cutmix}"))
 
     def check(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be at least 0 and below 1")
+        for name, alpha in (("mixup", self.mixup), ("cutmix", self.cutmix)):
+            if not 0 <= alpha < math.inf:
+                raise ValueError(f"{name} is {alpha}, and must be at least 0 and finite")

@@ -23,12 +23,15 @@ class Distil(Classify):
     def build(self, *, model: Model, data: Dataset) -> Distillation:
         from runs.task._distil import Distillation, Taught
 
+        self.refuse(data)
         student, teacher = (each.build(inputs=data.inputs, classes=len(data.classes)) for each in (model, self.teacher))
         return Distillation(
             Taught(student, teacher),
             classes=data.classes,
             pixels=data.pixels,
             label_smoothing=self.label_smoothing,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
             weight=self.weight,
             temperature=self.temperature,
         )

@@ -31,6 +31,8 @@ def test_choosing_a_data_set_imports_nothing_heavy():
         (Digits(crop=8), "crop is 8, and must be 0 to 7 for images of 8x8 pixels"),
         (Mnist(crop=-1), "crop is -1, and must be 0 to 27 for images of 28x28 pixels"),
         (Cifar(cutout=33), "cutout is 33, and must be 0 to 32 for images of 32x32 pixels"),
+        (Digits(randaugment=-1), "randaugment is -1, and must be at least 0 operations"),
+        (Cifar(magnitude=31), "magnitude is 31, and must be 0 to 30"),
         (Mnist(validation=1.0), "validation is 1.0, and must be a fraction above 0 and below 1"),
         (
             Mnist(root=Path("a"), mirror="http://b"),
@@ -45,6 +47,8 @@ def test_values_out_of_range(node, text):
     assert str(error.value) == text
 
 
-@pytest.mark.parametrize("node", [Digits(), Mnist(), Cifar(crop=31, cutout=32), Mnist(mirror="https://a")])
+@pytest.mark.parametrize(
+    "node", [Digits(), Mnist(), Cifar(crop=31, cutout=32, randaugment=2, magnitude=30), Mnist(mirror="https://a")]
+)
 def test_values_in_range(node):
     node.check()

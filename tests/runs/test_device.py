@@ -22,7 +22,8 @@ from runs.default import Default
 
 CUDA = torch.device("cuda", 0)
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="asks a GPU, and torch can use none here")
-VARIED = ("data.crop=1", "data.flip=true", "data.cutout=3", "task.label_smoothing=0.1")
+VARIED = ("data.crop=1", "data.flip=true", "data.cutout=3", "data.randaugment=2", "task.label_smoothing=0.1")
+MIXED = ("task.mixup=0.2", "task.cutmix=1")
 BY_STEP = {  # each with epochs of 9 steps or 4, and logs within them
     "convolutions": ("model=resnet9", "model.width=4", "optim=sgd", "clip=1", "accumulate=2", *VARIED),
     "adamw": ("model=resnet18", "model.width=4", "optim=adamw", "precision=bf16"),

@@ -196,6 +196,8 @@ def test_without_a_compiler_the_message_says_how_to_do_without(go, failed, monke
         ("clip=nan", "clip is nan, and must be above 0; null clips nothing"),
         ("task.label_smoothing=1", "task: label_smoothing is 1.0, and must be at least 0 and below 1"),
         ("task.label_smoothing=nan", "task: label_smoothing is nan, and must be at least 0 and below 1"),
+        ("task.mixup=-0.1", "task: mixup is -0.1, and must be at least 0 and finite"),
+        ("task.cutmix=inf", "task: cutmix is inf, and must be at least 0 and finite"),
         ("gpu=-2", "gpu is -2, and must be the number of a GPU, or -1 for the CPU"),
         ("seed=-1", "seed is -1, and must be at least 0 and below 2**63"),
         ("seed=9223372036854775808", "seed is 9223372036854775808, and must be at least 0 and below 2**63"),

@@ -237,7 +237,7 @@ def test_a_task_with_nothing_to_show_refuses_predictions(go, failed):
 
 
 @pytest.mark.parametrize("name", ["classify", "reconstruct", "segment"])
-def test_what_a_task_shows_is_a_picture_of_two_halves(name, go):
+def test_what_a_task_shows_is_a_picture(name, go):
     run = go("run", of=run_of(TASKS[name], callbacks={"shown": Predictions()}, epochs=1))
     assert [each.suffix for each in (run.folder / "predictions").iterdir()] == [".png"]
 
