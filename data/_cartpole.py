@@ -25,6 +25,7 @@ class Pole:
     """What acts on states, and how many pushes an episode has at most. Each push is worth 1."""
 
     limit: int
+    scale: tuple[float, ...] = (EDGE, 2.0, FALLEN, 2.0)  # of a state's numbers, as they come to be
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """The states `b 4` after one push each, `b` of 0 or 1, and whether the pole has fallen or the cart gone, `b`.

@@ -16,7 +16,7 @@ class CartPole(Data):
     An example is a state in which an episode begins; those of training have no end.
     """
 
-    batch_size: int = 16  # episodes that go on at once
+    batch_size: int = 32  # episodes that go on at once
     count: int = 100  # episodes of the validation, and as many of the test
     limit: int = 500  # pushes after which an episode ends, if the pole has not fallen
 

@@ -23,10 +23,10 @@ class Minimize:
     def __init__(self, training: Training) -> None:
         self.training, optimizer = training, training.optimizer
         self.optimizers: dict[str, Optimizer] = optimizer.parts if isinstance(optimizer, Several) else {"": optimizer}
-        self.trained = {
-            name: [each for group in own.param_groups for each in group["params"]]
-            for name, own in self.optimizers.items()
-        }
+        self.trained: dict[str, list[nn.Parameter]] = {}
+        for name, own in self.optimizers.items():
+            its = {id(each) for group in own.param_groups for each in group["params"]}
+            self.trained[name] = [each for each in training.module.parameters() if id(each) in its]
 
     def __call__(self, loss: Tensor, name: str = "") -> None:
         """loss: a scalar, the mean over this process's examples. RunError for a name that no optimiser has."""

@@ -10,7 +10,7 @@ from runs import Run
 from runs.optim import Optim
 from runs.optim.adam import Adam
 from runs.schedule import Schedule
-from runs.schedule.constant import Constant
+from runs.schedule.cosine import Cosine
 from runs.task import Task
 from runs.task import dqn as tasks
 
@@ -21,8 +21,8 @@ class Dqn(Run):
     model: Model = Mlp(hidden_sizes=(128, 128))
     data: Data = CartPole()
     task: Task = tasks.Dqn()
-    optim: Optim = Adam(lr=5e-4)
-    schedule: Schedule = Constant()
+    optim: Optim = Adam(lr=1e-3)
+    schedule: Schedule = Cosine()
     clip: float | None = 10.0  # largest norm of the gradient over all parameters
     steps: int | None = 6000  # optimiser steps
     validate_steps: int | None = 500  # optimiser steps

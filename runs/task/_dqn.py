@@ -16,6 +16,7 @@ class World(Protocol):
     """What acts on states; each action is worth 1."""
 
     limit: int  # actions after which an episode ends in any case
+    scale: tuple[float, ...]  # s, what becomes 1 in the states that the networks are given
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """The states `b s` after one action each, `b`, and whether that ended the episode, `b`."""
@@ -23,15 +24,22 @@ class World(Protocol):
 
 
 class Values(nn.Module):
-    """What each action is worth, `b a`; `target` follows `online`, and is not trained."""
+    """What each action is worth in states `b s`: `b a`; `target` follows `online`, and is not trained."""
 
-    def __init__(self, online: nn.Module, target: nn.Module) -> None:
+    scale: Tensor
+
+    def __init__(self, online: nn.Module, target: nn.Module, *, scale: tuple[float, ...]) -> None:
         super().__init__()
         target.load_state_dict(online.state_dict())
         self.online, self.target = online, target.requires_grad_(False)
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
 
     def forward(self, states: Tensor) -> Tensor:
-        return self.online(states)
+        return self.online(states / self.scale)
+
+    def later(self, states: Tensor) -> Tensor:
+        """The same by the target."""
+        return self.target(states / self.scale)
 
 
 class Memory:
@@ -98,7 +106,7 @@ class QLearning(Objective):
         states, actions, later, over = self.memory.sample(self.count)
         with torch.no_grad():
             best = self.values(later).argmax(dim=1, keepdim=True)
-            worth = 1 + self.discount * ~over * self.values.target(later).gather(1, best).squeeze(1)
+            worth = 1 + self.discount * ~over * self.values.later(later).gather(1, best).squeeze(1)
         found = self.values(states).gather(1, actions[:, None]).squeeze(1)
         loss = F.smooth_l1_loss(found, worth)
         minimize(loss)

@@ -20,8 +20,8 @@ class Dqn(Task):
     """
 
     discount: float = 0.99  # of what comes one action later, in [0, 1)
-    memory: int = 20_000  # actions that are remembered, with what came of them
-    sample: int = 128  # of them, in each step
+    memory: int = 50_000  # actions that are remembered, with what came of them
+    sample: int = 256  # of them, in each step
     explore: int = 1000  # steps, at least 1, in which the fraction of actions at random falls from 1 to `random`
     random: float = 0.05  # fraction of actions, in [0, 1]
     follow: float = 0.01  # part of the way, in (0, 1], that the target network goes to the other in each step
@@ -47,7 +47,7 @@ class Dqn(Task):
 
         networks = [model.build(inputs=data.inputs, classes=len(data.classes)) for _ in range(2)]
         return QLearning(
-            Values(*networks),
+            Values(*networks, scale=data.world.scale),
             world=data.world,
             actions=len(data.classes),
             discount=self.discount,

@@ -147,7 +147,7 @@ def test_the_score_is_the_goal_of_the_test_and_best_is_the_best_validation(parts
         (
             ["task=regress"],
             "task: Regress needs targets, and Digits holds images, classes\n"
-            "  nearest: task=classify, task=distil, task=reconstruct\n"
+            "  nearest: task=classify, task=distil, task=gan, task=reconstruct\n"
             "  Default is defined in runs/default.py:14",
         ),
         (
