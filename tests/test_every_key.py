@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import MISSING, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from cn.python import as_python
 from cn.record import plain, unplain
 from cn.target import check_target
 from cn.words import command, words
-from data import Data
+from data import Data, Stream
 from models import Model
 from models.head import Head
 from runs import Run
@@ -40,6 +41,12 @@ def nodes(*contracts: Any) -> list[Any]:
     return [pytest.param(cls, id=str(registry.key_of(cls))) for options, _ in found for cls in options.values()]
 
 
+def needed(cls: Any) -> list[str]:
+    """Words for the fields that must be given: each is a path."""
+    without = [each.name for each in fields(cls) if each.default is each.default_factory is MISSING]
+    return [f"{name}=nowhere" for name in without]
+
+
 @pytest.mark.parametrize("cls", nodes(*CONTRACTS))
 def test_it_is_in_the_config_store_under_the_group_of_its_path(cls: Any) -> None:
     key = registry.key_of(cls)
@@ -53,7 +60,8 @@ def test_it_is_in_the_config_store_under_the_group_of_its_path(cls: Any) -> None
 
 @pytest.mark.parametrize("cls", nodes(*CONTRACTS))
 def test_it_composes_and_is_read_back_from_python_and_from_json(cls: Any) -> None:
-    node: Any = cn.compose(cls) if registry.key_of(cls) != ("task", "distil") else cn.compose(Run, ["run=distil"])
+    alone = registry.key_of(cls) != ("task", "distil")
+    node: Any = cn.compose(cls, needed(cls)) if alone else cn.compose(Run, ["run=distil"])
     scope: dict[str, Any] = {}
     exec(as_python(node, "node"), scope)
     assert scope["node"] == node
@@ -89,12 +97,18 @@ def test_a_model_gives_numbers_for_each_image_or_for_each_of_its_pixels(cls: Any
 @pytest.mark.parametrize("cls", [each for each in nodes(Data) if "root" not in each.values[0]._fields])
 def test_data_that_need_no_files_build_and_give_a_batch(cls: Any) -> None:
     dataset = cn.compose(cls).build(seed=1)
+    if isinstance(dataset.train, Stream):
+        batch = next(dataset.train.batches(2, slice(None)))
+        assert batch.shape == dataset.validation.batch(torch.arange(2)).shape == (2, *dataset.inputs)
+        return
     examples, wanted = dataset.train.batch(torch.arange(2))
     assert examples.shape == (2, *dataset.inputs)
     assert wanted.shape[1] == len(dataset.targets) if dataset.targets else wanted.max() < len(dataset.classes)
 
 
-@pytest.mark.parametrize("cls", [each for each in nodes(Data) if "root" in each.values[0]._fields])
+@pytest.mark.parametrize(
+    "cls", [each for each in nodes(Data) if "root" in each.values[0]._fields and not needed(each.values[0])]
+)
 def test_data_whose_files_are_not_there_say_where_to_put_them_and_what_works(
     cls: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
