@@ -93,14 +93,19 @@ class Run(CN):
     def _check_parts(self) -> None:
         """Refuse a task or a model that needs what the data set does not hold, or a model that the task cannot use."""
         data, task, model = type(self.data), type(self.task), type(self.model)
-        for name, part, contract in (("task", task, Task), ("model", model, Model)):
-            if lacks := [each for each in part._needs if each not in data._holds]:
-                what = f"{name}: {part.__name__} needs {', '.join(lacks)}, and {data.__name__} holds"
-                fits = _options(contract, lambda each: all(need in data._holds for need in each._needs))
-                raise ValueError(lines(f"{what} {', '.join(data._holds)}", _nearest(name, fits)))
+        given = data._holds if task._feeds is None else task._feeds  # to the model
+        whose = f"{data.__name__} holds" if task._feeds is None else f"{task.__name__} gives it"
+        for name, part, contract, there, told in (
+            ("task", task, Task, data._holds, f"{data.__name__} holds"),
+            ("model", model, Model, given, whose),
+        ):
+            if lacks := [each for each in part._needs if each not in there]:
+                what = f"{name}: {part.__name__} needs {', '.join(lacks)}, and {told} {', '.join(there)}"
+                fits = _options(contract, lambda each, there=there: all(need in there for need in each._needs))
+                raise ValueError(lines(what, _nearest(name, fits)))
         if model._gives != task._takes:
             fits = _options(
-                Model, lambda each: each._gives == task._takes and all(need in data._holds for need in each._needs)
+                Model, lambda each: each._gives == task._takes and all(need in given for need in each._needs)
             )
             what = f"model: {model.__name__} gives {model._gives}, and {task.__name__} takes {task._takes}"
             raise ValueError(lines(what, _nearest("model", fits)))

@@ -38,7 +38,7 @@ class Shown(Hooks):
     @torch.no_grad()
     def _picture(self, training: Training) -> Any:
         split = training.dataset.validation
-        count = min(getattr(training.objective, "looks_at", EXAMPLES), len(split))
+        count = min(training.objective.looks_at, len(split))
         first = torch.arange(count, device=training.device.device)
         training.evaluated.eval()
         return training.objective.show(training.predict, split.batch(first))

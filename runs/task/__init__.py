@@ -23,6 +23,8 @@ class Task(CN):
     _needs: ClassVar[tuple[str, ...]] = ()  # of what a data set holds: images, classes, targets, masks
     _takes: ClassVar[Literal["numbers", "maps"]] = "numbers"  # of a model: for each example, or for each pixel
 
+    _feeds: ClassVar[tuple[str, ...] | None] = None  # what it gives the model, where that is not the data's examples
+
     @abstractmethod
     def goal(self) -> tuple[Watched, ...]:
         """The metric by which a validation is the best, then those that decide a tie; the run's score is the first."""

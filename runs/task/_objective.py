@@ -30,6 +30,8 @@ class Objective:
     outputs: tuple[int, ...] | None = None  # the shape of what the network must give for each example; None: any
     schedules: Mapping[str, Schedule] = {}  # of an optimiser's name, where it follows another than the run's
 
+    looks_at: int = 16  # validation examples that `show` is given
+
     def __init__(self, network: nn.Module) -> None:
         self.network = network  # all that is trained, saved, averaged, shared over processes and exported
 

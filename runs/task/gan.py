@@ -30,6 +30,7 @@ class Gan(Task):
     latent: int = 32  # numbers in the noise of an image, at least 1
 
     _needs = ("images",)
+    _feeds = ("noise",)
 
     def check(self) -> None:
         if self.latent < 1:

@@ -151,6 +151,12 @@ def test_the_score_is_the_goal_of_the_test_and_best_is_the_best_validation(parts
             "  Default is defined in runs/default.py:14",
         ),
         (
+            ["run=gan", "model=cnn"],
+            "model: Cnn needs images, and Gan gives it noise\n"
+            "  nearest: model=autoencoder, model=dense, model=fcn, model=linear\n"
+            "  Gan is defined in runs/gan.py:18",
+        ),
+        (
             ["task=segment", "data=shapes"],
             "model: Fcn gives numbers, and Segment takes maps\n  nearest: model=unet\n"
             "  Default is defined in runs/default.py:14",
