@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +233,51 @@ def test_a_part_may_lack_a_class(tmp_path):
     write(tmp_path, classes=["cat", "eel"], val=4)
     data = build(tmp_path)
     assert data.validation.batch(torch.arange(4))[1].tolist() == [0, 0, 2, 2]
+
+
+# --- memory
+
+
+def test_a_hundred_thousand_files_need_little_more_memory_than_a_thousand(tmp_path):
+    """In bytes that a process and its two workers hold together, each page counted once."""
+    source = [picture(COLOURS[name], 1) for name in ("cat", "dog")]
+    held: list[int] = []
+    for count in (1_000, 100_000):
+        root = tmp_path / str(count)
+        write(root, validation=2, test=2)
+        for name, image in zip(("cat", "dog"), source, strict=True):
+            folder = root / "train" / name
+            folder.mkdir(parents=True)
+            image.save(folder / "one.jpg")
+            for number in range(count // 2):
+                if number % 30_000 == 0:  # a file system may allow no more links to one file
+                    first = folder / f"{number}_{'long_name' * 3}.jpg"
+                    first.write_bytes((folder / "one.jpg").read_bytes())
+                else:
+                    os.link(first, folder / f"{number}_{'long_name' * 3}.jpg")
+        told = subprocess.run(
+            [sys.executable, "-c", HOLDS, str(root)], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        held.append(int(told.stdout))
+    assert held[1] - held[0] < 200e6
+
+
+ROOT = Path(__file__).parents[2]
+HOLDS = """
+import multiprocessing, os, sys
+from itertools import islice
+from pathlib import Path
+import torch
+from data.folder import Folder
+
+train = Folder(root=Path(sys.argv[1]), size=8, workers=2).build(seed=1).train
+found = train.batches((epoch, torch.randperm(len(train)).split(16)) for epoch in range(8))
+for _ in islice(found, 300):
+    pass
+held = 0
+for number in (os.getpid(), *(each.pid for each in multiprocessing.active_children())):
+    lines = Path(f"/proc/{number}/smaps_rollup").read_text().splitlines()
+    held += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+found.close()
+print(held * 1024)
+"""
