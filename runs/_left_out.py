@@ -14,8 +14,8 @@ SHOWN, KEPT = 3, 20  # at most: on the screen, and in summary.json
 def left_out(training: Training) -> dict[str, str]:
     """Their names, and why each cannot be read, in the first process of all."""
     data = training.dataset
-    own = {name: why for part in (data.train, data.validation, data.test) if isinstance(part, Loaded)
-           for name, why in part.damaged.items()}  # fmt: skip
+    parts = [each for each in (data.train, data.validation, data.test) if isinstance(each, Loaded)]
+    own = {name: why for part in parts for name, why in part.damaged.items()}
     return dict(sorted({name: why for each in training.ranks.gather(own) for name, why in each.items()}.items()))
 
 

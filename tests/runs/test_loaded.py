@@ -27,7 +27,7 @@ from runs import _train
 from runs._evaluate import evaluate
 from runs._order import order
 from runs.default import Default
-from tests.data.pictures import empty, picture, text, truncated, write
+from tests.data.pictures import COLOURS, empty, text, truncated, write
 from tests.runs.conftest import ROOT, WAIT, rank, wait_for
 
 TRAIN, BATCH = 50, 8  # 6 steps an epoch
@@ -153,7 +153,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(accumulate, step, go, after_st
     wait_for(lambda: not _reading(Path.cwd()))
     read()
     resumed = go(source="run")
-    saved = {3: 2, 8: 6, 4: 3}[step] if accumulate == 1 else 3  # of step 8 there was none before its hooks
+    saved = {3: 2, 8: 6, 4: 3}[step]  # the step of its last checkpoint
     assert read() == wanted(saved * accumulate, 12)
     assert differences(whole.state(), resumed.state()) == []
     assert differences(whole.metrics, resumed.metrics) == []
@@ -228,9 +228,7 @@ def test_a_file_that_vanishes_while_it_trains(root, go, left, failed, after_step
     path = name(root, 47, epoch=1)
     after_step(6, path.unlink)
     error = failed(lambda: go("run", of=pictured(root)))
-    assert str(error) == f"{path}: [Errno 2] No such file or directory: '{path.absolute()}'{LEAVE}{ON}".replace(
-        str(path.absolute()), str(path)
-    )
+    assert str(error) == f"{path}: [Errno 2] No such file or directory: '{path}'{LEAVE}{ON}"
     assert left(Path("run")).state()["step"] == 11
 
 
@@ -414,6 +412,6 @@ def test_predictions_show_the_colours_of_the_files(root, go):
 
     run = go("run", of=pictured(root, callbacks={"predictions": Predictions()}))
     with Image.open(next((run.folder / "predictions").iterdir())) as shown:
-        seen = set(np.asarray(shown.convert("RGB")).reshape(-1, 3)[:, 0].tolist())
-    assert picture((200, 40, 40), 0).size == (12, 12)
-    assert any(180 <= each <= 220 for each in seen)
+        pixels = np.asarray(shown.convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in (COLOURS["cat"], COLOURS["dog"]):
+        assert (np.abs(pixels - colour).max(1) <= 20).sum() >= 100
