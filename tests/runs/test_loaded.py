@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -150,13 +151,23 @@ def test_a_killed_run_goes_on_from_its_checkpoint(accumulate, step, go, after_st
         go("run", of=run)
 
     assert forked(begin) == -signal.SIGKILL
-    wait_for(lambda: not _reading(Path.cwd()))
+    wait_for(_is_free)  # its workers die a moment after it
     read()
     resumed = go(source="run")
     saved = {3: 2, 8: 6, 4: 3}[step]  # the step of its last checkpoint
     assert read() == wanted(saved * accumulate, 12)
     assert differences(whole.state(), resumed.state()) == []
     assert differences(whole.metrics, resumed.metrics) == []
+
+
+def _is_free() -> bool:
+    """Whether no process holds the run's folder."""
+    with Path("run", ".lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _reading(folder: Path) -> list[int]:
