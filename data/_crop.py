@@ -9,11 +9,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 Bytes = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 TRIES = 10  # windows, before the middle is taken
+TURNS = {  # from each of EXIF's orientations to upright
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 ASPECTS = (3 / 4, 4 / 3)  # width to height of a window
 
 
@@ -52,18 +62,38 @@ def _drawn(w: int, h: int, least: float) -> Box:
 def _turned(image: Image.Image) -> tuple[int, int]:
     """Width and height once the image is turned as its camera was held."""
     w, h = image.size
-    return (h, w) if image.getexif().get(0x0112, 1) >= 5 else (w, h)
+    return (h, w) if _turn(image) >= 5 else (w, h)
+
+
+def _turn(image: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8."""
+    found: Any = image.getexif().get(0x0112, 1)
+    return found if found in TURNS else 1
 
 
 def _window(image: Image.Image, box: Box, size: int) -> Bytes:
     """The window, resized: `3 size size`. Of a large JPEG no more is decoded than is wanted."""
-    whole = _turned(image)
+    (w, h), turn = image.size, _turn(image)
     left, top, right, bottom = box
+    if turn >= 5:  # the box in the image as it is stored
+        left, top, right, bottom = top, left, bottom, right
+    if turn in (2, 3, 7, 8):
+        left, right = w - right, w - left
+    if turn in (3, 4, 6, 7):
+        top, bottom = h - bottom, h - top
     shrink = min(right - left, bottom - top) / size
-    if shrink > 2:
-        image.draft("RGB", (math.ceil(image.size[0] / shrink), math.ceil(image.size[1] / shrink)))
-    upright: Any = ImageOps.exif_transpose(image)
-    across, down = upright.size[0] / whole[0], upright.size[1] / whole[1]
-    here = (left * across, top * down, min(right * across, upright.size[0]), min(bottom * down, upright.size[1]))
-    small = upright.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=here, reducing_gap=2.0)
-    return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+    drafted = image.draft("RGB", (math.ceil(w / shrink), math.ceil(h / shrink))) if shrink > 2 else None
+    scale = drafted[1][2] / w if drafted else 1.0  # 1/8 of 300 pixels are 37.5, in 38
+    here = (left * scale, top * scale, min(right * scale, image.size[0]), min(bottom * scale, image.size[1]))
+    small = _rgb(image).resize((size, size), Image.Resampling.BILINEAR, box=here, reducing_gap=2.0)
+    method = TURNS[turn]
+    upright = small if method is None else small.transpose(method)
+    return np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # whose levels above 255 convert() takes for white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # as Pillow wants it, which warns else
+    return image.convert("RGB")

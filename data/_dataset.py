@@ -42,6 +42,7 @@ class Split(ABC):
     """One of train, validation and test: held whole on one device and indexed there, where a subclass says no more."""
 
     on_host: ClassVar[bool] = False  # whether indices are wanted on the CPU, wherever the batches go
+    counts: bool = True  # whether a measure counts the batch that `batches` gave last
 
     @abstractmethod
     def __len__(self) -> int:

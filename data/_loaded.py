@@ -6,13 +6,17 @@ seeded before it is made, so that any data set and any transform may draw from t
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import random
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -23,12 +27,14 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import default_collate
 
 from cn import RunError
-from cn.errors import lines, short
+from cn.errors import lines
 from data._batch import Batch, changed
 from data._dataset import Epoch, Split
 
 Key = tuple[int | None, int]  # the epoch, None in an evaluation, and the index of an example
 Finish = Callable[[Batch], Batch]
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+ASKED = (signal.SIGINT, signal.SIGTERM)  # to stop
 
 
 class BadExample(RunError):  # noqa: N818
@@ -51,10 +57,11 @@ class Damage(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A batch; None where nothing of it could be made."""
+    """A batch; None where nothing could be made."""
 
     batch: Batch | None
     damaged: list[Damage]
+    counts: bool = True  # False: of an evaluation, where another example stands for a batch none of which could be made
 
 
 class Loaded(Split):
@@ -81,6 +88,7 @@ class Loaded(Split):
         self.examples, self.seed, self.workers = examples, seed, workers
         self.on_damaged: Literal["stop", "skip"] = on_damaged
         self.finish, self.device = finish, torch.device(device)
+        self.counts = True
         self.damaged: dict[str, str] = {}  # the examples that have been left out, with why
 
     def __len__(self) -> int:
@@ -104,32 +112,33 @@ class Loaded(Split):
         return self._finished(self._sent(self._readable(made)))
 
     def batches(self, epochs: Iterable[Epoch], *, together: int = 1) -> Iterator[Batch]:
-        found = self._ahead(epochs)
-        while group := list(islice(found, together)):
-            group.reverse()
-            while group:
-                yield group.pop()
+        with closing(self._ahead(epochs)) as found:
+            while group := list(islice(found, together)):
+                group.reverse()
+                while group:
+                    batch, self.counts = group.pop()
+                    yield batch
 
-    def _ahead(self, epochs: Iterable[Epoch]) -> Iterator[Batch]:
-        """The batches; while one is worked on, the next is on its way to the device."""
+    def _ahead(self, epochs: Iterable[Epoch]) -> Generator[tuple[Batch, bool]]:
+        """The batches, and whether each counts; while one is worked on, the next is on its way to the device."""
         keys = ([(epoch, each) for each in index.tolist()] for epoch, batches in epochs for index in batches)
-        made = map(_Maker(self.examples, self.seed, self.on_damaged), keys)
-        source = _worked(self, keys) if self.workers else made
-        if self.device.type != "cuda":
+        maker = _Maker(self.examples, self.seed, self.on_damaged)
+        with closing(_worked(self, maker, keys) if self.workers else (maker(each) for each in keys)) as source:
+            if self.device.type != "cuda":
+                for each in source:
+                    yield self._finished(self._sent(self._readable(each))), each.counts
+                return
+            beside = torch.cuda.Stream(self.device)
+            before: tuple[Batch, bool] | None = None
             for each in source:
-                yield self._finished(self._sent(self._readable(each)))
-            return
-        beside = torch.cuda.Stream(self.device)
-        before: Batch | None = None
-        for each in source:
-            with torch.cuda.stream(beside):
-                sent = self._sent(self._readable(each))
+                with torch.cuda.stream(beside):
+                    sent = self._sent(self._readable(each))
+                if before is not None:
+                    yield self._finished(before[0]), before[1]
+                torch.cuda.current_stream(self.device).wait_stream(beside)
+                before = changed(sent, _kept_for(torch.cuda.current_stream(self.device))), each.counts
             if before is not None:
-                yield self._finished(before)
-            torch.cuda.current_stream(self.device).wait_stream(beside)
-            before = changed(sent, _kept_for(torch.cuda.current_stream(self.device)))
-        if before is not None:
-            yield self._finished(before)
+                yield self._finished(before[0]), before[1]
 
     def _readable(self, made: Made) -> Batch:
         """The batch, where nothing of it ends the run."""
@@ -139,8 +148,7 @@ class Loaded(Split):
             self.damaged[name] = why
         if made.batch is None:
             first = made.damaged[0]
-            what = f"none of a batch's {len(made.damaged)} examples can be read, as {first.name}: {first.why}"
-            raise BadExample(what)
+            raise BadExample(f"none of {len(self)} examples can be read: {first.name}: {first.why}")
         return made.batch
 
     def _sent(self, batch: Batch) -> Batch:
@@ -150,41 +158,80 @@ class Loaded(Split):
         return batch if self.finish is None else self.finish(batch)
 
 
-def _worked(split: Loaded, keys: Iterator[list[Key]]) -> Iterator[Made]:
+def _worked(split: Loaded, maker: _Maker, keys: Iterator[list[Key]]) -> Generator[Made]:
     """What worker processes make of these keys, in their order. They end with this generator."""
     before = signal.getsignal(signal.SIGCHLD)
-    maker: Any = _Maker(split.examples, split.seed, split.on_damaged)
-    loader: Any = DataLoader(
-        maker,
-        sampler=keys,
-        batch_size=None,
-        num_workers=split.workers,
-        worker_init_fn=_begin,
-        pin_memory=split.device.type == "cuda",
-        collate_fn=_as_it_is,
-    )
-    made = iter(loader)
+    with _signals_wait(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # more than cores, as was asked
+        loader: Any = DataLoader(
+            maker,  # pyright: ignore[reportArgumentType]
+            sampler=keys,
+            batch_size=None,
+            num_workers=split.workers,
+            worker_init_fn=partial(_begin, os.getpid()),
+            pin_memory=split.device.type == "cuda",
+            collate_fn=_as_it_is,
+            generator=torch.Generator(),  # else it draws from the global one
+        )
+        made = iter(loader)
     if threading.current_thread() is threading.main_thread() and before is not None:
         signal.signal(signal.SIGCHLD, before)  # torch's would raise amid a step; it asks after its workers besides
     try:
         yield from made
-    except RuntimeError as error:
-        if not any(each in str(error) for each in ("exited unexpectedly", "killed by signal")):
+    except (RuntimeError, OSError, EOFError):  # the last two where it dies while a batch is fetched from it
+        died = [told for each in made._workers if (told := _end(each)) is not None]
+        if not died:
             raise
         what = "a process that makes examples has died, as where memory or room in /dev/shm is short"
-        raise BadExample(lines(what, short(str(error)), "fewer processes: data.workers=1")) from None
+        raise BadExample(lines(what, died[0], "fewer processes: data.workers=1")) from None
     finally:
-        made._shutdown_workers()
+        try:
+            made._shutdown_workers()
+        finally:
+            for each in made._workers:  # one that is amid an example for 5 s is asked by SIGTERM, and does not hear it
+                each.kill()
+                each.join()
+
+
+def _end(worker: Any) -> str | None:
+    """How it ended, otherwise than by itself."""
+    worker.join(0.1)  # s; the connection to it ends before it does
+    status = worker.exitcode
+    if not status:
+        return None
+    return (
+        f"process {worker.pid} was ended by {signal.Signals(-status).name}"
+        if status < 0
+        else (f"process {worker.pid} ended with exit status {status}")
+    )
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """A process that is started within it hears of Ctrl-C and SIGTERM when it lets them through: see `_begin`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _as_it_is(made: Any) -> Any:
     return made
 
 
-def _begin(number: int) -> None:
-    """In a worker: whoever started it is asked to stop, and ends it in its own time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def _begin(parent: int, number: int) -> None:
+    """In a worker: whoever started it is asked to stop, and ends it in its own time; killed, it takes this one along.
+
+    torch's workers would live on for 5 s, with the lock of the run's folder.
+    """
+    for each in ASKED:
+        signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before
+            os._exit(0)
 
 
 class _Maker:
@@ -204,16 +251,24 @@ class _Maker:
         damaged: list[Damage] = []
         with _generators_kept():
             for epoch, index in keys:
-                tries = len(self) if self.skips and epoch is not None else 1
-                for other in range(index, index + tries):
-                    each = self._one(epoch, other % len(self))
-                    if not isinstance(each, Damage):
-                        found.append(each)
-                        break
-                    damaged.append(each)
-        if not found or (damaged and not self.skips):
-            return Made(None, damaged)
-        return Made(default_collate(found), damaged)
+                made = self._first(epoch, index, len(self) if self.skips and epoch is not None else 1, damaged)
+                if made:
+                    found += made
+                elif epoch is not None or not self.skips:
+                    return Made(None, damaged)
+            if found:
+                return Made(default_collate(found), damaged)
+            other = self._first(None, keys[-1][1] + 1, len(self) - 1, damaged)
+        return Made(default_collate(other) if other else None, damaged, counts=False)
+
+    def _first(self, epoch: int | None, index: int, tries: int, damaged: list[Damage]) -> list[Any]:
+        """The first example that can be made, if there is one; those before it are added to the damaged ones."""
+        for other in range(index, index + tries):
+            made = self._one(epoch, other % len(self))
+            if not isinstance(made, Damage):
+                return [made]
+            damaged.append(made)
+        return []
 
     def _one(self, epoch: int | None, index: int) -> Any:
         words = hashlib.blake2b(f"{self.seed} {epoch} {index}".encode(), digest_size=8).digest()

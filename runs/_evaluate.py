@@ -22,7 +22,7 @@ def evaluate(training: Training, split: Split) -> dict[str, float]:
     own = [part[ranks.rank :: ranks.size] for part in parts]
     # as many batches in each process, where they need each other for one
     found = split.batches([(None, [each if len(each) else part[:1] for each, part in zip(own, parts, strict=True)])])
-    counted = [len(each) > 0 for each in own]
+    counted = (len(each) > 0 and split.counts for each in own)  # asked for after each batch
     try:
         return measured(training.objective, training.predict, zip(found, counted, strict=True), ranks.total)
     finally:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cn import CN, UserError, source
 from cn.errors import hint, lines, short
-from data import Dataset
+from data import Dataset, size
 from runs import Run
 from runs._device import Device
 from runs._measured import measured
@@ -46,6 +46,7 @@ def try_out(objective: Objective, module: nn.Module, data: Dataset, device: Devi
     with torch.no_grad(), lower, torch.random.fork_rng([where] if where.type == "cuda" else []):
         module.eval()
         batch = data.validation.batch(torch.arange(count, device=where))
+        count = size(batch)  # what cannot be read may be left out
         found = measured(objective, network, [(batch, True)], lambda total: total)
     module.train()
     for each in run.task.goal():

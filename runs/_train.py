@@ -26,6 +26,7 @@ from runs._evaluate import evaluate
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._headline import headline
+from runs._left_out import left_out, line, record
 from runs._lengths import lengths, own_device
 from runs._loop import Interrupted, fit
 from runs._meeting import joined
@@ -68,7 +69,11 @@ def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
     """The score of one of a folder's checkpoints; nothing in the folder changes."""
     say = print if ranks.first else Silent(folder).line
     try:
-        return _score(build(run, folder, say, ranks), say, checkpoint)[scored(run)]
+        training = build(run, folder, say, ranks)
+        score = _score(training, say, checkpoint)[scored(run)]
+        if lacks := left_out(training):
+            say(line(lacks, training.dataset.noun))
+        return score
     except Exception as error:
         if isinstance(error, CNError) or (fails := unfit(error, run)) is None:
             raise
@@ -235,6 +240,8 @@ def _guarded(
             fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
         score = _score(training, screen.line)
+        if lacks := left_out(training):
+            screen.line(line(lacks, training.dataset.noun))
         if training.step > begun and (unread := watch.warning(folder)):
             screen.line(unread)
         screen.line(f"{folder}")
@@ -242,7 +249,7 @@ def _guarded(
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
         result = {"step": training.step, "epoch": training.epoch} | early | best | score
         writer.finish(result)
-        leave("finished", **result)
+        leave("finished", **result, **({"skipped": record(lacks)} if lacks else {}))
         ended = "finished"
     except (Interrupted, KeyboardInterrupt):
         ended = "interrupted"

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import against, cold, composing, queueing, recipe, steps, sweeping, trainers, training
+from tests.bench import against, cold, composing, loading, queueing, recipe, steps, sweeping, trainers, training
 from tests.bench.table import Benchmark, Setting, heading, show
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "against": against.against,
     "steps": steps.steps,
     "trainers": trainers.trainers,
+    "folder": loading.folder,
     "framework": recipe.framework,
     "images": recipe.images,
     "planning": sweeping.planning,

@@ -1,6 +1,6 @@
 """Python and C calls on the main thread in a training step, ours and those of a bare loop on the same parts.
 
-`python -m tests.bench.steps FOLDER` prints both, counted on a run that is written to FOLDER.
+`python -m tests.bench.steps KIND FOLDER` prints both, counted on a run that is written to FOLDER.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from typing import Any
 
 from tests.bench.measure import Command
 from tests.bench.table import Row, Setting, at_most
+from tests.data.pictures import write
 
 WORDS = (
-    "data.batch_size=8",  # 157 steps an epoch
     "epochs=1",
     "callbacks=[early_stopping,model_summary,learning_rate]",
     "logger=csv",
 )
+KINDS: dict[str, tuple[str, ...]] = {  # what is trained on, for 150 steps or so
+    "classify": ("data.batch_size=8",),
+    "regress": ("task=regress", "data=diabetes", "model=linear", "data.batch_size=2"),
+    "loaded": ("data=folder", "data.size=8", "data.workers=1", "model=mlp", "data.batch_size=2"),
+}
 SKIPPED, COUNTED = 20, 100  # steps; the first do once what later ones find done, and no validation is near the rest
 
 
@@ -37,9 +42,9 @@ class Calls:
         return self.ours - self.bare
 
 
-def count(folder: Path) -> Calls:
+def count(folder: Path, kind: str = "classify") -> Calls:
     """Count both in a process of their own."""
-    told = Command(("-m", "tests.bench.steps", str(folder))).run().output
+    told = Command(("-m", "tests.bench.steps", kind, str(folder))).run().output
     return Calls(**json.loads(told.splitlines()[-1]))
 
 
@@ -47,9 +52,13 @@ def steps(setting: Setting) -> Iterator[Row]:
     calls = count(setting.folder / "run")
     note = f"{calls.ours:.2f}, bare {calls.bare:.2f}"
     yield at_most("calls a step above the bare loop, 3 callbacks, csv", calls.above, 10, unit="", note=note)
+    for kind in ("regress", "loaded"):
+        calls = count(setting.folder / kind, kind)
+        note = f"{calls.ours:.2f}, bare {calls.bare:.2f}"
+        yield at_most(f"the same, {kind}", calls.above, 15, unit="", note=note)
 
 
-def _main(folder: Path) -> None:
+def _main(kind: str, folder: Path) -> None:
     import torch
 
     from cn import Job, compose
@@ -58,10 +67,13 @@ def _main(folder: Path) -> None:
 
     torch.set_num_threads(1)
     _loop.time = SimpleNamespace(monotonic=lambda: 0.0)  # the screen is due by time, so more often where steps are slow
-    run = compose(Run, [*WORDS, f"folder={folder}"])
+    words = [*WORDS, *KINDS[kind], f"folder={folder}"]
+    if kind == "loaded":
+        words.append(f"data.root={write(folder.with_name('pictures'), train=300, validation=8, test=8)}")
+    run = compose(Run, words)
     ours = calls_a_step(lambda: train(run, Job()))
     training = build(run, folder, print)  # the same parts, new
-    bare = calls_a_step(lambda: _bare_loop(training))
+    bare = calls_a_step(lambda: BARE[kind](training))
     print(json.dumps(asdict(Calls(bare, ours))))
 
 
@@ -79,6 +91,38 @@ def _bare_loop(training: Any) -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
+
+
+def _bare_rows(training: Any) -> None:
+    """The same of rows of numbers, a linear model and the mean squared error."""
+    import torch
+    import torch.nn.functional as F
+
+    module, optimizer, split = training.module, training.optimizer, training.dataset.train
+    features, targets = split.features, split.targets
+    module.train()
+    for index in torch.randperm(len(targets)).split(training.batch):
+        loss = F.mse_loss(module(features[index]), targets[index])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def _bare_loaded(training: Any) -> None:
+    """The same over the run's own loader."""
+    import torch
+    import torch.nn.functional as F
+
+    module, optimizer, split = training.module, training.optimizer, training.dataset.train
+    module.train()
+    for images, labels in split.batches([(0, torch.randperm(len(split)).split(training.batch))]):
+        loss = F.cross_entropy(module(images), labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+BARE: dict[str, Callable[[Any], None]] = {"classify": _bare_loop, "regress": _bare_rows, "loaded": _bare_loaded}
 
 
 def calls_a_step(loop: Callable[[], object]) -> float:
@@ -105,4 +149,4 @@ def calls_a_step(loop: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    _main(sys.argv[1], Path(sys.argv[2]))

@@ -73,6 +73,13 @@ def test_a_training_step_makes_at_most_10_calls_more_than_the_bare_loop(tmp_path
     assert 100 < calls.bare < calls.ours <= calls.bare + 10
 
 
+@pytest.mark.parametrize("kind", ["regress", "loaded"])
+def test_a_step_on_rows_or_loaded_images_makes_at_most_15_calls_more(tmp_path: Path, kind: str) -> None:
+    calls = steps.count(tmp_path / "run", kind)
+    assert calls.bare > 50
+    assert calls.ours <= calls.bare + 15
+
+
 def test_status_opens_one_file_of_each_trial_that_is_done_and_is_not_shown(tell: Tell, tmp_path: Path) -> None:
     watch = WATCH.replace('run_path("train.py", ', 'run_module("sweeps", ')
     told: list[Any] = []
