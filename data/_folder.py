@@ -128,7 +128,10 @@ def _parts(root: Path) -> dict[str, Path]:
         what = "there is no such folder" if not root.exists() else "it is no folder"
         raise UserError(lines(f"data.root={short(str(root))}: {what}", "write: data.root=DIR, with DIR/train/CLASS/*"))
     found = {part: root / name for part, names in PARTS.items() for name in reversed(names) if (root / name).is_dir()}
-    return found if "train" in found else {"train": root}
+    if found and "train" not in found:
+        there, wanted = next(iter(found.values())), root / "train"
+        raise UserError(lines(f"{there} is there, and {wanted} is not", f"it must be: {wanted}/CLASS/*.jpg"))
+    return found or {"train": root}
 
 
 def _classes(folder: Path) -> list[str]:

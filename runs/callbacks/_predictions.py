@@ -12,12 +12,8 @@ from cn.errors import lines
 from runs._training import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
-EXAMPLES = 16  # of validation, that an objective is given to show
-
 
 class Shown(Hooks):
-    """An objective that shows only some of what it looks at says in `looks_at` how many examples it is given."""
-
     adds = False
 
     def on_start(self, training: Training) -> None:

@@ -207,6 +207,12 @@ def test_a_root_that_is_missing_or_a_file(tmp_path):
     assert refused(path) == f"data.root={path}: it is no folder{write_it}"
 
 
+def test_parts_without_a_training_part(tmp_path):
+    write(tmp_path, classes=["cat", "dog"], val=1)
+    must = f"it must be: {tmp_path}/train/CLASS/*.jpg"
+    assert refused(tmp_path) == f"{tmp_path}/val is there, and {tmp_path}/train is not\n  {must}"
+
+
 def test_no_class_and_one_class(tmp_path):
     must = f"\n  it must be: {tmp_path}/CLASS/*.jpg, of two classes or more"
     assert refused(tmp_path) == f"{tmp_path} has no folders, and a class is a folder of images{must}"
