@@ -138,14 +138,16 @@ def _unquoted_key(found: re.Match[str]) -> str:
 
 def _with_quotes(word: str, at: int | None) -> str:
     """The word with quotes around each element in which a letter must be quoted."""
+    quoted: set[str] = set()  # quoted again they would be no more readable, and twice as long each time
     for _ in range(MOST):
         at = at if at is not None else len(word)
         begin = max((place for place in _opened(word[:at]) if word[place] != "("), default=len(word))
         elements = ELEMENTS.finditer(word, begin + 1)
         found = next((each for each in elements if each.start() <= at < each.end()), None)
-        if found is None:
+        if found is None or found[0] in quoted:
             break
-        word = f"{word[: found.start()]}{grammar.quoted(found[0].strip())}{word[found.end() :]}"
+        quoted.add(element := grammar.quoted(found[0].strip()))
+        word = f"{word[: found.start()]}{element}{word[found.end() :]}"
         try:
             grammar.read(word)
             break

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from cn import command
+
+# Before torch is imported, and for all that tests start: several threads on cores that are busy wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 FIRST = ("sweeps", "tests", "runs")  # folders; then all others
 

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cn import CN, Job, UserError, compose
+from cn import CN, Job, UserError, compose, grammar
 from cn.kinds import same
 from cn.multirun import multirun
 from cn.overrides import expand, parse
@@ -269,6 +269,17 @@ def test_a_word_is_offered_only_where_it_fits_the_field(typed: str) -> None:
     assert str(caught.value) == (
         f"{word} {why}" if why.startswith(SWEPT) else f"{word!r} cannot be read as NAME=VALUE\n  {why}"
     )
+
+
+def test_an_element_that_no_quotes_make_readable_is_put_in_quotes_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time would double its backslashes, and be read as a whole: a wait of minutes for one line of text."""
+    read = grammar.read
+    lengths: list[int] = []
+    monkeypatch.setattr(grammar, "read", lambda word: lengths.append(len(word)) or read(word))
+    with pytest.raises(UserError, match="quotes a key, which takes no quotes"):
+        compose(Node, ['table={"a b":"c d"}'])
+    assert max(lengths) < 40
+    assert len(lengths) < 20
 
 
 numeral = st.from_regex(r"[+-]?([1-9](_?[0-9]){0,30}|0)(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from data import _digits
 from data.digits import Digits
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.usefixtures("offline")
-def test_every_image_is_in_one_part():
+@pytest.mark.parametrize("file", [_digits.FILE, "moved.csv.gz"])
+def test_every_image_is_in_one_part(file, monkeypatch):
+    monkeypatch.setattr(_digits, "FILE", file)
     data = Digits().build(seed=0)
     assert (len(data.train), len(data.validation), len(data.test)) == (1258, 180, 359)
     assert (data.inputs, data.classes) == ((1, 8, 8), tuple("0123456789"))
@@ -45,3 +54,9 @@ def test_fractions_that_leave_a_part_empty_are_refused(validation, test):
     assert str(error.value) == (
         f"validation is {validation} and test is {test}: each must be above 0, and both together below 1"
     )
+
+
+def test_they_are_read_without_importing_scikit_learn():
+    code = "import sys; from data.digits import Digits; Digits().build(seed=1); print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")

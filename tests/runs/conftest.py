@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from runs.default import Default
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128")  # 1258 images: 9 steps an epoch
+IMPORTED = ("torch._dynamo", "data._digits", "runs._shards")  # by most runs, with what these import
 WAIT = 600  # s; for what comes in a few, on a machine that has much else to do
 
 
@@ -146,7 +148,7 @@ def forked() -> Callable[[Callable[[], Any]], int]:
     """Does something in a child process; its exit status, or minus the signal that killed it."""
 
     def forked(action: Callable[[], Any]) -> int:
-        sys.stdout.flush()
+        _prepare_to_fork()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn where there are other threads
             child = os.fork()
@@ -161,6 +163,13 @@ def forked() -> Callable[[Callable[[], Any]], int]:
     return forked
 
 
+def _prepare_to_fork() -> None:
+    """Import once what each child would import for itself, in seconds."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    sys.stdout.flush()
+
+
 @pytest.fixture
 def die() -> Callable[[], None]:
     """kill -9."""
@@ -172,7 +181,7 @@ def ranks(monkeypatch):
     """`ranks(2, action)`: does it in so many processes at once, which know of each other; their exit statuses."""
 
     def ranks(count: int, action: Callable[[], Any]) -> list[int]:
-        sys.stdout.flush()
+        _prepare_to_fork()
         port = free_port()
         children: list[int] = []
         for rank in range(count):

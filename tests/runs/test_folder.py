@@ -131,6 +131,9 @@ def test_the_runs_of_one_m_share_a_folder(here, shell):
     scores = [json.loads((each / "summary.json").read_text())["test/accuracy"] for each in runs]
     table = [line.split()[-1] for line in said.out.splitlines()[-4:]]
     assert sorted(table) == sorted(f"{score:.4f}" for score in scores)
+    named = [Path(line) for line in said.out.splitlines() if line.startswith("outputs/")]  # as one run names its own
+    assert sorted(named) == sorted(runs)
+    assert str(here) not in said.out + said.err
 
 
 def test_a_run_after_another_in_one_process_is_as_it_would_be_alone(go, left):
@@ -251,16 +254,9 @@ def test_a_folder_whose_making_failed_counts_as_no_run(here, monkeypatch):
     assert train(compose(Default, [*WORDS, "folder=run", "steps=2"]), Job()) > 0
 
 
-def test_what_is_being_loaded_is_said_on_a_terminal_at_once_and_nowhere_else(here, shell):
+def test_what_is_being_loaded_is_said_on_a_terminal_at_once_and_nowhere_else(here):
+    """Nor in a pipe: test_it_holds_the_whole_run."""
     said = on_terminal(here, 100, str(ROOT / "train.py"), *WORDS, "steps=2", OMP_NUM_THREADS="1")
     assert said.startswith("loading torch, Digits, Mlp\nMlp(hidden_sizes=(8,)) on Digits: ")
-    assert shell(*WORDS, "steps=2").err == ""
     refused = on_terminal(here, 100, str(ROOT / "train.py"), *WORDS, "mode=eval", OMP_NUM_THREADS="1")
     assert "loading" not in refused
-
-
-def test_several_runs_name_their_folders_as_one_does(here, shell):
-    said = shell("-m", *WORDS, "seed=1,2", "steps=2")
-    folders = [line for line in said.out.splitlines() if line.startswith("outputs/")]
-    assert [Path(each, "summary.json").is_file() for each in folders] == [True, True]
-    assert str(here) not in said.out + said.err

@@ -145,7 +145,7 @@ if __name__ == "__main__":
 )
 def test_a_command_that_is_sent_a_signal(number, name, status, here, left, shell, go, differences):
     """The whole way: a process of its own, stopped from outside in a step, resumed by the command that it names."""
-    words = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=8", "epochs=12", "data.crop=1", "folder=run")
+    words = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=8", "epochs=3", "data.crop=1", "folder=run")
     Path("train.py").write_text(HELD)
     child = subprocess.Popen(
         [sys.executable, "train.py", *words],
@@ -158,7 +158,7 @@ def test_a_command_that_is_sent_a_signal(number, name, status, here, left, shell
     child.send_signal(number)
     Path("sent").touch()
     _, err = child.communicate(timeout=WAIT)
-    assert err == f"stopped by {name} after step 200 of 1884{ON}\n"
+    assert err == f"stopped by {name} after step 200 of 471{ON}\n"
     assert child.returncode == status
     assert left(Path("run")).state()["step"] == 200
     if number == signal.SIGTERM:
