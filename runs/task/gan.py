@@ -25,7 +25,7 @@ class Gan(Task):
     """
 
     discriminator: Model = Mlp(hidden_sizes=(128, 128))
-    discriminator_optim: Optim = Adam(lr=2e-4, betas=(0.5, 0.999))
+    discriminator_optim: Optim = Adam(lr=1e-3, betas=(0.5, 0.999))
     discriminator_schedule: Schedule | None = None  # null: the run's
     latent: int = 32  # numbers in the noise of an image, at least 1
 

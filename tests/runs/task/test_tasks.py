@@ -154,7 +154,7 @@ def test_the_score_is_the_goal_of_the_test_and_best_is_the_best_validation(parts
             ["run=gan", "model=cnn"],
             "model: Cnn needs images, and Gan gives it noise\n"
             "  nearest: model=autoencoder, model=dense, model=fcn, model=linear\n"
-            "  Gan is defined in runs/gan.py:18",
+            "  Gan is defined in runs/gan.py:20",
         ),
         (
             ["task=segment", "data=shapes"],
