@@ -17,11 +17,11 @@ from cn.lazy import lazily
 if TYPE_CHECKING:
     from data._batch import Batch as Batch
     from data._batch import size as size
+    from data._dataset import BadExample as BadExample
     from data._dataset import Dataset as Dataset
     from data._dataset import Split as Split
     from data._dataset import Stream as Stream
     from data._images import ImageSplit as ImageSplit
-    from data._loaded import BadExample as BadExample
     from data._loaded import Loaded as Loaded
     from data._split import Part
     from data._split import divide as divide
@@ -35,7 +35,7 @@ __getattr__ = lazily(
     Split="data._dataset",
     size="data._batch",
     ImageSplit="data._images",
-    BadExample="data._loaded",
+    BadExample="data._dataset",
     Loaded="data._loaded",
     Stream="data._dataset",
     Streamed="data._stream",

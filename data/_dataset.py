@@ -11,9 +11,14 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from cn import RunError
 from data._batch import Batch
 
 Epoch = tuple[int | None, Sequence[Tensor]]  # its number, and the indices of each batch; None: of an evaluation
+
+
+class BadExample(RunError):  # noqa: N818
+    """An example cannot be made, or a process that makes them has died."""
 
 
 class Stream(ABC):
@@ -43,6 +48,7 @@ class Split(ABC):
 
     on_host: ClassVar[bool] = False  # whether indices are wanted on the CPU, wherever the batches go
     counts: bool = True  # whether a measure counts the batch that `batches` gave last
+    damaged: dict[str, str] = {}  # the examples that have been left out, by name, with why
 
     @abstractmethod
     def __len__(self) -> int:

@@ -18,8 +18,9 @@ from cn.errors import lines, short
 from data._crop import cut, fitted
 from data._dataset import Dataset
 from data._images import pixels
-from data._loaded import Loaded, cores
+from data._loaded import Loaded
 from data._split import hold_out
+from data._workers import cores
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 PARTS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}  # folders' names

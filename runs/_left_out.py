@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cn.errors import short
-from data import Loaded
+from data import Split
 from runs._training import Training
 
 SHOWN, KEPT = 3, 20  # at most: on the screen, and in summary.json
@@ -14,7 +14,7 @@ SHOWN, KEPT = 3, 20  # at most: on the screen, and in summary.json
 def left_out(training: Training) -> dict[str, str]:
     """Their names, and why each cannot be read, in the first process of all."""
     data = training.dataset
-    parts = [each for each in (data.train, data.validation, data.test) if isinstance(each, Loaded)]
+    parts = [each for each in (data.train, data.validation, data.test) if isinstance(each, Split)]
     own = {name: why for part in parts for name, why in part.damaged.items()}
     return dict(sorted({name: why for each in training.ranks.gather(own) for name, why in each.items()}.items()))
 

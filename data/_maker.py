@@ -1,0 +1,107 @@
+"""Examples made one by one, each a pure function of the seed, the epoch and its index.
+
+Python's, NumPy's and torch's global generators are seeded before one is made, so that any data set and any transform
+may draw from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data.dataloader import default_collate
+
+from data._batch import Batch
+
+Key = tuple[int | None, int]  # the epoch, None in an evaluation, and the index of an example
+
+
+class Examples(Protocol):
+    """Any map-style data set of torch; `name(index)` is told of an example that cannot be made, where there is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class Damage(NamedTuple):
+    """An example that could not be made."""
+
+    name: str
+    why: str
+
+
+class Made(NamedTuple):
+    """A batch; None where nothing could be made."""
+
+    batch: Batch | None
+    damaged: list[Damage]
+    counts: bool = True  # False: of an evaluation, where another example stands for a batch none of which could be made
+
+
+class Maker:
+    """Makes the batch of some keys, in whichever process it is called."""
+
+    def __init__(self, examples: Examples, seed: int, on_damaged: str) -> None:
+        self.examples, self.seed, self.skips = examples, seed, on_damaged == "skip"
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, keys: list[Key]) -> Made:
+        return self(keys)
+
+    def __call__(self, keys: list[Key]) -> Made:
+        found: list[Any] = []
+        damaged: list[Damage] = []
+        with _generators_kept():
+            for epoch, index in keys:
+                made = self._first(epoch, index, len(self) if self.skips and epoch is not None else 1, damaged)
+                if made:
+                    found += made
+                elif epoch is not None or not self.skips:
+                    return Made(None, damaged)
+            if found:
+                return Made(default_collate(found), damaged)
+            other = self._first(None, keys[-1][1] + 1, len(self) - 1, damaged)
+        return Made(default_collate(other) if other else None, damaged, counts=False)
+
+    def _first(self, epoch: int | None, index: int, tries: int, damaged: list[Damage]) -> list[Any]:
+        """The first example that can be made, if there is one; those before it are added to the damaged ones."""
+        for other in range(index, index + tries):
+            made = self._one(epoch, other % len(self))
+            if not isinstance(made, Damage):
+                return [made]
+            damaged.append(made)
+        return []
+
+    def _one(self, epoch: int | None, index: int) -> Any:
+        words = hashlib.blake2b(f"{self.seed} {epoch} {index}".encode(), digest_size=8).digest()
+        own = int.from_bytes(words, "little") >> 1
+        random.seed(own)
+        np.random.seed(own % 2**32)
+        torch.default_generator.manual_seed(own)
+        try:
+            return self.examples[index]
+        except Exception as error:
+            name = getattr(self.examples, "name", None)
+            said = " ".join(str(error).split())
+            why = said if isinstance(error, OSError) and said else f"{type(error).__name__}: {said}".removesuffix(": ")
+            return Damage(f"example {index}" if name is None else str(name(index)), why)
+
+
+@contextmanager
+def _generators_kept() -> Iterator[None]:
+    """The global generators are afterwards what they were."""
+    python, numpy, own = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(own)
