@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from cn import UserError
+from cn import UserError, compose
 from data import _crop
 from data.folder import Folder
+from runs import Run
 from tests.data.pictures import COLOURS, picture, write
 
 
@@ -207,6 +209,15 @@ def test_a_root_that_is_missing_or_a_file(tmp_path):
     assert refused(path) == f"data.root={path}: it is no folder{write_it}"
 
 
+def test_a_root_that_is_not_given():
+    with pytest.raises(UserError) as caught:
+        compose(Run, ["data=folder"])
+    what, where, write_it = str(caught.value).split("\n  ")
+    assert what == "data.root is required and was not given"
+    assert re.fullmatch(r"defined in data/folder.py:\d+", where)
+    assert write_it == "write: data.root=... (Path)"
+
+
 def test_parts_without_a_training_part(tmp_path):
     write(tmp_path, classes=["cat", "dog"], val=1)
     must = f"it must be: {tmp_path}/train/CLASS/*.jpg"
@@ -275,6 +286,7 @@ from itertools import islice
 from pathlib import Path
 import torch
 from data.folder import Folder
+from runs import Run
 
 train = Folder(root=Path(sys.argv[1]), size=8, workers=2).build(seed=1).train
 found = train.batches((epoch, torch.randperm(len(train)).split(16)) for epoch in range(8))
