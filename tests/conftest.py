@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from cn import command
 
 # Before torch is imported, and for all that tests start: several threads on cores that are busy wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell that starts pytest in the background has it ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = ("sweeps", "tests", "runs")  # folders; then all others
 
