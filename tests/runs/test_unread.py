@@ -23,23 +23,30 @@ from cn.kinds import Child, Either, Kind, OneOf, Scalar, same
 from cn.node import is_field, resolve
 from cn.reading import Reading, _Noting
 from data import Data
+from data.cartpole import CartPole
+from data.folder import Folder
 from data.shapes import Shapes
 from models import Model
 from models.fcn import Fcn
 from models.head import Head
+from models.timm import Timm
 from models.unet import UNet
 from models.vit import ViT
 from runs import Run, _train
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
+from runs.dqn import Dqn
+from runs.gan import Gan
 from runs.launch.local import Local
 from runs.logger import Logger
 from runs.optim import Optim
 from runs.schedule import Schedule
 from runs.task.classify import Classify
+from runs.task.dqn import Dqn as DqnTask
 from runs.task.regress import Regress
 from runs.task.segment import Segment
+from tests.data.pictures import write
 from tests.runs.conftest import ROOT, one_thread
 
 
@@ -291,15 +298,15 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runs._train.draw", lambda folder: None)
 
 
-def count(node: CN) -> int:
-    """How many of its fields are not their default."""
-    fresh = cn.node.values(type(node)())
+def count(node: CN, **needed: Any) -> int:
+    """How many of its fields are not their default; `needed`: those that have none."""
+    fresh = cn.node.values(type(node)(**needed))
     return sum(not same(value, fresh.get(name, ...)) for name, value in cn.node.values(node).items())
 
 
 @pytest.mark.parametrize("cls", nodes(Model))
 def test_a_model_reads_all_its_fields(cls, here):
-    node = changed(cls)
+    node = changed(cls, **({"name": "resnet10t"} if cls is Timm else {}))
     assert count(node) >= sum(is_field(name) for name in cls._fields) - 2
     maps = {"task": Segment(), "data": Shapes(count=40, batch_size=8)}
     assert trained(Default(model=node, **(maps if cls._gives == "maps" else {}))) == []
@@ -340,11 +347,14 @@ def test_a_logger_reads_all_its_fields(cls, here):
 def test_a_run_reads_all_its_fields(cls, here):
     """With other data, since its own may have to be fetched, and smaller networks."""
     small = {name: Fcn() for name, kind in resolve(cls).items() if isinstance(kind, Child) and Model in kind.types}
-    fixed = {"compile": False, "steps": None, "epochs": 1, "mode": "train", "deterministic": False}
-    weights = Fcn().build(inputs=(1, 8, 8), classes=10).state_dict()
-    torch.save(weights | {f"student.{name}": each for name, each in weights.items()}, "weights.pt")
+    data: Data = CartPole(batch_size=8, count=10, limit=20) if cls is Dqn else cn.compose(Data, ["data=digits"])
+    fixed = {"compile": False, "mode": "train", "deterministic": False}
+    fixed |= {"steps": 3, "epochs": cls().epochs} if cls is Dqn else {"steps": None, "epochs": 1}
+    fixed |= {"accumulate": 1} if cls in (Dqn, Gan) else {}
+    network = _train.build(cn.compose(cls(data=data, **small, steps=1, gpu=-1)), Path("run"), print).module
+    torch.save(network.state_dict(), "weights.pt")
     fixed |= {"init": Path("weights.pt"), "freeze": ["*bias"]}  # any other is refused
-    run = changed(cls, data=cn.compose(Data, ["data=digits"]), **small, **fixed)
+    run = changed(cls, data=data, **small, **fixed)
     assert trained(run) == []
     assert trained(cls(data=run.data, **small, steps=3, gpu=-1, deterministic=True), "again") == []
 
@@ -353,6 +363,7 @@ FITS: dict[tuple[str, ...], dict[str, Any]] = {  # by what data hold
     ("images", "classes"): {},
     ("targets",): {"task": Regress()},
     ("images", "masks"): {"task": Segment(), "model": UNet(widths=(4,))},
+    ("states", "actions"): {"task": DqnTask()},
 }
 PIXELS = {"mnist": 28, "cmnist": 28, "svhn": 32, "cifar": 32, "celeba": 64, "digits": 8}
 
@@ -370,8 +381,11 @@ def test_a_data_set_reads_all_its_fields(cls, here, monkeypatch):
     monkeypatch.setattr("data._svhn.read_svhn", lambda _: noise(3, 32, 32))
     monkeypatch.setattr("data._cifar.read_cifar", lambda *_, **__: (noise(3, 32, 32), noise(3, 32, 32), "0123456789"))
     monkeypatch.setattr("data._celeba.read_celeba", lambda _, *, size, **__: (noise(3, size, size),) * 3)
-    for place in ({}, {"root": here}) if "root" in cls._fields else ({},):
+    write(here / "train", classes=["cat", "dog"], **{".": 40})  # where a folder of images must be given
+    needed = {"root": here / "train"} if cls is Folder else {}
+    places = (needed,) if cls is Folder else ({}, {"root": here}) if "root" in cls._fields else ({},)
+    for place in places:
         node = changed(cls, batch_size=20, **place)
         expected = sum(is_field(name) for name in cls._fields) - (2 if "root" in cls._fields else 1)
-        assert count(node) >= expected - 1
+        assert count(node, **needed) >= expected - 1
         assert trained(Default(data=node, launch=Local(), **FITS[cls._holds]), f"run{len(place)}") == []
