@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from data._dataset import Stream as Stream
     from data._images import ImageSplit as ImageSplit
     from data._loaded import Loaded as Loaded
+    from data._seed import seed_of as seed_of
     from data._split import Part
     from data._split import divide as divide
     from data._stream import Streamed as Streamed
@@ -38,6 +39,7 @@ __getattr__ = lazily(
     BadExample="data._dataset",
     Loaded="data._loaded",
     Stream="data._dataset",
+    seed_of="data._seed",
     Streamed="data._stream",
     divide="data._split",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Batch = Any  # a tensor, or any nested tuple or dict of tensors; each tensor's first dimension counts the examples
@@ -26,3 +27,8 @@ def changed(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(changed(each, change) for each in batch))
     return type(batch)(changed(each, change) for each in batch) if isinstance(batch, (list, tuple)) else batch
+
+
+def sent(batch: Batch, device: torch.device) -> Batch:
+    """The same batch on a device; nothing waits until it is there."""
+    return changed(batch, lambda each: each.to(device, non_blocking=True))

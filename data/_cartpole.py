@@ -62,14 +62,14 @@ class Beginnings(Split):
 
 
 class Endless:
-    """First states without end, each a pure function of the seed and its number."""
+    """First states without end, as the seed has them."""
 
     def __init__(self, seed: int) -> None:
-        self.random = np.random.Generator(np.random.PCG64([seed, 0]))
+        self.random = _random(seed, 0)
 
     def __iter__(self) -> Iterator[Tensor]:
         while True:
-            yield torch.from_numpy(self.random.uniform(-FIRST, FIRST, 4).astype(np.float32))
+            yield _first(self.random, 4)
 
     def state_dict(self) -> dict[str, Any]:
         state: Any = self.random.bit_generator.state
@@ -80,9 +80,17 @@ class Endless:
         self.random.bit_generator.state = {"bit_generator": "PCG64", "state": numbers, "has_uint32": 0, "uinteger": 0}
 
 
+def _random(seed: int, part: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([seed, part]))
+
+
+def _first(random: np.random.Generator, *shape: int) -> Tensor:
+    """Numbers of first states."""
+    return torch.from_numpy(random.uniform(-FIRST, FIRST, shape).astype(np.float32))
+
+
 def make(*, count: int, limit: int, seed: int) -> Dataset:
     """The data set: a stream of first states to train from, and `count` each to validate and to test from."""
-    held = [np.random.Generator(np.random.PCG64([seed, part])).uniform(-FIRST, FIRST, (count, 4)) for part in (1, 2)]
-    validation, test = (Beginnings(torch.from_numpy(each.astype(np.float32))) for each in held)
+    validation, test = (Beginnings(_first(_random(seed, part), count, 4)) for part in (1, 2))
     train = Streamed(Endless(seed))
     return Dataset(train, validation, test, (4,), ACTIONS, noun="first states", world=Pole(limit))

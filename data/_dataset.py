@@ -22,13 +22,13 @@ class BadExample(RunError):  # noqa: N818
 
 
 class Stream(ABC):
-    """Training examples that come one after another, with an end after which they come anew, or without one."""
+    """Training examples that come one after another: without an end, or again from the first after the last."""
 
     length: int | None  # examples up to its end, which are an epoch; None: it has none, and the run is one epoch
 
     @abstractmethod
     def batches(self, size: int, part: slice, *, together: int = 1) -> Iterator[Batch]:
-        """Batches of `size`, of each of which this process has a part; as `Split.batches` else."""
+        """This process's part of each batch of `size` examples, in turn; `together` as for `Split.batches`."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -44,10 +44,10 @@ class Stream(ABC):
 
 
 class Split(ABC):
-    """One of train, validation and test: held whole on one device and indexed there, where a subclass says no more."""
+    """One of train, validation and test. With `batch` alone it is held whole on one device, and indexed there."""
 
     on_host: ClassVar[bool] = False  # whether indices are wanted on the CPU, wherever the batches go
-    counts: bool = True  # whether a measure counts the batch that `batches` gave last
+    counts: bool = True  # False: the batch that `batches` gave last stands for unreadable examples, and is not measured
     damaged: dict[str, str] = {}  # the examples that have been left out, by name, with why
 
     @abstractmethod
@@ -59,9 +59,9 @@ class Split(ABC):
         """The examples at `index`, which is `b` int64 on the split's device, in that order."""
 
     def batches(self, epochs: Iterable[Epoch], *, together: int = 1) -> Iterator[Batch]:
-        """The batches of these epochs, one after another; it has a `close` where there is something to end.
+        """The batches of these epochs, one after another. Whoever does not take all of them calls its `close`, if any.
 
-        together: so many are made, or fail, before the first of them is given.
+        together: how many batches are made, or fail, before the first of them is given.
         """
         return map(self.batch, chain.from_iterable(batches for _, batches in epochs))
 
@@ -82,8 +82,13 @@ class Dataset:
     targets: tuple[str, ...] = ()  # names of the numbers that belong to an example; empty where there are none
     unit: Tensor | None = None  # t: how much 1.0 of each target in a batch is, in the target's own unit; None: 1
     noun: str = "examples"  # what the screen calls them
-    world: Any = None  # where examples are states of it: what acts on them, such as `CartPole`
+    world: Any = None  # where examples are states of it: what acts on them
     pixels: Callable[[Tensor], Tensor] | None = None  # from images of a batch to bytes, both b c h w; None: no images
+
+    @property
+    def length(self) -> int | None:
+        """How many training examples make an epoch; None where they have no end."""
+        return self.train.length if isinstance(self.train, Stream) else len(self.train)
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data on another device."""

@@ -83,12 +83,12 @@ def load(
     found = _parts(root)
     classes = _classes(found["train"])
     files = {name: _files(folder, classes, of=found["train"]) for name, folder in found.items()}
-    train, everything = files["train"], np.arange(len(files["train"]))
+    train = files["train"]
     held = {name: share for name, share in (("validation", validation), ("test", test)) if name not in files}
     *out, rest = hold_out(train.labels, *held.values(), seed=seed)
     index = {name: (files[name], np.arange(len(files[name]))) for name in files if name != "train"}
     index |= {name: (train, each) for name, each in zip(held, out, strict=True)}
-    index["train"] = (train, rest if held else everything)
+    index["train"] = (train, rest)
     scale = torch.tensor([1 / (255 * each) for each in deviation])[:, None, None]  # c 1 1
     shift = torch.tensor([-m / d for m, d in zip(mean, deviation, strict=True)])[:, None, None]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cn.errors import lines
-from data._batch import Batch, changed
+from data._batch import Batch, changed, sent
 from data._dataset import BadExample, Epoch, Split
 from data._maker import Examples, Key, Made, Maker
 
@@ -63,7 +63,7 @@ class Loaded(Split):
     def batch(self, index: Tensor) -> Batch:
         """The examples at `index`, `b` int64, made by this process as an evaluation has them."""
         made = Maker(self.examples, self.seed, self.on_damaged)([(None, each) for each in index.tolist()])
-        return self._finished(self._sent(self._readable(made)))
+        return self._finished(sent(self._readable(made), self.device))
 
     def batches(self, epochs: Iterable[Epoch], *, together: int = 1) -> Iterator[Batch]:
         with closing(self._ahead(epochs)) as found:
@@ -80,17 +80,17 @@ class Loaded(Split):
         with closing(self._made(maker, keys)) as source:
             if self.device.type != "cuda":
                 for each in source:
-                    yield self._finished(self._sent(self._readable(each))), each.counts
+                    yield self._finished(sent(self._readable(each), self.device)), each.counts
                 return
             beside = torch.cuda.Stream(self.device)
             before: tuple[Batch, bool] | None = None
             for each in source:
                 with torch.cuda.stream(beside):
-                    sent = self._sent(self._readable(each))
+                    here = sent(self._readable(each), self.device)
                 if before is not None:
                     yield self._finished(before[0]), before[1]
                 torch.cuda.current_stream(self.device).wait_stream(beside)
-                before = changed(sent, _kept_for(torch.cuda.current_stream(self.device))), each.counts
+                before = changed(here, _kept_for(torch.cuda.current_stream(self.device))), each.counts
             if before is not None:
                 yield self._finished(before[0]), before[1]
 
@@ -111,9 +111,6 @@ class Loaded(Split):
             first = made.damaged[0]
             raise BadExample(f"none of {len(self)} examples can be read: {first.name}: {first.why}")
         return made.batch
-
-    def _sent(self, batch: Batch) -> Batch:
-        return changed(batch, lambda each: each.to(self.device, non_blocking=True))
 
     def _finished(self, batch: Batch) -> Batch:
         return batch if self.finish is None else self.finish(batch)

@@ -6,7 +6,6 @@ may draw from them.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import torch
 from torch.utils.data.dataloader import default_collate
 
 from data._batch import Batch
+from data._seed import seed_of
 
 Key = tuple[int | None, int]  # the epoch, None in an evaluation, and the index of an example
 
@@ -81,8 +81,7 @@ class Maker:
         return []
 
     def _one(self, epoch: int | None, index: int) -> Any:
-        words = hashlib.blake2b(f"{self.seed} {epoch} {index}".encode(), digest_size=8).digest()
-        own = int.from_bytes(words, "little") >> 1
+        own = seed_of(self.seed, epoch, index)
         random.seed(own)
         np.random.seed(own % 2**32)
         torch.default_generator.manual_seed(own)

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data.dataloader import default_collate
 
 from cn import RunError
-from data._batch import Batch, changed
+from data._batch import Batch, sent
 from data._dataset import Stream
 
 
@@ -47,7 +47,7 @@ class Streamed(Stream):
         source = self._endless()
         while True:
             for group in [list(islice(source, size))[part] for _ in range(together)]:
-                batch = changed(default_collate(group), lambda each: each.to(self.device))
+                batch = sent(default_collate(group), self.device)
                 yield batch if self.finish is None else self.finish(batch)
 
     def _endless(self) -> Iterator[Any]:

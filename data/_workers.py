@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Generator, Iterator
@@ -17,10 +15,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from cn.errors import lines
+from cn.process import end_with_parent
 from data._dataset import BadExample
 from data._maker import Key, Made, Maker
 
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 ASKED = (signal.SIGINT, signal.SIGTERM)  # to stop
 
 
@@ -65,11 +63,9 @@ def _end(worker: Any) -> str | None:
     status = worker.exitcode
     if not status:
         return None
-    return (
-        f"process {worker.pid} was ended by {signal.Signals(-status).name}"
-        if status < 0
-        else (f"process {worker.pid} ended with exit status {status}")
-    )
+    if status < 0:
+        return f"process {worker.pid} was ended by {signal.Signals(-status).name}"
+    return f"process {worker.pid} ended with exit status {status}"
 
 
 @contextmanager
@@ -94,10 +90,9 @@ def _begin(parent: int, number: int) -> None:
     for each in ASKED:
         signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it was killed before
-            os._exit(0)
+    end_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before
+        os._exit(0)
 
 
 def cores() -> int:

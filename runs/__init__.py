@@ -93,22 +93,21 @@ class Run(CN):
     def _check_parts(self) -> None:
         """Refuse a task or a model that needs what the data set does not hold, or a model that the task cannot use."""
         data, task, model = type(self.data), type(self.task), type(self.model)
-        given = data._holds if task._feeds is None else task._feeds  # to the model
-        whose = f"{data.__name__} holds" if task._feeds is None else f"{task.__name__} gives it"
-        for name, part, contract, there, told in (
-            ("task", task, Task, data._holds, f"{data.__name__} holds"),
-            ("model", model, Model, given, whose),
-        ):
-            if lacks := [each for each in part._needs if each not in there]:
-                what = f"{name}: {part.__name__} needs {', '.join(lacks)}, and {told} {', '.join(there)}"
-                fits = _options(contract, lambda each, there=there: all(need in there for need in each._needs))
-                raise ValueError(lines(what, _nearest(name, fits)))
+        _refuse_lack("task", task, Task, data._holds, f"{data.__name__} holds")
+        given = data._holds if task._feeds is None else task._feeds
+        giver = f"{data.__name__} holds" if task._feeds is None else f"{task.__name__} gives it"
+        _refuse_lack("model", model, Model, given, giver)
         if model._gives != task._takes:
-            fits = _options(
-                Model, lambda each: each._gives == task._takes and all(need in given for need in each._needs)
-            )
+            fits = _options(Model, lambda each: each._gives == task._takes and set(each._needs) <= set(given))
             what = f"model: {model.__name__} gives {model._gives}, and {task.__name__} takes {task._takes}"
             raise ValueError(lines(what, _nearest("model", fits)))
+
+
+def _refuse_lack(name: str, part: Any, contract: type[CN], there: tuple[str, ...], giver: str) -> None:
+    """Refuse a task or a model that needs what is not there; `giver` names who has what is."""
+    if lacks := [each for each in part._needs if each not in there]:
+        what = f"{name}: {part.__name__} needs {', '.join(lacks)}, and {giver} {', '.join(there)}"
+        raise ValueError(lines(what, _nearest(name, _options(contract, lambda each: set(each._needs) <= set(there)))))
 
 
 def _options(contract: type[CN], fits: Callable[[Any], bool]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,10 +63,12 @@ def freeze(module: nn.Module, patterns: list[str]) -> None:
 
 def _weights(path: Path) -> dict[str, Tensor]:
     """Those of a checkpoint of a run, of one of another library, or of a file that holds nothing else."""
+    found: Any
     if path.suffix == _safetensors.SUFFIX:
         _safetensors.need(f"init={path}")
-    read = _safetensors.read if path.suffix == _safetensors.SUFFIX else partial(_checkpoint.load, weights=True)
-    found: Any = read(path)
+        found = _safetensors.read(path)
+    else:
+        found = _checkpoint.load(path, weights=True)
     if isinstance(found, dict):
         whole = cast("dict[str, Any]", found)
         inner = next((whole[place] for place in PLACES if isinstance(whole.get(place), dict)), whole)

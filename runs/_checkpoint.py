@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -59,17 +59,16 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
 
 
 def write(content: dict[str, Any], path: Path) -> None:
-    """A file that is on the disk when this returns."""
-    with path.open("wb") as file:
+    """A file of `torch.save`, which is on the disk when this returns."""
+    with on_disk(path) as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
-def write_bytes(content: bytes, path: Path) -> None:
-    """The same of a file whose bytes are known."""
+@contextmanager
+def on_disk(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write; what was written is on the disk when this ends."""
     with path.open("wb") as file:
-        file.write(content)
+        yield file
         file.flush()
         os.fsync(file.fileno())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,11 +35,7 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
     that ends in .safetensors holds the same for other libraries, one in .onnx the network with them: each is read back
     before it is put in place.
     """
-    run: Any = load(folder) if path.suffix == _onnx.SUFFIX else None
-    if path.suffix == _safetensors.SUFFIX:
-        _safetensors.need(f"-o {path}")
-    if run is not None:
-        _onnx.need(f"-o {path}", run)
+    write = _writer(folder, path)
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
     state = _checkpoint.load(source, weights=True)
     made = path.name == WEIGHTS or path.suffix in (_safetensors.SUFFIX, _onnx.SUFFIX)
@@ -49,12 +46,7 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
         raise UserError(lines(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}"))
     average = state.get("average")
     weights: dict[str, Any] = dict(average or state["module"])
-    if run is not None:
-        difference = _written(lambda partial: _onnx.write(run, weights, partial), path)
-    elif path.suffix == _safetensors.SUFFIX:
-        difference = _written(lambda partial: _safetensors.write(weights, partial), path)
-    else:
-        difference = _written(lambda partial: _checkpoint.write(weights, partial), path)
+    difference = _written(lambda beside: write(weights, beside), path)
     numbers = sum(math.prod(each.shape) for each in weights.values())
     return Exported(path, state["step"], bool(average), len(weights), numbers, difference)
 
@@ -68,16 +60,28 @@ def told(done: Exported, *, last: bool) -> str:
     return f"{done.path}: {done.numbers} numbers in {done.tensors} tensors{averaged}, {of}, at step {done.step}{back}"
 
 
+def _writer(folder: Path, path: Path) -> Callable[[dict[str, Any], Path], float | None]:
+    """What writes weights to a file with that ending. UserError where a library that it needs is not installed."""
+    if path.suffix == _safetensors.SUFFIX:
+        _safetensors.need(f"-o {path}")
+        return _safetensors.write
+    if path.suffix == _onnx.SUFFIX:
+        run: Any = load(folder)
+        _onnx.need(f"-o {path}", run)
+        return partial(_onnx.write, run)
+    return _checkpoint.write
+
+
 def _written(write: Callable[[Path], float | None], path: Path) -> float | None:
-    """Let `write` make a file beside the path, which then takes its place; gives what it found when it read it back."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    """Have `write` make a file beside the path, and put that in the path's place; returns what `write` returns."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            difference = write(partial)
-            partial.replace(path)
+            difference = write(beside)
+            beside.replace(path)
         finally:
-            partial.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
     except RunError:
         raise
     except (OSError, RuntimeError) as error:

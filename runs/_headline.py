@@ -5,15 +5,13 @@ from __future__ import annotations
 from cn import CN
 from cn.errors import short
 from cn.subclass import changed
-from data import Stream
 from runs import Run
 from runs._training import Training
 
 
 def headline(run: Run, training: Training, processes: int) -> str:
     data = training.dataset
-    length = data.train.length if isinstance(data.train, Stream) else len(data.train)
-    examples = f"{data.noun} without end" if length is None else f"{length} {data.noun}"
+    examples = f"{data.noun} without end" if data.length is None else f"{data.length} {data.noun}"
     size = f"{training.parameters} parameters, {examples}, {training.steps} steps"
     several = f", {processes} processes" if processes > 1 else ""
     return f"{_named(run.model)} on {type(run.data).__name__}: {size} on {training.device}{several}"

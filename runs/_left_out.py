@@ -11,15 +11,18 @@ from runs._training import Training
 SHOWN, KEPT = 3, 20  # at most: on the screen, and in summary.json
 
 
-def left_out(training: Training) -> dict[str, str]:
-    """Their names, and why each cannot be read, in the first process of all."""
+def tell_left_out(training: Training) -> dict[str, str]:
+    """Say which they are; returns their names, and why each cannot be read, in the first process of all."""
     data = training.dataset
     parts = [each for each in (data.train, data.validation, data.test) if isinstance(each, Split)]
     own = {name: why for part in parts for name, why in part.damaged.items()}
-    return dict(sorted({name: why for each in training.ranks.gather(own) for name, why in each.items()}.items()))
+    found = dict(sorted({name: why for each in training.ranks.gather(own) for name, why in each.items()}.items()))
+    if found:
+        training.say(_line(found, data.noun))
+    return found
 
 
-def line(found: dict[str, str], noun: str) -> str:
+def _line(found: dict[str, str], noun: str) -> str:
     """The sentence for the screen."""
     count = len(found)
     shown = [f"{name} ({short(why)})" for name, why in list(found.items())[:SHOWN]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cn import UserError
 from cn.errors import lines
-from data import Dataset, Stream
+from data import Dataset
 from runs import Run
 from runs._device import Device
 from runs._ranks import Ranks
@@ -15,8 +15,7 @@ from runs._ranks import Ranks
 
 def lengths(run: Run, data: Dataset, ranks: Ranks) -> tuple[int, int]:
     """Examples in a batch, of all processes together, and optimiser steps in an epoch."""
-    train, noun = data.train, data.noun
-    examples = train.length if isinstance(train, Stream) else len(train)
+    examples, noun = data.length, data.noun
     batch = run.data.batch_size if examples is None else min(run.data.batch_size, examples)
     if examples is not None and examples < batch * run.accumulate:
         what = f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than "
@@ -34,13 +33,13 @@ def lengths(run: Run, data: Dataset, ranks: Ranks) -> tuple[int, int]:
 
 def own_device(run: Run, device: Device, ranks: Ranks) -> Device:
     """The device of a task that takes its steps itself. UserError for what such a step cannot have."""
-    task = type(run.task).__name__
+    larger = f"data.batch_size={run.data.batch_size * run.accumulate}"
     for word, asked, nearest in (
-        (f"accumulate={run.accumulate}", run.accumulate > 1, "data.batch_size"),
+        (f"accumulate={run.accumulate}", run.accumulate > 1, larger),
         ("compile=true", run.compile is True, "compile=null"),
         ("parallel=fsdp", ranks.size > 1 and not run.parallel._whole, "parallel=ddp"),
     ):
         if asked:
-            larger = f"{nearest}={run.data.batch_size * run.accumulate}" if "=" not in nearest else nearest
-            raise UserError(lines(f"{word}: {task} takes its steps itself, and cannot have it", f"nearest: {larger}"))
+            what = f"{word}: {type(run.task).__name__} takes its steps itself, and cannot have it"
+            raise UserError(lines(what, f"nearest: {nearest}"))
     return replace(device, compiled=False)

@@ -10,12 +10,10 @@ import torch
 
 from cn import RunError
 from runs._training import Training
-from runs.callbacks._hooks import bind
+from runs.callbacks._hooks import Metrics, bind
 
 if TYPE_CHECKING:
     from runs.logger._thread import Thread
-
-Metrics = dict[str, float]
 
 
 class Diverged(RunError):  # noqa: N818

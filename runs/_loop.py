@@ -16,12 +16,12 @@ from cn import RunError
 from data import BadExample
 from runs._evaluate import evaluate
 from runs._forward import forward
-from runs._log import Diverged, Later, Metrics, leave, report, rest
+from runs._log import Diverged, Later, leave, report, rest
 from runs._order import close, feed
 from runs._own_step import own_step
 from runs._shown import listed
 from runs._training import Training
-from runs.callbacks._hooks import bind
+from runs.callbacks._hooks import Metrics, bind
 
 if TYPE_CHECKING:
     from runs._screen import Screen
@@ -37,7 +37,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     """Train to the last step, from wherever `training` is, with a checkpoint after each validation."""
     run, optimizer, groups = training.run, training.optimizer, training.groups
     module, total, scaler, ranks = training.module, training.total, training.scaler, training.ranks
-    own, share, parameters = training.objective.steps, training.share, list(module.parameters())
+    own, share, parameters = training.objective.steps_itself, training.share, list(module.parameters())
     loss_of = own_step(training) if own else forward(training)
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
     several = ranks.size > 1

@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 from cn import RunError
 from cn.errors import lines, short
-from runs._checkpoint import write_bytes
+from runs._checkpoint import on_disk
 from runs._needed import need as need_parts
 from runs._needed import refuse_absent
 from runs._parts import EXAMPLES
@@ -44,7 +44,9 @@ def write(run: Run, weights: dict[str, Tensor], path: Path) -> float:
     where the outputs differ by more than TOLERANCE.
     """
     network, inputs = _network(run, weights)
-    write_bytes(_graph(run, network, inputs), path)
+    graph = _graph(run, network, inputs)
+    with on_disk(path) as file:
+        file.write(graph)
     worst = 0.0
     for count in (len(inputs[0]), 1):
         given = [each[:count] for each in inputs]

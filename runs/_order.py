@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from data import Stream
+from data import Stream, seed_of
 from runs._device import send
 
 if TYPE_CHECKING:
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 
 def order(seed: int, epoch: int, length: int) -> Tensor:
     """The indices 0 to `length` - 1 as an epoch takes them, int64 on the CPU; each batch is divided among the ranks."""
-    words = hashlib.blake2b(f"{seed} {epoch}".encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(words, "little") >> 1)
-    return torch.randperm(length, generator=generator)
+    return torch.randperm(length, generator=torch.Generator().manual_seed(seed_of(seed, epoch)))
 
 
 def feed(training: Training) -> Iterator[Batch]:

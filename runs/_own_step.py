@@ -11,10 +11,9 @@ from torch.optim import Optimizer
 
 from cn import RunError
 from cn.errors import hint, lines
+from runs._forward import Losses
 from runs._training import Training
 from runs.optim._several import Several
-
-Losses = Tensor | dict[str, Tensor]
 
 
 class Minimize:

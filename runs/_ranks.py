@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cn import CNError, RunError
+from data import seed_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -157,8 +157,7 @@ def reseed(seed: int, ranks: Ranks, step: int) -> None:
     import numpy as np
     import torch
 
-    words = hashlib.blake2b(f"{seed} {ranks.rank} {step}".encode(), digest_size=8).digest()
-    own = int.from_bytes(words, "little") >> 1
+    own = seed_of(seed, ranks.rank, step)
     random.seed(own)
     np.random.seed(own % 2**32)
     torch.manual_seed(own)

@@ -9,7 +9,7 @@ import torch
 
 from cn import RunError
 from cn.errors import short
-from runs._checkpoint import readable, write_bytes
+from runs._checkpoint import on_disk, readable
 from runs._needed import refuse_absent
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def write(weights: dict[str, Tensor], path: Path) -> float:
     """
     from safetensors.torch import save
 
-    write_bytes(save({name: each.contiguous().clone() for name, each in weights.items()}), path)
+    content = save({name: each.contiguous().clone() for name, each in weights.items()})
+    with on_disk(path) as file:
+        file.write(content)
     found = read(path)
     wrong = [name for name, each in weights.items() if name not in found or not _equal(found[name], each)]
     if wrong or len(found) != len(weights):

@@ -26,7 +26,7 @@ from runs._evaluate import evaluate
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._headline import headline
-from runs._left_out import left_out, line, record
+from runs._left_out import record, tell_left_out
 from runs._lengths import lengths, own_device
 from runs._loop import Interrupted, fit
 from runs._meeting import joined
@@ -71,8 +71,7 @@ def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
     try:
         training = build(run, folder, say, ranks)
         score = _score(training, say, checkpoint)[scored(run)]
-        if lacks := left_out(training):
-            say(line(lacks, training.dataset.noun))
+        tell_left_out(training)
         return score
     except Exception as error:
         if isinstance(error, CNError) or (fails := unfit(error, run)) is None:
@@ -128,7 +127,7 @@ def build(
     device = choose(run, steps=steps, ranks=ranks)
     prepare(run, device)
     objective = expect(Objective, run.task.build(model=run.model, data=dataset), "task", run.task)
-    if objective.steps:
+    if objective.steps_itself:
         device = own_device(run, device, ranks)
     module = place(expect(nn.Module, objective.network, "model", run.model), device)
     freeze(module, run.freeze)
@@ -240,8 +239,7 @@ def _guarded(
             fit(training, screen=screen, writer=writer, stop=stop)
         stop.looping = False
         score = _score(training, screen.line)
-        if lacks := left_out(training):
-            screen.line(line(lacks, training.dataset.noun))
+        skipped = tell_left_out(training)
         if training.step > begun and (unread := watch.warning(folder)):
             screen.line(unread)
         screen.line(f"{folder}")
@@ -249,7 +247,7 @@ def _guarded(
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
         result = {"step": training.step, "epoch": training.epoch} | early | best | score
         writer.finish(result)
-        leave("finished", **result, **({"skipped": record(lacks)} if lacks else {}))
+        leave("finished", **result, **({"skipped": record(skipped)} if skipped else {}))
         ended = "finished"
     except (Interrupted, KeyboardInterrupt):
         ended = "interrupted"

@@ -40,7 +40,7 @@ class Training:
     module: nn.Module  # the objective's network, placed, and sharded where each process holds a part of it
     optimizer: Optimizer
     rule: Rule
-    rules: dict[str, Rule]  # of the optimisers that follow another, by name
+    rules: dict[str, Rule]  # of the optimisers that do not follow `rule`, by name
     hooks: dict[str, Hooks]
     say: Callable[[str], None]  # a line to the screen and to the log
     show: Callable[[str, Any, int], None]  # a name, a picture `h w 3` of bytes, and its step, to the loggers

@@ -20,7 +20,7 @@ from runs.task import gan as tasks
 class Gan(Run):
     """Handwritten digits of 8x8 pixels, made from noise; pictures of them are in the run's folder.
 
-    With seed 1 they came to a distance of 6.4 from those of the test, and those of the training part to 1.1.
+    With seed 1 the made digits are at a Frechet distance of 6.4 from the test digits; as many training digits, at 1.1.
     """
 
     model: Model = Mlp(hidden_sizes=(128, 128))

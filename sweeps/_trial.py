@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import importlib
 import io
 import json
@@ -20,6 +19,7 @@ from typing import Any, NoReturn
 from cn import CNError, Job, UserError, command
 from cn.errors import short
 from cn.node import freeze
+from cn.process import end_with_parent
 from cn.record import FILE, dump, unplain
 from cn.screen import say
 from cn.words import command as words_of
@@ -31,7 +31,6 @@ from runs.launch._processes import Part, start
 from sweeps._snapshot import verify
 from sweeps._store import Batch, Trial
 
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 # Libraries that take seconds to import and, imported, have started no thread: what a fork may share
 SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "rich")
 
@@ -134,8 +133,7 @@ def _settle(environment: dict[str, str], output: int | None) -> None:
     """Make the process its own: nothing of its parent's is left that would act here."""
     atexit._clear()
     os.setpgid(0, 0)  # so that what it starts can be ended with it
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM tells every process that the time limit is near
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

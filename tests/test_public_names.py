@@ -11,10 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NAMES = {
-    "data": ("Dataset", "ImageSplit", "Split", "divide"),
+    "data": (
+        *("Batch", "BadExample", "Dataset", "ImageSplit", "Loaded", "Split", "Stream", "Streamed"),
+        *("divide", "seed_of", "size"),
+    ),
     "runs": ("Training",),
     "runs.callbacks": ("Hooks",),
     "runs.logger": ("Writer",),
+    "runs.optim": ("Several",),
     "runs.task": ("Objective",),
 }
 

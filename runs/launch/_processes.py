@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from typing import Any
 
 from cn import CNError, Job, UserError
 from cn.errors import lines
+from cn.process import end_with_parent
 from runs import Run, _ranks
 from runs._meeting import which
 from runs._ranks import FILES, Lost
@@ -31,7 +31,6 @@ GRACE = 15  # s in which the others may write down that one failed
 LONGER = 60  # s in which they may end, where one was asked to stop and they may not know
 LAST = 15  # s in which one that was then asked to end may do so, before it is killed
 SHARE = 8  # processes a core at most: each takes 0.1 GB before it has a model
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,7 @@ def _work(
     job: Job,
 ) -> None:
     """What one of the processes does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
     os.environ.update(environment)
     _ranks.starter = answer
     signal.set_wakeup_fd(reached.fileno(), warn_on_full_buffer=False)

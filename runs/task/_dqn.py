@@ -37,8 +37,8 @@ class Values(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         return self.online(states / self.scale)
 
-    def later(self, states: Tensor) -> Tensor:
-        """The same by the target."""
+    def by_target(self, states: Tensor) -> Tensor:
+        """What each action is worth to the target network, `b a`."""
         return self.target(states / self.scale)
 
 
@@ -106,7 +106,7 @@ class QLearning(Objective):
         states, actions, later, over = self.memory.sample(self.count)
         with torch.no_grad():
             best = self.values(later).argmax(dim=1, keepdim=True)
-            worth = 1 + self.discount * ~over * self.values.later(later).gather(1, best).squeeze(1)
+            worth = 1 + self.discount * ~over * self.values.by_target(later).gather(1, best).squeeze(1)
         found = self.values(states).gather(1, actions[:, None]).squeeze(1)
         loss = F.smooth_l1_loss(found, worth)
         minimize(loss)

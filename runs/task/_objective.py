@@ -28,7 +28,7 @@ class Objective:
     """
 
     outputs: tuple[int, ...] | None = None  # the shape of what the network must give for each example; None: any
-    schedules: Mapping[str, Schedule] = {}  # of an optimiser's name, where it follows another than the run's
+    schedules: Mapping[str, Schedule] = {}  # by an optimiser's name, where that does not follow the run's schedule
 
     looks_at: int = 16  # validation examples that `show` is given
 
@@ -40,22 +40,22 @@ class Objective:
         raise NotImplementedError
 
     def step(self, batch: Any, minimize: Minimize) -> Tensor | dict[str, Tensor]:
-        """A whole step, where it is more than one loss of the whole network: an objective with it needs no `loss`.
+        """A whole step, for a task that has more to do in one than to minimise one loss of the whole network.
 
-        It calls the parts of `self.network` itself. `minimize(loss, name)` moves what the optimiser of that name
-        trains, and nothing else; without a name where `optimizer` gives one alone. What it returns is logged, as of
-        `loss`. It runs on each process's examples, with gradients averaged; with accumulate, compile or parallel=fsdp
-        it is refused.
+        An objective with a `step` needs no `loss`, and calls the parts of `self.network` itself. `minimize(loss, name)`
+        changes only the weights that the optimiser of that name trains; where `optimizer` gives one optimiser, the
+        name is left out. The losses that `step` returns are logged as those of `loss` are. Each process takes the step
+        on its own examples, and gradients are averaged. accumulate, compile=true and parallel=fsdp are refused.
         """
         raise NotImplementedError
 
     @property
-    def steps(self) -> bool:
+    def steps_itself(self) -> bool:
         """Whether it takes its steps itself."""
         return type(self).step is not Objective.step
 
     def optimizer(self, optim: Optim) -> Optimizer:
-        """What trains the network, on its device by now: the run's `optim`, or `Several` (runs.optim) by name."""
+        """What trains the network, which is on its device: one optimiser of all of it, or `runs.optim.Several`."""
         return optim.build(self.network)
 
     def state_dict(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import cn
 from cn import CNError, Job
 from cn.compose import compose
 from runs import Run, _checkpoint
+from runs.__main__ import main
 from runs._train import train
 from runs.default import Default
 
@@ -291,6 +292,19 @@ def differences() -> Callable[[Any, Any], list[str]]:
     return differences
 
 
+@pytest.fixture
+def export(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`python -m runs export ...`: its exit status, what it printed and its errors."""
+
+    def export(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main(["export", *words])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return export
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command printed, and its exit status."""
@@ -314,3 +328,44 @@ def shell(here: Path) -> Callable[..., Said]:
 
 def one_thread() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
+
+
+HELD = """
+import time
+from pathlib import Path
+from cn import Job, main
+from runs import Run
+from sweeps._launch import launch
+
+def train(run: Run, job: Job) -> float:
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+    from runs._train import train
+    taken = 0
+    def after(*_):
+        nonlocal taken
+        taken += 1
+        if taken == STEP:
+            Path("begun").touch()
+            while not Path("sent").exists():
+                time.sleep(0.01)
+    register_optimizer_step_post_hook(after)
+    return train(run, job)
+
+if __name__ == "__main__":
+    main(train, launcher=launch)
+"""
+
+
+def held_at(step: int, *words: str, **how: Any) -> subprocess.Popen[str]:
+    """`python train.py WORDS`, begun here, which waits after that step until there is a file called `sent`."""
+    Path("train.py").write_text(HELD.replace("STEP", str(step)))
+    child = subprocess.Popen(
+        [sys.executable, "train.py", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        **how,
+    )
+    wait_for(lambda: Path("begun").exists() or child.poll() is not None)
+    return child

@@ -7,7 +7,6 @@ import resource
 import signal
 from pathlib import Path
 
-import pytest
 import torch
 from torch import nn
 
@@ -18,19 +17,6 @@ from runs.__main__ import main
 from runs.callbacks.ema import Ema
 from runs.default import Default
 from runs.parallel.fsdp import Fsdp
-
-
-@pytest.fixture
-def export(capsys):
-    """`python -m runs export ...`: its exit status, what it printed and its errors."""
-
-    def export(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main(["export", *words])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return export
 
 
 def accuracy(folder: Path, weights: Path) -> float:

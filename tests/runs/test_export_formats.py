@@ -14,25 +14,11 @@ import cn
 from data.digits import Digits
 from models import Model
 from runs import _onnx, _safetensors
-from runs.__main__ import main
 from runs.default import Default
 
 PACKAGES = ("safetensors", *_onnx.PACKAGES)
 ABSENT = [name for name in PACKAGES if find_spec(name) is None]
 pytestmark = pytest.mark.skipif(bool(ABSENT), reason=f"{', '.join(ABSENT)} not installed: .[hub]")
-
-
-@pytest.fixture
-def export(capsys):
-    """`python -m runs export ...`: its exit status, what it printed and its errors."""
-
-    def export(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main(["export", *words])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return export
 
 
 def names() -> set[str]:

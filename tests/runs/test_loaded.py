@@ -9,8 +9,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +27,7 @@ from runs._evaluate import evaluate
 from runs._order import order
 from runs.default import Default
 from tests.data.pictures import COLOURS, empty, text, truncated, write
-from tests.runs.conftest import ROOT, WAIT, rank, wait_for
+from tests.runs.conftest import WAIT, held_at, rank, wait_for
 
 TRAIN, BATCH = 50, 8  # 6 steps an epoch
 ON = "\n  to go on from the last checkpoint: python train.py --from run"
@@ -353,46 +351,12 @@ def test_a_worker_that_is_killed_ends_the_run_which_goes_on(go, left, after_step
     assert differences(whole.metrics, resumed.metrics) == []
 
 
-HELD = """
-import time
-from pathlib import Path
-from cn import Job, main
-from runs import Run
-
-def train(run: Run, job: Job) -> float:
-    from torch.optim.optimizer import register_optimizer_step_post_hook
-    from runs._train import train
-    taken = 0
-    def after(*_):
-        nonlocal taken
-        taken += 1
-        if taken == 8:
-            Path("begun").touch()
-            while not Path("sent").exists():
-                time.sleep(0.01)
-    register_optimizer_step_post_hook(after)
-    return train(run, job)
-
-if __name__ == "__main__":
-    main(train)
-"""
-
-
 @pytest.mark.parametrize(
     ("number", "said", "status"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)], ids=str
 )
 def test_a_signal_to_all_processes_saves_and_leaves_none(number, said, status, root, left):
     words = ("model=mlp", "data=folder", "data.root=root", "data.size=8", "data.workers=2", "data.batch_size=8")
-    Path("train.py").write_text(HELD)
-    child = subprocess.Popen(
-        [sys.executable, "train.py", *words, "folder=run"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        start_new_session=True,
-    )
-    wait_for(lambda: Path("begun").exists() or child.poll() is not None)
+    child = held_at(8, *words, "folder=run", start_new_session=True)
     assert len(_reading(Path.cwd())) >= 3
     os.killpg(child.pid, number)
     Path("sent").touch()

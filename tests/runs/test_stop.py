@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -15,7 +12,7 @@ import pytest
 from data.digits import Digits
 from runs import _train
 from runs._stop import Stop
-from tests.runs.conftest import ROOT, WAIT, wait_for
+from tests.runs.conftest import WAIT, held_at
 
 ON = "\n  to go on from the last checkpoint: python train.py --from run"
 
@@ -114,47 +111,13 @@ def test_a_run_on_another_thread_leaves_the_signals_alone():
     assert seen == [before]
 
 
-HELD = """
-import time
-from pathlib import Path
-from cn import Job, main
-from runs import Run
-from sweeps._launch import launch
-
-def train(run: Run, job: Job) -> float:
-    from torch.optim.optimizer import register_optimizer_step_post_hook
-    from runs._train import train
-    taken = 0
-    def after(*_):
-        nonlocal taken
-        taken += 1
-        if taken == 200:
-            Path("begun").touch()
-            while not Path("sent").exists():
-                time.sleep(0.01)
-    register_optimizer_step_post_hook(after)
-    return train(run, job)
-
-if __name__ == "__main__":
-    main(train, launcher=launch)
-"""
-
-
 @pytest.mark.parametrize(
     ("number", "name", "status"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)], ids=str
 )
 def test_a_command_that_is_sent_a_signal(number, name, status, here, left, shell, go, differences):
     """The whole way: a process of its own, stopped from outside in a step, resumed by the command that it names."""
     words = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=8", "epochs=3", "data.crop=1", "folder=run")
-    Path("train.py").write_text(HELD)
-    child = subprocess.Popen(
-        [sys.executable, "train.py", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-    )
-    wait_for(lambda: Path("begun").exists() or child.poll() is not None)
+    child = held_at(200, *words)
     child.send_signal(number)
     Path("sent").touch()
     _, err = child.communicate(timeout=WAIT)
