@@ -9,12 +9,12 @@ def train(run: Run, job: Job) -> float:
     """The score of the run: its test accuracy."""
     from runs._asked import announce, asked
 
-    asked(run, job)  # what makes no sense is refused here, before torch is imported
+    request = asked(run, job)  # what makes no sense is refused here, before torch is imported
     announce(run)
     from runs._train import train
 
-    return train(run, job)
+    return train(run, job, request)
 
 
 if __name__ == "__main__":
-    main(train, launcher=launch)
+    main(train, folder=False, launcher=launch)

@@ -1,18 +1,25 @@
 """CN: experiments as Python classes. This package is the config layer; it knows Hydra and no torch."""
 
-# it ends the process where a folder hides what the next lines import
-import cn.beside  # noqa: F401  # pyright: ignore[reportUnusedImport]
-from cn.compose import compose as compose
-from cn.derived import derive as derive
+# `cn.shadowing` ends the process if a node folder hides a module that the next lines import.
+import cn.shadowing  # noqa: F401, I001  # pyright: ignore[reportUnusedImport]
+from typing import TYPE_CHECKING
+
+from cn.cli.main import main as main
+from cn.composing.compose import compose as compose
 from cn.errors import CNError as CNError
 from cn.errors import DefinitionError as DefinitionError
 from cn.errors import FrozenError as FrozenError
 from cn.errors import MissingValueError as MissingValueError
 from cn.errors import RunError as RunError
 from cn.errors import UserError as UserError
-from cn.main import Job as Job
-from cn.main import main as main
-from cn.node import CN as CN
-from cn.node import CNMeta as CNMeta
-from cn.record import load as load
-from cn.target import instantiate as instantiate
+from cn.job import Job as Job
+from cn.lazy import lazily
+from cn.nodes.derived import derive as derive
+from cn.nodes.node import CN as CN
+from cn.nodes.node import CNMeta as CNMeta
+
+if TYPE_CHECKING:
+    from cn.nodes.target import instantiate as instantiate
+    from cn.writing.record import load as load
+
+__getattr__ = lazily(__name__, instantiate="cn.nodes.target", load="cn.writing.record")

@@ -1,9 +1,8 @@
-"""What can go wrong, and the one shape in which it is told: what, where, the nearest right thing, the next command."""
+"""The exceptions of CN, and the layout of a message: the mistake, its place, the nearest name, the next command."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class CNError(Exception):
@@ -13,7 +12,7 @@ class CNError(Exception):
 
 
 class UserError(CNError, ValueError):
-    """A mistake in what was asked for: exit status 2, before torch is imported."""
+    """A mistake in the user's input: exit status 2, before torch is imported."""
 
     status = 2
 
@@ -35,18 +34,20 @@ class RunError(CNError, RuntimeError):
 
 
 def lines(what: str, *more: str | None) -> str:
-    """The message `what` with one indented line for each part of `more` that is there; six lines at most."""
+    """Join the message `what` and each part of `more` that is not empty, one indented line each; six lines at most."""
     return "\n  ".join([what, *(line for line in more if line)][:6])
 
 
 def short(text: str) -> str:
-    """On one line, and cut where it is long: for what a user typed."""
+    """Return a user's text on one line, and shorten it if it is long."""
     text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= 200 else f"{text[:120]} ... {text[-60:]}"
 
 
 def nearest(word: str, words: Iterable[str], *, most: int = 3) -> list[str]:
     """The names most like `word`, best first: by spelling, by a shared last part, then by a shared beginning."""
+    from difflib import get_close_matches  # a command without an error does not need it
+
     names = sorted(set(words))
     close = get_close_matches(word.lower(), names, n=most, cutoff=0.55)
     last = word.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
@@ -56,7 +57,7 @@ def nearest(word: str, words: Iterable[str], *, most: int = 3) -> list[str]:
 
 
 def hint(word: str, words: Iterable[str], *, most: int = 8) -> str:
-    """`nearest: a, b` where something is near, otherwise the choices themselves."""
+    """Return `nearest: a, b` if similar names exist, otherwise a list of the choices."""
     names = sorted(set(words))
     near = nearest(word, names)
     if near:

@@ -1,4 +1,4 @@
-"""A path that somebody typed."""
+"""Paths that a user typed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cn.errors import UserError, lines, short
 
 
 def typed(text: str) -> Path:
-    """The path of a text, whose `~` at the beginning is a home folder; UserError where there is none."""
+    """Return the path with a leading `~` expanded; UserError if that home folder does not exist."""
     path = os.path.expanduser(text)
     if text.startswith("~") and path == text:
         home = short(text.partition("/")[0])

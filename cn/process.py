@@ -1,4 +1,4 @@
-"""What a process asks of the system for itself."""
+"""Settings that a process requests from the kernel for itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def end_with_parent(number: signal.Signals) -> None:
-    """Have the kernel send this process the signal once its parent has ended; outside of Linux nothing does."""
+    """Ask the kernel to send this process the signal when its parent ends (Linux only; does nothing elsewhere)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -1,6 +1,6 @@
-"""The screen: what the program shows goes through here, so that no text in it can command the terminal.
+"""Output to the screen: every text is escaped here, so that no text can control the terminal.
 
-`say` is the only way to print: a test holds that `cn`, `models`, `data`, `runs` and `sweeps` have no other.
+`say` is the only way to print: a test checks that `cn`, `models`, `data`, `runs` and `sweeps` use no other.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from collections.abc import Generator
 from typing import TextIO
 
 ODD = re.compile(r"[^\n\t -~]")
-SPACES = "\xa0\u202f\u3000"  # not printable in Python's eyes, and harmless
-_answers: list[TextIO] = []  # where stdout went before each open `answering`
+SPACES = "\xa0\u202f\u3000"  # not printable according to Python, but harmless
+_answers: list[TextIO] = []  # the stdout that each open `answering` replaced
 
 
 class OutputError(OSError):
-    """Standard output takes nothing: the disk is full."""
+    """Standard output cannot be written: the disk is full."""
 
 
 def escaped(text: str) -> str:
-    r"""The text with each letter that could act on a terminal as Python writes it: `\x1b` for ESC, `\r`, `\u202e`."""
+    r"""Escape every letter that could control a terminal, in Python's notation: `\x1b` for ESC, `\r`, `\u202e`."""
     return ODD.sub(lambda odd: odd[0] if odd[0].isprintable() or odd[0] in SPACES else repr(odd[0])[1:-1], text)
 
 
 def one_line(text: str) -> str:
-    """The same without line breaks and tabs, for a cell of a table."""
+    """Escape a text for a table cell: line breaks and tabs are escaped too."""
     return escaped(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def say(text: object = "", *, end: str = "\n", error: bool = False) -> None:
-    """Print a text, escaped; `error` prints it to stderr."""
+    """Print a text, escaped; to stderr if `error`."""
     stream = sys.stderr if error else output()
     with _taken(stream):
         stream.write(escaped(str(text)) + end)
@@ -41,13 +41,13 @@ def say(text: object = "", *, end: str = "\n", error: bool = False) -> None:
 
 
 def loading(library: str, *what: str) -> None:
-    """Say on a terminal, before a library is imported, which takes seconds on a busy machine, what is being loaded."""
+    """On a terminal, print which library is about to be imported, since the import can take seconds."""
     if library not in sys.modules and sys.stderr.isatty():
         say(f"loading {', '.join([library, *what])}", error=True)
 
 
 def pour(data: bytes) -> None:
-    """Write bytes as they are, which the user has asked for."""
+    """Write bytes unescaped, as the user requested."""
     with _taken(output()):
         output().flush()
         output().buffer.write(data)
@@ -55,14 +55,14 @@ def pour(data: bytes) -> None:
 
 
 def flush() -> None:
-    """Let out what has been printed."""
+    """Flush standard output."""
     with _taken(sys.stdout):
         sys.stdout.flush()
 
 
 @contextlib.contextmanager
 def _taken(stream: TextIO) -> Generator[None]:
-    """OutputError where a stream takes nothing; what it still holds goes nowhere, and so does what comes later."""
+    """Raise OutputError if a stream cannot be written; what the stream holds and later output then go to /dev/null."""
     try:
         yield
     except BrokenPipeError:
@@ -73,12 +73,12 @@ def _taken(stream: TextIO) -> Generator[None]:
 
 
 def output() -> TextIO:
-    """Standard output, also while `answering` keeps it from all others."""
+    """Return standard output, also while `answering` hides it from other code."""
     return _answers[-1] if _answers else sys.stdout
 
 
 def width() -> int | None:
-    """Columns of the terminal, or COLUMNS where that is set; None where the output goes elsewhere."""
+    """Return the columns of the terminal, or COLUMNS if it is set; None if the output is not a terminal."""
     stream = output()
     if not stream.isatty():
         return None
@@ -93,13 +93,13 @@ def width() -> int | None:
 
 @contextlib.contextmanager
 def answering() -> Generator[None]:
-    """Keep standard output for what `say` prints: what node files and their processes print goes to stderr.
+    """Reserve standard output for `say`: node files and their subprocesses print to stderr.
 
-    So does what they printed before, while the program itself was imported, if Python still holds it back.
+    Text that they printed earlier, which Python still buffers, goes to stderr too.
     """
     stream = sys.stdout
     with contextlib.ExitStack() as after:
-        if _answers:  # kept already
+        if _answers:  # nested: standard output is reserved already
             stream = _answers[-1]
         elif _is_first(stream):
             kept = os.dup(1)
@@ -117,7 +117,7 @@ def answering() -> Generator[None]:
 
 
 def any_letter() -> None:
-    """Let standard output take letters that it cannot encode, escaped: a name in a log may have any."""
+    """Make standard output escape letters that it cannot encode, such as those of a name in a log."""
     stream: object = sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
@@ -125,7 +125,7 @@ def any_letter() -> None:
 
 @contextlib.contextmanager
 def quoting() -> Generator[None]:
-    """Say what other code prints within, such as Hydra's own pages."""
+    """Print the output of other code, such as Hydra's pages, through `say`."""
     with contextlib.redirect_stdout(io.StringIO()) as text:
         try:
             yield
@@ -135,13 +135,13 @@ def quoting() -> Generator[None]:
 
 
 def _is_first(stream: TextIO) -> bool:
-    """Whether the stream is the process's own standard output."""
+    """Return whether the stream is the process's own standard output."""
     try:
         return stream.fileno() == 1
-    except OSError:  # one that a test has put there
+    except OSError:  # a stream that a test put there
         return False
 
 
 def _close(stream: TextIO) -> None:
-    with contextlib.suppress(OSError):  # known already, from `say`
+    with contextlib.suppress(OSError):  # `say` has already reported the error
         stream.close()

@@ -1,4 +1,4 @@
-"""Tables and pages that fit the terminal: no word is broken, and where there is no terminal nothing is folded."""
+"""Tables and pages that fit the terminal: words are never broken, and output to a file or pipe is not folded."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import textwrap
 
 from cn.screen import one_line, width
 
-NARROW = 24  # columns, the least for text that is folded beside other text
+NARROW = 24  # columns; the minimum for folded text beside other text
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """Columns set apart by two spaces.
+    """Format columns separated by two spaces.
 
-    Where they do not fit, the last one is folded at its spaces; where that does not fit either, the last columns of
-    each row stand below it, with their names.
+    If the table is too wide, its last column is folded at spaces. If that is not enough, the last columns of each row
+    are
+    printed below the row, each with its name.
     """
     cells = [[one_line(cell) for cell in line] for line in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -37,7 +38,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 
 def fold(page: str) -> str:
-    """The page with its lines folded, each below the beginning of its last column, or whole below the others."""
+    """Fold the lines of a page: a folded last column keeps its indentation, or moves below the other columns."""
     room = width()
     return page if room is None else "\n".join(part for line in page.split("\n") for part in _folded(line, room))
 
@@ -56,7 +57,7 @@ def _folded(line: str, room: int) -> list[str]:
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
-    """One row; of the last cell, what is longer than its column goes below."""
+    """Format one row; the last cell is wrapped to the width of its column."""
     start = sum(widths[: len(cells) - 1]) + 2 * (len(cells) - 1)
     *rest, last = cells
     first, *more = _wrapped(last, widths[len(cells) - 1]) if len(last) > widths[len(cells) - 1] else [last]

@@ -1,6 +1,6 @@
-"""Random variation of a batch of images, on their own device and with its global generator.
+"""Random augmentation of a batch of images, on their device and with its global generator.
 
-Nothing here asks the device for a value, so nothing waits for it.
+No operation syncs with the device.
 b images, c channels, h height, w width.
 """
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def augment(images: Tensor, *, crop: int, flip: bool, cutout: int) -> Tensor:
-    """Each of the three that is on, in this order: images `b c h w` to images of the same shape."""
+    """Apply the enabled augmentations in this order: images `b c h w` to images of the same shape."""
     if crop:
         images = random_crop(images, crop)
     if flip:
@@ -23,7 +23,7 @@ def augment(images: Tensor, *, crop: int, flip: bool, cutout: int) -> Tensor:
 
 
 def random_crop(images: Tensor, padding: int) -> Tensor:
-    """A window of `h w` pixels, anywhere in each image grown by `padding` reflected pixels on each side."""
+    """Cut a random window of `h w` pixels out of each image padded by `padding` reflected pixels on each side."""
     b, _, h, w = images.shape
     padded = F.pad(images, (padding,) * 4, mode="reflect")
     windows = padded.unfold(2, h, 1).unfold(3, w, 1)  # b c top left h w, a view
@@ -32,15 +32,15 @@ def random_crop(images: Tensor, padding: int) -> Tensor:
 
 
 def random_flip(images: Tensor) -> Tensor:
-    """Each image mirrored left to right with probability 1/2."""
+    """Mirror each image left to right with probability 1/2."""
     mirrored = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
     return torch.where(mirrored, images.flip(-1), images)
 
 
 def random_cutout(images: Tensor, size: int) -> Tensor:
-    """A square of `size` pixels, anywhere inside each image, set to 0: the mean colour of normalised images.
+    """Set a random square of `size` pixels in each image to 0, the mean colour of normalised images.
 
-    DeVries and Taylor 2017 (arXiv:1708.04552) let it reach over the border; here each image loses the same area.
+    In DeVries and Taylor 2017 (arXiv:1708.04552) the square may cross the border; here each image loses the same area.
     """
     b, _, h, w = images.shape
     top = torch.randint(h - size + 1, (b, 1), device=images.device)

@@ -1,4 +1,4 @@
-"""What a run takes a step on."""
+"""Batches: nested tensors, and operations on them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Batch = Any  # a tensor, or any nested tuple or dict of tensors; each tensor's f
 
 
 def size(batch: Batch) -> int:
-    """How many examples a batch has."""
+    """Return the number of examples in a batch."""
     while not isinstance(batch, Tensor):
         batch = next(iter(batch.values() if isinstance(batch, dict) else batch))
     return len(batch)
 
 
 def changed(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
-    """The same batch, of changed tensors; what is no tensor stays."""
+    """Apply a function to every tensor of a batch; other values are unchanged."""
     if isinstance(batch, Tensor):
         return change(batch)
     if isinstance(batch, dict):
@@ -29,6 +29,12 @@ def changed(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
     return type(batch)(changed(each, change) for each in batch) if isinstance(batch, (list, tuple)) else batch
 
 
-def sent(batch: Batch, device: torch.device) -> Batch:
-    """The same batch on a device; nothing waits until it is there."""
-    return changed(batch, lambda each: each.to(device, non_blocking=True))
+def send(batch: Batch, device: torch.device) -> Batch:
+    """Copy a batch to a device; copies to a GPU use pinned memory and are asynchronous."""
+
+    def copied(tensor: Tensor) -> Tensor:
+        if device.type == "cuda" and tensor.device.type == "cpu":
+            tensor = tensor.pin_memory()  # a pinned tensor is returned unchanged
+        return tensor.to(device, non_blocking=True)
+
+    return changed(batch, copied)

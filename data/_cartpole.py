@@ -1,4 +1,4 @@
-"""The pole on a cart. b states of four numbers: place (m), its velocity (m/s), angle (rad), its velocity (rad/s)."""
+"""The cart-pole environment. b states of 4 numbers: position (m), velocity (m/s), angle (rad), its velocity (rad/s)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from data._dataset import Dataset, Split
 from data._stream import Streamed
 
 ACTIONS = ("left", "right")
-GRAVITY, CART, POLE, HALF = 9.8, 1.0, 0.1, 0.5  # m/s2, kg, kg, m: of the pole, half its length
-FORCE, SECONDS = 10.0, 0.02  # N of a push, and s between two
+GRAVITY, CART, POLE, HALF = 9.8, 1.0, 0.1, 0.5  # m/s2, kg, kg, m: half of the pole's length
+FORCE, SECONDS = 10.0, 0.02  # N per push, and s between two pushes
 EDGE, FALLEN = 2.4, 12 * torch.pi / 180  # m from the middle, rad from upright
-FIRST = 0.05  # the largest of each number in a first state
+FIRST = 0.05  # largest absolute value in an initial state
 
 
 @dataclass(frozen=True)
 class Pole:
-    """What acts on states, and how many pushes an episode has at most. Each push is worth 1."""
+    """The dynamics, and the maximum number of pushes in an episode. The reward is 1 per push."""
 
     limit: int
-    scale: tuple[float, ...] = (EDGE, 2.0, FALLEN, 2.0)  # of a state's numbers, as they come to be
+    scale: tuple[float, ...] = (EDGE, 2.0, FALLEN, 2.0)  # typical sizes of a state's numbers
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """The states `b 4` after one push each, `b` of 0 or 1, and whether the pole has fallen or the cart gone, `b`.
+        """Return the next states `b 4` after pushes `b` of 0 or 1, and whether the pole fell or the cart left, `b`.
 
-        Euler's method, by the equations of Barto et al. 1983, without friction.
+        Euler's method with the equations of Barto et al. 1983, without friction.
         """
         place, speed, angle, turn = states.unbind(1)
         force = (2.0 * actions - 1) * FORCE
@@ -45,7 +45,7 @@ class Pole:
 
 
 class Beginnings(Split):
-    """First states of episodes, `n 4`."""
+    """Initial states of episodes, `n 4`."""
 
     def __init__(self, states: Tensor) -> None:
         self.states = states
@@ -54,7 +54,7 @@ class Beginnings(Split):
         return len(self.states)
 
     def batch(self, index: Tensor) -> Tensor:
-        """States `b 4`."""
+        """Return states `b 4`."""
         return self.states.index_select(0, index)
 
     def to(self, device: torch.device | str) -> Beginnings:
@@ -62,7 +62,7 @@ class Beginnings(Split):
 
 
 class Endless:
-    """First states without end, as the seed has them."""
+    """An endless stream of initial states, computed from the seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = _random(seed, 0)
@@ -73,7 +73,7 @@ class Endless:
 
     def state_dict(self) -> dict[str, Any]:
         state: Any = self.random.bit_generator.state
-        return {"state": str(state["state"]["state"]), "inc": str(state["state"]["inc"])}  # of 128 bits
+        return {"state": str(state["state"]["state"]), "inc": str(state["state"]["inc"])}  # 128-bit integers
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         numbers = {name: int(each) for name, each in state.items()}
@@ -85,12 +85,12 @@ def _random(seed: int, part: int) -> np.random.Generator:
 
 
 def _first(random: np.random.Generator, *shape: int) -> Tensor:
-    """Numbers of first states."""
+    """Draw initial states."""
     return torch.from_numpy(random.uniform(-FIRST, FIRST, shape).astype(np.float32))
 
 
 def make(*, count: int, limit: int, seed: int) -> Dataset:
-    """The data set: a stream of first states to train from, and `count` each to validate and to test from."""
+    """Return the data set: a stream of initial states for training, and `count` each for validation and test."""
     validation, test = (Beginnings(_first(_random(seed, part), count, 4)) for part in (1, 2))
     train = Streamed(Endless(seed))
     return Dataset(train, validation, test, (4,), ACTIONS, noun="first states", world=Pole(limit))

@@ -1,4 +1,4 @@
-"""CelebA in its published layout: JPEGs, a table of attributes, and who belongs to train, validation and test."""
+"""CelebA in its published layout: JPEGs, a table of attributes, and the partition into train, validation and test."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from filelock import FileLock
 from PIL import Image
 
 from cn.errors import UserError, lines
+from cn.files import remove_unfinished, replacing
 from data._download import cache
 from data._progress import bar
 from data._split import Part, Pixels
 
 PICTURES, ATTRIBUTES, PARTITION = "img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"
-PARTS = ("0", "1", "2")  # train, validation and test in the table
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises for a bad file
+PARTS = ("0", "1", "2")  # train, validation and test in the partition file
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors for a damaged file
 
 
 def read_celeba(
     root: Path, *, size: int, fraction: float, superclass: str, subclass: str | None
 ) -> tuple[Part, Part, Part]:
-    """Train, validation and test: images `n 3 size size`, and labels as `class_names` has them."""
+    """Return train, validation and test: images `n 3 size size`, and labels in the order of `class_names`."""
     root = root.expanduser().absolute()
     missing = [name for name in (PICTURES, ATTRIBUTES, PARTITION) if not (root / name).exists()]
     if missing:
@@ -46,7 +47,7 @@ def read_celeba(
 
 
 def class_names(superclass: str, subclass: str | None) -> list[str]:
-    """In label order: not_smiling and smiling, or each of them followed by not_male and male."""
+    """Return class names in label order: not_smiling and smiling, or each of them followed by not_male and male."""
     names = [f"not_{superclass}", superclass]
     return names if subclass is None else [f"{name}_{end}" for name in names for end in (f"not_{subclass}", subclass)]
 
@@ -56,7 +57,7 @@ def _label(signs: list[bool]) -> int:
 
 
 def _partition(path: Path) -> list[list[str]]:
-    """The files of train, of validation and of test, in the order of the table."""
+    """Return the files of train, validation and test, in the order of the table."""
     rows = [line.split() for line in _lines(path) if line.strip()]
     wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2 or row[1] not in PARTS), None)
     if wrong is not None:
@@ -69,7 +70,7 @@ def _partition(path: Path) -> list[list[str]]:
 
 
 def _attributes(path: Path, wanted: list[str]) -> dict[str, list[bool]]:
-    """Whether each picture has each of the wanted attributes."""
+    """Return whether each picture has each of the wanted attributes."""
     _, header, *body = [*_lines(path), "", ""]
     columns = [name.lower() for name in header.split()]
     if absent := [name for name in wanted if name not in columns]:
@@ -92,7 +93,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _decoded(folder: Path, names: list[str], size: int) -> Pixels:
-    """Images `n 3 size size`, decoded once and kept in the cache until the folder gains or loses a picture."""
+    """Return images `n 3 size size`, cached until the folder's modification time changes."""
     text = "\n".join([str(folder.resolve()), str(folder.stat().st_mtime_ns), str(size), *names])
     kept = cache("celeba") / f"decoded_{size}_{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
     try:
@@ -111,14 +112,10 @@ def _decoded(folder: Path, names: list[str], size: int) -> Pixels:
 
 
 def _keep(images: Pixels, path: Path) -> None:
-    """Written under a name of its own, then renamed: what stands under `path` is always whole."""
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            np.save(file, images)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write the images atomically; the caller must hold the lock of the path."""
+    remove_unfinished(path.parent, path.name)
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.save(file, images)
 
 
 def _decode(folder: Path, names: list[str], size: int) -> Pixels:
@@ -134,7 +131,7 @@ def _decode(folder: Path, names: list[str], size: int) -> Pixels:
 
 
 def _picture(path: Path, size: int) -> Pixels:
-    """The middle square of a picture, as `3 size size`."""
+    """Return the central square of a picture, as `3 size size`."""
     try:
         with Image.open(path) as picture:
             side = min(picture.size)

@@ -1,4 +1,4 @@
-"""The binary form of CIFAR: records of one or two labels and 3x32x32 bytes, in one tar.gz. No code is in it or run."""
+"""CIFAR's binary format: records of one or two labels and 3x32x32 bytes, in a tar.gz. No code in it is executed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PIXELS = 3 * 32 * 32  # bytes: all red, then all green, then all blue
 def read_cifar(
     path: Path, *, train: tuple[str, ...], test: tuple[str, ...], names: str, labels: int
 ) -> tuple[Part, Part, tuple[str, ...]]:
-    """Training images, test images and the classes' names, from members of the archive.
+    """Return training images, test images and class names, from members of the archive.
 
-    `labels` is how many stand before each image; the last of them, the finest, is taken.
+    `labels`: number of labels before each image; the last, finest one is used.
     """
     members = _members(path, {*train, *test, names})
     classes = tuple(members[names].decode().split())
@@ -27,7 +27,7 @@ def read_cifar(
 
 
 def _members(path: Path, wanted: set[str]) -> dict[str, bytes]:
-    """The content of some files of an archive, in one pass and without unpacking it to the disk."""
+    """Return the content of some files of an archive, in one pass and without unpacking it to the disk."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r|gz") as archive:

@@ -1,4 +1,4 @@
-"""Colour for grey images, tied to their labels in an exact fraction of them."""
+"""Colours for grey images, correlated with their labels in an exact fraction of them."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ CLASSES: dict[str, tuple[str, ...]] = {
 
 
 def coloured(part: Part, *, labels: str, colours: int, correlation: float, seed: int) -> Part:
-    """Grey digits `n 1 h w` as coloured images `n 3 h w`, and their digits as labels of the map `labels`."""
+    """Colour grey digits `n 1 h w` to images `n 3 h w`; return them with labels of the map `labels`."""
     images, digits = part
     mapped = MAPS[labels](digits)
     return paint(images, colours_for(mapped, colours=colours, correlation=correlation, seed=seed)), mapped
 
 
 def colours_for(labels: Labels, *, colours: int, correlation: float, seed: int) -> Labels:
-    """A colour for each label: label modulo `colours` in a fraction `correlation` of the images of each label.
+    """Return a colour for each label: label modulo `colours` in a fraction `correlation` of each label's images.
 
-    The rest of them take the other colours in equal numbers. How many is exact; which images, is drawn from `seed`.
+    The other images take the other colours in equal numbers. The counts are exact; `seed` decides which images.
     """
     chosen = np.empty(len(labels), np.int64)
     order = shuffle(len(labels), seed, stream=1)
@@ -59,7 +59,7 @@ def colours_for(labels: Labels, *, colours: int, correlation: float, seed: int) 
 
 
 def paint(images: Pixels, colour: Labels) -> Pixels:
-    """Grey `n 1 h w` to `n 3 h w`: white becomes the colour, black stays."""
+    """Map grey `n 1 h w` to `n 3 h w`: white becomes the colour, black stays black."""
     painted = np.zeros((len(images), 3, *images.shape[2:]), np.uint8)
     for number, rgb in enumerate(PALETTE):
         members = np.flatnonzero(colour == number)

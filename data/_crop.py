@@ -1,9 +1,10 @@
-"""From an image file to `3 size size` bytes: a random window in training, else the middle."""
+"""From an encoded image to `3 size size` bytes: a random window in training, else the central square."""
 
 from __future__ import annotations
 
 import math
 import random
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+Source = Path | BytesIO  # the path or the content of an image
 Bytes = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
-TRIES = 10  # windows, before the middle is taken
-TURNS = {  # from each of EXIF's orientations to upright
+TRIES = 10  # windows tried before the central one is used
+TURNS = {  # EXIF orientation -> transpose to upright
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,22 +29,22 @@ TURNS = {  # from each of EXIF's orientations to upright
 ASPECTS = (3 / 4, 4 / 3)  # width to height of a window
 
 
-def fitted(path: Path, *, size: int) -> Bytes:
-    """The largest square in the middle of the image, made `size` pixels wide."""
-    with Image.open(path) as image:
+def fitted(source: Source, *, size: int) -> Bytes:
+    """Return the largest central square of the image, resized to `size` pixels."""
+    with Image.open(source) as image:
         w, h = _turned(image)
         side = min(w, h)
         left, top = (w - side) / 2, (h - side) / 2
         return _window(image, (left, top, left + side, top + side), size)
 
 
-def cut(path: Path, *, size: int, least: float, flip: bool) -> Bytes:
-    """A random window of the image, mirrored or not, drawn from Python's global generator.
+def cut(source: Source, *, size: int, least: float, flip: bool) -> Bytes:
+    """Return a random window of the image, perhaps mirrored, drawn from Python's global generator.
 
-    Szegedy et al. 2015 (arXiv:1409.4842), section 6: its area is uniform between `least` and all of the image, and the
-    logarithm of its aspect ratio is uniform.
+    Szegedy et al. 2015 (arXiv:1409.4842), section 6: the area is uniform between `least` and the whole image, and the
+    logarithm of the aspect ratio is uniform.
     """
-    with Image.open(path) as image:
+    with Image.open(source) as image:
         found = _window(image, _drawn(*_turned(image), least), size)
     return found[:, :, ::-1].copy() if flip and random.random() < 0.5 else found
 
@@ -55,27 +57,27 @@ def _drawn(w: int, h: int, least: float) -> Box:
         if wide <= w and high <= h:
             left, top = random.uniform(0, w - wide), random.uniform(0, h - high)
             return left, top, left + wide, top + high
-    wide, high = min(w, h * ASPECTS[1]), min(h, w / ASPECTS[0])  # the middle, as near to the image's own shape
+    wide, high = min(w, h * ASPECTS[1]), min(h, w / ASPECTS[0])  # the central window, closest to the image's shape
     return (w - wide) / 2, (h - high) / 2, (w + wide) / 2, (h + high) / 2
 
 
 def _turned(image: Image.Image) -> tuple[int, int]:
-    """Width and height once the image is turned as its camera was held."""
+    """Return width and height of the upright image."""
     w, h = image.size
     return (h, w) if _turn(image) >= 5 else (w, h)
 
 
 def _turn(image: Image.Image) -> int:
-    """EXIF's orientation, 1 to 8."""
+    """Return EXIF's orientation, 1 to 8."""
     found: Any = image.getexif().get(0x0112, 1)
     return found if found in TURNS else 1
 
 
 def _window(image: Image.Image, box: Box, size: int) -> Bytes:
-    """The window, resized: `3 size size`. Of a large JPEG no more is decoded than is wanted."""
+    """Return the window, resized: `3 size size`. A large JPEG is decoded at a reduced size."""
     (w, h), turn = image.size, _turn(image)
     left, top, right, bottom = box
-    if turn >= 5:  # the box in the image as it is stored
+    if turn >= 5:  # the box in the stored, rotated image
         left, top, right, bottom = top, left, bottom, right
     if turn in (2, 3, 7, 8):
         left, right = w - right, w - left
@@ -92,8 +94,8 @@ def _window(image: Image.Image, box: Box, size: int) -> Bytes:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):  # whose levels above 255 convert() takes for white
+    if image.mode.startswith("I;16"):  # convert() would clip levels above 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # as Pillow wants it, which warns else
+        image = image.convert("RGBA")  # otherwise Pillow warns
     return image.convert("RGB")

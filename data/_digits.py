@@ -1,4 +1,4 @@
-"""The digits in scikit-learn's wheel, as bytes."""
+"""Reads the digits in scikit-learn's wheel as bytes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FILE = "datasets/data/digits.csv.gz"  # of scikit-learn
 
 
 def read_digits() -> Part:
-    """Images `n 1 8 8`, whose 17 levels are spread over 0 to 255, and their digits."""
+    """Return images `n 1 8 8`, their 17 levels scaled to 0 to 255, and their digits."""
     digits, labels = _read()
     return np.round(digits * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8), labels.astype(np.int64)
 
 
 def _read() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """What `load_digits` gives, without the seconds that importing scikit-learn takes, where its file is found."""
+    """Return the arrays of `load_digits`; the file is read directly, since importing scikit-learn takes seconds."""
     spec = find_spec("sklearn")
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder, FILE)).is_file():

@@ -1,35 +1,25 @@
-"""Image files in a folder for each class: which there are, and how one becomes bytes of a fixed size."""
+"""Image files in one folder per class: the files, and their classes."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from cn import UserError
 from cn.errors import lines, short
-from data._crop import cut, fitted
-from data._dataset import Dataset
-from data._images import pixels
-from data._loaded import Loaded
-from data._split import hold_out
-from data._workers import cores
+from data._parts import PARTS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
-PARTS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}  # folders' names
-MOST = 8  # processes, where nobody says how many
 
 
 class Files:
-    """Paths below a folder, and the class of each. They are one array of bytes: a Python object for each of many
-    files would be copied into every worker process as it is looked at.
+    """Paths below a folder, and their classes, stored as one byte array: a Python object per file would be copied into
+    every
+    worker process by reference counting.
     """
 
     def __init__(self, root: Path, paths: Sequence[str], labels: Sequence[int]) -> None:
@@ -42,89 +32,26 @@ class Files:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def path(self, index: int) -> Path:
+    def open(self, index: int) -> Path:
         start = self.ends[index - 1] if index else 0
         return self.root / os.fsdecode(self.names[start : self.ends[index]].tobytes())
 
-
-class Pictures:
-    """Images `3 size size` of bytes and their labels, of some of the files; a map-style data set."""
-
-    def __init__(self, files: Files, index: npt.NDArray[np.int64], *, size: int, least: float, flip: bool) -> None:
-        self.files, self.index = files, index
-        self.read = partial(cut, size=size, least=least, flip=flip) if least < 1 or flip else partial(fitted, size=size)
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
-        place = int(self.index[index])
-        return torch.from_numpy(self.read(self.files.path(place))), int(self.files.labels[place])
-
     def name(self, index: int) -> str:
-        return str(self.files.path(int(self.index[index])))
+        return str(self.open(index))
 
 
-def load(
-    root: Path,
-    *,
-    size: int,
-    least: float,
-    flip: bool,
-    mean: Sequence[float],
-    deviation: Sequence[float],
-    workers: int | None,
-    on_damaged: Literal["stop", "skip"],
-    validation: float,
-    test: float,
-    seed: int,
-) -> Dataset:
-    """The data set. UserError where the folder holds no classes, or a part has others than the training part."""
+def read(root: Path) -> tuple[dict[str, Files], list[str]]:
+    """Return the files of each part that has a folder, and the classes.
+
+    UserError if the folder has no classes, or if a part has a class that the training part lacks.
+    """
     found = _parts(root)
     classes = _classes(found["train"])
-    files = {name: _files(folder, classes, of=found["train"]) for name, folder in found.items()}
-    train = files["train"]
-    held = {name: share for name, share in (("validation", validation), ("test", test)) if name not in files}
-    *out, rest = hold_out(train.labels, *held.values(), seed=seed)
-    index = {name: (files[name], np.arange(len(files[name]))) for name in files if name != "train"}
-    index |= {name: (train, each) for name, each in zip(held, out, strict=True)}
-    index["train"] = (train, rest)
-    scale = torch.tensor([1 / (255 * each) for each in deviation])[:, None, None]  # c 1 1
-    shift = torch.tensor([-m / d for m, d in zip(mean, deviation, strict=True)])[:, None, None]
-
-    def split(name: str) -> Loaded:
-        varies = name == "train"
-        pictures = Pictures(*index[name], size=size, least=least if varies else 1, flip=flip and varies)
-        count = min(cores(), MOST) if workers is None else workers
-        finish = Normalised(scale, shift)
-        return Loaded(pictures, seed=seed, workers=count, on_damaged=on_damaged, finish=finish)
-
-    return Dataset(
-        split("train"),
-        split("validation"),
-        split("test"),
-        (3, size, size),
-        tuple(classes),
-        noun="images",
-        pixels=partial(pixels, scale=scale, shift=shift),
-    )
-
-
-class Normalised:
-    """From bytes `b c h w` and labels to numbers and labels, on the device of the bytes."""
-
-    def __init__(self, scale: Tensor, shift: Tensor) -> None:
-        self.scale, self.shift = scale, shift
-
-    def __call__(self, batch: Any) -> tuple[Tensor, Tensor]:
-        images, labels = batch
-        if self.scale.device != images.device:
-            self.scale, self.shift = self.scale.to(images.device), self.shift.to(images.device)
-        return images.float().mul_(self.scale).add_(self.shift), labels
+    return {name: _files(folder, classes, of=found["train"]) for name, folder in found.items()}, classes
 
 
 def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each part that has one."""
+    """Return the folder of each existing part."""
     if not root.is_dir():
         what = "there is no such folder" if not root.exists() else "it is no folder"
         raise UserError(lines(f"data.root={short(str(root))}: {what}", "write: data.root=DIR, with DIR/train/CLASS/*"))
@@ -136,7 +63,7 @@ def _parts(root: Path) -> dict[str, Path]:
 
 
 def _classes(folder: Path) -> list[str]:
-    """The names of the folders in one, in order."""
+    """Return the sorted names of the folders in a folder."""
     found = sorted(each.name for each in os.scandir(folder) if each.is_dir() and not each.name.startswith("."))
     if len(found) < 2:
         what = f"{folder} has {len(found) or 'no'} folder{'s' * (len(found) != 1)}, and a class is a folder of images"
@@ -162,7 +89,7 @@ def _files(folder: Path, classes: Sequence[str], *, of: Path) -> Files:
 
 
 def _below(folder: Path, name: str) -> Iterator[str]:
-    """The image files in a folder and those in it, as paths that begin with `name`."""
+    """Yield the image files in a folder, recursively, as paths that begin with `name`."""
     with os.scandir(folder) as entries:
         for each in entries:
             if each.name.startswith("."):

@@ -1,4 +1,4 @@
-"""The idx format of MNIST: a magic number, the sizes, then bytes; packed with gzip or plain."""
+"""The idx format of MNIST: a magic number, the sizes, then bytes; gzipped or plain."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy.typing as npt
 from cn import UserError
 
 GZIP = b"\x1f\x8b"
-UINT8 = 0x08  # the only one of the format's types that MNIST uses
+UINT8 = 0x08  # the only type in MNIST's files
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
-    """The array of bytes in a file, in the shape that the file states."""
+    """Return the byte array in a file, in its stated shape."""
     content = path.read_bytes()
     if content.startswith(GZIP):
         try:
@@ -30,11 +30,11 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     shape = struct.unpack(f">{content[3]}I", content[4:start])
     if len(content) - start != np.prod(shape, dtype=np.int64):
         raise UserError(f"'{path}' is damaged: it states a shape of {shape} and holds {len(content) - start} bytes")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # torch wants it writable
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()  # torch needs a writable array
 
 
 def read_pair(images: Path, labels: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Grey images `n 1 h w` and their labels `n`."""
+    """Return grey images `n 1 h w` and their labels `n`."""
     x, y = read_idx(images), read_idx(labels)
     if x.ndim != 3 or y.shape != x.shape[:1]:
         raise UserError(f"'{images}' {x.shape} and '{labels}' {y.shape} are not images and their labels")

@@ -1,4 +1,4 @@
-"""Images that live on one device as bytes, and become normalised batches there.
+"""Images stored on one device as bytes, and normalised there in batches.
 
 n images in all, b in a batch, c channels, h height, w width.
 """
@@ -44,7 +44,7 @@ class ImageSplit(Split):
         return len(self.labels)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised images `b c h w` and labels `b` at `index`, which is on the same device."""
+        """Return normalised images `b c h w` and labels `b` at `index`, which is on the same device."""
         # index_select copies whole images: 11 us for 128 of CIFAR on one core, where images[index] takes 233
         images = self.images.index_select(0, index).float()
         if self.distort is not None:
@@ -77,10 +77,10 @@ def assemble(
     randaugment: int = 0,
     magnitude: int = 9,
 ) -> Dataset:
-    """A Dataset from arrays; all three are normalised by what is measured on `train`, which alone is augmented.
+    """Return a Dataset of arrays; all parts are normalised by statistics of `train`, and only `train` is augmented.
 
-    RandAugment comes before the crop and the flip, as in its authors' code for CIFAR, and cutout last.
-    UserError where it is asked for and images have neither one channel nor three.
+    RandAugment comes before crop and flip, as in its authors' code for CIFAR, and cutout last.
+    UserError for RandAugment on images with neither one channel nor three.
     """
     if randaugment and train[0].shape[1] not in (1, 3):
         what = f"data: randaugment takes images of 1 or 3 channels, and these have {train[0].shape[1]}"
@@ -106,14 +106,14 @@ def assemble(
 
 
 def pixels(images: Tensor, *, scale: Tensor, shift: Tensor) -> Tensor:
-    """The bytes of which normalised images `b c h w` were made; what a network made up is rounded to a byte."""
+    """Return the bytes of normalised images `b c h w`; generated values are rounded to bytes."""
     return ((images.float().cpu() - shift) / scale).round().clamp(0, 255).to(torch.uint8)
 
 
 def normalisation(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift, each `c 1 1`, that give bytes `n c h w` mean 0 and deviation 1 in each channel.
+    """Return scale and shift, each `c 1 1`, that normalise bytes `n c h w` to mean 0 and deviation 1 per channel.
 
-    Measured exactly, on the counts of the 256 levels. A channel that varies by less than one level is only centred.
+    Computed exactly, from counts of the 256 levels. A channel that varies by less than one level is only centred.
     """
     levels = torch.arange(256, dtype=torch.float64)
     counts = [torch.bincount(images[:, c].flatten(), minlength=256).double() for c in range(images.shape[1])]

@@ -1,4 +1,4 @@
-"""Examples that processes of their own make, from files or by computing, ahead of the loop."""
+"""Examples that worker processes load or compute ahead of the loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cn.errors import lines
-from data._batch import Batch, changed, sent
+from data._batch import Batch, changed, send
 from data._dataset import BadExample, Epoch, Split
 from data._maker import Examples, Key, Made, Maker
 
@@ -21,10 +21,10 @@ Finish = Callable[[Batch], Batch]
 class Loaded(Split):
     """Examples of a map-style data set: nested tuples or dicts of tensors, arrays and numbers.
 
-    workers: processes that make them; 0: this one does, when they are asked for.
-    on_damaged: with `skip`, in training the next example that can be made takes the place of one that cannot, and in
-    an evaluation there is one fewer.
-    finish: from a batch on the device to what the network is given, such as bytes that become numbers there.
+    workers: number of worker processes; 0: this process loads examples when they are needed.
+    on_damaged: with `skip`, an unreadable example is replaced by the next readable one in training, and omitted in an
+    evaluation.
+    finish: converts a batch on the device to the network's input, such as bytes to numbers.
     """
 
     on_host = True
@@ -61,9 +61,9 @@ class Loaded(Split):
         return found
 
     def batch(self, index: Tensor) -> Batch:
-        """The examples at `index`, `b` int64, made by this process as an evaluation has them."""
+        """Return the examples at `index`, `b` int64, loaded by this process as in an evaluation."""
         made = Maker(self.examples, self.seed, self.on_damaged)([(None, each) for each in index.tolist()])
-        return self._finished(sent(self._readable(made), self.device))
+        return self._finished(send(self._readable(made), self.device))
 
     def batches(self, epochs: Iterable[Epoch], *, together: int = 1) -> Iterator[Batch]:
         with closing(self._ahead(epochs)) as found:
@@ -74,19 +74,19 @@ class Loaded(Split):
                     yield batch
 
     def _ahead(self, epochs: Iterable[Epoch]) -> Generator[tuple[Batch, bool]]:
-        """The batches, and whether each counts; while one is worked on, the next is on its way to the device."""
+        """Yield the batches, and whether each counts; the next batch is copied to the device during the current one."""
         keys = ([(epoch, each) for each in index.tolist()] for epoch, batches in epochs for index in batches)
         maker = Maker(self.examples, self.seed, self.on_damaged)
         with closing(self._made(maker, keys)) as source:
             if self.device.type != "cuda":
                 for each in source:
-                    yield self._finished(sent(self._readable(each), self.device)), each.counts
+                    yield self._finished(send(self._readable(each), self.device)), each.counts
                 return
             beside = torch.cuda.Stream(self.device)
             before: tuple[Batch, bool] | None = None
             for each in source:
                 with torch.cuda.stream(beside):
-                    here = sent(self._readable(each), self.device)
+                    here = send(self._readable(each), self.device)
                 if before is not None:
                     yield self._finished(before[0]), before[1]
                 torch.cuda.current_stream(self.device).wait_stream(beside)
@@ -102,7 +102,7 @@ class Loaded(Split):
         return worked(maker, keys, workers=self.workers, pinned=self.device.type == "cuda")
 
     def _readable(self, made: Made) -> Batch:
-        """The batch, where nothing of it ends the run."""
+        """Return the batch; BadExample if a damaged example ends the run."""
         for name, why in made.damaged:
             if self.on_damaged == "stop":
                 raise BadExample(lines(f"{name}: {why}", "to leave out what cannot be read: data.on_damaged=skip"))
@@ -117,7 +117,7 @@ class Loaded(Split):
 
 
 def _kept_for(stream: Any) -> Callable[[Tensor], Tensor]:
-    """Tells of a tensor that another stream has made that this one uses it, so that its memory stays."""
+    """Mark a tensor from another stream as used by this one, so that its memory is not reused early."""
 
     def keep(tensor: Tensor) -> Tensor:
         tensor.record_stream(stream)

@@ -1,7 +1,7 @@
-"""Examples made one by one, each a pure function of the seed, the epoch and its index.
+"""Loads examples one by one; each is a pure function of the seed, the epoch and its index.
 
-Python's, NumPy's and torch's global generators are seeded before one is made, so that any data set and any transform
-may draw from them.
+The global generators of Python, NumPy and torch are seeded before each example, so that any data set and transform may
+use them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch.utils.data.dataloader import default_collate
 from data._batch import Batch
 from data._seed import seed_of
 
-Key = tuple[int | None, int]  # the epoch, None in an evaluation, and the index of an example
+Key = tuple[int | None, int]  # epoch, None in an evaluation, and index of an example
 
 
 class Examples(Protocol):
-    """Any map-style data set of torch; `name(index)` is told of an example that cannot be made, where there is one."""
+    """A map-style data set of torch; an optional `name(index)` names a damaged example in messages."""
 
     def __len__(self) -> int: ...
 
@@ -30,22 +30,22 @@ class Examples(Protocol):
 
 
 class Damage(NamedTuple):
-    """An example that could not be made."""
+    """An example that could not be loaded."""
 
     name: str
     why: str
 
 
 class Made(NamedTuple):
-    """A batch; None where nothing could be made."""
+    """A batch; None if no example could be loaded."""
 
     batch: Batch | None
     damaged: list[Damage]
-    counts: bool = True  # False: of an evaluation, where another example stands for a batch none of which could be made
+    counts: bool = True  # False: another example replaces an evaluation batch that is wholly unreadable
 
 
 class Maker:
-    """Makes the batch of some keys, in whichever process it is called."""
+    """Loads the batch of some keys, in any process."""
 
     def __init__(self, examples: Examples, seed: int, on_damaged: str) -> None:
         self.examples, self.seed, self.skips = examples, seed, on_damaged == "skip"
@@ -72,7 +72,7 @@ class Maker:
         return Made(default_collate(other) if other else None, damaged, counts=False)
 
     def _first(self, epoch: int | None, index: int, tries: int, damaged: list[Damage]) -> list[Any]:
-        """The first example that can be made, if there is one; those before it are added to the damaged ones."""
+        """Return the first readable example, or []; the unreadable ones before it are added to `damaged`."""
         for other in range(index, index + tries):
             made = self._one(epoch, other % len(self))
             if not isinstance(made, Damage):
@@ -96,7 +96,7 @@ class Maker:
 
 @contextmanager
 def _generators_kept() -> Iterator[None]:
-    """The global generators are afterwards what they were."""
+    """Restore the global generators afterwards."""
     python, numpy, own = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         yield

@@ -1,4 +1,4 @@
-"""A progress bar for what precedes a run: on a terminal only, and gone when it is done."""
+"""A progress bar for work before a run: only on a terminal, and removed when done."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-Show = Callable[[int, int | None], None]  # how much is done, and of how much, if that is known
+Show = Callable[[int, int | None], None]  # amount done, and total if known
 
 
 @contextmanager
 def bar(title: str, *, of_bytes: bool = False) -> Generator[Show]:
-    """A bar that moves when what it yields is called."""
+    """Show a bar; the yielded function updates it."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

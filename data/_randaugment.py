@@ -1,10 +1,10 @@
 """RandAugment (Cubuk et al. 2020, arXiv:1909.13719) of a batch, on its own device and with its global generator.
 
-Each image has an operation of its own, out of 14, and they come in three kinds: another place for each pixel, another
-level for each level, and a blend with a plainer image. The whole batch goes through each kind once, where an image
-whose operation is of another kind is left as it is; so nothing asks the device for a value, and nothing waits for it.
+Each image has its own operation out of 14, of three kinds: a move of pixels, a map of levels, and a blend with a
+simpler image. The whole batch passes through each kind once, which leaves images with an operation of another kind
+unchanged; so there is no host sync.
 
-Results are those of PIL, which the authors' code calls, and strengths at a magnitude are those of torchvision.
+Results equal those of PIL, which the authors' code calls, and strengths at a magnitude are those of torchvision.
 b images, c channels, h height, w width. Images hold levels: whole numbers from 0 to 255, as floats.
 """
 
@@ -21,15 +21,15 @@ LEVELS = ("posterize", "solarize", "autocontrast", "equalize")
 BLENDS = ("brightness", "colour", "contrast", "sharpness")
 OPERATIONS = ("identity", *PLACES, *LEVELS, *BLENDS)
 MOST = 30  # the largest magnitude
-SHEAR = 0.3  # at the largest magnitude, as the others: pixels to the side for each pixel down
+SHEAR = 0.3  # at the largest magnitude, as the others: horizontal pixels per vertical pixel
 TRANSLATE = 150 / 331  # of the width or the height
 ROTATE = 30  # degrees
-BLEND = 0.9  # how far from 1 the factor is, where 1 is the image and 0 the plainer one
-BITS = 4  # that posterize sets to 0
+BLEND = 0.9  # largest distance of the factor from 1; 1: the image, 0: the simpler one
+BITS = 4  # cleared by posterize
 
 
 def randaugment(images: Tensor, *, operations: int, magnitude: int) -> Tensor:
-    """So many operations on each of the images `b c h w`, one after another, each drawn for that image alone."""
+    """Apply `operations` random operations to each of the images `b c h w`, drawn independently."""
     b, device = len(images), images.device
     for _ in range(operations):
         kinds = torch.randint(len(OPERATIONS), (b,), device=device)
@@ -39,9 +39,9 @@ def randaugment(images: Tensor, *, operations: int, magnitude: int) -> Tensor:
 
 
 def apply(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
-    """One operation on each image: its place in OPERATIONS `b`, and its magnitude `b`, from -30 to 30.
+    """Apply one operation to each image: its index in OPERATIONS `b`, and its magnitude `b`, from -30 to 30.
 
-    The sign is the direction of a shift, a shear or a turn, and whether a blend weakens or strengthens.
+    The sign is the direction of a shift, shear or rotation, and whether a blend weakens or strengthens.
     """
     assert images.shape[1] in (1, 3)
     images = _move(images, kinds, magnitudes)
@@ -50,12 +50,12 @@ def apply(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _is(kinds: Tensor, name: str) -> Tensor:
-    """Whether each image's operation is this one, `b 1 1`."""
+    """Return whether each image's operation is this one, `b 1 1`."""
     return (kinds == OPERATIONS.index(name))[:, None, None]
 
 
 def _move(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
-    """Each pixel from the nearest place of an affine map, and black where that is outside of the image."""
+    """Sample each pixel from the nearest position of an affine map; black outside of the image."""
     _, c, h, w = images.shape
     y = (torch.arange(h, device=images.device) + 0.5)[:, None]  # h 1, the middles of pixels
     x = torch.arange(w, device=images.device) + 0.5  # w
@@ -73,12 +73,12 @@ def _move(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _map(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
-    """Each level to another, by a table for each channel of each image."""
+    """Map each level by a table for each channel of each image."""
     b, c, _, _ = images.shape
     level = torch.arange(256.0, device=images.device)
     ordered = images.flatten(2).sort(dim=2).values  # b c hw
     low, high = ordered[:, :, :1], ordered[:, :, -1:]  # b c 1
-    size = 2 ** (magnitudes * BITS / MOST).round()[:, None, None]  # of a step of posterize
+    size = 2 ** (magnitudes * BITS / MOST).round()[:, None, None]  # step of posterize
     limit = (255 - magnitudes * 255 / MOST)[:, None, None]
     tables = {
         "posterize": (level / size).floor() * size,
@@ -93,17 +93,17 @@ def _map(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _equalized(ordered: Tensor, level: Tensor) -> Tensor:
-    """The table `b c 256` that spreads levels evenly, of levels `b c hw` in order; it is PIL's, whole numbers all.
+    """Return the equalizing table `b c 256` of sorted levels `b c hw`; identical to PIL's, in whole numbers.
 
-    Counts come from a search, which gives the same on a GPU each time, where adding up a histogram need not.
+    Counts come from a search, which is deterministic on a GPU; adding up a histogram may not be.
     """
     below = torch.searchsorted(ordered.contiguous(), level.repeat(*ordered.shape[:2], 1))  # b c 256, pixels
-    step = below.gather(2, ordered[:, :, -1:].long()) // 255  # b c 1, pixels a level, without the brightest ones
+    step = below.gather(2, ordered[:, :, -1:].long()) // 255  # b c 1, pixels per level, without the brightest ones
     return torch.where(step > 0, (step // 2 + below) // step.clamp(min=1), level)
 
 
 def _blend(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
-    """Each image between a plainer one and itself, or beyond: black, grey, of one grey, or smooth."""
+    """Blend each image with a simpler one, or extrapolate: black, grey, uniform grey, or smooth."""
     grey = _grey(images)
     mean = (grey.mean((2, 3), keepdim=True) + 0.5).floor()
     plainer = {"colour": grey, "contrast": mean, "sharpness": _smooth(images), "brightness": torch.zeros_like(mean)}
@@ -117,7 +117,7 @@ def _blend(images: Tensor, kinds: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Luma `b 1 h w` after ITU-R 601-2, in PIL's whole numbers, which fp32 holds."""
+    """Return luma `b 1 h w` after ITU-R 601-2, in PIL's integer arithmetic, exact in fp32."""
     if images.shape[1] == 1:
         return images
     red, green, blue = images.split(1, dim=1)
@@ -125,7 +125,7 @@ def _grey(images: Tensor) -> Tensor:
 
 
 def _smooth(images: Tensor) -> Tensor:
-    """Each pixel with weight 5 among the 8 around it, in 13; the outermost are left as they are."""
+    """Smooth with weight 5 for the centre and 1 for its 8 neighbours, of 13; the border is unchanged."""
     smooth = ((F.avg_pool2d(images, 3, stride=1, padding=1) * 9 + images * 4) / 13 + 0.5).floor()
     smooth[..., :1, :], smooth[..., -1:, :] = images[..., :1, :], images[..., -1:, :]
     smooth[..., :1], smooth[..., -1:] = images[..., :1], images[..., -1:]

@@ -1,4 +1,4 @@
-"""Seeds that follow from facts."""
+"""Seeds computed from facts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import hashlib
 
 
 def seed_of(*facts: object) -> int:
-    """A seed from 0 to 2**63 - 1 that follows from these facts alone, such as a run's seed, an epoch and an index."""
+    """Return a seed from 0 to 2**63 - 1, a hash of these facts, such as a run's seed, an epoch and an index."""
     words = hashlib.blake2b(" ".join(map(str, facts)).encode(), digest_size=8).digest()
     return int.from_bytes(words, "little") >> 1

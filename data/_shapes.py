@@ -1,4 +1,4 @@
-"""Images of shapes, drawn by whether a pixel lies in them. n images, h w their height and width."""
+"""Images of geometric shapes. n images, h w their height and width."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MaskSplit(Split):
 
 
 def make(*, count: int, size: int, noise: float, seed: int) -> Dataset:
-    """Each part has a generator of its own, so that the size of one changes nothing in another."""
+    """Return the data set. Each part has its own generator, so that its size does not affect other parts."""
     parts = [_draw(n, size, noise, (seed, part)) for part, n in enumerate((count, count // 4, count // 4))]
     scale, shift = normalisation(parts[0][0])
     splits = [MaskSplit(images, masks, scale=scale, shift=shift) for images, masks in parts]
@@ -44,7 +44,7 @@ def make(*, count: int, size: int, noise: float, seed: int) -> Dataset:
 
 
 def _draw(count: int, size: int, noise: float, seed: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Images and masks of bytes; each shape is there with probability 3/4, a later one in front of an earlier one."""
+    """Return images and masks of bytes; each shape is present with probability 3/4, later ones in front."""
     random = np.random.Generator(np.random.PCG64(seed))
     rows, columns = np.mgrid[:size, :size]
     images = np.empty((count, 1, size, size), np.uint8)
@@ -62,7 +62,7 @@ def _draw(count: int, size: int, noise: float, seed: tuple[int, int]) -> tuple[T
 
 
 def _inside(label: int, y: Any, x: Any, radius: float) -> Any:
-    """Whether each pixel lies in the shape, from its distance to the centre."""
+    """Return whether each pixel lies in the shape, from its distance to the centre."""
     if CLASSES[label] == "square":
         return np.maximum(abs(y), abs(x)) <= 0.8 * radius
     if CLASSES[label] == "disc":

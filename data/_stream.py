@@ -1,4 +1,4 @@
-"""Examples that an iterable gives, in its own order."""
+"""Examples from an iterable, in its order."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import torch
 from torch.utils.data.dataloader import default_collate
 
 from cn import RunError
-from data._batch import Batch, sent
+from data._batch import Batch, send
 from data._dataset import Stream
 
 
 class Streamed(Stream):
     """Nested tuples or dicts of tensors, arrays and numbers, one example after another.
 
-    examples: iterated again at its end. With `state_dict` and `load_state_dict`, as a Hugging Face `IterableDataset`
-    has them, a run that goes on reads nothing that came before; else that is read again and left out. With
-    `set_epoch(number)` it is told which pass begins.
-    length: examples in a pass; None: it has no end.
-    finish: from a batch on the device to what the network is given.
+    examples: iterated again at its end. If it has `state_dict` and `load_state_dict`, as a Hugging Face
+    `IterableDataset`,
+    a resumed run skips earlier examples without reading; otherwise they are read and dropped. Each pass calls
+    `set_epoch(number)`, if defined.
+    length: examples in a pass; None: endless.
+    finish: converts a batch on the device to the network's input.
 
-    Each process of a run reads the whole stream, and keeps its part.
+    Each process of a run reads the whole stream and keeps its part.
     """
 
     def __init__(
@@ -35,8 +36,8 @@ class Streamed(Stream):
         device: torch.device | str = "cpu",
     ) -> None:
         self.examples, self.length, self.finish, self.device = examples, length, finish, torch.device(device)
-        self.epoch, self.taken = 0, 0  # passes that are over, and examples of the one that is not
-        self._state: Any = None  # the iterable's own, from which it goes on
+        self.epoch, self.taken = 0, 0  # completed passes, and examples of the current one
+        self._state: Any = None  # state of the iterable to resume from
 
     def to(self, device: torch.device | str) -> Streamed:
         found = Streamed(self.examples, length=self.length, finish=self.finish, device=device)
@@ -47,7 +48,7 @@ class Streamed(Stream):
         source = self._endless()
         while True:
             for group in [list(islice(source, size))[part] for _ in range(together)]:
-                batch = sent(default_collate(group), self.device)
+                batch = send(default_collate(group), self.device)
                 yield batch if self.finish is None else self.finish(batch)
 
     def _endless(self) -> Iterator[Any]:

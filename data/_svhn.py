@@ -1,4 +1,4 @@
-"""The MATLAB files of SVHN: `X` is height, width, channel, image, and `y` is 1 to 10, where 10 is the digit 0."""
+"""SVHN's MATLAB files: `X` is height, width, channel, image, and `y` is 1 to 10, where 10 is the digit 0."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from data._split import Part
 
 
 def read_svhn(path: Path) -> Part:
-    """Images `n 3 32 32` and their digits."""
+    """Return images `n 3 32 32` and their digits."""
     try:
         content = loadmat(path, variable_names=["X", "y"])
         x, y = content["X"], content["y"].ravel()

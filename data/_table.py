@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn import datasets
 from torch import Tensor
 
 from cn import UserError
@@ -16,10 +15,11 @@ from data._dataset import Dataset, Split
 from data._split import shuffle
 
 Numbers = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
 
 
 class Rows(Split):
-    """Features `n f` and targets `n t`, both fp32, of deviation 1 in the training part."""
+    """Features `n f`, and targets `n t` or labels `n`; all but labels are fp32, of deviation 1 in the training part."""
 
     def __init__(self, features: Tensor, targets: Tensor) -> None:
         assert len(features) == len(targets)
@@ -29,7 +29,7 @@ class Rows(Split):
         return len(self.features)
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Features `b f` and targets `b t`."""
+        """Return features `b f`, and targets `b t` or labels `b`."""
         return self.features.index_select(0, index), self.targets.index_select(0, index)
 
     def to(self, device: torch.device | str) -> Rows:
@@ -39,7 +39,7 @@ class Rows(Split):
 def assemble(
     features: Numbers, values: Numbers, *, targets: Sequence[str], validation: float, test: float, seed: int
 ) -> Dataset:
-    """A Dataset of rows; features and targets are scaled by the mean and deviation of the training part alone."""
+    """Return a Dataset of rows; features and targets are scaled by the training part's mean and deviation."""
     ends = np.cumsum([round(share * len(values)) for share in (validation, test)])
     parts = [np.sort(part) for part in np.split(shuffle(len(values), seed), ends)]
     if not all(map(len, parts)):
@@ -47,36 +47,42 @@ def assemble(
         what = f"{len(values)} rows are too few to hold out {validation}, {test} of them: the parts would have {sizes}"
         raise UserError(what)
     held, tested, train = parts
-    scaled, unit = zip(*(_scaled(table, train) for table in (features, values)), strict=True)
-
-    def rows(part: Any) -> Rows:
-        return Rows(*(torch.from_numpy(table[part]).float() for table in scaled))
-
-    return Dataset(
-        rows(train),
-        rows(held),
-        rows(tested),
-        (features.shape[1],),
-        targets=tuple(targets),
-        unit=torch.from_numpy(unit[1]),
-        noun="rows",
-    )
+    return measured(features, values, (train, held, tested), targets=targets)
 
 
-def _scaled(table: Numbers, train: Any) -> tuple[Numbers, Numbers]:
-    """The columns, of mean 0 and deviation 1 over the training rows, and those deviations; a constant stays one."""
+def measured(features: Numbers, values: Numbers, parts: Sequence[Index], *, targets: Sequence[str]) -> Dataset:
+    """Return a Dataset of rows with numbers `n t` to predict. parts: the row indices of train, validation and test."""
+    scaled, unit = zip(*(_scaled(table, parts[0]) for table in (features, values)), strict=True)
+    splits = [Rows(*(torch.from_numpy(table[part]).float() for table in scaled)) for part in parts]
+    unit = torch.from_numpy(unit[1])
+    return Dataset(*splits, inputs=(features.shape[1],), targets=tuple(targets), unit=unit, noun="rows")
+
+
+def classified(features: Numbers, labels: Index, parts: Sequence[Index], *, classes: Sequence[str]) -> Dataset:
+    """Return a Dataset of rows with labels `n`; features are scaled by the training part. parts: as in `measured`."""
+    scaled, _ = _scaled(features, parts[0])
+    splits = [Rows(torch.from_numpy(scaled[part]).float(), torch.from_numpy(labels[part])) for part in parts]
+    return Dataset(*splits, inputs=(features.shape[1],), classes=tuple(classes), noun="rows")
+
+
+def _scaled(table: Numbers, train: Index) -> tuple[Numbers, Numbers]:
+    """Return the columns scaled to mean 0 and deviation 1 over the training rows, and the deviations."""
     deviation = table[train].std(axis=0)
     deviation[deviation == 0] = 1
     return (table - table[train].mean(axis=0)) / deviation, deviation
 
 
 def read_diabetes() -> tuple[Numbers, Numbers]:
-    """Features 442 x 10, as they were measured, and the progression 442 x 1."""
-    found: Any = datasets.load_diabetes(scaled=False)
+    """Return the features 442 x 10, unscaled, and the progression 442 x 1."""
+    from sklearn.datasets import load_diabetes
+
+    found: Any = load_diabetes(scaled=False)
     return found.data, found.target[:, None]
 
 
 def read_linnerud() -> tuple[Numbers, Numbers]:
-    """Exercises 20 x 3, and body measurements 20 x 3."""
-    found: Any = datasets.load_linnerud()
+    """Return the exercises 20 x 3 and the body measurements 20 x 3."""
+    from sklearn.datasets import load_linnerud
+
+    found: Any = load_linnerud()
     return found.data, found.target

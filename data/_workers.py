@@ -1,4 +1,4 @@
-"""Processes that make examples ahead of the loop."""
+"""Worker processes that load examples ahead of the loop."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from cn.process import end_with_parent
 from data._dataset import BadExample
 from data._maker import Key, Made, Maker
 
-ASKED = (signal.SIGINT, signal.SIGTERM)  # to stop
+ASKED = (signal.SIGINT, signal.SIGTERM)  # signals to stop
 
 
 def worked(maker: Maker, keys: Iterator[list[Key]], *, workers: int, pinned: bool) -> Generator[Made]:
-    """What worker processes make of these keys, in their order. They end with this generator."""
+    """Yield the batches that worker processes load for these keys, in order; the workers end with the generator."""
     before = signal.getsignal(signal.SIGCHLD)
     with _signals_wait(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # more than cores, as was asked
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # more than cores, as requested
         loader: Any = DataLoader(
             maker,  # pyright: ignore[reportArgumentType]
             sampler=keys,
@@ -35,14 +35,14 @@ def worked(maker: Maker, keys: Iterator[list[Key]], *, workers: int, pinned: boo
             worker_init_fn=partial(_begin, os.getpid()),
             pin_memory=pinned,
             collate_fn=_as_it_is,
-            generator=torch.Generator(),  # else it draws from the global one
+            generator=torch.Generator(),  # otherwise it draws from the global generator
         )
         made = iter(loader)
     if threading.current_thread() is threading.main_thread() and before is not None:
-        signal.signal(signal.SIGCHLD, before)  # torch's would raise amid a step; it asks after its workers besides
+        signal.signal(signal.SIGCHLD, before)  # torch's handler would raise inside a step; torch also polls its workers
     try:
         yield from made
-    except (RuntimeError, OSError, EOFError):  # the last two where it dies while a batch is fetched from it
+    except (RuntimeError, OSError, EOFError):  # OSError and EOFError: a worker died during a fetch
         died = [told for each in made._workers if (told := _end(each)) is not None]
         if not died:
             raise
@@ -52,14 +52,14 @@ def worked(maker: Maker, keys: Iterator[list[Key]], *, workers: int, pinned: boo
         try:
             made._shutdown_workers()
         finally:
-            for each in made._workers:  # one that is amid an example for 5 s is asked by SIGTERM, and does not hear it
+            for each in made._workers:  # SIGTERM does not reach a worker that is busy with an example
                 each.kill()
                 each.join()
 
 
 def _end(worker: Any) -> str | None:
-    """How it ended, otherwise than by itself."""
-    worker.join(0.1)  # s; the connection to it ends before it does
+    """Return how a worker ended abnormally, or None."""
+    worker.join(0.1)  # s; the pipe closes before the process ends
     status = worker.exitcode
     if not status:
         return None
@@ -70,7 +70,7 @@ def _end(worker: Any) -> str | None:
 
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """A process that is started within it hears of Ctrl-C and SIGTERM when it lets them through: see `_begin`."""
+    """Block SIGINT and SIGTERM for processes started meanwhile, until they unblock them: see `_begin`."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
     try:
         yield
@@ -83,18 +83,18 @@ def _as_it_is(made: Any) -> Any:
 
 
 def _begin(parent: int, number: int) -> None:
-    """In a worker: whoever started it is asked to stop, and ends it in its own time; killed, it takes this one along.
+    """Initialize a worker: ignore signals to stop, since the parent ends it, and die with the parent.
 
-    torch's workers would live on for 5 s, with the lock of the run's folder.
+    torch's workers would outlive a killed parent by 5 s, and hold the lock of the run's folder.
     """
     for each in ASKED:
         signal.signal(each, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED)
     end_with_parent(signal.SIGKILL)
-    if os.getppid() != parent:  # it was killed before
+    if os.getppid() != parent:  # the parent was killed before
         os._exit(0)
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,8 +1,10 @@
-"""A pole on a cart, made on the spot: python train.py run=dqn"""
+"""A pole on a cart, simulated: python train.py run=dqn"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 from data import Data
 
@@ -17,16 +19,10 @@ class CartPole(Data):
     """
 
     batch_size: int = 32  # episodes that go on at once
-    count: int = 100  # episodes of the validation, and as many of the test
-    limit: int = 500  # pushes after which an episode ends, if the pole has not fallen
+    count: Annotated[int, Ge(1)] = 100  # episodes of the validation, and as many of the test
+    limit: Annotated[int, Ge(1)] = 500  # pushes after which an episode ends, if the pole has not fallen
 
     _holds = ("states", "actions")
-
-    def check(self) -> None:
-        super().check()
-        for name in ("count", "limit"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, and must be at least 1")
 
     def build(self, *, seed: int) -> Dataset:
         from data._cartpole import make

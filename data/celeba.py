@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
 
 from data import Images
 
@@ -31,18 +33,14 @@ class Celeba(Images):
     root: Path | None = None  # folder with the published layout; default: `cn/celeba` in this user's cache
     superclass: Attribute = "smiling"  # attribute that is the label
     subclass: Attribute | None = None  # attribute that divides each class in two, which makes four; null: two classes
-    size: int = 64  # pixels, height and width, 8 to 178: the middle square of each picture, made smaller
-    fraction: float = 1.0  # of each of the three parts, its first images in the published order, in (0, 1]
+    size: Annotated[int, Ge(8), Le(178)] = 64  # pixels, height and width: of each picture's middle square, made smaller
+    fraction: Annotated[float, Gt(0), Le(1)] = 1.0  # of each of the three parts, its first images as published
 
     def side(self) -> int:
         return self.size
 
     def check(self) -> None:
-        if not 8 <= self.size <= 178:
-            raise ValueError(f"size is {self.size}, and must be 8 to 178 pixels")
         super().check()
-        if not 0 < self.fraction <= 1:
-            raise ValueError(f"fraction is {self.fraction}, and must be above 0 and at most 1")
         if self.superclass == self.subclass:
             raise ValueError(f"superclass and subclass are both {self.superclass!r}: change one, or give subclass=null")
 

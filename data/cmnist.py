@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Le
 
 from data import Published
 from data.mnist import ADDRESS, MD5, TEST, TRAIN
 
 if TYPE_CHECKING:
     from data import Dataset
+
+Colours = Annotated[int, Ge(2), Le(10)]
+Correlation = Annotated[float, Ge(0), Le(1)]
 
 
 class Cmnist(Published):
@@ -20,9 +25,9 @@ class Cmnist(Published):
     """
 
     labels: Literal["half", "parity", "digit"] = "half"  # 0-4 against 5-9, even against odd, or the ten digits
-    colours: int = 2  # 2 to 10: red, green, blue, yellow, magenta, cyan, orange, violet, spring green, white
-    train_correlation: float = 0.9  # fraction of training and validation images in the colour of their label, in [0, 1]
-    test_correlation: float = 0.1  # fraction of test images in the colour of their label, in [0, 1]
+    colours: Colours = 2  # red, green, blue, yellow, magenta, cyan, orange, violet, spring green, white
+    train_correlation: Correlation = 0.9  # fraction of training and validation images in the colour of their label
+    test_correlation: Correlation = 0.1  # fraction of test images in the colour of their label
 
     _address = ADDRESS
     _folder = "mnist"
@@ -30,14 +35,6 @@ class Cmnist(Published):
 
     def side(self) -> int:
         return 28
-
-    def check(self) -> None:
-        super().check()
-        if not 2 <= self.colours <= 10:
-            raise ValueError(f"colours is {self.colours}, and must be 2 to 10")
-        for name, value in (("train", self.train_correlation), ("test", self.test_correlation)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name}_correlation is {value}, and must be a fraction from 0 to 1")
 
     def build(self, *, seed: int) -> Dataset:
         from data import divide

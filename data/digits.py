@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data import Images, check_shares
+from data import Images, Share, check_shares
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Digits(Images):
     """1797 digits of 8x8 pixels (Alpaydin and Kaynak 1998, UCI), split by the seed with the classes in proportion."""
 
-    validation: float = 0.1  # fraction of all images, in (0, 1)
-    test: float = 0.2  # fraction of all images, in (0, 1)
+    validation: Share = 0.1  # fraction of all images
+    test: Share = 0.2  # fraction of all images
 
     def side(self) -> int:
         return 8

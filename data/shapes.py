@@ -1,8 +1,11 @@
-"""Squares, discs and triangles on noise, made on the spot: images of which each pixel has a class."""
+"""Squares, discs and triangles on noise, generated: images with a class for each pixel."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Lt
 
 from data import Data
 
@@ -14,20 +17,11 @@ class Shapes(Data):
     """Grey images with one shape of each kind at the most, and masks that say which pixel belongs to which."""
 
     batch_size: int = 32  # examples a step
-    count: int = 600  # training images; validation and test have a quarter as many each
-    size: int = 32  # pixels, height and width, at least 16
-    noise: float = 0.5  # deviation of the noise, where a shape is 1 brighter than what is behind it; at least 0
+    count: Annotated[int, Ge(4)] = 600  # training images; validation and test have a quarter as many each
+    size: Annotated[int, Ge(16)] = 32  # pixels, height and width
+    noise: Annotated[float, Ge(0), Lt(inf)] = 0.5  # its deviation; a shape is 1 brighter than what is behind it
 
     _holds = ("images", "masks")
-
-    def check(self) -> None:
-        super().check()
-        if self.count < 4:
-            raise ValueError(f"count is {self.count}, and must be at least 4 images")
-        if self.size < 16:
-            raise ValueError(f"size is {self.size}, and must be at least 16 pixels")
-        if not 0 <= self.noise < float("inf"):
-            raise ValueError(f"noise is {self.noise}, and must be at least 0 and finite")
 
     def build(self, *, seed: int) -> Dataset:
         from data._shapes import make

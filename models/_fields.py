@@ -1,38 +1,31 @@
-"""What the fields of several models may hold, and the sentence that refuses the rest; no torch."""
+"""Checks of fields that several models share; no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Lt, MinLen
 
 from cn import UserError
 
+Size = Annotated[int, Ge(1)]  # of a layer, a kernel, a sequence; or how many there are of something
+Sizes = Annotated[tuple[Size, ...], MinLen(1)]  # of layers, at least one
+Probability = Annotated[float, Ge(0), Lt(1)]
 Activation = Literal["relu", "leaky_relu", "selu", "gelu", "silu", "tanh"]
 
 
-def positive(**fields: int | tuple[int, ...]) -> None:
-    """Refuse a size below 1, alone or in a tuple."""
+def divisible(by: str, parts: int, **fields: int) -> None:
+    """Raise ValueError for a size that `parts`, the value of the field `by`, does not divide."""
     for name, value in fields.items():
-        if min(value if isinstance(value, tuple) else (value,), default=1) < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}")
-
-
-def not_empty(**fields: tuple[int, ...]) -> None:
-    """Refuse a tuple that holds nothing."""
-    for name, value in fields.items():
-        if not value:
-            raise ValueError(f"{name} must hold at least one size, such as [16]")
-
-
-def probability(**fields: float) -> None:
-    """Refuse what is not in [0, 1)."""
-    for name, value in fields.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be at least 0 and below 1, not {value}")
+        below = value - value % parts
+        if below != value:
+            near = nearest(value, [size for size in (below, below + parts) if size])
+            raise ValueError(f"{name}={value} does not divide by {by}={parts}: {listed(name, near)}")
 
 
 def kernel_fits(model: str, kernel_size: int, inputs: tuple[int, int, int]) -> None:
-    """Refuse a kernel that is wider than the image; known only once the data is."""
+    """Raise UserError for a kernel that is wider than the image, which is known only with the data."""
     _, height, width = inputs
     if kernel_size > min(height, width):
         raise UserError(
@@ -42,7 +35,7 @@ def kernel_fits(model: str, kernel_size: int, inputs: tuple[int, int, int]) -> N
 
 
 def nearest(value: int, choices: Iterable[int]) -> tuple[int, ...]:
-    """The nearest choice below `value` and the nearest above, as far as there are any."""
+    """Return the nearest choice below `value` and the nearest above, if they exist."""
     ordered = sorted(choices)
     below = [choice for choice in ordered if choice < value][-1:]
     above = [choice for choice in ordered if choice > value][:1]
@@ -50,6 +43,6 @@ def nearest(value: int, choices: Iterable[int]) -> tuple[int, ...]:
 
 
 def listed(name: str, values: tuple[int, ...]) -> str:
-    """`the nearest that do are dim=504 and dim=516`, or its singular."""
+    """Return `the nearest that do are dim=504 and dim=516`, or its singular."""
     verb = "the nearest that does is" if len(values) == 1 else "the nearest that do are"
     return f"{verb} {' and '.join(f'{name}={value}' for value in values)}"

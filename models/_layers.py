@@ -1,4 +1,4 @@
-"""Layers that several networks share. b images, c channels, h and w pixels."""
+"""Layers shared by several networks. b images, c channels, h and w pixels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fully_connected(
     dropout: float = 0.0,
     batch_norm: bool = False,
 ) -> nn.Sequential:
-    """Linear layers from `b ...` to `b classes`, through hidden layers of these many units."""
+    """Return linear layers from `b ...` to `b classes`, with hidden layers of these units."""
     units = math.prod(inputs)
     layers: list[nn.Module] = [Rearrange("b ... -> b (...)")]
     for size in hidden:
@@ -42,7 +42,7 @@ def fully_connected(
 
 
 def conv_norm(channels: int, features: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
-    """A convolution, padded so that an odd kernel keeps h and w at stride 1, then batch norm."""
+    """Return a convolution, padded so that an odd kernel keeps h and w at stride 1, then batch norm."""
     return nn.Sequential(
         nn.Conv2d(channels, features, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
         nn.BatchNorm2d(features),

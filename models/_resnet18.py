@@ -1,4 +1,4 @@
-"""ResNet-18 as one reads it: four stages of two residual blocks. b images, c channels."""
+"""ResNet-18 in plain code: four stages of two residual blocks. b images, c channels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models._layers import conv_norm
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut, which is a 1 x 1 convolution where the shape changes."""
+    """Two convolutions and a shortcut, which is a 1 x 1 convolution if the shape changes."""
 
     def __init__(self, channels: int, features: int, *, stride: int) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from models._layers import conv_norm
 
 
 class Stage(nn.Module):
-    """A convolution that doubles the channels and halves the image; two more beside a shortcut, if `residual`."""
+    """A convolution that doubles the channels and halves the image; with `residual`, two more with a shortcut."""
 
     def __init__(self, channels: int, features: int, *, residual: bool) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class Stage(nn.Module):
         self.second = conv_norm(features, features) if residual else None
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(self.convolution(x), 2, ceil_mode=True)  # before the norm, which has a quarter left to do
+        x = F.max_pool2d(self.convolution(x), 2, ceil_mode=True)  # pool first: a quarter of the work is left
         x = F.relu(self.norm(x))
         if self.first is None or self.second is None:
             return x

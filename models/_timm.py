@@ -1,4 +1,4 @@
-"""Networks of the library timm: made for the images at hand, and tried once; torch is imported as one is made."""
+"""Networks of the library timm, built for the data's images and tested once; torch is imported on demand."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ANY = "one for images of any size: model.name=resnet18"
 
 
 def create(name: str, *, inputs: tuple[int, int, int], classes: int, dropout: float) -> nn.Module:
-    """The architecture of that name with random weights, from images `b c h w` to logits `b classes`.
+    """Return the architecture of that name with random weights, from images `b c h w` to logits `b classes`.
 
-    An architecture that fixes the size of its images is told theirs.
-    Raises UserError for an unknown name, and where the architecture cannot be built or fails on such images.
+    An architecture with a fixed image size is configured for this size.
+    Raises UserError for an unknown name, or if the architecture cannot be built or fails on such images.
     """
     import torch
 
@@ -36,7 +36,7 @@ def create(name: str, *, inputs: tuple[int, int, int], classes: int, dropout: fl
         network = timm.create_model(name, pretrained=False, num_classes=classes, in_chans=inputs[0], **more)
         with torch.no_grad():
             network.eval()(torch.zeros(2, *inputs))
-    except Exception as error:  # each architecture refuses in its own way: by an assertion, a division by zero, ...
+    except Exception as error:  # each architecture raises its own errors: assertions, divisions by zero, ...
         dropped = f", with dropout={dropout}" if dropout else ""
         what = f"model.name={name} cannot take images of {_times(inputs)}{dropped}"
         why = short(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": "))
@@ -47,11 +47,12 @@ def create(name: str, *, inputs: tuple[int, int, int], classes: int, dropout: fl
 
 @functools.cache
 def library() -> ModuleType:
-    """The library timm, with whatever torchvision there is.
+    """Import timm, with any installed torchvision.
 
-    timm imports torchvision, which cannot be imported where its compiled operators do not fit torch, as those of a
-    torchvision for GPUs do not fit a torch for CPUs alone: it registers output shapes for two operators that are not
-    there. Both find boxes in images, and no classifier calls them; so they are declared, and stay without a kernel.
+    timm imports torchvision, whose import fails if its compiled operators do not match torch, such as a torchvision for
+    GPUs with a torch for CPUs: it registers output shapes for two missing operators. Both detect boxes in images, and
+    no
+    classifier calls them; so they are declared without a kernel.
     """
     try:
         import torchvision as torchvision

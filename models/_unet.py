@@ -13,9 +13,9 @@ from models._layers import conv_norm
 
 
 class UNetwork(nn.Module):
-    """Levels down, each of half the height and width, and up again, where each also sees its like on the way down.
+    """Levels of half the resolution each on the way down, and skip connections to them on the way up.
 
-    Unlike the paper's, its convolutions are padded and normalised, so that the map is as large as the image.
+    Unlike in the paper, convolutions are padded and normalised, so that the map is as large as the image.
     """
 
     def __init__(self, *, channels: int, widths: Sequence[int], classes: int) -> None:
@@ -25,7 +25,7 @@ class UNetwork(nn.Module):
         self.logits = nn.Conv2d(widths[0], classes, kernel_size=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images `b c h w` to logits `b classes h w`."""
+        """Map images `b c h w` to logits `b classes h w`."""
         x, seen = images, list[Tensor]()
         for number, level in enumerate(self.down):
             x = level(x if number == 0 else F.max_pool2d(x, 2, ceil_mode=True))

@@ -11,7 +11,7 @@ from models.head._pool import Pool
 
 
 class Attention(nn.Module):
-    """Every token looks at every token."""
+    """Every token attends to every token."""
 
     def __init__(self, *, dim: int, heads: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a layer on each token alone; each normalises its input and adds to it."""
+    """Attention, then a layer on each token alone; both pre-norm with residual connections."""
 
     def __init__(self, *, dim: int, heads: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Block(nn.Module):
 
 
 class ViTNet(nn.Module):
-    """Patches become tokens, blocks mix them, `pool` makes one vector of them."""
+    """Patches become tokens, blocks mix them, `pool` reduces them to one vector."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ViTNet(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
         nn.init.normal_(self.position, std=0.02)
-        nn.init.normal_(self.logits.weight, std=0.02)  # the first guess is an even one
+        nn.init.normal_(self.logits.weight, std=0.02)  # uniform initial predictions
 
     def forward(self, images: Tensor) -> Tensor:
         patches = rearrange(images, "b c (row p) (column q) -> b (row column) (c p q)", p=self.patch, q=self.patch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import Model
-from models._fields import Activation, positive
+from models._fields import Activation, Size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,12 +14,9 @@ if TYPE_CHECKING:
 class Autoencoder(Model):
     """Fully connected layers down to a few units and up again (Hinton and Salakhutdinov 2006)."""
 
-    hidden_sizes: tuple[int, ...] = (128, 64)  # units of each layer on the way down; the way up mirrors them
-    code: int = 16  # units in the middle
+    hidden_sizes: tuple[Size, ...] = (128, 64)  # units of each layer on the way down; the way up mirrors them
+    code: Size = 16  # units in the middle
     activation: Activation = "relu"  # after each hidden layer
-
-    def check(self) -> None:
-        positive(hidden_sizes=self.hidden_sizes, code=self.code)
 
     def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from torch import nn

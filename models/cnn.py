@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import Model
-from models._fields import Activation, not_empty, positive
+from models._fields import Activation, Sizes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,14 +14,10 @@ if TYPE_CHECKING:
 class Cnn(Model):
     """3 x 3 convolutions, each with batch norm and pooling, then one linear layer."""
 
-    widths: tuple[int, ...] = (16, 32, 64)  # channels of each layer; each halves h and w
+    widths: Sizes = (16, 32, 64)  # channels of each layer; each halves h and w
     activation: Activation = "relu"
 
     _needs = ("images",)
-
-    def check(self) -> None:
-        not_empty(widths=self.widths)
-        positive(widths=self.widths)
 
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
         from torch import nn

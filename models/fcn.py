@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 from models import Model
-from models._fields import Activation, positive, probability
+from models._fields import Activation, Probability, Size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,16 +16,10 @@ if TYPE_CHECKING:
 class Fcn(Model):
     """A fully connected network whose hidden layers are all alike."""
 
-    num_hidden: int = 2  # hidden layers; 0 leaves one linear layer
-    hidden_dim: int = 128  # units of each hidden layer
+    num_hidden: Annotated[int, Ge(0)] = 2  # hidden layers; 0 leaves one linear layer
+    hidden_dim: Size = 128  # units of each hidden layer
     activation: Activation = "relu"  # after each hidden layer
-    dropout: float = 0.0  # in [0, 1), after each activation
-
-    def check(self) -> None:
-        if self.num_hidden < 0:
-            raise ValueError(f"num_hidden must be at least 0, a single linear layer, not {self.num_hidden}")
-        positive(hidden_dim=self.hidden_dim)
-        probability(dropout=self.dropout)
+    dropout: Probability = 0.0  # after each activation
 
     def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from models._layers import fully_connected

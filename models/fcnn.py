@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import Model
-from models._fields import Activation, kernel_fits, not_empty, positive
+from models._fields import Activation, Size, Sizes, kernel_fits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,15 +14,11 @@ if TYPE_CHECKING:
 class Fcnn(Model):
     """Convolutions alone: the last gives one map for each class, and its mean is the logit."""
 
-    widths: tuple[int, ...] = (32, 64, 128)  # channels of each layer; all but the first halve h, w
-    kernel_size: int = 3  # pixels
+    widths: Sizes = (32, 64, 128)  # channels of each layer; all but the first halve h, w
+    kernel_size: Size = 3  # pixels
     activation: Activation = "relu"
 
     _needs = ("images",)
-
-    def check(self) -> None:
-        not_empty(widths=self.widths)
-        positive(widths=self.widths, kernel_size=self.kernel_size)
 
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
         kernel_fits(type(self).__name__, self.kernel_size, inputs)

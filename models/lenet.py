@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import Model
-from models._fields import Activation, kernel_fits, positive
+from models._fields import Activation, Size, kernel_fits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
 class LeNet(Model):
     """LeNet-5 (LeCun et al. 1998), with max pooling, and padded so that 8 x 8 pixels are enough."""
 
-    kernel_size: int = 5  # pixels, of both convolutions
+    kernel_size: Size = 5  # pixels, of both convolutions
     activation: Activation = "tanh"
 
     _needs = ("images",)
-
-    def check(self) -> None:
-        positive(kernel_size=self.kernel_size)
 
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Sequential:
         kernel_fits(type(self).__name__, self.kernel_size, inputs)
@@ -37,7 +34,7 @@ class LeNet(Model):
                 nn.MaxPool2d(2, ceil_mode=True),
             ]
             channels = features
-            even = 1 - self.kernel_size % 2  # an even kernel adds a pixel to each side's length
+            even = 1 - self.kernel_size % 2  # an even kernel adds a pixel per side
             height, width = (height + even + 1) // 2, (width + even + 1) // 2
         tail = fully_connected(
             inputs=(channels, height, width),

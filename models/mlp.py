@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import Model
-from models._fields import Activation, positive
+from models._fields import Activation, Size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 class Mlp(Model):
     """Two hidden layers of 128 units by default: 118 282 parameters on MNIST."""
 
-    hidden_sizes: tuple[int, ...] = (128, 128)  # units of each hidden layer
+    hidden_sizes: tuple[Size, ...] = (128, 128)  # units of each hidden layer
     activation: Activation = "relu"  # after each hidden layer
-
-    def check(self) -> None:
-        positive(hidden_sizes=self.hidden_sizes)
 
     def build(self, *, inputs: tuple[int, ...], classes: int) -> nn.Sequential:
         from models._layers import fully_connected

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Gt, Lt
 
 from models import Model
-from models._fields import positive
+from models._fields import Size
 
 if TYPE_CHECKING:
     from models._resnet9 import ResNet9Net
@@ -15,15 +17,10 @@ if TYPE_CHECKING:
 class ResNet9(Model):
     """Eight convolutions and a linear layer, after D. Page's "How to train your ResNet" (2018, DAWNBench)."""
 
-    width: int = 64  # channels of the first layer; each of the three stages doubles them
-    scale: float = 0.125  # of the logits: small ones keep early losses even at high rates
+    width: Size = 64  # channels of the first layer; each of the three stages doubles them
+    scale: Annotated[float, Gt(0), Lt(inf)] = 0.125  # of the logits: small ones keep early losses even at high rates
 
     _needs = ("images",)
-
-    def check(self) -> None:
-        positive(width=self.width)
-        if not 0 < self.scale < math.inf:
-            raise ValueError(f"scale must be above 0 and finite, not {self.scale}")
 
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> ResNet9Net:
         from models._resnet9 import ResNet9Net

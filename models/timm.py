@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models import Model
-from models._fields import probability
+from models._fields import Probability
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,18 +18,15 @@ class Timm(Model):
     """
 
     name: str = "resnet18"  # python -c "import timm; print(*timm.list_models())" prints them all
-    dropout: float = 0.0  # in [0, 1), of the features before the head
+    dropout: Probability = 0.0  # of the features before the head
 
     _needs = ("images",)
 
     def packages(self) -> tuple[str, ...]:
         return ("timm",)
 
-    def check(self) -> None:
-        probability(dropout=self.dropout)
-
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> nn.Module:
-        """The network. Raises UserError for a name that timm does not know, and for images that do not fit it."""
+        """Return the network. Raises UserError for an unknown name, and for images that it does not support."""
         from models._timm import create
 
         return create(self.name, inputs=inputs, classes=classes, dropout=self.dropout)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cn import UserError
 from models import Model
-from models._fields import listed, nearest, positive
+from models._fields import Size, divisible, listed, nearest
 from models.head import Head
 from models.head.mean_pool import MeanPool
 
@@ -18,20 +18,16 @@ if TYPE_CHECKING:
 class ViT(Model):
     """Vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929)."""
 
-    patch: int = 4  # pixels, of a patch's side
-    dim: int = 192  # channels; a multiple of heads
-    heads: int = 3  # of attention; they share dim
-    depth: int = 9  # blocks
+    patch: Size = 4  # pixels, of a patch's side
+    dim: Size = 192  # channels; a multiple of heads
+    heads: Size = 3  # of attention; they share dim
+    depth: Size = 9  # blocks
     head: Head = MeanPool()  # how the tokens become one vector
 
     _needs = ("images",)
 
     def check(self) -> None:
-        positive(patch=self.patch, dim=self.dim, heads=self.heads, depth=self.depth)
-        below = self.dim - self.dim % self.heads
-        if below != self.dim:
-            near = nearest(self.dim, [size for size in (below, below + self.heads) if size])
-            raise ValueError(f"dim={self.dim} does not divide by heads={self.heads}: {listed('dim', near)}")
+        divisible("heads", self.heads, dim=self.dim)
 
     def build(self, *, inputs: tuple[int, int, int], classes: int) -> ViTNet:
         _, height, width = inputs

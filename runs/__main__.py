@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
-from cn import UserError, command
-from cn.errors import hint, lines, nearest, short
-from cn.main import Parser, TypedPath, exit_status
-from cn.paths import typed
+from cn import UserError, program
+from cn.cli.main import Parser, TypedPath, exit_status
+from cn.cli.runs import compared, listed, told
+from cn.errors import lines
+from cn.run_folder.folder import OUTPUTS
+from cn.run_folder.folders import find
 from cn.screen import answering, say
 from cn.table import fold
-from runs import _listing
-from runs._differences import diff
-from runs._folder import OUTPUTS
-from runs._folders import below, find
+from runs._against import compare
 
 VERBS = ("diff", "plot", "export")
 HELP = """\
@@ -25,7 +21,7 @@ python -m runs [FOLDER ...]
 
   python -m runs [FOLDER ...]    the runs below outputs/, or below other folders, the newest last
   diff A B [C ...]               what differs in their configurations, and what they came to
-  plot A B [C ...]               their curves in one picture, outputs/plot.png
+  plot A B [C ...]               their curves and tests in one picture, outputs/plot.png
   export A                       its best weights alone in one file, A/weights.pt; --last: those it ended with
                                  -o FILE.safetensors: for other libraries; -o FILE.onnx: its network with them
 
@@ -40,8 +36,8 @@ it neither ended nor has a process any more."""
 
 
 def main(words: list[str] | None = None) -> int:
-    """The exit status: 2 for a mistake of the user's, 1 for what failed."""
-    command.script = "-m runs"
+    """Run a command and return the exit status: 2 for a user's mistake, 1 for a failure."""
+    program.script = "-m runs"
     return exit_status(lambda: _main(sys.argv[1:] if words is None else words))
 
 
@@ -69,38 +65,8 @@ def _main(words: list[str]) -> None:
     if verb == "plot":
         return _plot(rest, given.output or OUTPUTS / "plot.png", as_json=given.json)
     if verb == "diff":
-        if len(rest) < 2:
-            what = f"diff compares two runs or more, and {'one is' if rest else 'none is'} named"
-            raise UserError(
-                lines(what, f"write: python -m runs diff {shlex.join(rest) or 'A'} B", "see: python -m runs")
-            )
-        return _told(*diff(find(rest)), as_json=given.json)
-    return _list(given.words, every=given.all, as_json=given.json)
-
-
-def _list(words: list[str], *, every: bool, as_json: bool) -> None:
-    for word in words:
-        if not typed(word).is_dir():
-            raise UserError(_no_folder(words, word))
-    roots = [typed(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
-    found = below(*roots)
-    if as_json:
-        return say(json.dumps([_listing.describe(each) for each in found], indent=1))
-    if not found:
-        where = short(", ".join(words)) or OUTPUTS
-        return say(f"there is no run below {where} yet\n  to train one: python train.py")
-    return say(_listing.show(found, every=every))
-
-
-def _no_folder(words: list[str], word: str) -> str:
-    """What to tell of a word that is neither a verb nor a folder."""
-    see = "see: python -m runs -h"
-    beside = [str(each) for each in typed(word).parent.glob("[!.]*") if each.is_dir()]
-    if "/" in word or word is not words[0]:
-        return lines(f"there is no folder {short(word)!r}", hint(word, beside), see)
-    verbs = nearest(word, VERBS)
-    instead = f"write: python -m runs {shlex.join([verbs[0], *words[1:]])}" if verbs else hint(word, [*VERBS, *beside])
-    return lines(f"{short(word)!r} is no verb, and no folder", instead, see)
+        return compared(rest, compare, as_json=given.json)
+    return listed(given.words, VERBS, every=given.all, as_json=given.json)
 
 
 def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
@@ -110,22 +76,19 @@ def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
 
     folders = find(words)
     path = plot(folders, path)
-    _told(str(path), {"picture": str(path), "folders": list(map(str, folders))}, as_json=as_json)
+    told(str(path), {"picture": str(path), "folders": list(map(str, folders))}, as_json=as_json)
 
 
 def _export(words: list[str], path: Path | None, *, last: bool, as_json: bool) -> None:
     if len(words) != 1:
         what = f"export writes the weights of one run, and {len(words) or 'none'} {'are' if words else 'is'} named"
         raise UserError(lines(what, "write: python -m runs export A", "see: python -m runs"))
-    from runs._export import export, told
+    from runs._export import export
+    from runs._export import told as text_of
 
     (folder,) = find(words)
     done = export(folder, path or folder / "weights.pt", last=last)
-    _told(told(done, last=last), {**done._asdict(), "path": str(done.path), "folder": str(folder)}, as_json=as_json)
-
-
-def _told(text: str, data: Any, *, as_json: bool) -> None:
-    say(json.dumps(data, indent=1) if as_json else text)
+    told(text_of(done, last=last), {**done._asdict(), "path": str(done.path), "folder": str(folder)}, as_json=as_json)
 
 
 if __name__ == "__main__":

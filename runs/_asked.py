@@ -1,4 +1,4 @@
-"""What a run is asked to do, settled before torch is imported."""
+"""Validation of a run request before torch is imported."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from typing import NamedTuple, cast
 
 from cn import Job, UserError
 from cn.errors import hint, lines, short
-from cn.record import FILE, runs_near, within
+from cn.launching.ranks import which
+from cn.run_folder.folder import again
+from cn.run_folder.where import names as where_names
+from cn.run_folder.where import says_where
 from cn.screen import loading
-from runs import Run, _folder
-from runs._meeting import which
+from cn.writing.record import FILE, runs_near, within
+from runs import Run
 from runs._needed import need
-from runs.launch.local import Local
 
-CHECKPOINT = re.compile(r"step-\d+(_\d+)?|.*\.pt")  # of several processes, a folder, and links to it
+CHECKPOINT = re.compile(r"step-\d+(_\d+)?|.*\.pt")  # a sharded checkpoint is a folder, and its names are links
 
 
 class Asked(NamedTuple):
-    """How a run relates to what was given with `--from`."""
+    """How a run relates to `--from`."""
 
     source: Path | None  # the run folder
-    resumes: bool  # goes on there; with changes on top it is a new run instead
-    checkpoint: str | None = None  # the one of that folder that was named
+    resumes: bool  # resumes in that folder; with changes, the run is a new one
+    checkpoint: str | None = None  # the named checkpoint in that folder
 
 
 def asked(run: Run, job: Job) -> Asked:
-    """Raises UserError for mode=eval without a trained run, or with changes, and for what is not installed.
+    """Check a request; UserError for mode=eval without a trained run or with changes, and for missing packages.
 
-    A checkpoint that is named is tested; only the last one is trained on.
+    A named checkpoint can be tested; training resumes only from the last one.
     """
-    changed = [text for text in job.overrides if not text.startswith(("mode=", *_elsewhere(run)))]
+    changed = [text for text in job.overrides if not _is_elsewhere(text, run)]
     source, named = within(job.source) if job.source is not None else (None, None)
     if source is not None and named is not None and not CHECKPOINT.fullmatch(named):
         known = sorted(each.name for each in source.iterdir() if CHECKPOINT.fullmatch(each.name))
         what = f"--from {job.source}: {short(named)} is not a checkpoint"
-        raise UserError(lines(what, hint(named, known), f"for the run itself: {_folder.again(source)}"))
+        raise UserError(lines(what, hint(named, known), f"for the run itself: {again(source)}"))
     if run.mode == "eval" and (source is None or changed):
-        write = f"write: {_folder.again(job.source or Path('FOLDER'))} mode=eval"
+        write = f"write: {again(job.source or Path('FOLDER'))} mode=eval"
         raise UserError(lines("mode=eval tests a run that has been trained, as it is", write))
     need(run)
     if run.mode == "train":
@@ -51,29 +53,32 @@ def asked(run: Run, job: Job) -> Asked:
 
 
 def announce(run: Run) -> None:
-    """Say on a terminal what is loaded before a run can say anything; of several processes the first does."""
-    if which().first:
+    """Print on a terminal which libraries are about to be imported; only rank 0 prints."""
+    if which().rank == 0:
         loading("torch", type(run.data).__name__, type(run.model).__name__)
 
 
 def _refuse_beginning(job: Job, source: Path, changed: list[str]) -> None:
-    """A run goes on from its last checkpoint; a new one begins at none."""
+    """Raise UserError: training resumes only from the last checkpoint, and a new run from none."""
     what = f"--from {job.source}: {'a run with changes begins anew' if changed else 'a run goes on from its last step'}"
-    words = " ".join([_folder.again(source), *map(shlex.quote, changed)])
-    to_test = f"to test this checkpoint: {_folder.again(cast('Path', job.source))} mode=eval"
+    words = " ".join([again(source), *map(shlex.quote, changed)])
+    to_test = f"to test this checkpoint: {again(cast('Path', job.source))} mode=eval"
     raise UserError(lines(what, f"write: {words}", to_test))
 
 
-def _elsewhere(run: Run) -> tuple[str, ...]:
-    """What says where the run is computed: how many processes share it, and for a test also on what device, with
-    the data where. None of it makes it another run.
+def _is_elsewhere(override: str, run: Run) -> bool:
+    """Return whether an override keeps the run the same: it sets the number of processes, or the mode.
+
+    A test may also run elsewhere, with its data in another place. Its folder stays, and it is never a job.
     """
-    processes = ("launch.gpus=",) if isinstance(run.launch, Local) else ()
-    return (*processes, "gpu=", "data.root=") if run.mode == "eval" else processes
+    if override.startswith(("mode=", *(f"launch.{name}=" for name in run.launch.free_to_change))):
+        return True
+    where = {*where_names(type(run))} - {"folder", "launch"}
+    return run.mode == "eval" and (override.startswith(("data.root=", "data.path=")) or says_where(override, where))
 
 
 def _refuse_absent(init: Path) -> None:
-    """UserError for weights to begin from that are not there."""
+    """Raise UserError if the initial weights do not exist."""
     folder, _ = within(init)
     if not (folder / FILE).is_file() and not init.is_file():
         raise UserError(lines(f"init={init} is neither a run folder nor a file of weights", runs_near(init)))

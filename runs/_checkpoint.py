@@ -1,7 +1,7 @@
-"""Checkpoints: whole or absent, and read without running any code.
+"""Checkpoints: written atomically, and read without running any code.
 
-One that several processes wrote, each its part, is a folder `step-000120`, and the names are links to it: see
-runs/_shards.py for how it is written and runs/_divided.py for what it holds.
+A sharded checkpoint is a folder `step-000120`, and the names are links to it: runs/_processes/shards.py writes it,
+runs/_processes/divided.py reads it.
 """
 
 from __future__ import annotations
@@ -15,85 +15,71 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
 from cn import RunError
 from cn.errors import lines, short
-from runs._folder import sync
+from cn.files import remove_unfinished, replacing, sync
 
-WEIGHTS = ("module", "average")  # the keys of a state that hold them
+WEIGHTS = ("module", "average")  # keys of the weights in a state
 LAST, BEST, STEP = "last.pt", "best.pt", "step-*.pt"
-FOLDER, PARTIAL = re.compile(r"step-\d{6,}(_\d+)?"), ".step-*.partial"  # of several processes, and while they write
+WRITTEN_WHOLE = ("config.json", "summary.json", "tokenizer.json", "metrics.jsonl", "metrics.csv", "curves.png")
+FOLDER, PARTIAL = re.compile(r"step-\d{6,}(_\d+)?"), ".step-*.partial"  # sharded: finished, unfinished
 
 
 class Unreadable(RunError):  # noqa: N818
-    """A checkpoint that is not there, or damaged."""
+    """A checkpoint is missing or damaged."""
 
 
 def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False) -> None:
-    """Write `last.pt`; as `best.pt` too where it is the best so far, and under its step where it is to be kept.
+    """Write `last.pt`; also `best.pt` if it is the best so far, and `step-STEP.pt` if it is permanent.
 
-    A kill or a full disk leaves the old ones.
+    A kill or a full disk leaves the old files intact.
     """
     *others, last = names(state, best=best, keep=keep)
-    partial = folder / f".{LAST}.{os.getpid()}"
     try:
-        write(state, partial)
-        refuse_unreadable(partial)
-        for name in others:
-            link = folder / f".{name}.{os.getpid()}"
-            link.unlink(missing_ok=True)
-            os.link(partial, link)
-            link.replace(folder / name)
-        partial.replace(folder / last)
+        with replacing(folder / last, synced=False) as beside:
+            write(state, beside)
+            refuse_unreadable(beside)
+            sync(beside)
+            for name in others:
+                with replacing(folder / name, synced=False) as link:
+                    os.link(beside, link)
     except Unreadable:
         raise
     except (OSError, RuntimeError) as error:
         raise RunError(f"cannot write to {folder}: {cause(error)}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     sync(folder)
     prune(folder)
 
 
 def write(content: dict[str, Any], path: Path) -> None:
-    """A file of `torch.save`, which is on the disk when this returns."""
-    with on_disk(path) as file:
+    """Write a file with `torch.save`."""
+    with path.open("wb") as file:
         torch.save(content, file)
 
 
-@contextmanager
-def on_disk(path: Path) -> Iterator[BinaryIO]:
-    """A new file to write; what was written is on the disk when this ends."""
-    with path.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def cause(error: OSError | RuntimeError) -> BaseException:
-    """Of a write that failed: torch raises RuntimeError where one comes up short."""
+    """Return the cause of a failed write: torch raises RuntimeError for a short write."""
     return error if isinstance(error, OSError) else error.__context__ or error
 
 
 def names(state: dict[str, Any], *, best: bool, keep: bool) -> list[str]:
-    """What a checkpoint is called, in the order in which the names become its own."""
+    """Return the names of a checkpoint, in the order in which they are written."""
     return [*([BEST] if best else []), *([STEP.replace("*", f"{state['step']:06d}")] if keep else []), LAST]
 
 
 def link(folder: Path, target: str, names: list[str]) -> None:
-    """Let the names stand for a folder beside them, each at once and the last one last."""
+    """Link each name to a folder beside it, atomically, the last name last."""
     for name in names:
-        link = folder / f".{name}.{os.getpid()}"
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
-        link.replace(folder / name)
+        with replacing(folder / name, synced=False) as link:
+            link.symlink_to(target)
 
 
 def prune(folder: Path) -> None:
-    """Remove the folders of checkpoints that no name stands for any more."""
+    """Remove the folders of sharded checkpoints that no name links to."""
     named = {link.readlink().name for link in folder.glob("*.pt") if link.is_symlink()}
     for each in folder.glob("step-*"):
         if FOLDER.fullmatch(each.name) and each.name not in named:
@@ -101,7 +87,7 @@ def prune(folder: Path) -> None:
 
 
 def refuse_unreadable(file: Path | io.BytesIO) -> None:
-    """Refuse what `load` would refuse, while it is still in memory; tensors stay on the disk, so this costs little."""
+    """Raise Unreadable for content that `load` would reject; tensors stay on the disk, so this is cheap."""
     try:
         if isinstance(file, io.BytesIO):
             file.seek(0)
@@ -114,18 +100,18 @@ def refuse_unreadable(file: Path | io.BytesIO) -> None:
 
 
 def exists(folder: Path) -> bool:
-    """Whether there is a checkpoint to go on from, or was: a link to what is gone is refused as it is read."""
+    """Return whether a checkpoint to resume from exists or existed: a broken link is refused when it is read."""
     return os.path.lexists(folder / LAST)
 
 
 def load(path: Path, *, weights: bool = False) -> dict[str, Any]:
-    """The state in a checkpoint, on the CPU, where generators keep theirs; Unreadable where there is none.
+    """Return the state in a checkpoint, on the CPU, where generators keep theirs; Unreadable if it is missing.
 
-    weights: they alone are wanted, and what the optimiser has of their size is not read.
+    weights: only the weights are needed, and large optimiser states are not read.
     """
     with readable(path):
         if path.is_dir():
-            from runs._divided import read
+            from runs._processes.divided import read
 
             return read(path, only=WEIGHTS if weights else None)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=weights and zipfile.is_zipfile(path))
@@ -133,7 +119,7 @@ def load(path: Path, *, weights: bool = False) -> dict[str, Any]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Whatever fails within it is Unreadable, and says why."""
+    """Turn any error within the block into Unreadable, with the reason."""
     try:
         yield
     except FileNotFoundError:
@@ -144,7 +130,7 @@ def readable(path: Path) -> Iterator[None]:
         what = f"{path.parent} has no checkpoint {path.name}"
         raise Unreadable(lines(what, gone, far, f"what it has: {others}" if others else None)) from None
     except BaseException as error:
-        failures = getattr(error, "failures", None)  # of torch's CheckpointException, by process
+        failures = getattr(error, "failures", None)  # of torch's CheckpointException, by rank
         if not isinstance(error, Exception) and failures is None:
             raise
         cause = next(iter(failures.values()))[0] if failures else error
@@ -154,10 +140,8 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def clean(folder: Path) -> None:
-    """Remove what a killed process left half written, `.NAME.PROCESS`, and what no name stands for."""
+    """Remove partial files of killed processes, and folders without a name; the caller must hold the run's lock."""
     for each in folder.glob(PARTIAL):
         shutil.rmtree(each)
     prune(folder)
-    for name in (LAST, BEST, STEP, "config.json", "summary.json"):
-        for partial in folder.glob(f".{name}.*"):
-            partial.unlink()
+    remove_unfinished(folder, LAST, BEST, STEP, *WRITTEN_WHOLE)

@@ -1,9 +1,8 @@
-"""One file with the weights of a run, or with its network; the file's ending says which."""
+"""Export of a run's weights, or of its network, to one file; the file's suffix selects the format."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,29 +10,31 @@ from typing import Any, NamedTuple
 
 from cn import RunError, UserError, load
 from cn.errors import lines, short
-from cn.record import FILE
+from cn.files import replacing
+from cn.writing.record import FILE
 from runs import _checkpoint, _onnx, _safetensors
 
 WEIGHTS = "weights.pt"
 
 
 class Exported(NamedTuple):
-    """What was written."""
+    """The result of an export."""
 
     path: Path
     step: int
     averaged: bool  # by callbacks.ema
     tensors: int
     numbers: int
-    difference: float | None  # the largest of what was read back; None: torch.save's file is not
+    difference: float | None  # maximum difference of the values read back; None for torch.save, which is not read back
 
 
 def export(folder: Path, path: Path, *, last: bool) -> Exported:
-    """Write the best weights of a run, or its last, whole or not at all: a dict of plain tensors by name.
+    """Write a run's best or last weights atomically, as a dict of plain tensors by name.
 
-    `torch.load(path, weights_only=True)` reads it, and the `load_state_dict` of the task's network takes it. A path
-    that ends in .safetensors holds the same for other libraries, one in .onnx the network with them: each is read back
-    before it is put in place.
+    `torch.load(path, weights_only=True)` reads the file, and the task's network loads it with `load_state_dict`. A path
+    that ends in .safetensors has the same content for other libraries, one in .onnx the network with its weights; both
+    are
+    read back before the file is renamed into place.
     """
     write = _writer(folder, path)
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
@@ -52,7 +53,7 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
 
 
 def told(done: Exported, *, last: bool) -> str:
-    """One line on what was written."""
+    """Return one line about the export."""
     of = "at the end" if last else "of the best validation"
     averaged = ", averaged" if done.averaged else ""
     back = "" if done.difference is None else f"; read back, largest difference {done.difference:.0e}"
@@ -61,7 +62,7 @@ def told(done: Exported, *, last: bool) -> str:
 
 
 def _writer(folder: Path, path: Path) -> Callable[[dict[str, Any], Path], float | None]:
-    """What writes weights to a file with that ending. UserError where a library that it needs is not installed."""
+    """Return the function that writes the format of a path; UserError if a needed library is not installed."""
     if path.suffix == _safetensors.SUFFIX:
         _safetensors.need(f"-o {path}")
         return _safetensors.write
@@ -73,15 +74,11 @@ def _writer(folder: Path, path: Path) -> Callable[[dict[str, Any], Path], float 
 
 
 def _written(write: Callable[[Path], float | None], path: Path) -> float | None:
-    """Have `write` make a file beside the path, and put that in the path's place; returns what `write` returns."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a temporary file and rename it to the path; return the value of `write`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as beside:
             difference = write(beside)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
     except RunError:
         raise
     except (OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""What ended a run early, told to the person who started it: what it was, and how to go on."""
+"""Error reports of a run that ended early: the cause, and how to go on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import torch
 
 from cn import CNError, RunError, UserError
 from cn.errors import lines
+from cn.launching.ranks import FILES, Lost, output
+from cn.run_folder.folder import again, log
 from cn.screen import say
-from runs import Run, _checkpoint, _folder
-from runs._loop import Diverged, Interrupted
-from runs._ranks import ALONE, FILES, Lost, Ranks, output
-from runs._stop import Stop
+from runs import Run, _checkpoint
+from runs._processes.collectives import ALONE, Ranks
+from runs._processes.stop import Stop
+from runs._training.loop import Diverged, Interrupted
 from runs._unfit import unfit
 from runs.callbacks._hooks import CallbackError
 
@@ -23,8 +25,8 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 
 
 def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ranks = ALONE) -> Exception:
-    """The error to end with, which is in log.txt too; a defect in the code shows its traceback before."""
-    if isinstance(error, BrokenPipeError):  # the reader of our output has gone, and none is left to tell
+    """Return the error to end with, which log.txt records too; for a defect in the code, print its traceback first."""
+    if isinstance(error, BrokenPipeError):  # the reader of our output has exited
         note(folder, str(error), ranks)
         return error
     gone = ranks.lost(error)
@@ -56,24 +58,24 @@ def _where(folder: Path, ranks: Ranks) -> str:
 
 
 def _log(folder: Path, ranks: Ranks) -> Path:
-    """Where `note` puts what a process says."""
-    return folder / "log.txt" if ranks.first else output(folder, ranks)
+    """Return the file that `note` writes to."""
+    return folder / "log.txt" if ranks.first else output(folder, ranks.rank)
 
 
 def note(folder: Path, text: str, ranks: Ranks = ALONE) -> None:
-    """Add to log.txt, or say on the screen that it cannot be; for a process that has a file of its own, there."""
+    """Append to log.txt, or print that it cannot be written; ranks other than 0 use their own file."""
     if not ranks.first:
         if FILES in os.environ:
             say(text, error=True)
         return
     try:
-        _folder.log(folder, text)
+        log(folder, text)
     except OSError as error:
         say(f"log.txt cannot be written: {error}", error=True)
 
 
 def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError | None:
-    """What the error means where it is of a known kind; None for a defect, whose traceback is wanted."""
+    """Return the error to report for a known kind of failure; None for a defect, whose traceback is needed."""
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
         what = str(error) if isinstance(error, Interrupted) else f"stopped at once by {stop.asked or 'Ctrl-C'}"
         stopped = Interrupted(lines(what, _on(folder)))
@@ -84,8 +86,8 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
     if isinstance(error, Diverged):
         lr = getattr(run.optim, "lr", None)
         calmer = [f"optim.lr={lr / 10:g}" if isinstance(lr, float) else "", "clip=1" if run.clip is None else ""]
-        try_it = f"to try again more calmly: {_folder.again(folder)} {' '.join(filter(None, calmer))}".rstrip()
-        kept = f"what it was before: {_folder.again(folder)} mode=eval" if _has(folder, _checkpoint.BEST) else None
+        try_it = f"to try again more calmly: {again(folder)} {' '.join(filter(None, calmer))}".rstrip()
+        kept = f"what it was before: {again(folder)} mode=eval" if _has(folder, _checkpoint.BEST) else None
         return RunError(lines(str(error), try_it, kept))
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error):
         half, twice = run.data.batch_size // 2, run.accumulate * 2
@@ -100,7 +102,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
 
 def _on(folder: Path) -> str:
     if _has(folder, _checkpoint.LAST):
-        return f"to go on from the last checkpoint: {_folder.again(folder)}"
+        return f"to go on from the last checkpoint: {again(folder)}"
     return f"the run is in {folder}, which has no checkpoint yet"
 
 
@@ -109,7 +111,7 @@ def _has(folder: Path, name: str) -> bool:
 
 
 def _concerns(error: OSError, folder: Path) -> bool:
-    """Whether it is of a file in the folder; a disk that fills while one is written names none."""
+    """Return whether the error is about a file in the folder; a full disk reports no file name."""
     if error.filename is None:
         return error.errno in DISK
     return Path(str(error.filename)).is_relative_to(folder)

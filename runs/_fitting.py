@@ -1,4 +1,4 @@
-"""Whether a checkpoint is one of the run that it is to be loaded into."""
+"""Checks whether a checkpoint belongs to a run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cn.errors import lines, short
 from runs._checkpoint import Unreadable
 
 if TYPE_CHECKING:
-    from runs._training import Training
+    from runs._training.state import Training
 
 NEEDED = ("step", "per_epoch", "module")
 
 
 def refuse_other(state: Any, path: Path, training: Training) -> None:
-    """Unreadable where the file holds something else, or the checkpoint of a network or of data of another kind."""
+    """Raise Unreadable if the file is no checkpoint, or is one of another network or other data."""
     found = cast("dict[str, Any]", state if isinstance(state, dict) else {})
     absent = [name for name in NEEDED if name not in found]
     if absent:
@@ -32,7 +32,7 @@ def refuse_other(state: Any, path: Path, training: Training) -> None:
 
 
 def _apart(stored: dict[str, tuple[int, ...]], own: dict[str, Tensor]) -> str | None:
-    """The first weight in which the two differ."""
+    """Return a message about the first weight that differs, or None."""
     for name, each in own.items():
         if name not in stored:
             return f"it has no {short(name)}, which the network has"

@@ -1,12 +1,12 @@
-"""The first line of a run: what is trained, on what, for how long, and where."""
+"""The first line of a run: model, data, length and device."""
 
 from __future__ import annotations
 
 from cn import CN
 from cn.errors import short
-from cn.subclass import changed
+from cn.writing.subclass import changed
 from runs import Run
-from runs._training import Training
+from runs._training.state import Training
 
 
 def headline(run: Run, training: Training, processes: int) -> str:
@@ -18,6 +18,6 @@ def headline(run: Run, training: Training, processes: int) -> str:
 
 
 def _named(model: CN) -> str:
-    """The class, and its fields that differ from their defaults: two of as many parameters are told apart."""
+    """Return the class and its fields that differ from the defaults, to distinguish models of the same size."""
     fields = ", ".join(f"{name}={value!r}" for name, value in changed(model))
     return type(model).__name__ + (short(f"({fields})") if fields else "")

@@ -1,4 +1,4 @@
-"""The examples that a run could not read and left out, where data.on_damaged=skip says so."""
+"""Examples that a run skipped because they are unreadable, with data.on_damaged=skip."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from cn.errors import short
 from data import Split
-from runs._training import Training
+from runs._training.state import Training
 
-SHOWN, KEPT = 3, 20  # at most: on the screen, and in summary.json
+SHOWN, KEPT = 3, 20  # maximum: on the screen, and in summary.json
 
 
 def tell_left_out(training: Training) -> dict[str, str]:
-    """Say which they are; returns their names, and why each cannot be read, in the first process of all."""
+    """Print the skipped examples; return, on rank 0, their names and the errors of all ranks."""
     data = training.dataset
     parts = [each for each in (data.train, data.validation, data.test) if isinstance(each, Split)]
     own = {name: why for part in parts for name, why in part.damaged.items()}
@@ -23,7 +23,7 @@ def tell_left_out(training: Training) -> dict[str, str]:
 
 
 def _line(found: dict[str, str], noun: str) -> str:
-    """The sentence for the screen."""
+    """Return the line for the screen."""
     count = len(found)
     shown = [f"{name} ({short(why)})" for name, why in list(found.items())[:SHOWN]]
     more = f", and {count - SHOWN} more" if count > SHOWN else ""
@@ -32,5 +32,5 @@ def _line(found: dict[str, str], noun: str) -> str:
 
 
 def record(found: dict[str, str]) -> dict[str, Any]:
-    """What summary.json says of them."""
+    """Return the entry in summary.json."""
     return {"count": len(found), "examples": dict(list(found.items())[:KEPT])}

@@ -1,28 +1,33 @@
-"""Packages that a plain installation lacks, told before anything is loaded; each comes with an extra of this one."""
+"""Checks for packages that a plain installation lacks, before anything is imported; an extra installs each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.util import find_spec
 
-from cn import CN, UserError
+from cn import UserError
 from cn.errors import lines
-from cn.node import values
+from cn.nodes.traversal import walk
+from data import Data
+from data.tokenizer import Tokenizer
 from models import Model
 from runs import Run
+from runs.logger import Logger
 
 
 def need(run: Run) -> None:
-    """UserError for the first model or logger of a run whose packages are not installed; a test needs no logger."""
-    for address, model in [*_models("", run), *_models("task.", run.task)]:
-        refuse_absent(address, model.packages(), extra="hub")
-    loggers = run.logger if run.mode == "train" else {}
-    for name, logger in loggers.items():
-        refuse_absent(f"logger.{name}", logger.packages(), extra="track")
+    """Raise UserError for the first part of a run whose packages are missing; a test needs no logger."""
+    for address, node in walk(run):
+        if isinstance(node, (Data, Model)):
+            refuse_absent(address, node.packages(), extra="hub")
+        elif isinstance(node, Tokenizer):
+            refuse_absent(address, node.packages(), extra="text")
+        elif isinstance(node, Logger) and run.mode == "train":
+            refuse_absent(address, node.packages(), extra="track")
 
 
 def refuse_absent(what: str, packages: Iterable[str], *, extra: str) -> None:
-    """UserError where some of these packages, which an extra brings, are not installed."""
+    """Raise UserError if some of these packages, which an extra installs, are missing."""
     absent = [package for package in packages if not _is_there(package)]
     if absent:
         verb = "is" if len(absent) == 1 else "are"
@@ -30,14 +35,8 @@ def refuse_absent(what: str, packages: Iterable[str], *, extra: str) -> None:
         raise UserError(lines(told, f"pip install -c constraints.txt -e '.[{extra}]'"))
 
 
-def _models(above: str, node: CN) -> Iterator[tuple[str, Model]]:
-    for name, each in values(node).items():
-        if isinstance(each, Model):
-            yield f"{above}{name}", each
-
-
 def _is_there(package: str) -> bool:
     try:
         return find_spec(package) is not None
-    except ModuleNotFoundError:  # of a.b there is no a
+    except ModuleNotFoundError:  # the parent package is missing
         return False

@@ -1,4 +1,4 @@
-"""A run's network as an ONNX file, which runs without Python: its graph with its weights."""
+"""Export of a run's network with its weights as an ONNX file, which runs without Python."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from torch.utils import _pytree as pytree
 
 from cn import RunError
 from cn.errors import lines, short
-from runs._checkpoint import on_disk
 from runs._needed import need as need_parts
 from runs._needed import refuse_absent
-from runs._parts import EXAMPLES
+from runs._training.built import EXAMPLES
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
 
 SUFFIX = ".onnx"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-TOLERANCE = 1e-4  # of the largest output, or of 1 where all are smaller
+TOLERANCE = 1e-4  # relative to the largest output, or to 1 if all are smaller
 WEIGHTS = "its weights alone: -o FILE.safetensors"
 
 
 def need(what: str, run: Run) -> None:
-    """UserError where a library is not installed that writes the file, runs it, or builds the run's network."""
+    """Raise UserError if a library that exports, runs or builds the network is missing."""
     refuse_absent(what, PACKAGES, extra="hub")
     need_parts(run)
 
@@ -39,14 +38,14 @@ def need(what: str, run: Run) -> None:
 def write(run: Run, weights: dict[str, Tensor], path: Path) -> float:
     """Write the network of a run with these weights, and compare its outputs in onnxruntime with those of torch.
 
-    They are compared on a batch of EXAMPLES of the validation data, and on the first of them alone, since the number
-    of examples is free. Returns the largest difference. Raises RunError for a network that ONNX cannot express, and
-    where the outputs differ by more than TOLERANCE.
+    The comparison uses a batch of EXAMPLES validation examples, and only the first of them, since the batch size is
+    dynamic. Returns the largest difference. Raises RunError if ONNX cannot express the network, or if the outputs
+    differ
+    by more than TOLERANCE.
     """
     network, inputs = _network(run, weights)
     graph = _graph(run, network, inputs)
-    with on_disk(path) as file:
-        file.write(graph)
+    path.write_bytes(graph)
     worst = 0.0
     for count in (len(inputs[0]), 1):
         given = [each[:count] for each in inputs]
@@ -66,7 +65,7 @@ def write(run: Run, weights: dict[str, Tensor], path: Path) -> float:
 
 
 def _network(run: Run, weights: dict[str, Tensor]) -> tuple[nn.Module, list[Tensor]]:
-    """The network in evaluation on the CPU, and what the run's task gives it of some validation examples."""
+    """Return the network on the CPU in eval mode, and its inputs for some validation examples."""
     data: Dataset = run.data.build(seed=run.seed)
     objective: Objective = run.task.build(model=run.model, data=data)
     network = objective.network.eval()
@@ -84,8 +83,11 @@ def _network(run: Run, weights: dict[str, Tensor]) -> tuple[nn.Module, list[Tens
     with torch.no_grad():
         objective.measure(watched, data.validation.batch(torch.arange(min(EXAMPLES, len(data.validation)))))
     inputs = list(seen[0]) if seen else []
-    if not inputs or not all(isinstance(each, Tensor) for each in inputs):
-        what = f"{type(run.task).__name__} gives its network other things than tensors, which ONNX cannot take"
+    task = type(run.task).__name__
+    if not inputs:
+        raise RunError(lines(f"{task} measures without calling its network, so that ONNX has no inputs", WEIGHTS))
+    if others := list(dict.fromkeys(short(repr(each)) for each in inputs if not isinstance(each, Tensor))):
+        what = f"{task} calls its network with {' and '.join(others)} beside tensors, and ONNX takes tensors alone"
         raise RunError(lines(what, WEIGHTS))
     return network, inputs
 
@@ -93,8 +95,8 @@ def _network(run: Run, weights: dict[str, Tensor]) -> tuple[nn.Module, list[Tens
 def _graph(run: Run, network: nn.Module, inputs: list[Tensor]) -> bytes:
     batch: Any = torch.export.Dim.DYNAMIC
     try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # of a graph that fails it prints all of it
-            warnings.simplefilter("ignore")  # of the exporter's own parts about one another
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # a failed export prints its whole graph
+            warnings.simplefilter("ignore")  # warnings between parts of the exporter
             program = torch.onnx.export(
                 network,
                 tuple(inputs),
@@ -104,7 +106,7 @@ def _graph(run: Run, network: nn.Module, inputs: list[Tensor]) -> bytes:
             )
         assert program is not None
         return program.model_proto.SerializeToString()
-    except Exception as error:  # the exporter raises what the network's code and its own parts raise
+    except Exception as error:  # the exporter raises errors of the network's code and of its own
         what = f"the network of {type(run.model).__name__} cannot be written as ONNX"
         raise RunError(lines(what, _why(error), WEIGHTS)) from error
 
@@ -117,13 +119,13 @@ def _outputs(path: Path, inputs: list[Tensor]) -> list[Tensor]:
         names = [each.name for each in session.get_inputs()]
         given = {name: each.numpy() for name, each in zip(names, inputs, strict=True)}
         return [torch.from_numpy(each) for each in session.run(None, given)]
-    except Exception as error:  # it has an exception of its own for each kind of failure, with no common class
+    except Exception as error:  # its exceptions have no common base class
         what = f"onnxruntime cannot run the file on {len(inputs[0])} examples"
         raise RunError(lines(what, _why(error), WEIGHTS)) from error
 
 
 def _why(error: BaseException) -> str:
-    """The first line of the cause: the exporter's own error tells how to report it, and its cause what happened."""
+    """Return the first line of the cause: the exporter's own error only tells how to report it."""
     cause = error.__cause__ or error
     said = next((line for line in str(cause).splitlines() if line.strip()), "")
     return short(f"{type(cause).__name__}: {said}".removesuffix(": "))

@@ -9,7 +9,7 @@ import torch
 
 from cn import RunError
 from cn.errors import short
-from runs._checkpoint import on_disk, readable
+from runs._checkpoint import readable
 from runs._needed import refuse_absent
 
 if TYPE_CHECKING:
@@ -19,15 +19,14 @@ SUFFIX = ".safetensors"
 
 
 def write(weights: dict[str, Tensor], path: Path) -> float:
-    """Write tensors by name; those that share memory, as tied layers do, are written once for each name.
+    """Write tensors by name; tensors that share memory, as in tied layers, are written once per name.
 
-    Returns 0, the largest difference of what is read back. Raises RunError where that is not equal to the bit.
+    Returns 0, the largest difference to the tensors read back. Raises RunError if they are not bit-identical.
     """
     from safetensors.torch import save
 
     content = save({name: each.contiguous().clone() for name, each in weights.items()})
-    with on_disk(path) as file:
-        file.write(content)
+    path.write_bytes(content)
     found = read(path)
     wrong = [name for name, each in weights.items() if name not in found or not _equal(found[name], each)]
     if wrong or len(found) != len(weights):
@@ -36,7 +35,7 @@ def write(weights: dict[str, Tensor], path: Path) -> float:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors by name, on the CPU; Unreadable for a file that is none."""
+    """Return the tensors by name, on the CPU; Unreadable for another file."""
     from safetensors.torch import load_file
 
     with readable(path):
@@ -44,12 +43,12 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def need(what: str) -> None:
-    """UserError where the library is not installed; `what` wants it."""
+    """Raise UserError if the library is missing; `what` names the option that needs it."""
     refuse_absent(what, ("safetensors",), extra="hub")
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same type, shape and bits; a NaN is equal to itself."""
+    """Return whether two tensors have the same dtype, shape and bits; a NaN equals itself."""
     alike = one.dtype == other.dtype and one.shape == other.shape
     return alike and torch.equal(_bytes(one), _bytes(other))
 

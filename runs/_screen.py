@@ -1,4 +1,4 @@
-"""What a person sees of a run: lines, and a bar where the output is a terminal."""
+"""Output of a run: lines, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cn.run_folder.folder import log
 from cn.screen import escaped, say
-from runs._folder import log
 
 
 class Screen:
@@ -18,11 +18,11 @@ class Screen:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lock = threading.Lock()  # a logger that fails says so on the writer thread
+        self.lock = threading.Lock()  # a failing logger prints from the writer thread
         self.bar: Progress | None = None
 
     def start(self, *, step: int, steps: int) -> None:
-        """Show the bar, where there is a terminal for it."""
+        """Show the bar, if stderr is a terminal."""
         if sys.stderr.isatty():
             self.bar = Progress(
                 TextColumn("step"),
@@ -32,18 +32,18 @@ class Screen:
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
-                redirect_stdout=sys.stdout.isatty(),  # what is printed belongs above the bar, unless it goes to a file
+                redirect_stdout=sys.stdout.isatty(),  # prints belong above the bar, unless stdout is a file
             )
             self.task = self.bar.add_task("step", total=steps, completed=step)
             self.bar.start()
 
     def update(self, step: int) -> None:
-        """Move the bar."""
+        """Update the bar."""
         if self.bar is not None:
             self.bar.update(self.task, completed=step)
 
     def line(self, text: str) -> None:
-        """Say one thing; it is in the log at once."""
+        """Print a line and log it immediately."""
         with self.lock:
             if self.bar is not None and sys.stdout.isatty():
                 self.bar.console.print(escaped(text), markup=False, highlight=False, soft_wrap=True)
@@ -57,7 +57,7 @@ class Screen:
 
 
 class Silent(Screen):
-    """That of a process whose run another one shows."""
+    """The screen of a rank other than 0, which prints nothing."""
 
     def start(self, *, step: int, steps: int) -> None:
         pass

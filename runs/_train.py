@@ -1,4 +1,4 @@
-"""From a run to its score: make the parts, train, test, and leave a folder that tells all of it."""
+"""From a run to its score: build the parts, train, test, and record everything in the run folder."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from torch.optim import Optimizer
 
 from cn import CNError, Job, RunError, UserError
 from cn.errors import lines
+from cn.launching.ranks import redirect_output
+from cn.run_folder.folder import again, claimed, command_line, create, write_json
+from cn.run_folder.progress import summary as summary_of
+from cn.run_folder.shown import listed, number
+from cn.run_folder.status import RunStatus, is_finished
 from data import Dataset
-from runs import Run, _checkpoint, _folder
-from runs._asked import asked
-from runs._beginning import begin, freeze
+from runs import Run, _checkpoint
+from runs._asked import Asked, asked
 from runs._curves import draw
-from runs._device import choose, place, prepare
-from runs._evaluate import evaluate
 from runs._failure import explain, note
 from runs._fitting import refuse_other
 from runs._headline import headline
 from runs._left_out import record, tell_left_out
-from runs._lengths import lengths, own_device
-from runs._loop import Interrupted, fit
-from runs._meeting import joined
-from runs._parts import expect, try_out
-from runs._progress import Goal
-from runs._progress import summary as summary_of
-from runs._ranks import ALONE, Ranks, reseed, settle
-from runs._restarted import before, hand_on
+from runs._processes.collectives import ALONE, Ranks, reseed
+from runs._processes.rendezvous import joined
+from runs._processes.restart import before, hand_on
+from runs._processes.stop import Stop
 from runs._screen import Screen, Silent
-from runs._shown import listed, number
-from runs._stop import Stop
-from runs._training import Training
+from runs._training.built import expect, try_out
+from runs._training.device import choose, place, prepare
+from runs._training.evaluate import evaluate
+from runs._training.initial import begin, freeze
+from runs._training.lengths import lengths, own_device
+from runs._training.loop import Interrupted, fit
+from runs._training.state import Training
 from runs._unfit import unfit
 from runs._unread import Watch
 from runs.callbacks._hooks import bind, built
@@ -47,26 +49,29 @@ from runs.logger._writer import JsonLines, State, Writer
 from runs.task import Objective
 
 
-def train(run: Run, job: Job) -> float:
-    """Train, or go on training, or with mode=eval only test; returns the score: the goal's metric in the test.
+def train(run: Run, job: Job, request: Asked | None = None) -> float:
+    """Train, resume, or with mode=eval only test; return the score: the goal's metric in the test.
 
-    With `--from` and nothing changed, the run goes on in its own folder. With changes it is a new run.
+    With `--from` and no changes, the run resumes in its own folder. With changes it is a new run.
+
+    request: the result of `asked`, if the caller has called it before importing torch.
     """
-    source, resumed, checkpoint = asked(run, job)
+    source, resumed, checkpoint = request if request is not None else asked(run, job)
     with joined(cuda=run.gpu != -1 and torch.cuda.is_available()) as ranks:
         if run.mode == "eval" and source is not None:
             return test(run, source, ranks, checkpoint or _checkpoint.BEST)
-        found = source if resumed else ranks.told(lambda: before(run, ranks))
-        folder = ranks.told(lambda: hand_on(found or _folder.create(run, job), run, ranks))
-        with _folder.claimed(folder) if ranks.first else nullcontext():
+        found = source if resumed else ranks.broadcast(lambda: before(run, ranks))
+        folder = ranks.broadcast(lambda: hand_on(found or create(run, job), run, ranks))
+        instead = f"to test it all the same: {again(folder)} mode=eval"
+        with claimed(folder, instead) if ranks.first else nullcontext():
             if ranks.first:
                 _checkpoint.clean(folder)
-            settle(folder, ranks)
+            redirect_output(folder, ranks.rank)
             return _attempt(run, job, folder, ranks, resumed=found is not None)
 
 
 def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
-    """The score of one of a folder's checkpoints; nothing in the folder changes."""
+    """Return the score of one of a folder's checkpoints; the folder is not changed."""
     say = print if ranks.first else Silent(folder).line
     try:
         training = build(run, folder, say, ranks)
@@ -81,26 +86,23 @@ def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
 
 
 def scored(run: Run) -> str:
-    """The metric of the test that is a run's score, such as `test/accuracy`."""
-    return _goal(run).test
-
-
-def _goal(run: Run) -> Goal:
-    first = run.task.goal()[0]
-    return Goal(first.name, first.less)
+    """Return the test metric that is a run's score, such as `test/accuracy`."""
+    return run.task.goal()[0].test
 
 
 def _score(training: Training, say: Callable[[str], None], name: str = _checkpoint.BEST) -> dict[str, float]:
     ranks, step = training.ranks, 0
     training.average = None
-    if ranks.first or training.shards is not None:  # the first alone knows that the file is whole
+    if ranks.first or training.shards is not None:  # only rank 0 knows that the file is complete
         state = training.read(training.folder / name, weights=True)
         refuse_other(state, training.folder / name, training)
         training.module.load_state_dict(state.get("average") or state["module"])
         step = state["step"]
     if training.shards is None:
-        ranks.share(training.module)
+        ranks.broadcast_module(training.module)
     found = evaluate(training, training.dataset.test)
+    for other, split in training.dataset.others.items():
+        found |= {f"{other}_{name}": value for name, value in evaluate(training, split).items()}
     which = "the best validation" if name == _checkpoint.BEST else name
     first = scored(training.run).removeprefix("test/")
     if first not in found:
@@ -117,9 +119,9 @@ def _score(training: Training, say: Callable[[str], None], name: str = _checkpoi
 def build(
     run: Run, folder: Path, say: Any, ranks: Ranks = ALONE, *, show: Any = lambda *_: None, begins: bool = False
 ) -> Training:
-    """The parts of a run, new; the same seed makes the same parts.
+    """Build the parts of a run; the same seed builds the same parts.
 
-    begins: whether its weights are those that it begins with; else a checkpoint's take their place.
+    begins: whether the weights are initialized with `init`; otherwise a checkpoint replaces them.
     """
     dataset = expect(Dataset, run.data.build(seed=run.seed), "data", run.data)
     batch, per_epoch = lengths(run, dataset, ranks)
@@ -136,13 +138,14 @@ def build(
     dataset = dataset.to(device.device)
     measured = try_out(objective, module, dataset, device, run)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None
+    rule = objective.schedule(run.schedule, steps=steps)
     optimizer = expect(Optimizer, objective.optimizer(run.optim), "optim", run.optim)
     rules = {name: each.build(steps=steps) for name, each in objective.schedules.items()}
-    rule, hooks = run.schedule.build(steps=steps), built(run.callbacks)
+    hooks = built(run)
     if any(each.observes for each in (rule, *rules.values())) and "validation/loss" not in measured:
         what = f"schedule: {type(run.schedule).__name__} follows the validation loss, and {type(run.task).__name__}"
         raise UserError(lines(f"{what} measures none", "nearest: schedule=one_cycle"))
-    if ranks.size > 1:  # what is the same in all of them has been made
+    if ranks.size > 1:  # parts that are equal on all ranks have been built
         reseed(run.seed, ranks, 0)
     return Training(
         run=run,
@@ -168,30 +171,31 @@ def build(
 
 
 def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -> float:
-    """One attempt at a run: whatever happens, the folder says what, written by the first of its processes."""
+    """Run one attempt; whatever happens, rank 0 records it in the folder."""
     earlier = summary_of(folder) if resumed else {}
     started = time.time() - earlier.get("seconds", 0.0)
-    summary: dict[str, Any] = {"state": "running", "command": _folder.command_line(job)}
+    summary: dict[str, Any] = {"state": RunStatus.RUNNING, "command": command_line(job)}
     origin = earlier.get("source") if resumed else str(job.source) if job.source is not None else None
     if origin is not None:
         summary["source"] = origin
 
-    def leave(state: str, **more: Any) -> None:
-        over = "finished" in (earlier.get("state"), summary["state"])
+    def leave(state: RunStatus, **more: Any) -> None:
+        over = is_finished(earlier) or is_finished(summary)
         summary.update(state=state, **more, seconds=round(time.time() - started, 3))
-        if ranks.first and (state == "finished" or not over):  # what it came to stands
-            _folder.write_json(folder / "summary.json", summary)
+        if ranks.first and (state == RunStatus.FINISHED or not over):  # a finished run keeps its result
+            write_json(folder / "summary.json", summary)
 
     stop = Stop(ranks)
     try:
         with stop:
-            leave("running")
+            leave(RunStatus.RUNNING)
             _guarded(run, job, folder, leave, stop, ranks, resumed=resumed)
     except BaseException as error:
         told = explain(error, run, folder, stop, ranks)
-        ranks.tell(told)
+        ranks.report_failure(told)
         try:
-            leave("interrupted" if isinstance(told, Interrupted) else "failed", reason=str(told).partition("\n")[0])
+            ended = RunStatus.INTERRUPTED if isinstance(told, Interrupted) else RunStatus.FAILED
+            leave(ended, reason=str(told).partition("\n")[0])
         except OSError as second:
             note(folder, f"summary.json cannot be written: {second}")
         raise told from (None if told is error else error)
@@ -199,7 +203,7 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
         try:
             if ranks.first:
                 draw(folder)
-        except Exception as error:  # a picture is not worth a run
+        except Exception as error:  # a failed picture must not fail the run
             note(folder, f"curves.png cannot be drawn: {type(error).__name__}: {error}")
     return float(summary[scored(run)])
 
@@ -207,19 +211,21 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
 def _guarded(
     run: Run, job: Job, folder: Path, leave: Callable[..., None], stop: Stop, ranks: Ranks, *, resumed: bool
 ) -> None:
-    """Train and test; what the parts are, and what came of it, is left in the summary at once."""
+    """Train and test; facts and results are written to the summary immediately."""
     screen = Screen(folder) if ranks.first else Silent(folder)
     own = JsonLines(folder / "metrics.jsonl", log_every=run.log_every) if ranks.first else Writer()
     writer = Thread(own, screen.line)
     watch = Watch(run, job)
     loggers = run.logger if ranks.first else {}
-    ended: State = "failed"
+    ended: State = RunStatus.FAILED
     try:
-        saved = resumed and ranks.told(lambda: _checkpoint.exists(folder))  # another machine may see it later
+        saved = resumed and ranks.broadcast(lambda: _checkpoint.exists(folder))  # another node may see the file later
         training = build(run, folder, screen.line, ranks, show=writer.show, begins=not saved)
         several = {"processes": ranks.size} if ranks.size > 1 else {}
         sizes = {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
-        leave("running", **sizes, goal=str(_goal(run)), **several)
+        leave(RunStatus.RUNNING, **sizes, goal=str(run.task.goal()[0]), **several)
+        if ranks.first and training.dataset.vocabulary is not None:
+            write_json(folder / "tokenizer.json", training.dataset.vocabulary.record())
         screen.line(headline(run, training, ranks.size))
         state = training.read(folder / _checkpoint.LAST) if saved else None
         if state is not None:
@@ -231,7 +237,7 @@ def _guarded(
         for hook in bind(training.hooks, "on_start"):
             hook(training)
         if state is not None:
-            training.load_random(state)  # whatever the hooks drew from it
+            training.load_random(state)  # undo the random numbers that hooks drew
         writer.start(training.step, {name: partial(logger.build, folder) for name, logger in loggers.items()})
         screen.start(step=training.step, steps=training.steps)
         stop.looping = True
@@ -247,10 +253,10 @@ def _guarded(
         best = {f"best/{name}" if name in ("step", "epoch") else name: value for name, value in training.best.items()}
         result = {"step": training.step, "epoch": training.epoch} | early | best | score
         writer.finish(result)
-        leave("finished", **result, **({"skipped": record(skipped)} if skipped else {}))
-        ended = "finished"
+        leave(RunStatus.FINISHED, **result, **({"skipped": record(skipped)} if skipped else {}))
+        ended = RunStatus.FINISHED
     except (Interrupted, KeyboardInterrupt):
-        ended = "interrupted"
+        ended = RunStatus.INTERRUPTED
         raise
     finally:
         watch.close()

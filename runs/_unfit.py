@@ -1,4 +1,4 @@
-"""What fails inside a network, told in a few lines: whose network, what failed, where, and what that was given."""
+"""Short reports of errors inside a network: which network and module failed, where, and with which input shapes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cn import CN, UserError
+from cn.discovery.source import file, place
 from cn.errors import lines, short
-from cn.node import values
-from cn.source import file, place
+from cn.nodes.traversal import values
 from models import Model
 from runs import Run
 
-INSTALLED = {"site-packages", "dist-packages"}  # folders of code that is not the user's
-CALL = "_call_impl"  # of torch, which calls every module
-LIBRARY = Path(os.__file__).parent  # Python's own code
+INSTALLED = {"site-packages", "dist-packages"}  # installed packages, not the user's code
+CALL = "_call_impl"  # torch calls every module through it
+LIBRARY = Path(os.__file__).parent  # the standard library
 
 
 class Call(NamedTuple):
-    """A module that has not returned, and the shapes that it was given."""
+    """A running module call, and the input shapes."""
 
     module: nn.Module
     given: str
 
 
 def unfit(error: BaseException, run: Run) -> UserError | None:
-    """The error to tell instead of one that the run's network raised; None for one that came from elsewhere.
+    """Return the error to report for one that the run's network raised; None for an error from elsewhere.
 
-    torch and einops raise RuntimeError for shapes that do not fit; of any other the traceback says more.
+    torch and einops raise RuntimeError for wrong shapes; for other errors the traceback is more useful.
     """
     if not isinstance(error, RuntimeError):
         return None
@@ -56,7 +56,7 @@ def unfit(error: BaseException, run: Run) -> UserError | None:
 
 
 def _networks(error: BaseException) -> list[nn.Module]:
-    """The networks of the run that the loop, or what makes its parts, was at work on."""
+    """Return the networks of the run that the traceback's frames hold."""
     found: list[Any] = []
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if str(frame.f_globals.get("__name__", "")).startswith("runs._"):
@@ -70,18 +70,18 @@ def _networks(error: BaseException) -> list[nn.Module]:
 
 
 def _calls(error: BaseException) -> Iterator[Call]:
-    """The modules that were being called, the network first: torch keeps what it calls each with."""
+    """Yield the module calls in the traceback, the network first, with the shapes of their arguments."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_locals.get("self")
         if frame.f_code.co_name == CALL and isinstance(module, nn.Module):
             if isinstance(module, DistributedDataParallel):
                 continue
             given = [times(each.shape) for each in frame.f_locals["args"] if isinstance(each, Tensor)]
-            yield Call(getattr(module, "_orig_mod", module), " and ".join(given))  # of torch.compile
+            yield Call(getattr(module, "_orig_mod", module), " and ".join(given))  # unwraps torch.compile
 
 
 def _node(run: Run, network: nn.Module, parts: list[nn.Module]) -> tuple[str, CN]:
-    """The model that built what failed: one of the run's, or of its task's, by the name that the network calls it."""
+    """Return the model that built the failed module, of the run or of its task, and its address."""
     named = {id(part): name for name, part in network.named_children()}
     for address, node in [*_models("", run), *_models("task.", run.task)]:
         if any(named.get(id(part)) == address.rpartition(".")[2] for part in parts) and address != "model":
@@ -94,7 +94,7 @@ def _models(above: str, node: CN) -> list[tuple[str, CN]]:
 
 
 def _line(error: BaseException) -> str | None:
-    """The innermost line of the user's own code, of what the network called."""
+    """Return the innermost line of the user's own code below the network's call."""
     found: str | None = None
     inside = False
     for frame, number in traceback.walk_tb(error.__traceback__):
@@ -107,5 +107,5 @@ def _line(error: BaseException) -> str | None:
 
 
 def times(sizes: Any) -> str:
-    """A shape, as 8x3x32x32."""
+    """Format a shape as 8x3x32x32."""
     return "x".join(map(str, sizes)) or "a number"

@@ -1,4 +1,4 @@
-"""Hyper-parameters that were set and that nothing read, told at the end of a run."""
+"""Warning at the end of a run about hyper-parameters that were set but never read."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from pathlib import Path
 from typing import Any, cast
 
 from cn import CN, Job
-from cn.deriving import read_sources
-from cn.help import displayed
-from cn.kinds import Kind, same
-from cn.node import resolve, values, walk
-from cn.overrides import parse
-from cn.reading import Reading, Unread
-from runs import Run, _folder
+from cn.composing.deriving import read_sources
+from cn.composing.overrides import parse
+from cn.nodes.field_types import Kind, same
+from cn.nodes.read_tracking import Reading, Unread
+from cn.nodes.resolving import resolve
+from cn.nodes.traversal import values, walk
+from cn.run_folder.folder import again
+from cn.run_folder.where import names as where_names
+from cn.writing.displayed import displayed
+from runs import Run
 
-WHERE = ("folder", "launch", "mode", "parallel")  # and how it is computed: these are no hyper-parameters
-MOST = 8  # that are named
+MOST = 8  # maximum of named values
 
 
 class Watch:
-    """Sees what a run's values are read, from now until `close`."""
+    """Tracks reads of a run's values until `close`."""
 
     def __init__(self, run: Run, job: Job) -> None:
         self.run, self.job = run, job
         nodes = {address for address, _ in walk(run)}
         paths = [each.path for each in parse(job.overrides)]
-        parts = {".".join(path[:end]) for path in paths for end in range(1, len(path))}  # a list, of one of its items
+        parts = {".".join(path[:end]) for path in paths for end in range(1, len(path))}  # also the list of an item
         self.typed = {".".join(path) for path in paths} | (parts - nodes)
-        self.reading = Reading(run, named=self.typed, without=WHERE)
+        apart = (*where_names(type(run)), "parallel")  # a single-process run does not read `parallel`
+        self.reading = Reading(run, named=self.typed, without=apart)
         read_sources(run)
 
     def warning(self, folder: Path) -> str | None:
-        """A line that names what was set and not read; None where there is nothing of the kind."""
+        """Return a line that names the values set but not read, or None."""
         self.close()
         unread = self.reading.unread()
         if not unread:
@@ -39,15 +42,15 @@ class Watch:
         fresh = dict(walk(cast("type[CN]", type(self.run))()))
         named = ", ".join(f"{each.address}={_shown(each)}{self._by(each, fresh)}" for each in unread[:MOST])
         more = f" and {len(unread) - MOST} more" if len(unread) > MOST else ""
-        see = f"{_folder.again(folder)} --explain {unread[0].address}"
+        see = f"{again(folder)} --explain {unread[0].address}"
         return f"set, but nothing read it: {named}{more}; see: {see}"
 
     def close(self) -> None:
-        """Nothing more is seen."""
+        """Stop tracking."""
         self.reading.close()
 
     def _by(self, each: Unread, fresh: dict[str, CN]) -> str:
-        """Who set it, as far as that can be told."""
+        """Return where the value was set, if known."""
         if each.address in self.typed:
             return " (command line)"
         holder = fresh.get(each.address.rpartition(".")[0])
@@ -58,7 +61,7 @@ class Watch:
 
 
 def _value(node: CN, name: str) -> Any:
-    """A field's value; of a node its class."""
+    """Return a field's value; of a node, its class."""
     value = values(node).get(name, ...)
     return type(value) if isinstance(value, CN) else value
 

@@ -1,15 +1,28 @@
-"""What holds for all tests. The files that wait longest begin first: so no worker is left with one at the end."""
+"""What holds for all tests. tests/scheduling.py says in which order they run, and where.
+
+Fixtures:
+
+    gpu           skips the test where torch can use no GPU
+    _called_train (of every test) messages name the program `train.py`
+
+The plugin cn/testing.py brings `compose`, `keys`, `isolated_store` and `node_tree`.
+"""
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from cn import command
+from cn import program
+from tests import scheduling
 
 # Before torch is imported, and for all that tests start: several threads on cores that are busy wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -18,23 +31,65 @@ os.environ["OMP_NUM_THREADS"] = "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-FIRST = ("sweeps", "tests", "runs")  # folders; then all others
+sys.dont_write_bytecode = False  # pytest's compilation of the tests takes 10 s
+
+ROOT = Path(__file__).parents[1]
+OURS = ("cn", "models", "data", "runs", "sweeps")
+
+BY_FIXTURE = {  # mark -> fixtures that imply it
+    "slurm": {"slurm", "slurm_accounting", "_slurm", "_slurm_accounting"},
+    "gpu": {"gpu"},
+    "slow": {  # these start processes, and `go` trains
+        *("program", "project", "real", "held", "shell", "go", "forked", "ranks", "together", "stopped"),
+        *("stopped_after_each_step", "_slurm", "_slurm_accounting"),
+    },
+}
+
+
+# No test is about time: a machine that is busy is slow.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.option.loadscopereorder = False  # xdist would begin with the files that have most tests, which are quick
+    config.option.loadscopereorder = False  # xdist would start with the files with most tests, which are quick
+    if not hasattr(config, "workerinput"):  # once, for the hundreds of processes that tests start, in copies too
+        for name in OURS:
+            compileall.compile_dir(ROOT / name, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _place(item.path))
+    for item in items:
+        for mark in automatic(item):
+            item.add_marker(mark)
+    scheduling.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return scheduling.scheduler(config, log)
+
+
+def automatic(item: pytest.Item) -> list[str]:
+    """Return the marks implied by a test's fixtures and parameters."""
+    call = getattr(item, "callspec", None)
+    named = {
+        *getattr(item, "fixturenames", ()),
+        *(each for each in (call.params if call else {}).values() if isinstance(each, str)),
+    }
+    return [mark for mark, fixtures in BY_FIXTURE.items() if named & fixtures]
+
+
+@pytest.fixture
+def gpu() -> None:
+    """Skip the test if torch can use no GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("torch can use no GPU here")
 
 
 @pytest.fixture(autouse=True)
 def _called_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the program that was started, and a test that starts another leaves that to itself."""
-    monkeypatch.setattr(command, "script", "train.py")
-
-
-def _place(path: Path) -> int:
-    name = path.parent.name
-    return FIRST.index(name) if name in FIRST else len(FIRST)
+    """Reset the program name in messages, which a test may change."""
+    monkeypatch.setattr(program, "script", "train.py")

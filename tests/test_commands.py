@@ -12,12 +12,15 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests import warm
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 DOOR = """\
@@ -42,7 +45,7 @@ def train(run: Run, job: Job) -> float:
 
 if __name__ == "__main__":
     sys.argv[0] = "train.py"
-    main(train, launcher=launch)
+    main(train, folder=False, launcher=launch)
 """
 
 
@@ -84,12 +87,11 @@ def type_in(words: str, cache: Path, outputs: Path) -> subprocess.CompletedProce
     folder = outputs / "repository"
     if not folder.exists():
         for name in ("cn", "models", "data", "runs", "sweeps"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("outputs"))
         shutil.copy(ROOT / "train.py", folder)
         (folder / "door.py").write_text(DOOR)
     environment = os.environ | {"XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "door.py", *words.split()]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return warm.torch().run(["door.py", *words.split()], cwd=folder, env=environment)
 
 
 @pytest.mark.parametrize(

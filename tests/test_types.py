@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
+# Machinery of cn around libraries with few types. What users subclass and call is strict: Launch, Sweep, Goal.
+INNER = re.compile(r"/cn/launching/[^_/]+\.py$|/cn/sweeping/(?!sweep/|goal|__init__)")
 FOLDERS = ("cn", "models", "data", "runs", "sweeps")
 
 
 def errors(files: list[Path], folder: Path) -> list[dict[str, Any]]:
-    """What pyright says of these files, each of which it has read: strict unless its name has an underscore."""
-    public = [path for path in files if path.name == "__init__.py" or not path.name.startswith("_")]
+    """What pyright says of these files, having read each: strict unless it is an inner part, by its name or INNER."""
+    public = [path for path in files if not any(re.match("_(?!_)", part) for part in (path.parent.name, path.name))]
+    public = [path for path in public if not INNER.search(path.as_posix())]
     config = folder / "pyrightconfig.json"
     config.write_text(
         json.dumps(
@@ -37,7 +45,8 @@ def errors(files: list[Path], folder: Path) -> list[dict[str, Any]]:
 
 
 def test_public_files_are_strict_and_underscore_files_standard(tmp_path: Path) -> None:
-    files = [ROOT / "train.py", *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))]
+    found = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
+    files = [ROOT / "train.py", *(path for path in found if ROOT / "cn/new" not in path.parents)]
     told = [
         f"{each['file']}:{each['range']['start']['line'] + 1}: {each['message']} ({each.get('rule')})"
         for each in errors(files, tmp_path)

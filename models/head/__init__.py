@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class Head(CN):
-    """What every head promises."""
+    """The base class of heads."""
 
     @abstractmethod
     def build(self, *, dim: int) -> Pool:
-        """A module from tokens `b n dim` to vectors `b dim`."""
+        """Return a module from tokens `b n dim` to vectors `b dim`."""

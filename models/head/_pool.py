@@ -14,12 +14,12 @@ class Pool(nn.Module, ABC):
     """`extend` is called on the tokens before the first block, `forward` after the last."""
 
     def extend(self, tokens: Tensor) -> Tensor:
-        """The tokens `b n d` that the blocks shall see; more of them, if the pool has its own."""
+        """Return the tokens `b n d` for the blocks, with the pool's own tokens added."""
         return tokens
 
     @abstractmethod
     def forward(self, tokens: Tensor) -> Tensor:
-        """One vector `b d` for each image."""
+        """Return one vector `b d` per image."""
 
 
 class MeanTokenPool(Pool):
@@ -32,7 +32,7 @@ class MeanTokenPool(Pool):
 
 
 class ClsTokenPool(Pool):
-    """A learnt token; a position of its own would only be added to it, so it has none."""
+    """A learnt token, without a position, which would only be added to it."""
 
     def __init__(self, *, dim: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a run does besides learning, at moments that the loop names."""
+"""Callbacks: actions of a run besides training, at defined moments of the loop."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ class Callback(CN):
 
     @abstractmethod
     def build(self) -> Hooks:
-        """The hooks, with the state that belongs to one run."""
+        """Return the hooks, with the state of one run."""

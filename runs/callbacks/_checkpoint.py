@@ -1,11 +1,12 @@
-"""Tells the loop what it saves: files are written by runs/_checkpoint.py alone."""
+"""Tells the loop which checkpoints to keep; only runs/_checkpoint.py writes files."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from runs._training import Training
-from runs._watched import Watched
+from cn.run_folder.watched import Watched
+from runs._training.monitor import known
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
 
@@ -18,7 +19,7 @@ class Keeper(Hooks):
 
     def on_start(self, training: Training) -> None:
         if self.metric is not None:
-            first = self.metric.asked(self, training)
+            first = self.metric.asked(training.name_of(self), known(training))
             training.goal = (first, *(each for each in training.goal if each.name != first.name))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:

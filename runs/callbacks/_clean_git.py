@@ -1,4 +1,4 @@
-"""Asks git about the folder of the code."""
+"""Checks the git status of the code's folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cn import UserError
 from cn.errors import lines
-from runs._training import Training
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks
 
 
@@ -30,7 +30,7 @@ class CleanTree(Hooks):
 
 
 def changes(folder: Path, *, untracked: bool, name: str = "callbacks.clean_git") -> list[str]:
-    """The files of the repository around `folder` that differ from its last commit; `name` is who asks, for errors."""
+    """Return the files of the repository around `folder` that differ from its last commit; `name` is for errors."""
     mode = "all" if untracked else "no"
     command = ["git", "-C", str(folder), "status", "--porcelain", "-z", f"--untracked-files={mode}"]
     try:

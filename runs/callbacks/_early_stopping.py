@@ -1,11 +1,12 @@
-"""Counts validations since the best."""
+"""Counts the validations since the best one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from runs._training import Training
-from runs._watched import Watched
+from cn.run_folder.watched import Watched
+from runs._training.monitor import known
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
 
@@ -17,7 +18,7 @@ class Stopper(Hooks):
         self.best, self.since = float("-inf"), 0
 
     def on_start(self, training: Training) -> None:
-        self.metric = self.metric.asked(self, training)
+        self.metric = self.metric.asked(training.name_of(self), known(training))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         value = self.metric.of(metrics)

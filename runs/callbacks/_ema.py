@@ -1,4 +1,4 @@
-"""A second copy of the network, which follows the first. Checkpoints hold it as `average`."""
+"""An exponential moving average of the network, stored in checkpoints as `average`."""
 # pyright: standard, reportPrivateImportUsage=false
 # (torch has its kernels for lists of tensors under private names alone)
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from cn import UserError
-from runs._training import Training
-from runs.callbacks._hooks import Hooks
+from runs._training.state import Training
+from runs.callbacks._hooks import Hooks, address
 
 
 class Average(Hooks):
@@ -17,10 +17,10 @@ class Average(Hooks):
         self.decay = decay
 
     def on_start(self, training: Training) -> None:
-        several = [f"callbacks.{name}" for name, each in training.hooks.items() if isinstance(each, Average)]
+        several = [address(name) for name, each in training.hooks.items() if isinstance(each, Average)]
         if len(several) > 1:
             raise UserError(f"{' and '.join(several)} both average the weights: leave one out")
-        if training.average is None:  # otherwise it came with the checkpoint
+        if training.average is None:  # otherwise it was loaded from the checkpoint
             training.start_average()
         followers = [*training.evaluated.parameters(), *training.evaluated.buffers()]
         leaders = [*training.module.parameters(), *training.module.buffers()]
@@ -40,5 +40,5 @@ class Average(Hooks):
 
 
 def _blends(tensor: Tensor) -> bool:
-    """Whether a mean of two such tensors is another: not of what counts, nor of a mask with infinities."""
+    """Return whether a tensor can be averaged: not counters, and not masks with infinities."""
     return tensor.is_floating_point() and bool(tensor.isfinite().all())

@@ -1,4 +1,4 @@
-"""One forward pass of a single example, watched."""
+"""Summary of a model from one forward pass of a single example."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from cn.table import table
-from runs._training import Training
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks
 
 
@@ -27,9 +27,9 @@ class Summary(Hooks):
 
 
 def summarize(module: nn.Module, once: Callable[[], Any], *, depth: int) -> str:
-    """A table of the modules down to `depth`: name, class, output shape, parameters, operations; `once` calls them.
+    """Return a table of modules down to `depth`: name, class, output shape, parameters, FLOPs; `once` calls them.
 
-    A multiplication and an addition are two operations; those of products, convolutions and attention are counted.
+    A multiplication and an addition count as two; only products, convolutions and attention are counted.
     """
     rows: list[list[str]] = []
     handles = [
@@ -40,7 +40,7 @@ def summarize(module: nn.Module, once: Callable[[], Any], *, depth: int) -> str:
     training = module.training
     module.eval()
     try:
-        # the other ways to attend are not all known to the counter
+        # the FLOP counter does not know all attention backends
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             once()
     finally:
@@ -48,7 +48,7 @@ def summarize(module: nn.Module, once: Callable[[], Any], *, depth: int) -> str:
         for handle in handles:
             handle.remove()
     counts = counter.get_flop_counts()
-    places: dict[nn.Module, list[str]] = {}  # a module that is shared has several, and is counted at one
+    places: dict[nn.Module, list[str]] = {}  # a shared module has several, but is counted once
     for name, each in module.named_modules(remove_duplicate=False):
         places.setdefault(each, []).append(f"{type(module).__name__}.{name}".rstrip("."))
     names = {name or "(all)": each for name, each in module.named_modules()}

@@ -1,4 +1,4 @@
-"""Has the task show what the network makes of the first validation examples."""
+"""Shows the network's predictions for the first validation examples, as the task draws them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from cn import UserError
 from cn.errors import lines
-from runs._training import Training
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
 
@@ -17,22 +17,26 @@ class Shown(Hooks):
     adds = False
 
     def on_start(self, training: Training) -> None:
-        if self._picture(training) is None:
+        if self._shown(training) is None:
             name, run = training.name_of(self), training.run
-            what = f"{name}: {type(run.task).__name__} has no picture to show of {type(run.data).__name__}"
+            what = f"{name}: {type(run.task).__name__} has nothing to show of {type(run.data).__name__}"
             raise UserError(lines(what, f"leave it out: ~{name}"))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
-        picture = self._picture(training)
+        shown = self._shown(training)
         if not training.ranks.first:
             return
         folder = training.folder / "predictions"
         folder.mkdir(exist_ok=True)
-        Image.fromarray(picture).save(folder / f"{training.step:06d}.png")
-        training.show("predictions", picture, training.step)
+        if isinstance(shown, str):
+            (folder / f"{training.step:06d}.txt").write_text(shown)
+            training.say(shown)
+        else:
+            Image.fromarray(shown).save(folder / f"{training.step:06d}.png")
+        training.show("predictions", shown, training.step)
 
     @torch.no_grad()
-    def _picture(self, training: Training) -> Any:
+    def _shown(self, training: Training) -> Any:
         split = training.dataset.validation
         count = min(training.objective.looks_at, len(split))
         first = torch.arange(count, device=training.device.device)

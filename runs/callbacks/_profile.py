@@ -1,4 +1,4 @@
-"""torch.profiler, between two steps of a run."""
+"""Runs torch.profiler between two steps of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from cn import UserError
 from cn.errors import lines
-from runs._training import Training
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks
 
 
@@ -36,7 +36,7 @@ class Profiler(Hooks):
 
     def _begin(self, training: Training) -> None:
         if training.step == self.start:
-            os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it would print when it starts and stops
+            os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # silences kineto
             gpu = [ProfilerActivity.CUDA] if training.device.device.type == "cuda" else []
             self.watching = profile(activities=[ProfilerActivity.CPU, *gpu])
             self.watching.start()

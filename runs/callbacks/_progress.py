@@ -10,8 +10,8 @@ import sys
 from time import monotonic
 from typing import NamedTuple
 
-from runs._shown import number
-from runs._training import Training
+from cn.run_folder.shown import number
+from runs._training.state import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge
 
 from runs.callbacks import Callback
 
@@ -15,10 +17,10 @@ class Checkpoint(Callback):
 
     metric: str | None = None  # any that a validation writes, those that callbacks add included; null: the task's goal
     mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
-    every: int | None = None  # validations from one that is kept as step-STEP.pt to the next; null: none is
+    every: Annotated[int, Ge(1)] | None = None  # validations from one kept as step-STEP.pt to the next; null: none is
 
     def build(self) -> Keeper:
-        from runs._watched import Watched
+        from cn.run_folder.watched import Watched
         from runs.callbacks._checkpoint import Keeper
 
         return Keeper(metric=None if self.metric is None else Watched(self.metric, self.mode), every=self.every)
@@ -26,5 +28,3 @@ class Checkpoint(Callback):
     def check(self) -> None:
         if self.metric is None and self.mode is not None:
             raise ValueError(f"mode is {self.mode}, and without a metric the task says which of its values is good")
-        if self.every is not None and self.every < 1:
-            raise ValueError(f"every is {self.every}, and must be at least 1 validation; null keeps none")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Gt, Lt
 
 from runs.callbacks import Callback
 
@@ -13,13 +15,9 @@ if TYPE_CHECKING:
 class Ema(Callback):
     """Averages the weights exponentially over the steps; it is the average that is validated, tested and shown."""
 
-    decay: float = 0.999  # of the average at each step, in (0, 1); at most (1 + step) / (10 + step), for a quick start
+    decay: Annotated[float, Gt(0), Lt(1)] = 0.999  # of the average at each step; at most (1 + step) / (10 + step)
 
     def build(self) -> Average:
         from runs.callbacks._ema import Average
 
         return Average(decay=self.decay)
-
-    def check(self) -> None:
-        if not 0 < self.decay < 1:
-            raise ValueError(f"decay is {self.decay}, and must be above 0 and below 1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 from runs.callbacks import Callback
 
@@ -13,13 +15,9 @@ if TYPE_CHECKING:
 class ModelSummary(Callback):
     """Prints the modules before the first step: the shapes that leave them, parameters, operations for one example."""
 
-    depth: int = 2  # levels of modules within modules
+    depth: Annotated[int, Ge(1)] = 2  # levels of modules within modules
 
     def build(self) -> Summary:
         from runs.callbacks._model_summary import Summary
 
         return Summary(depth=self.depth)
-
-    def check(self) -> None:
-        if self.depth < 1:
-            raise ValueError(f"depth is {self.depth}, and must be at least 1")

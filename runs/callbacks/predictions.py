@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Predictions(Callback):
-    """Shows what the network makes of 16 validation examples, after each validation: predictions/STEP.png
+    """Shows what the network makes of validation examples, after each validation: predictions/STEP.png, or .txt
 
-    With classes they are 16 of the first 256, the wrong ones first.
+    Of images there are 16; with classes they are 16 of the first 256, the wrong ones first.
     """
 
     def build(self) -> Shown:

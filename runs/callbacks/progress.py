@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Gt
 
 from runs.callbacks import Callback
 
@@ -13,13 +15,9 @@ if TYPE_CHECKING:
 class Progress(Callback):
     """Says how far the run is, where no terminal shows a bar; writes examples a second to the metrics."""
 
-    every: float = 60.0  # seconds from one line to the next, above 0
+    every: Annotated[float, Gt(0)] = 60.0  # seconds from one line to the next
 
     def build(self) -> Pace:
         from runs.callbacks._progress import Pace
 
         return Pace(every=self.every)
-
-    def check(self) -> None:
-        if not self.every > 0:
-            raise ValueError(f"every is {self.every}, and must be above 0 seconds")

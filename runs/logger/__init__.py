@@ -1,4 +1,4 @@
-"""Where metrics go besides the run folder's own metrics.jsonl."""
+"""Loggers: destinations of metrics in addition to the run folder's metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Logger(CN):
     """One of several that a run holds by name: `logger=[csv,tensorboard]`."""
 
     def packages(self) -> tuple[str, ...]:
-        """The names of what `build` imports and a plain installation lacks: the extra `track` brings it."""
+        """Return the packages that `build` imports and a plain installation lacks; the extra `track` installs them."""
         return ()
 
     @abstractmethod
     def build(self, folder: Path) -> Writer:
-        """The writer for a run folder, which may hold what an earlier part of the run wrote; on a thread of its own."""
+        """Return the writer for a run folder, which a resumed run may have used before; called on its own thread."""

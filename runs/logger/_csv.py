@@ -6,7 +6,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from runs.logger._writer import Record, Writer
+from cn.files import replacing
+from cn.run_folder.metrics import Record
+from runs.logger._writer import Writer
 
 
 class CsvWriter(Writer):
@@ -36,9 +38,7 @@ class CsvWriter(Writer):
             csv.DictWriter(file, self.columns, restval="").writerow(record)
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
-        partial = self.path.with_name(f".{self.path.name}")
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with replacing(self.path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, self.columns, restval="")
             table.writeheader()
             table.writerows(rows)
-        partial.replace(self.path)

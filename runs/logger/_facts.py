@@ -1,4 +1,4 @@
-"""What a logger should know of a run besides its metrics, all of it from the run's folder."""
+"""Facts about a run for loggers, besides its metrics, from the run's folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from runs._flat import flat
-from runs._progress import goal
+from cn.run_folder.flat import flat
+from cn.run_folder.progress import goal
+from cn.run_folder.where import names_in, says_where
 
 CODE = Path(__file__).resolve().parents[2]
 Value = bool | int | float | str
@@ -17,40 +18,40 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class Facts:
-    """How the run was asked for, and what with."""
+    """The request and the configuration of a run."""
 
     name: str  # of the run's folder
-    values: dict[str, Value]  # each field under its address, `optim.lr`; a node under its own, as its class
-    parameters: int  # of the model: how many numbers are trained
-    command: str  # that asked for the run
-    code: str  # the commit, and whether files differ from it
-    goal: tuple[str, str]  # the metric of validations by which one is the best, and the same of the test
+    values: dict[str, Value]  # fields outside of `_where_` by address, `optim.lr`; a node's class by the node's
+    parameters: int  # number of trainable parameters
+    command: str  # that started the run
+    code: str  # git commit, and whether files differ from it
+    goal: tuple[str, str]  # the goal's metric in validations, and in the test
 
 
 def facts(folder: Path) -> Facts:
-    """The facts of the run in a folder, once its parts are built."""
+    """Return the facts of the run in a folder, after its parts are built."""
     config = cast("dict[str, Any]", json.loads((folder / "config.json").read_text()))
     summary = cast("dict[str, Any]", json.loads((folder / "summary.json").read_text()))
-    own = goal(summary)
+    own, where = goal(summary), names_in(config)
     return Facts(
         name=folder.resolve().name,
-        values={name: value for name, value in values(config).items() if name not in ("folder", "mode")},
+        values={name: value for name, value in values(config).items() if not says_where(name, where)},
         parameters=summary["parameters"],
         command=(folder / "command.txt").read_text().strip(),
         code=code(CODE),
-        goal=(own.metric, own.test),
+        goal=(own.name, own.test),
     )
 
 
 def values(record: dict[str, Any]) -> dict[str, Value]:
-    """Each field of a record by its address; lists, dicts and null as JSON."""
+    """Return each field of a record by its address; lists, dicts and null as JSON."""
     return {name: value if isinstance(value, Value) else json.dumps(value) for name, value in flat(record)}
 
 
 def code(folder: Path) -> str:
-    """The commit of the code in a folder, with `changed` where files differ from it; a snapshot's name without git."""
+    """Return the git commit of a folder, with `changed` if files differ from it; without git a snapshot's name."""
     commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None or not _git(folder, "ls-files", "train.py"):  # a sweep's snapshot lies within a repository
+    if commit is None or not _git(folder, "ls-files", "train.py"):  # a sweep's snapshot lies inside a repository
         return f"{folder.name}, which is not in git"
     return f"{commit}, changed" if _git(folder, "status", "--porcelain") else commit
 

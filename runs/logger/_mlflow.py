@@ -1,4 +1,4 @@
-"""One run of an MLflow store, whose id is kept in the run's folder."""
+"""Logs to one run of an MLflow store; the run's folder keeps the MLflow id."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runs._folder import OUTPUTS
+from cn.run_folder.folder import OUTPUTS
+from cn.run_folder.metrics import Record
+from cn.run_folder.status import RunStatus
 from runs.logger._facts import Facts, facts
-from runs.logger._writer import Record, State, Writer
+from runs.logger._writer import State, Writer
 
-ENDED: dict[State, str] = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
+ENDED: dict[State, str] = {
+    RunStatus.FINISHED: "FINISHED",
+    RunStatus.INTERRUPTED: "KILLED",
+    RunStatus.FAILED: "FAILED",
+}
 AT_ONCE = 500  # metrics in one transaction; MLflow takes 1000, and 100 parameters
 EVERY = 1.0  # seconds between transactions
 
 
 class MlflowWriter(Writer):
-    """Sends metrics in batches. MLflow forgets nothing: a resumed run leaves out what the store already has."""
+    """Sends metrics in batches. MLflow cannot delete metrics: a resumed run skips those already stored."""
 
     def __init__(self, folder: Path, *, uri: str | None, experiment: str) -> None:
         self.folder, self.uri, self.experiment = folder, uri, experiment
         self.waiting: list[Any] = []
-        self.sent = 0.0  # when the last batch was, in seconds of the monotonic clock
-        self.stored: dict[str, int] = {}  # last step of each metric that an earlier part of the run stored
+        self.sent = 0.0  # time of the last batch, on the monotonic clock
+        self.stored: dict[str, int] = {}  # last stored step of each metric, from before a resume
 
     def resume(self, step: int) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a run tells nobody that it was there
@@ -36,8 +42,8 @@ class MlflowWriter(Writer):
         logging.getLogger("mlflow.store.db").setLevel(logging.WARNING)
         if self.uri is None:
             OUTPUTS.mkdir(exist_ok=True)
-            with _alone(OUTPUTS / ".mlflow.lock"):  # several runs at once would all make the tables
-                # a run that finds the file locked by another's transaction waits so many seconds
+            with _alone(OUTPUTS / ".mlflow.lock"):  # concurrent runs would all create the tables
+                # timeout in seconds for a database locked by another run
                 self.client = MlflowClient(f"sqlite:///{OUTPUTS / 'mlflow.db'}?timeout=60")
                 experiment = self._experiment((OUTPUTS / "mlflow").resolve().as_uri())
         else:
@@ -57,7 +63,7 @@ class MlflowWriter(Writer):
         kept.write_text(self.run + "\n")
 
     def _experiment(self, pictures: str | None) -> str:
-        """The id of the experiment, which is made where there is none; pictures go to a folder of this address."""
+        """Return the experiment's id, creating it if needed; pictures go to the folder at this address."""
         found = self.client.get_experiment_by_name(self.experiment)
         if found is not None:
             return found.experiment_id
@@ -93,6 +99,9 @@ class MlflowWriter(Writer):
     def picture(self, name: str, image: Any, step: int) -> None:
         self.client.log_image(self.run, image, artifact_file=f"{name}/{step:06d}.png")
 
+    def text(self, name: str, text: str, step: int) -> None:
+        self.client.log_text(self.run, text, artifact_file=f"{name}/{step:06d}.txt")
+
     def result(self, result: dict[str, Any]) -> None:
         self._take({name: value for name, value in result.items() if name.startswith("test/")}, result["step"])
 
@@ -116,12 +125,12 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _at_once() -> Iterator[None]:
-    """Within it, a server that does not answer has failed after 6 seconds: a wrong address is told early.
+    """Limit retries while active: a server that does not answer fails after 6 s, so a wrong address is reported early.
 
-    Later it may be away for as long as MLflow waits, which is 4 minutes.
+    Later, MLflow retries for its default of 4 minutes.
     """
     name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    if name in os.environ:  # somebody knows better
+    if name in os.environ:  # set by the user
         yield
         return
     os.environ[name] = "2"

@@ -1,12 +1,13 @@
-"""TensorBoard's event files. A resumed run adds one, which tells readers to forget what came after its first step."""
+"""TensorBoard's event files. A resumed run adds a file that makes readers discard later steps of the old files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from cn.run_folder.metrics import Record
 from runs.logger._facts import Facts, facts
-from runs.logger._writer import Record, State, Writer
+from runs.logger._writer import State, Writer
 
 
 class TensorboardWriter(Writer):
@@ -25,8 +26,8 @@ class TensorboardWriter(Writer):
         from torch.utils.tensorboard.summary import hparams
 
         values = {**known.values, "parameters": known.parameters}
-        named = dict.fromkeys(known.goal, 0.0)  # the names alone are written, not the numbers
-        for each in hparams(values, named):  # add_hparams would put them in a folder of their own
+        named = dict.fromkeys(known.goal, 0.0)  # only the names are written
+        for each in hparams(values, named):  # add_hparams would use another folder
             self.events._get_file_writer().add_summary(each)
         text = {"command": known.command, "code": known.code, "parameters": str(known.parameters)}
         for name, value in text.items():
@@ -39,6 +40,9 @@ class TensorboardWriter(Writer):
 
     def picture(self, name: str, image: Any, step: int) -> None:
         self.events.add_image(name, image, step, dataformats="HWC")
+
+    def text(self, name: str, text: str, step: int) -> None:
+        self.events.add_text(name, text, step)
 
     def result(self, result: dict[str, Any]) -> None:
         for name, value in result.items():

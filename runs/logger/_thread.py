@@ -1,4 +1,4 @@
-"""The threads that metrics are written on, so that training waits for no file, and for no server that hangs."""
+"""Writer threads for metrics, so that training waits neither for files nor for a hanging server."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runs.logger._writer import Record, State, Writer
+from cn.run_folder.metrics import Record
+from cn.run_folder.status import RunStatus
+from runs.logger._writer import State, Writer
 
-REST = 0.1  # seconds between writings: the training thread loses some 0.2 ms each time that it wakes one of these
-# seconds after which, of a logger,
-STARTING = 30.0  # the first step does not wait for it: to import MLflow and make its tables takes 10 on a busy machine
-SOON = 5.0  # a checkpoint does not wait for all it has to do, and a run that was stopped leaves it out: SLURM gives 30
-ENDING = 60.0  # a run that ended does not wait for one thing that it does, and leaves it out
-HANGS = 300.0  # training does not, and leaves it out; MLflow gives up by itself after 240, and says why
+REST = 0.1  # s between writes: each wake-up costs the training thread about 0.2 ms
+# timeouts of a logger, in seconds
+STARTING = 30.0  # to start, before the first step: importing MLflow and creating tables takes 10 s on a busy machine
+SOON = 5.0  # for a flush at a checkpoint, and to close after an interruption: SLURM allows 30 s
+ENDING = 60.0  # for each single action at the end of a run
+HANGS = 300.0  # for each single action during training; MLflow itself gives up after 240 s, with a reason
 
 Told = Callable[[Writer], None]
 
 
 class Thread:
-    """Hands records to the writer of the run's own file on one thread, and to each logger's on another.
+    """Passes records to the run's own writer on one thread, and to each logger on a thread of its own.
 
-    Where the own one fails, the loop is told at its next record, and nothing is written after what failed. A logger
-    that fails, or does not answer, is reported once and left out from then on.
+    If the own writer fails, the next record raises the error, and nothing further is written. A logger that fails, or
+    hangs, is reported once and dropped.
     """
 
     def __init__(self, own: Writer, report: Callable[[str], None]) -> None:
@@ -34,11 +36,11 @@ class Thread:
         self.leaving = threading.RLock()
         self.error: Exception | None = None
         self.records: queue.SimpleQueue[Record | Told | threading.Event | None] = queue.SimpleQueue()
-        self.hurry = threading.Event()  # somebody waits for what is in the queue
+        self.hurry = threading.Event()  # a caller waits for the queue
         self.thread = threading.Thread(target=self._serve, name="metrics", daemon=True)
 
     def start(self, step: int, others: dict[str, Callable[[], Writer]]) -> None:
-        """Begin, with all that was written after `step` forgotten; `others` are what makes the other writers."""
+        """Start the threads and discard records after `step`; `others` builds the loggers' writers."""
         self.own.resume(step)
         self.others = {name: Lane(name, build, self._failed) for name, build in others.items()}
         for lane in list(self.others.values()):
@@ -47,7 +49,7 @@ class Thread:
         self.thread.start()
 
     def put(self, record: Record) -> None:
-        """Take a record and return at once; raises what an earlier one of the run's own file met."""
+        """Queue a record without waiting; raises the error of an earlier write to the run's own file."""
         self._check()
         for name, value in record.items():
             if not isinstance(value, (int, float)):
@@ -55,20 +57,23 @@ class Thread:
         self.records.put(record)
 
     def leave(self, record: Record) -> None:
-        """Write what a run that goes on will forget into its own file alone: not every logger can forget."""
+        """Write a record only to the run's own file: a resumed run will discard it, which some loggers cannot."""
         self.flush()
         self.own.write(record)
 
-    def show(self, name: str, image: Any, step: int) -> None:
-        """Take a picture for the loggers, an array `h w 3` of bytes, and return at once."""
-        self.records.put(lambda writer: writer.picture(name, image, step))
+    def show(self, name: str, shown: Any, step: int) -> None:
+        """Queue a picture `h w 3` of bytes, or a text, for the loggers without waiting."""
+        if isinstance(shown, str):
+            self.records.put(lambda writer: writer.text(name, shown, step))
+        else:
+            self.records.put(lambda writer: writer.picture(name, shown, step))
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Take what came of the run, for the loggers."""
+        """Queue the run's result for the loggers."""
         self.records.put(lambda writer: writer.result(result))
 
     def flush(self) -> None:
-        """Wait until all that was put is in the run's own file, and with the loggers that are not stuck."""
+        """Wait until all records are in the run's own file, and in the loggers that do not hang."""
         done = threading.Event()
         self.hurry.set()
         self.records.put(done)
@@ -78,12 +83,12 @@ class Thread:
         self._check()
 
     def close(self, state: State) -> None:
-        """Write what is left and end the threads; one that is stuck ends with the process."""
+        """Write the remaining records and end the threads; a hanging thread ends with the process."""
         if self.thread.is_alive():
             self.hurry.set()
             self.records.put(None)
             self.thread.join()
-        one = state != "interrupted"  # it may have much to do, and do it
+        one = state != RunStatus.INTERRUPTED  # each pending action may take up to ENDING
         most = ENDING if one else SOON
         for name in self._ask(most, lambda writer: writer.close(state), one=one):
             self._leave_late(name, most)
@@ -91,9 +96,9 @@ class Thread:
             lane.end()
 
     def _ask(self, most: float, action: Told, *, one: bool = False) -> list[str]:
-        """Have all loggers do something, and wait until they have; those that take longer.
+        """Let all loggers run an action, and wait; return those that time out.
 
-        one: for one of the things that they have to do before, not for all.
+        one: the timeout applies to each pending action, not to all together.
         """
         end = math.inf if one else time.monotonic() + most
         asked = [(name, lane, lane.ask(action)) for name, lane in list(self.others.items())]
@@ -135,7 +140,7 @@ class Thread:
 
     def _leave_late(self, name: str, most: float) -> None:
         if (lane := self.others.get(name)) is not None:
-            stuck = lane.busy() > most / 2  # with one thing, which is most of what it was waited for
+            stuck = lane.busy() > most / 2  # one action took most of the timeout
             late = f"has not answered for {lane.busy():.0f} seconds" if stuck else "is far behind"
             self._leave(name, f"{late} and is left out from here")
 
@@ -144,28 +149,28 @@ class Thread:
             if name in self.others:
                 try:
                     self.report(f"logger.{name} {why}")
-                except Exception as error:  # a full disk, which the loop is told of
+                except Exception as error:  # a full disk, which the loop reports
                     self.error = self.error or error
                 self.others.pop(name).end()
 
 
 class Lane:
-    """A logger's writer on a thread of its own, which does one thing after the other."""
+    """A logger's writer on its own thread, which runs actions in order."""
 
     def __init__(self, name: str, build: Callable[[], Writer], failed: Callable[[str, BaseException], None]) -> None:
         self.todo: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
-        self.hurry = threading.Event()  # somebody waits for what is in the queue
-        self.since: float | None = time.monotonic()  # when it began with what it is doing; None: nothing
+        self.hurry = threading.Event()  # a caller waits for the queue
+        self.since: float | None = time.monotonic()  # start of the current action; None: idle
         self.ended = False
         self.thread = threading.Thread(target=self._serve, args=(name, build, failed), name=name, daemon=True)
 
     def busy(self) -> float:
-        """Seconds for which it has been doing one thing."""
+        """Return the duration of the current action in seconds."""
         since = self.since
         return 0.0 if since is None else time.monotonic() - since
 
     def ask(self, action: Told) -> threading.Event:
-        """Have something done soon; what is given is set once it is."""
+        """Queue an action to run soon; return an event that is set when it is done."""
         done = threading.Event()
 
         def do(writer: Writer) -> None:
@@ -178,20 +183,20 @@ class Lane:
         return done
 
     def wait(self, done: threading.Event, most: float, end: float) -> bool:
-        """Until it is set, or can never be; False where one thing takes so many seconds, or at the end of the wait."""
+        """Wait until the event is set or the thread ends; False if an action takes `most` s, or at time `end`."""
         while self.thread.is_alive() and self.busy() < most and time.monotonic() < end:
             if done.wait(0.1):
                 return True
         return done.is_set() or not self.thread.is_alive()
 
     def end(self) -> None:
-        """What is still to do is left, once the thread comes back from what it is doing."""
+        """End the thread after its current action; remaining actions are dropped."""
         self.ended = True
         self.hurry.set()
         self.todo.put(None)
 
     def _serve(self, name: str, build: Callable[[], Writer], failed: Callable[[str, BaseException], None]) -> None:
-        """Whatever a logger does, the run goes on; a library that wants to end the process included."""
+        """Run actions; an error, even SystemExit from a library, drops only this logger."""
         try:
             writer = build()
             while not self.ended:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import MinLen
 
 from runs.logger import Logger
 
@@ -15,7 +17,7 @@ class Mlflow(Logger):
     """A run in MLflow; to see all: pip install mlflow, mlflow ui --backend-store-uri sqlite:///outputs/mlflow.db"""
 
     uri: str | None = None  # sqlite:///FILE or a server's http://HOST:PORT; null: sqlite:///outputs/mlflow.db
-    experiment: str = "cn"  # that MLflow lists the run under
+    experiment: Annotated[str, MinLen(1)] = "cn"  # that MLflow lists the run under
 
     def packages(self) -> tuple[str, ...]:
         return ("mlflow", "sqlalchemy", "alembic")
@@ -28,5 +30,3 @@ class Mlflow(Logger):
     def check(self) -> None:
         if self.uri is not None and ":/" not in self.uri:
             raise ValueError(f"uri is {self.uri!r}, and must be like sqlite:///FILE or http://HOST:PORT")
-        if not self.experiment:
-            raise ValueError("experiment is empty, and must be a name")

@@ -1,4 +1,4 @@
-"""Which parameters an optimiser trains, and which of them shrink by weight decay."""
+"""Parameter groups: trainable parameters, with and without weight decay."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import nn
 
 from cn import UserError
 
-NORMS = (nn.LayerNorm, nn.RMSNorm)  # the ones whose gain may have two dimensions or more
+NORMS = (nn.LayerNorm, nn.RMSNorm)  # norms whose gain may have two or more dimensions
 
 
 def owned(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
-    """Every parameter in order of registration, with the module that owns it and its name there.
+    """Yield every parameter in order of registration, with its owner module and its name there.
 
-    A parameter that two modules share comes once for each of them.
+    A parameter shared by two modules is yielded once for each.
     """
     for owner in module.modules():
         for name, parameter in owner.named_parameters(recurse=False):
@@ -24,7 +24,7 @@ def owned(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
 
 
 def trainable(module: nn.Module) -> list[nn.Parameter]:
-    """The parameters that ask for a gradient, each once."""
+    """Return the parameters with requires_grad, each once; UserError if there are none."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not parameters:
         raise UserError(
@@ -35,10 +35,10 @@ def trainable(module: nn.Module) -> list[nn.Parameter]:
 
 
 def decay_groups(module: nn.Module, among: list[nn.Parameter]) -> list[dict[str, Any]]:
-    """Two groups of the parameters `among` those of `module`: decayed and not; no group is empty.
+    """Return parameter groups for those `among` the module's parameters: with and without decay; none is empty.
 
-    Matrices, filters and embeddings (two dimensions or more) decay by the optimiser's own weight
-    decay. Biases and the gains of norms do not: pulling them to zero regularises nothing.
+    Matrices, filters and embeddings (two dimensions or more) use the optimiser's weight decay. Biases and the gains of
+    norms do not: decay to zero does not regularize them.
     """
     gains = {id(parameter) for owner, _, parameter in owned(module) if isinstance(owner, NORMS)}
     kept = [parameter for parameter in among if parameter.ndim < 2 or id(parameter) in gains]
@@ -49,9 +49,9 @@ def decay_groups(module: nn.Module, among: list[nn.Parameter]) -> list[dict[str,
 
 
 def can_fuse(parameters: list[nn.Parameter], optimizer: Any) -> bool:
-    """Whether one kernel may update them all: floating point, and all on a CPU or a CUDA device.
+    """Return whether a fused kernel can update all parameters: floating point, all on CPU or CUDA.
 
-    Of parameters that are divided over processes torch 2.13 knows only how Adam's kernels update them.
+    For sharded parameters, torch 2.13 supports only Adam's fused kernels.
     """
     if any(hasattr(each, "full_tensor") for each in parameters) and not issubclass(optimizer, torch.optim.Adam):
         return False

@@ -1,4 +1,4 @@
-"""Optimisers that take their steps apart from each other, and are saved, scheduled and logged as one."""
+"""Several optimisers that step separately, but are saved, scheduled and logged as one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 
 class Several(Optimizer):
-    """`parts` by name: each has its own step; their groups stand in one list, and their state in one dict."""
+    """`parts` by name: each has its own step; groups and state are shared in one list and one dict."""
 
     def __init__(self, parts: Mapping[str, Optimizer]) -> None:
         self.parts = dict(parts)
@@ -19,7 +19,7 @@ class Several(Optimizer):
         self._share()
 
     def names(self) -> list[str]:
-        """Of each group, the name of the optimiser that it belongs to."""
+        """Return the optimiser's name for each group."""
         return [name for name, each in self.parts.items() for _ in each.param_groups]
 
     def step(self, closure: Any = None) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 from cn import instantiate
-from runs.optim import Optim
+from runs.optim import Momentum, NonNegative, Optim
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,14 +22,14 @@ class Muon(Optim):
     """
 
     _target_: str = "runs.optim._muon.Muon"
-    lr: float = 0.02  # base learning rate of the hidden matrices, at least 0
-    momentum: float = 0.95  # part of the average of gradients that is kept, in [0, 1)
+    lr: NonNegative = 0.02  # base learning rate of the hidden matrices
+    momentum: Momentum = 0.95  # part of the average of gradients that is kept
     nesterov: bool = True  # look ahead along the momentum
-    iterations: int = 5  # Newton-Schulz iterations a step, at least 1
-    weight_decay: float = 0.01  # part of a weight lost a step, times its rate; at least 0
-    adam_lr: float = 3e-4  # base learning rate of all other parameters, at least 0
-    betas: tuple[float, float] = (0.9, 0.95)  # AdamW's memory of mean and square, in [0, 1)
-    eps: float = 1e-8  # AdamW's, added to the root of the square, at least 0
+    iterations: Annotated[int, Ge(1)] = 5  # Newton-Schulz iterations a step
+    weight_decay: NonNegative = 0.01  # part of a weight lost a step, times its rate
+    adam_lr: NonNegative = 3e-4  # base learning rate of all other parameters
+    betas: tuple[Momentum, Momentum] = (0.9, 0.95)  # AdamW's memory of mean and square
+    eps: NonNegative = 1e-8  # AdamW's, added to the root of the square
 
     def build(self, module: nn.Module) -> Optimizer:
         return instantiate(self, module)

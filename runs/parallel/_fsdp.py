@@ -1,4 +1,4 @@
-"""FSDP2: a module's parameters divided over all processes, block by block."""
+"""FSDP2: a module's parameters sharded over all processes, block by block."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
 
 
 def shard(module: nn.Module, device: torch.device) -> None:
-    """Leave each process its part of every parameter, along the first dimension; what is called stays the module.
+    """Shard every parameter along the first dimension; the module itself stays the one to call.
 
-    No precision is set for it: autocast alone lowers it, operation by operation, as it does in one process. With
-    weights gathered in bf16, norms and losses would be computed in it too, and the run would come to something else.
+    No FSDP precision is set: only autocast lowers it, per operation, as in a single process. With weights gathered in
+    bf16,
+    norms and losses would use bf16 too, and the result would differ.
     """
     scalars = [name for name, each in module.named_parameters() if each.ndim == 0]
     if scalars:
         what = f"parallel=fsdp: {scalars[0]} of {type(module).__name__} is a scalar, which cannot be divided"
         raise UserError(lines(what, "make it a vector of one, torch.zeros(1), or write parallel=ddp"))
     for each in module.parameters():
-        each.data = each.data.contiguous()  # it takes no channels_last
+        each.data = each.data.contiguous()  # FSDP does not support channels_last
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     for unit in [*units(module), module]:
         fully_shard(unit, mesh=mesh)
@@ -37,19 +38,20 @@ def shard(module: nn.Module, device: torch.device) -> None:
 
 
 def _divide_again(module: Any, *_: Any) -> None:
-    """FSDP leaves the outermost parameters whole for a backward pass, which does not come after an evaluation.
+    """Reshard the outermost parameters after an evaluation: FSDP keeps them whole for a backward pass.
 
-    Until then the module would list them, and clipping or an average would take hold of what is no part of the run.
+    Otherwise the module would list unsharded parameters, and clipping or averaging would use the wrong tensors.
     """
     if not torch.is_grad_enabled():
         module.reshard()
 
 
 def units(module: nn.Module) -> list[nn.Module]:
-    """The blocks of a network: of the modules in a list, those whose class another one there has too.
+    """Return the blocks of a network: modules in a list whose class occurs there more than once.
 
-    Lists within lists are followed, blocks within blocks are not. One that shares a parameter with what is outside of
-    it is none, since that parameter must be whole in both places.
+    Nested lists are followed, nested blocks are not. A module that shares a parameter with the outside is no block,
+    since
+    the parameter must be whole in both places.
     """
     uses = Counter(id(each) for owner in module.modules() for each in owner.parameters(recurse=False))
 
@@ -69,7 +71,7 @@ def units(module: nn.Module) -> list[nn.Module]:
 
 
 def exchange(module: nn.Module) -> Callable[[bool], None]:
-    """Before the last forward pass of a step gradients stay where they are, and what was gathered stays gathered."""
+    """Before a step's last forward pass, skip gradient synchronization and keep gathered parameters."""
     assert isinstance(module, FSDPModule)
     before = True
 
@@ -84,7 +86,7 @@ def exchange(module: nn.Module) -> Callable[[bool], None]:
 
 
 def twin(module: nn.Module) -> nn.Module:
-    """A copy without contents, which takes no memory: FSDP does not copy a module that it has divided."""
+    """Return a copy on the meta device, which takes no memory: FSDP cannot copy a sharded module."""
     blanks: dict[int, Any] = {id(each): each.to("meta") for each in module.buffers()}
     blanks |= {id(each): nn.Parameter(each.detach().to("meta"), each.requires_grad) for each in module.parameters()}
     return copy.deepcopy(module, blanks)

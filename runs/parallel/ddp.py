@@ -21,6 +21,6 @@ class Ddp(Parallel):
         shared = DistributedDataParallel(module, device_ids=[device] if device.type == "cuda" else None)
 
         def exchange(last: bool) -> None:
-            shared.require_backward_grad_sync = last  # what its no_sync() sets
+            shared.require_backward_grad_sync = last  # as no_sync() does
 
         return shared, exchange

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from runs._shards import Shards
+    from runs._processes.shards import Shards
 
 
 class Fsdp(Parallel):
@@ -24,7 +24,7 @@ class Fsdp(Parallel):
     _whole = False
 
     def shard(self, module: nn.Module, device: torch.device) -> Shards:
-        from runs._shards import Shards
+        from runs._processes.shards import Shards
         from runs.parallel._fsdp import shard, twin
 
         blank = twin(module)

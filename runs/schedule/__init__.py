@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Le, Lt
 
 from cn import CN
 
 if TYPE_CHECKING:
     from runs.schedule._rule import Rule
+
+Length = Annotated[int, Ge(0)] | Annotated[float, Ge(0), Lt(1)]  # optimiser steps, or a share of all
+Share = Annotated[float, Ge(0), Le(1)]  # of the base rate
 
 
 class Schedule(CN):
@@ -20,10 +25,10 @@ class Schedule(CN):
 
     @abstractmethod
     def factor(self, step: int, steps: int) -> float:
-        """The factor at `step` of `steps`, counted from 0: a pure function, so resuming is free."""
+        """Return the factor at `step` of `steps`, counted from 0: a pure function, so resuming needs no state."""
 
     def build(self, *, steps: int) -> Rule:
-        """The factors of a run of `steps` optimiser steps, worked out at once."""
+        """Return the factors of a run of `steps` optimiser steps, computed in advance."""
         from runs.schedule._rule import Rule
 
         return Rule([self.factor(step, steps) for step in range(steps)])

@@ -48,4 +48,4 @@ class PlateauRule(Rule):
 
     def _set_level(self, level: float) -> None:
         self.level = level
-        self.factors[:] = [level] * len(self.factors)  # those of past steps are not read again
+        self.factors[:] = [level] * len(self.factors)  # past factors are not read again

@@ -1,4 +1,4 @@
-"""What a training loop holds of its schedule."""
+"""The learning rate factors of a run, as the training loop uses them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from cn import UserError
 
 
 class Rule:
-    """The factors of one run, a step each; this one is known in full before the run begins.
+    """The factor of each step of one run; in this class all are known before the run begins.
 
-    `factors` stays the same list for as long as the rule lives, so a loop may keep hold of it and
-    set the rates of a step without one call:
+    `factors` stays the same list object, so a loop may keep a reference and set the rates of a step without a call:
 
         for group, base in zip(optimizer.param_groups, bases): group["lr"] = base * factors[step]
     """
 
-    observes: bool = False  # whether it is told the validation loss, and may change the factors by it
+    observes: bool = False  # whether it receives the validation loss and may change the factors
 
     def __init__(self, factors: list[float]) -> None:
         self.factors = factors
 
     def observe(self, validation_loss: float) -> None:
-        """Called after each validation where `observes`; may change the factors of the steps still to come."""
+        """Called after each validation if `observes`; may change the factors of later steps."""
 
     def state_dict(self) -> dict[str, float]:
-        """What `observe` has learnt, for a checkpoint."""
+        """Return the state of `observe` for a checkpoint."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Takes up where `state_dict` was called."""
+        """Restore the state from `state_dict`; UserError if it is from another schedule."""
         self._refuse_foreign(state)
 
     def _refuse_foreign(self, state: Mapping[str, float]) -> None:

@@ -2,19 +2,15 @@
 
 from math import cos, pi
 
-from runs.schedule import Schedule
-from runs.schedule._length import check_length, check_share, in_steps
+from runs.schedule import Length, Schedule, Share
+from runs.schedule._length import in_steps
 
 
 class Cosine(Schedule):
     """Straight up, then down a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983)."""
 
-    warmup: int | float = 0.05  # int: optimiser steps; float: share of all steps, in [0, 1)
-    floor: float = 0.0  # share of the base rate that it ends at, in [0, 1]
-
-    def check(self) -> None:
-        check_length("warmup", self.warmup)
-        check_share("floor", self.floor, usual=0.0)
+    warmup: Length = 0.05  # int: optimiser steps; float: share of all steps
+    floor: Share = 0.0  # share of the base rate that it ends at
 
     def factor(self, step: int, steps: int) -> float:
         warmup = in_steps("warmup", self.warmup, steps)

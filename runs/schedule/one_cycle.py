@@ -1,7 +1,13 @@
 """One cycle up and down, then far down."""
 
-from runs.schedule import Schedule
-from runs.schedule._length import check_length, check_share, in_steps
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+from runs.schedule import Schedule, Share
+from runs.schedule._length import in_steps
+
+Rise = Annotated[int, Ge(1)] | Annotated[float, Gt(0), Le(0.5)]  # the way down is as long
 
 
 class OneCycle(Schedule):
@@ -11,20 +17,12 @@ class OneCycle(Schedule):
     there straight to `floor`. The rate alone cycles: momentum stays what the optimiser says.
     """
 
-    warmup: int | float = 0.45  # way up; int: optimiser steps; float: share of all, in (0, 0.5]
-    start: float = 0.1  # share of the base rate at the first step, in [0, 1]
-    floor: float = 1e-4  # share of the base rate that it ends at, in [0, start]
+    warmup: Rise = 0.45  # way up, and as long the way down; int: optimiser steps; float: share of all
+    start: Share = 0.1  # share of the base rate at the first step
+    floor: Share = 1e-4  # share of the base rate that it ends at, at most start
 
     def check(self) -> None:
-        check_length("warmup", self.warmup)
-        if self.warmup == 0:
-            raise ValueError(f"warmup={self.warmup} leaves nothing of the cycle but its end: 0.45 is usual")
-        if isinstance(self.warmup, float) and self.warmup > 0.5:
-            raise ValueError(
-                f"warmup={self.warmup} leaves too few steps for the way down, which is as long: give warmup=0.5 or less"
-            )
-        check_share("start", self.start, usual=0.1)
-        if not 0 <= self.floor <= self.start:
+        if self.floor > self.start:
             raise ValueError(
                 f"floor={self.floor} is where the cycle ends and lies outside [0, start]: give 0.0 to {self.start}"
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from runs.schedule import Schedule
-from runs.schedule._length import check_share
+from annotated_types import Ge, Gt, Lt
+
+from runs.schedule import Schedule, Share
 
 if TYPE_CHECKING:
     from runs.schedule._rule import Rule
@@ -14,22 +15,13 @@ if TYPE_CHECKING:
 class Plateau(Schedule):
     """The base rate, multiplied by `gamma` whenever the validation loss stops falling."""
 
-    gamma: float = 0.1  # times the rate, in (0, 1)
-    patience: int = 10  # validations without progress that are borne, at least 0
-    threshold: float = 1e-4  # share by which the loss must fall to count, in [0, 1)
-    floor: float = 0.0  # share of the base rate that it does not fall below, in [0, 1]
-
-    def check(self) -> None:
-        if not 0 < self.gamma < 1:
-            raise ValueError(f"gamma={self.gamma} is outside (0, 1): 0.1 is usual")
-        if self.patience < 0:
-            raise ValueError(f"patience={self.patience} is below 0: 0 bears no validation in vain")
-        if not 0 <= self.threshold < 1:
-            raise ValueError(f"threshold={self.threshold} is outside [0, 1): 0.0001 is usual")
-        check_share("floor", self.floor, usual=0.0)
+    gamma: Annotated[float, Gt(0), Lt(1)] = 0.1  # times the rate
+    patience: Annotated[int, Ge(0)] = 10  # validations without progress that are borne
+    threshold: Annotated[float, Ge(0), Lt(1)] = 1e-4  # share by which the loss must fall to count
+    floor: Share = 0.0  # share of the base rate that it does not fall below
 
     def factor(self, step: int, steps: int) -> float:
-        """What it is until a validation is observed."""
+        """Return the initial factor, before any validation."""
         return 1.0
 
     def build(self, *, steps: int) -> Rule:

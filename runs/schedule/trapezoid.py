@@ -1,8 +1,8 @@
 """Warm-up, a flat top, cool-down."""
 
 from cn import UserError
-from runs.schedule import Schedule
-from runs.schedule._length import check_length, check_share, in_steps
+from runs.schedule import Length, Schedule, Share
+from runs.schedule._length import in_steps
 
 
 class Trapezoid(Schedule):
@@ -11,14 +11,11 @@ class Trapezoid(Schedule):
     The flat part does not depend on the length of the run, so a longer run may start from it.
     """
 
-    warmup: int | float = 0.05  # int: optimiser steps; float: share of all steps, in [0, 1)
-    cooldown: int | float = 0.2  # int: optimiser steps; float: share of all steps, in [0, 1)
-    floor: float = 0.0  # share of the base rate that it ends at, in [0, 1]
+    warmup: Length = 0.05  # int: optimiser steps; float: share of all steps
+    cooldown: Length = 0.2  # int: optimiser steps; float: share of all steps
+    floor: Share = 0.0  # share of the base rate that it ends at
 
     def check(self) -> None:
-        check_length("warmup", self.warmup)
-        check_length("cooldown", self.cooldown)
-        check_share("floor", self.floor, usual=0.0)
         shares = [part for part in (self.warmup, self.cooldown) if isinstance(part, float)]
         if sum(shares) > 1:
             raise ValueError(
@@ -29,7 +26,7 @@ class Trapezoid(Schedule):
     def factor(self, step: int, steps: int) -> float:
         warmup = in_steps("warmup", self.warmup, steps)
         cooldown = in_steps("cooldown", self.cooldown, steps)
-        if warmup + cooldown > steps + 1:  # shares that are rounded up may make one step too many
+        if warmup + cooldown > steps + 1:  # rounding may add one step
             raise UserError(
                 f"warmup={self.warmup} and cooldown={self.cooldown} of the schedule do not fit in a run of {steps} "
                 f"steps: give cooldown={steps - warmup} or less, or shares of all steps, as in schedule.cooldown=0.2"

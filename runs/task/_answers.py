@@ -1,4 +1,4 @@
-"""A picture of images with what each is and what it was taken for above it, the wrong ones first.
+"""A picture of images, each with its true and its predicted class above it, wrong ones first.
 
 n images, c channels, h height, w width.
 """
@@ -9,51 +9,53 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from runs.task._grid import tiles
+from runs.task._page import FAINT, RIGHT, TEXT, WRONG, fitted, font, mark, tiles
 
-SHOWN = 16  # images at most
+SHOWN = 16  # maximum of images
 COLUMNS = 4
-SIDE, GAP = 128, 14  # pixels: of a small image once enlarged and of a column at least, and between two
-LINE, TITLE = 18, 32  # pixels: height of a line above an image, and of the line above all
-TEXT, FAINT, RIGHT, WRONG = (40, 40, 40), (130, 130, 130), (0, 110, 0), (190, 0, 0)  # colours
+SIDE, GAP = 192, 20  # pixels: minimum side of an image and width of a column, and distance between columns
+SIZE, LINE, TITLE = 16, 24, 48  # pixels: of the letters, and height of a line above an image and of the title
+HEAD = 2 * LINE + 8  # pixels: height above an image
+MARK, FRAME = 14, 5  # pixels: side of a tick or a cross, and width of the frame of an image with a wrong prediction
 
 
 def draw(images: Any, labels: Sequence[str], given: Sequence[str]) -> Any:
-    """The picture, `h w 3` of bytes, of at most 16 of the images `n c h w`, with the names of their classes.
+    """Return the picture, `h w 3` of bytes, of at most 16 images `n c h w` with class names.
 
-    Above each stands its label and then the class that it was given, which is green where it is right, else red.
+    Above each image stand its label and the predicted class: with a tick if correct, else with a cross and a frame.
     """
     right = [label == name for label, name in zip(labels, given, strict=True)]
-    chosen = sorted(range(len(right)), key=right.__getitem__)[:SHOWN]  # in their own order otherwise
+    chosen = sorted(range(len(right)), key=right.__getitem__)[:SHOWN]  # a stable sort
     _, _, h, w = images.shape
     larger = max(1, SIDE // max(h, w))
-    column, row = max(SIDE, w * larger) + GAP, 2 * LINE + h * larger + GAP
-    rows = -(-len(chosen) // COLUMNS)
-    page = Image.new("RGB", (GAP + COLUMNS * column, TITLE + rows * row), "white")
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=13)
-    wrong = right.count(False)
-    title = f"{wrong} of {len(right)} are wrong{', and come first' if 0 < wrong < len(chosen) else ''}"
-    pen.text((GAP, 8), fitted(title, font, COLUMNS * column - GAP), fill=TEXT, font=font)
+    column, row = max(SIDE, w * larger) + GAP, HEAD + h * larger + GAP
+    columns = min(COLUMNS, len(chosen))
+    page = Image.new("RGB", (GAP + max(columns, 2) * column, TITLE + -(-len(chosen) // columns) * row), "white")
+    pen, letters = ImageDraw.Draw(page), font(SIZE)
+    pen.text((GAP, 14), fitted(_title(right), font(SIZE + 2), page.width - 2 * GAP), fill=TEXT, font=font(SIZE + 2))
+    start = GAP // 2 + round(max(map(letters.getlength, ("true", "predicted"))))
     for place, (number, image) in enumerate(zip(chosen, tiles(images[chosen], larger), strict=True)):
-        left, top = GAP + place % COLUMNS * column, TITLE + place // COLUMNS * row
+        left, top = GAP + place % columns * column, TITLE + place // columns * row
         answer = RIGHT if right[number] else WRONG
         for line, (word, name, colour) in enumerate(
-            (("label", labels[number], TEXT), ("given", given[number], answer))
+            (("true", labels[number], TEXT), ("predicted", given[number], answer))
         ):
-            start, height = left + round(font.getlength(f"{word}  ")), top + line * LINE
-            pen.text((left, height), word, fill=FAINT, font=font)
-            pen.text((start, height), fitted(name, font, left + column - GAP - start), fill=colour, font=font)
-        page.paste(Image.fromarray(image), (left, top + 2 * LINE))
+            height, room = top + line * LINE, column - GAP - start - MARK - 4
+            pen.text((left, height), word, fill=FAINT, font=letters)
+            pen.text((left + start, height), fitted(name, letters, room), fill=colour, font=letters)
+        mark(pen, left + column - GAP - MARK, top + LINE + 5, MARK, right=right[number])
+        high, wide, _ = image.shape
+        if not right[number]:
+            ends = (left + wide + FRAME - 1, top + HEAD + high + FRAME - 1)
+            pen.rectangle((left - FRAME, top + HEAD - FRAME, *ends), fill=WRONG)
+        page.paste(Image.fromarray(image), (left, top + HEAD))
     return np.asarray(page)
 
 
-def fitted(text: str, font: Any, width: int) -> str:
-    """The text, or where it is wider than `width` pixels its beginning and an ellipsis."""
-    if font.getlength(text) <= width:
-        return text
-    most = len(text)
-    while most and font.getlength(f"{text[:most]}...") > width:
-        most -= 1
-    return f"{text[:most]}..."
+def _title(right: Sequence[bool]) -> str:
+    """Return how many of the examples are wrong, and which of them the picture has."""
+    wrong, count = right.count(False), len(right)
+    first = f"; {SHOWN} are shown, wrong ones first" if wrong and count > SHOWN else ""
+    return f"{wrong} of {count} predictions are wrong{first}"

@@ -18,7 +18,7 @@ Examples = tuple[Tensor, Tensor]  # b ..., and labels b
 class Classification(Objective):
     """The network gives logits `b k`."""
 
-    looks_at = 256  # validation examples, among which `show` finds those that are wrong
+    looks_at = 256  # validation examples in which `show` looks for wrong predictions
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Classification(Objective):
         return F.cross_entropy(network(examples), labels, label_smoothing=self.label_smoothing)
 
     def prepared(self, batch: Examples) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The examples to learn from, mixed where that is on, and the loss of logits `b k` for them, a scalar."""
+        """Return the examples, mixed if enabled, and a function from logits `b k` to the loss, a scalar."""
         examples, labels = batch
         entropy = partial(F.cross_entropy, label_smoothing=self.label_smoothing)
         if not self.mixup and not self.cutmix:
@@ -61,7 +61,7 @@ class Classification(Objective):
         }
 
     def show(self, network: Network, batch: Examples) -> Picture | None:
-        """Images with their label and what they are taken for, the wrong ones first; None where there are no images."""
+        """Return a picture of images with labels and predictions, wrong ones first; None without images."""
         if self.pixels is None:
             return None
         images, labels = batch

@@ -12,14 +12,14 @@ from runs.task._objective import Network
 
 
 class Taught(nn.Module):
-    """Two networks on the same examples; in evaluation only the student is asked."""
+    """Two networks on the same examples; in eval mode only the student runs."""
 
     def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
         super().__init__()
         self.student, self.teacher = student, teacher
 
     def forward(self, examples: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Examples `b ...` to the student's logits `b k`; while training also the teacher's."""
+        """Map examples `b ...` to the student's logits `b k`; in training mode also the teacher's."""
         if not self.training:
             return self.student(examples)
         return self.student(examples), self.teacher(examples)

@@ -1,4 +1,4 @@
-"""Learning by acting. b episodes go on at once, in states of s numbers; a actions may be chosen; m are remembered."""
+"""Double Q-learning. b concurrent episodes with states of s numbers; a actions; a replay memory of m."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from runs.task._objective import Minimize, Network, Objective
 
 
 class World(Protocol):
-    """What acts on states; each action is worth 1."""
+    """An environment with a reward of 1 per action."""
 
-    limit: int  # actions after which an episode ends in any case
-    scale: tuple[float, ...]  # s, what becomes 1 in the states that the networks are given
+    limit: int  # maximum of actions in an episode
+    scale: tuple[float, ...]  # s; the networks' inputs are divided by it
 
     def step(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """The states `b s` after one action each, `b`, and whether that ended the episode, `b`."""
+        """Return the next states `b s` after actions `b`, and whether the episode ended, `b`."""
         ...
 
 
 class Values(nn.Module):
-    """What each action is worth in states `b s`: `b a`; `target` follows `online`, and is not trained."""
+    """Action values `b a` of states `b s`; `target` follows `online` and is not trained."""
 
     scale: Tensor
 
@@ -38,15 +38,15 @@ class Values(nn.Module):
         return self.online(states / self.scale)
 
     def by_target(self, states: Tensor) -> Tensor:
-        """What each action is worth to the target network, `b a`."""
+        """Return the target network's action values, `b a`."""
         return self.target(states / self.scale)
 
 
 class Memory:
-    """The last actions, in a ring: states `m s`, actions `m`, what came of them `m s`, whether that was the end `m`."""
+    """A ring buffer of transitions: states `m s`, actions `m`, next states `m s`, whether the episode ended `m`."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.taken = size, 0  # actions in all
+        self.size, self.taken = size, 0  # total number of actions
         self.parts: list[Tensor] = []
 
     def add(self, *parts: Tensor) -> None:
@@ -58,7 +58,7 @@ class Memory:
         self.taken += len(parts[0])
 
     def sample(self, count: int) -> list[Tensor]:
-        """So many of them, drawn with replacement."""
+        """Draw transitions with replacement."""
         index = torch.randint(min(self.taken, self.size), (count,), device=self.parts[0].device)
         return [each[index] for each in self.parts]
 
@@ -75,7 +75,7 @@ class Memory:
 
 
 class QLearning(Objective):
-    """The network chooses the action, and its target says what that is worth (van Hasselt et al. 2016)."""
+    """Double Q-learning: the network chooses the action, its target values it (van Hasselt et al. 2016)."""
 
     def __init__(
         self,
@@ -96,9 +96,9 @@ class QLearning(Objective):
         self.discount, self.count = discount, sample
         self.explore, self.random, self.follow = explore, random, follow
         self.memory = Memory(memory)
-        self.taken = 0  # steps
-        self.states: Tensor | None = None  # of the episodes that go on, b s
-        self.lengths: Tensor | None = None  # actions so far, b
+        self.taken = 0  # steps so far
+        self.states: Tensor | None = None  # of the running episodes, b s
+        self.lengths: Tensor | None = None  # actions in each episode, b
 
     def step(self, batch: Tensor, minimize: Minimize) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -116,7 +116,7 @@ class QLearning(Objective):
         return {"loss": loss, "worth": worth.mean(), "random": random}
 
     def _act(self, beginnings: Tensor) -> Tensor:
-        """One action in each episode; where one has ended, another begins. Returns the fraction drawn at random."""
+        """Take one action in each episode; an ended episode is replaced by a new one. Return the random fraction."""
         if self.states is None or self.lengths is None:
             self.states, self.lengths = beginnings.clone(), beginnings.new_zeros(len(beginnings))
         states, share = self.states, max(self.random, 1 - self.taken / self.explore * (1 - self.random))
@@ -127,14 +127,14 @@ class QLearning(Objective):
         later, over = self.world.step(states, chosen)
         self.memory.add(states, chosen, later, over)
         self.lengths = self.lengths + 1
-        ended = over | (self.lengths >= self.world.limit)  # one that was cut short has not come to its end
+        ended = over | (self.lengths >= self.world.limit)  # a truncated episode is not terminal
         self.states = torch.where(ended[:, None], beginnings, later)
         self.lengths = torch.where(ended, 0.0, self.lengths)
         self.taken += 1
         return drawn.float().mean()
 
     def measure(self, network: Network, batch: Tensor) -> Mapping[str, Tensor]:
-        """An episode from each state to its end, without an action at random: how many actions it has."""
+        """Run an episode from each state without random actions; the metric is its number of actions."""
         states, going = batch, torch.ones(len(batch), dtype=torch.bool, device=batch.device)
         lengths = batch.new_zeros(len(batch))
         for _ in range(self.world.limit):

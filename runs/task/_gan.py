@@ -1,4 +1,4 @@
-"""Two networks against each other. b images of c channels, h high and w wide; z numbers of noise for each."""
+"""Generative adversarial networks. b images of c channels, h high and w wide; z noise numbers per image."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from torch.optim import Optimizer
 from runs.optim import Optim, Several
 from runs.schedule import Schedule
 from runs.task._grid import draw
+from runs.task._noise import uniform
 from runs.task._objective import Minimize, Network, Objective, Picture
-
-ODD = 0x5DEECE66D  # multiplies 64-bit integers one to one, as any odd number does
 
 
 class Players(nn.Module):
-    """Both networks; called with noise `b z`, it gives images `b c h w`."""
+    """Both networks; forward maps noise `b z` to images `b c h w`."""
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -30,7 +29,7 @@ class Players(nn.Module):
 
 
 class Adversarial(Objective):
-    """The generator's loss is the one that does not saturate (Goodfellow et al. 2014, section 3)."""
+    """The generator uses the non-saturating loss (Goodfellow et al. 2014, section 3)."""
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class Adversarial(Objective):
         return {"loss": loss, "discriminator_loss": apart}
 
     def measure(self, network: Network, batch: Any) -> Mapping[str, Tensor]:
-        """The first two moments of pixels, of the images and of as many that are made."""
+        """Return the first two moments of pixels, of the images and of as many generated ones."""
         found: dict[str, Tensor] = {}
         for name, each in (("true", batch[0]), ("made", network(noise_for(batch[0], self.latent)))):
             flat = each.flatten(1).double()  # b (c h w)
@@ -68,7 +67,7 @@ class Adversarial(Objective):
         return found
 
     def metrics(self, sums: Mapping[str, Tensor], examples: int) -> dict[str, float]:
-        """Fréchet's distance between two normal distributions of pixels; what Heusel et al. 2017 take of features."""
+        """Return the Frechet distance between normal distributions of pixels; Heusel et al. 2017 use features."""
         (true, a), (made, b) = (
             ((mean := sums[f"{name}_sum"] / examples), sums[f"{name}_products"] / examples - mean.outer(mean))
             for name in ("true", "made")
@@ -79,30 +78,16 @@ class Adversarial(Objective):
         return {"frechet_distance": float((true - made).square().sum() + a.trace() + b.trace() - 2 * shared)}
 
     def show(self, network: Network, batch: Any) -> Picture | None:
-        """Images of the data, and beside them made ones."""
+        """Return a picture of the data's images with generated ones beside them."""
         if self.pixels is None:
             return None
         images = batch[0]
-        return draw(self.pixels(images).numpy(), self.pixels(network(noise_for(images, self.latent))).numpy())
+        made = self.pixels(network(noise_for(images, self.latent))).numpy()
+        return draw({"images of the data": self.pixels(images).numpy(), "generated": made}, paired=False)
 
 
 def noise_for(images: Tensor, latent: int) -> Tensor:
-    """Normal noise `b z` that follows from each image alone, so that it is the same however images are divided.
-
-    The bits of an image's numbers are mixed into 64, which are spread over z (Box and Muller 1958).
-    """
-    bits = images.float().flatten(1).contiguous().view(torch.int32).long()  # b (c h w)
-    place = torch.arange(1, bits.shape[1] + 1, device=bits.device)
-    key = (_mixed(bits + place * ODD)).sum(dim=1, keepdim=True)  # b 1
-    uniform = [
-        (_mixed(key + ODD * torch.arange(start, start + latent, device=bits.device)) & (2**53 - 1)).double() / 2**53
-        for start in (1, latent + 1)
-    ]
-    return ((-2 * torch.log1p(-uniform[0])).sqrt() * torch.cos(2 * torch.pi * uniform[1])).float()
-
-
-def _mixed(numbers: Tensor) -> Tensor:
-    """Integers of 64 bits whose every bit depends on all of the given ones."""
-    for _ in range(3):
-        numbers = (numbers ^ (numbers >> 31)) * ODD
-    return numbers ^ (numbers >> 29)
+    """Return normal noise `b z`, computed from the bits of each image only (Box and Muller 1958)."""
+    bits = images.float().flatten(1).contiguous().view(torch.int32)  # b (c h w)
+    radius, angle = (uniform(bits, latent, stream) for stream in (0, 1))
+    return ((-2 * torch.log1p(-radius)).sqrt() * torch.cos(2 * torch.pi * angle)).float()

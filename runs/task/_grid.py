@@ -1,38 +1,65 @@
-"""A picture of images in two halves, each image beside another.
+"""A picture of examples, each of which has several images: what it is, and what the network makes of it.
 
-n images, c channels, h height, w width.
+n examples, c channels, h height, w width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from einops import repeat
-from PIL import Image
+from PIL import Image, ImageDraw
 
-COLUMNS = 4  # in each half
-SIDE, GAP, MIDDLE = 96, 4, 20  # pixels: of a small image once enlarged, between two, and between halves
+from runs.task._page import TEXT, fitted, font, tiles
+
+WIDE = 8  # images in a row, at most
+SIDE, GAP, APART = 112, 6, 24  # pixels: minimum side of an image and width of a column, and distances between columns
+SIZE, LINE = 15, 24  # pixels: of the letters, and height of a line
+Colour = tuple[int, int, int]
 
 
-def draw(images: Any, others: Any) -> Any:
-    """The picture, `h w 3`, of images `n c h w` on the left and others on the right, all bytes."""
-    n, _, h, w = images.shape
+def draw(
+    parts: Mapping[str, Any], *, title: str = "", paired: bool = True, key: Mapping[str, Colour] | None = None
+) -> Any:
+    """Return the picture, `h w 3` of bytes, with the images `n c h w` of each part below its name.
+
+    paired: the images of an example stand side by side; otherwise all images of a part do.
+    key: the colours that the picture uses, by what each means.
+    """
+    names, (n, _, h, w) = list(parts), next(iter(parts.values())).shape
     larger = max(1, SIDE // max(h, w))
-    halves = [tiles(each, larger) for each in (images, others)]
-    high, wide = h * larger + GAP, w * larger + GAP  # of a tile with the gap
-    rows = -(-n // COLUMNS)
-    page = Image.new("RGB", (2 * COLUMNS * wide + GAP + MIDDLE, rows * high + GAP), "white")
-    for number in range(n):
-        row, column = divmod(number, COLUMNS)
-        top, left = GAP + row * high, GAP + column * wide
-        second = left + COLUMNS * wide + MIDDLE
-        for start, half in zip((left, second), halves, strict=True):
-            page.paste(Image.fromarray(half[number]), (start, top))
+    groups = max(1, min(n, WIDE // len(names)))  # examples in a row
+    of_examples = [(each, name) for each in range(groups) for name in names]
+    columns = of_examples if paired else sorted(of_examples, key=lambda column: names.index(column[1]))
+    wide, high, block = max(SIDE, w * larger) + GAP, h * larger + GAP, len(names) if paired else groups
+    lefts = [APART + place * wide + place // block * (APART - GAP) for place in range(len(columns))]
+    width = lefts[-1] + wide - GAP + APART
+    top, keyed = _wrapped(key or {}, width, APART // 2 + (LINE + GAP if title else 0))
+    page = Image.new("RGB", (width, top + LINE + -(-n // groups) * high + APART - GAP), "white")
+    pen, letters = ImageDraw.Draw(page), font(SIZE)
+    if title:
+        pen.text((APART, APART // 2), fitted(title, letters, width - 2 * APART), fill=TEXT, font=letters)
+    for name, left, height in keyed:
+        pen.rectangle((left, height + 3, left + SIZE, height + 3 + SIZE), fill=(key or {})[name])
+        pen.text((left + SIZE + GAP, height), fitted(name, letters, width - left - APART), fill=TEXT, font=letters)
+    shown = {name: tiles(images, larger) for name, images in parts.items()}
+    for place, (left, (example, name)) in enumerate(zip(lefts, columns, strict=True)):
+        if paired or place % block == 0:
+            room = (wide if paired else block * wide) - GAP
+            pen.text((left, top), fitted(name, letters, room), fill=TEXT, font=letters)
+        for row, image in enumerate(shown[name][example::groups]):
+            page.paste(Image.fromarray(image), (left, top + LINE + row * high))
     return np.asarray(page)
 
 
-def tiles(images: Any, larger: int) -> Any:
-    """Images `n c h w` as `n (h a) (w a) 3`, enlarged; of more than three channels the first three are shown."""
-    colours = images[:, :3] if images.shape[1] >= 3 else repeat(images[:, 0], "n h w -> n c h w", c=3)
-    return repeat(colours, "n c h w -> n (h a) (w b) c", a=larger, b=larger)
+def _wrapped(key: Sequence[str] | Mapping[str, Any], width: int, top: int) -> tuple[int, list[tuple[str, int, int]]]:
+    """Return the height below the key's lines, and each name with the place of its colour."""
+    letters, left, placed = font(SIZE), APART, list[tuple[str, int, int]]()
+    for name in key:
+        needed = SIZE + GAP + round(letters.getlength(name))
+        if left > APART and left + needed > width - APART:
+            left, top = APART, top + LINE
+        placed.append((name, left, top))
+        left += needed + APART
+    return (top + LINE + GAP if placed else top), placed

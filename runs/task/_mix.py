@@ -1,8 +1,8 @@
 """mixup (Zhang et al. 2018, arXiv:1710.09412) and CutMix (Yun et al. 2019, arXiv:1905.04899) of a batch.
 
-All is drawn on the batch's device with its global generator, whose state is in the checkpoints; nothing is read back,
-so nothing waits for the device. Each example is mixed with the one before it in the batch: the order of an epoch is
-drawn anew each time, so a neighbour is as good as one that is drawn.
+Random numbers are drawn on the batch's device with its global generator, whose state is in the checkpoints, so there is
+no host sync. Each example is mixed with the one before it in the batch: each epoch has a new order, so a neighbour is
+as good as a random partner.
 b examples, h height, w width.
 """
 
@@ -14,13 +14,14 @@ from torch.distributions import Beta
 
 
 def mix(examples: Tensor, *, mixup: float, cutmix: float) -> tuple[Tensor, Tensor]:
-    """The examples, each mixed with its neighbour, and the share that is its own, in [0, 1]: one for the whole batch.
+    """Mix each example with its neighbour; return the examples and their own share, in [0, 1], one for the batch.
 
-    mixup and cutmix are the alpha of a Beta distribution, 0 for neither; with both a fair coin chooses for the batch.
-    Examples are `b ...`, and for cutmix `b c h w`. The share is a scalar on their device.
+    mixup and cutmix are the alpha of a Beta distribution, 0 to disable; with both, a fair coin chooses per batch.
+    Examples
+    are `b ...`, for cutmix `b c h w`. The share is a scalar on their device.
     """
     device = examples.device
-    own = torch.ones((), device=device)  # what is kept of an example: a scalar, or a number for each pixel
+    own = torch.ones((), device=device)  # own share: a scalar, or a number per pixel
     if mixup:
         own = share(mixup, device)
     if cutmix:
@@ -31,22 +32,22 @@ def mix(examples: Tensor, *, mixup: float, cutmix: float) -> tuple[Tensor, Tenso
 
 
 def neighbours(examples: Tensor) -> Tensor:
-    """Of each example the one before it, of the first the last; of labels likewise."""
+    """Return the previous example for each one, cyclically; labels likewise."""
     return examples.roll(1, 0)
 
 
 def share(alpha: float, device: torch.device) -> Tensor:
-    """A number in [0, 1] from Beta(alpha, alpha), a scalar on the device."""
+    """Draw a number in [0, 1] from Beta(alpha, alpha), a scalar on the device."""
     parameter = torch.full((), alpha, device=device)
-    return Beta(parameter, parameter, validate_args=False).sample()  # to validate is to ask the device
+    return Beta(parameter, parameter, validate_args=False).sample()  # validation would sync with the device
 
 
 def outside(share: Tensor, h: int, w: int) -> Tensor:
-    """1 outside of a window with the rest of the area and 0 in it, `h w`; its middle is anywhere in the image.
+    """Return 1 outside of a random window and 0 inside, `h w`; the window's area is 1 - share.
 
-    Where it reaches over the border less of the image is in it, as in the paper.
+    The window's middle is anywhere in the image, and parts beyond the border are cut off, as in the paper.
     """
-    half = (1 - share).sqrt() / 2  # of the window's side, as a part of the image's
+    half = (1 - share).sqrt() / 2  # half the window's side, relative to the image
     middle = torch.rand(2, device=share.device)
     rows, columns = (
         ((torch.arange(size, device=share.device) + 0.5) / size - place).abs() < half

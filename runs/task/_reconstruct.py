@@ -1,4 +1,4 @@
-"""The mean squared error of an image that was made again. b images, c h w their channels, height and width."""
+"""The mean squared error of reconstructed images. b images, c h w their channels, height and width."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Reconstruction(Objective):
         return {"loss": reduce(error, "b chw -> b", "mean").sum()}
 
     def show(self, network: Network, batch: Any) -> Picture | None:
-        """The images, and what the network makes of each."""
+        """Return a picture of the images and their reconstructions."""
         if self.pixels is None:
             return None
         images = batch[0]
-        return draw(self.pixels(images).numpy(), self.pixels(network(images).view_as(images)).numpy())
+        found = network(images).view_as(images)
+        return draw({"image": self.pixels(images).numpy(), "reconstructed": self.pixels(found).numpy()})

@@ -1,4 +1,4 @@
-"""Losses of numbers, and RMSE, MAE and R2. b examples, t targets."""
+"""Regression losses, and RMSE, MAE and R2. b examples, t targets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Regression(Objective):
         }
 
     def metrics(self, sums: Mapping[str, Tensor], examples: int) -> dict[str, float]:
-        """Means over the targets. R2, 1 - residual / total sum of squares, is left out where a target is constant."""
+        """Return means over the targets. R2, 1 - residual / total sum of squares, is omitted for constant targets."""
         unit = self.unit.double()
         spread = sums["sum_squared"] - sums["sum"].square() / examples  # t
         found = {

@@ -1,8 +1,8 @@
-"""Cross entropy of pixels, and the mean intersection over union. b images, h w their height and width, k classes."""
+"""Cross entropy of pixels, and mean intersection over union. b images, h w their height and width, k classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,8 +13,17 @@ from torch import Tensor, nn
 from runs.task._grid import draw
 from runs.task._objective import Network, Objective, Picture
 
-COLORS = np.array(  # of a class, in turn
-    [(32, 32, 32), (230, 85, 80), (80, 170, 230), (120, 200, 90), (240, 190, 60), (160, 110, 210), (90, 200, 190)],
+COLORS = np.array(  # of the classes, repeating; to be told apart by people with any kind of colour blindness
+    [
+        (32, 32, 32),
+        (230, 159, 0),
+        (86, 180, 233),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    ],
     dtype=np.uint8,
 )
 Examples = tuple[Tensor, Tensor]  # b c h w, and masks b h w
@@ -27,13 +36,13 @@ class Segmentation(Objective):
         self,
         network: nn.Module,
         *,
-        classes: int,
+        classes: Sequence[str],
         size: tuple[int, ...],
         pixels: Callable[[Tensor], Tensor] | None,
     ) -> None:
         super().__init__(network)
-        self.classes, self.pixels = classes, pixels
-        self.outputs = (classes, *size)
+        self.names, self.classes, self.pixels = classes, len(classes), pixels
+        self.outputs = (len(classes), *size)
 
     def loss(self, network: Network, batch: Examples) -> Tensor:
         images, masks = batch
@@ -51,7 +60,7 @@ class Segmentation(Objective):
         }
 
     def metrics(self, sums: Mapping[str, Tensor], examples: int) -> dict[str, float]:
-        """A class that neither a mask nor the network names has no IoU, and is left out of the mean."""
+        """Return loss, accuracy and mean IoU; a class absent from masks and predictions is left out of the mean."""
         confusion = sums["confusion"]
         both = confusion.diagonal()
         either = confusion.sum(dim=0) + confusion.sum(dim=1) - both
@@ -62,9 +71,20 @@ class Segmentation(Objective):
         }
 
     def show(self, network: Network, batch: Examples) -> Picture | None:
-        """The images, and the class that the network gives each pixel as a colour, its own for each class."""
+        """Return a picture of the images, the true and predicted class of each pixel as a colour, and wrong pixels."""
         if self.pixels is None:
             return None
-        images = batch[0]
+        images, masks = batch[0], batch[1].cpu().numpy()
         chosen = network(images).argmax(dim=1).cpu().numpy()
-        return draw(self.pixels(images).numpy(), rearrange(COLORS[chosen % len(COLORS)], "b h w c -> b c h w"))
+        wrong = masks != chosen
+        true, predicted = (rearrange(COLORS[each % len(COLORS)], "b h w c -> b c h w") for each in (masks, chosen))
+        parts = {
+            "image": self.pixels(images).numpy(),
+            "true": true,
+            "predicted": predicted,
+            "wrong in white": rearrange(wrong, "b h w -> b 1 h w").astype(np.uint8) * 255,
+        }
+        present = sorted({*np.unique(masks).tolist(), *np.unique(chosen).tolist()})
+        colours = {each: COLORS[each % len(COLORS)] for each in present}
+        key = {str(self.names[each]): (int(r), int(g), int(b)) for each, (r, g, b) in colours.items()}
+        return draw(parts, title=f"{wrong.mean():.1%} of the pixels are wrong", key=key)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, ClassVar
+from math import inf
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge, Lt
 
 from cn import UserError
 from cn.errors import lines
+from cn.run_folder.watched import Watched
 from models import Model
-from runs._watched import Watched
 from runs.task import Task, maximize, minimize
 
 if TYPE_CHECKING:
     from data import Dataset
     from runs.task._classify import Classification
 
+Alpha = Annotated[float, Ge(0), Lt(inf)]
+
 
 class Classify(Task):
     """One class for each example, by cross entropy."""
 
-    label_smoothing: float = 0.0  # in [0, 1), of the training loss alone
-    mixup: float = 0.0  # alpha of a Beta distribution, 0: off; two images are blended in training (arXiv:1710.09412)
-    cutmix: float = 0.0  # the same; a window is another image's (arXiv:1905.04899); with both, a coin for each batch
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0  # of the training loss alone
+    mixup: Alpha = 0.0  # alpha of a Beta distribution, 0: off; two images are blended in training (arXiv:1710.09412)
+    cutmix: Alpha = 0.0  # the same; a window is another image's (arXiv:1905.04899); with both, a coin for each batch
 
     _needs = ("classes",)
     _added_: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
@@ -43,15 +47,8 @@ class Classify(Task):
         )
 
     def refuse(self, data: Dataset) -> None:
-        """Refuse to cut a window out of what is no image; UserError."""
+        """Raise UserError if cutmix is on and examples are no images."""
         if self.cutmix and len(data.inputs) != 3:
             shape = "x".join(map(str, data.inputs))
             what = f"task.cutmix is {self.cutmix}, and takes images (three sizes), where an example here is {shape}"
             raise UserError(lines(what, f"nearest: task.cutmix=0 task.mixup={self.cutmix}"))
-
-    def check(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {self.label_smoothing}, and must be at least 0 and below 1")
-        for name, alpha in (("mixup", self.mixup), ("cutmix", self.cutmix)):
-            if not 0 <= alpha < math.inf:
-                raise ValueError(f"{name} is {alpha}, and must be at least 0 and finite")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge, Gt, Le
 
 from cn import derive
 from models import Model
@@ -17,8 +19,8 @@ class Distil(Classify):
     """Classes, learnt from the labels and from a second model, which learns beside the first (arXiv:1804.03235)."""
 
     teacher: Model = derive(lambda run: run.teacher)  # without a value: the run's own `teacher`
-    weight: float = 0.5  # in [0, 1], of the teacher's view against the labels
-    temperature: float = 2.0  # above 0; higher shows more of what the teacher thinks of the wrong classes
+    weight: Annotated[float, Ge(0), Le(1)] = 0.5  # of the teacher's view against the labels
+    temperature: Annotated[float, Gt(0)] = 2.0  # higher shows more of what the teacher thinks of the wrong classes
 
     def build(self, *, model: Model, data: Dataset) -> Distillation:
         from runs.task._distil import Distillation, Taught
@@ -35,10 +37,3 @@ class Distil(Classify):
             weight=self.weight,
             temperature=self.temperature,
         )
-
-    def check(self) -> None:
-        super().check()
-        if not 0 <= self.weight <= 1:
-            raise ValueError(f"weight is {self.weight}, and must be from 0 to 1")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature is {self.temperature}, and must be above 0")

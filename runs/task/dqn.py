@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from annotated_types import Ge, Gt, Le, Lt
+
+from cn.run_folder.watched import Watched
 from models import Model
-from runs._watched import Watched
 from runs.task import Task, maximize
 
 if TYPE_CHECKING:
@@ -19,25 +21,14 @@ class Dqn(Task):
     In each step every episode goes on by one action, and the network learns from what it remembers.
     """
 
-    discount: float = 0.99  # of what comes one action later, in [0, 1)
-    memory: int = 50_000  # actions that are remembered, with what came of them
-    sample: int = 256  # of them, in each step
-    explore: int = 1000  # steps, at least 1, in which the fraction of actions at random falls from 1 to `random`
-    random: float = 0.05  # fraction of actions, in [0, 1]
-    follow: float = 0.01  # part of the way, in (0, 1], that the target network goes to the other in each step
+    discount: Annotated[float, Ge(0), Lt(1)] = 0.99  # of what comes one action later
+    memory: Annotated[int, Ge(1)] = 50_000  # actions that are remembered, with what came of them
+    sample: Annotated[int, Ge(1)] = 256  # of them, in each step
+    explore: Annotated[int, Ge(1)] = 1000  # steps in which the fraction of actions at random falls from 1 to `random`
+    random: Annotated[float, Ge(0), Le(1)] = 0.05  # fraction of actions
+    follow: Annotated[float, Gt(0), Le(1)] = 0.01  # part of the way that the target network goes to the other a step
 
     _needs = ("states", "actions")
-
-    def check(self) -> None:
-        if not 0 <= self.discount < 1:
-            raise ValueError(f"discount is {self.discount}, and must be at least 0 and below 1")
-        for name in ("memory", "sample", "explore"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, and must be at least 1")
-        if not 0 < self.follow <= 1:
-            raise ValueError(f"follow is {self.follow}, and must be above 0 and at most 1")
-        if not 0 <= self.random <= 1:
-            raise ValueError(f"random is {self.random}, and must be from 0 to 1")
 
     def goal(self) -> tuple[Watched, ...]:
         return (maximize("return"),)

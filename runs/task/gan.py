@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from annotated_types import Ge
+
+from cn.run_folder.watched import Watched
 from models import Model
 from models.mlp import Mlp
-from runs._watched import Watched
 from runs.optim import Optim
 from runs.optim.adam import Adam
 from runs.schedule import Schedule
@@ -27,14 +29,10 @@ class Gan(Task):
     discriminator: Model = Mlp(hidden_sizes=(128, 128))
     discriminator_optim: Optim = Adam(lr=1e-3, betas=(0.5, 0.999))
     discriminator_schedule: Schedule | None = None  # null: the run's
-    latent: int = 32  # numbers in the noise of an image, at least 1
+    latent: Annotated[int, Ge(1)] = 32  # numbers in the noise of an image
 
     _needs = ("images",)
     _feeds = ("noise",)
-
-    def check(self) -> None:
-        if self.latent < 1:
-            raise ValueError(f"latent is {self.latent}, and must be at least 1")
 
     def goal(self) -> tuple[Watched, ...]:
         return (minimize("frechet_distance"),)

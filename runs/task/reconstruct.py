@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from cn.run_folder.watched import Watched
 from models import Model
-from runs._watched import Watched
 from runs.task import Task, minimize
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from cn.run_folder.watched import Watched
 from models import Model
-from runs._watched import Watched
 from runs.task import Task, minimize
 
 if TYPE_CHECKING:

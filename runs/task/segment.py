@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cn.run_folder.watched import Watched
 from models import Model
-from runs._watched import Watched
 from runs.task import Task, maximize, minimize
 
 if TYPE_CHECKING:
@@ -26,4 +26,4 @@ class Segment(Task):
         from runs.task._segment import Segmentation
 
         network = model.build(inputs=data.inputs, classes=len(data.classes))
-        return Segmentation(network, classes=len(data.classes), size=data.inputs[1:], pixels=data.pixels)
+        return Segmentation(network, classes=data.classes, size=data.inputs[1:], pixels=data.pixels)

@@ -11,7 +11,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import against, cold, composing, loading, queueing, recipe, steps, sweeping, trainers, training
+from tests.bench import (
+    against,
+    cold,
+    composing,
+    language,
+    loading,
+    queueing,
+    recipe,
+    steps,
+    sweeping,
+    trainers,
+    training,
+)
 from tests.bench.table import Benchmark, Setting, heading, show
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -24,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "steps": steps.steps,
     "trainers": trainers.trainers,
     "folder": loading.folder,
+    "language": language.language,
     "framework": recipe.framework,
     "images": recipe.images,
     "planning": sweeping.planning,

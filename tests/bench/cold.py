@@ -6,22 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from tests.bench.measure import IMPORT_HYDRA, Command, in_turn, ratio, seconds
+from tests.bench.measure import IMPORT_HYDRA, Command, in_turn, processor, ratio, seconds
 from tests.bench.table import Row, Setting, at_most
-from tests.bench.trees import grow
+from tests.bench.trees import ROOT, grow
 
 HELP = Command(("train.py", "--help"))
 CFG = Command(("train.py", "--cfg", "job"))
+WORDS = Command((*CFG.words, "model=vit", "model.depth=3", "optim.lr=3e-4"))
 
 
 def start(setting: Setting) -> Iterator[Row]:
-    """`--help` and `--cfg job` of this repository."""
-    hydra, *ours = in_turn([IMPORT_HYDRA, HELP, CFG], setting.rounds)
-    for command, costs in zip((HELP, CFG), ours, strict=True):
+    """`--help`, `--cfg job` with three plain words, and completion, of this repository."""
+    asks = {"--help": HELP, "--cfg job, three words": WORDS, "completion": completion("python train.py model.d", ROOT)}
+    hydra, *ours = in_turn([IMPORT_HYDRA, *asks.values()], setting.rounds)
+    for name, costs in zip(asks, ours, strict=True):
         figure = ratio(seconds(costs), seconds(hydra))
-        yield at_most(f"{_name(command)}, cold, of import hydra", figure, 1.5, note=f"{median(seconds(costs)):.3f} s")
-    heavy = [_name(each) for each in (HELP, CFG) if imports(each, "torch")]
-    yield Row("torch imported by them", ", ".join(heavy) or "never", "never", not heavy)
+        note = f"{median(seconds(costs)):.3f} s; processor {ratio(processor(costs), processor(hydra)):.2f}x"
+        yield at_most(f"{name}, cold, of import hydra", figure, 0.6, note=note)
+    for package in ("torch", "hydra", "omegaconf"):
+        heavy = [name for name, each in asks.items() if imports(each, package)]
+        yield Row(f"{package} imported by them", ", ".join(heavy) or "never", "never", not heavy)
 
 
 def memory(setting: Setting) -> Iterator[Row]:
@@ -60,7 +64,7 @@ def completion(line: str, tree: Path) -> Command:
 
 def imports(command: Command, package: str) -> bool:
     """Whether a command imports a package, as Python itself tells."""
-    told = Command(("-X", "importtime", *command.words), command.folder).run().output
+    told = Command(("-X", "importtime", *command.words), command.folder, command.environment).run().output
     return any(line.split("|")[-1].strip() == package for line in told.splitlines())
 
 

@@ -20,8 +20,8 @@ import sys
 import time
 
 import cn
-from cn import discover
-from cn.plain import prepare
+from cn.discovery import discover
+from cn.hydra_compat.options import prepare
 from hydra import compose, initialize
 from models import Model
 from runs import Run
@@ -85,7 +85,7 @@ class Probe:
 def compose(setting: Setting) -> Iterator[Row]:
     """Our compose, and Hydra's own on our ConfigStore."""
     few, many = (Probe(grow(setting.folder / str(count), count), count) for count in SIZES)
-    for call, name, times in (("cn", "cn.compose", 50), ("hydra", "hydra.compose", 2)):
+    for call, name, times in (("cn", "cn.composing.compose", 50), ("hydra", "hydra.compose", 2)):
         for probe in (few, many):
             probe.seconds(call, 1)
         pairs = [(few.seconds(call, times), many.seconds(call, times)) for _ in range(setting.rounds)]

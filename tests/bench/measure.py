@@ -46,7 +46,7 @@ class Command:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"python {' '.join(self.words)} failed in {self.folder}:\n{output}")
-        return Cost(seconds, usage.ru_maxrss * 1024, output)
+        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Cost:
     """What one process took."""
 
     seconds: float  # from before it starts to after it ends
+    processor: float  # seconds of processor time, of the process and of those that it waited for
     bytes: int  # largest resident set
     output: str
 
@@ -76,3 +77,7 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> float:
 
 def seconds(costs: Sequence[Cost]) -> list[float]:
     return [cost.seconds for cost in costs]
+
+
+def processor(costs: Sequence[Cost]) -> list[float]:
+    return [cost.processor for cost in costs]

@@ -47,8 +47,8 @@ import hydra
 from hydra.core.config_store import ConfigStore
 
 import cn
-from cn import discover
-from cn.plain import prepare
+from cn.discovery import discover
+from cn.hydra_compat.options import prepare
 from models import Model
 from runs import Run
 

@@ -74,11 +74,11 @@ import time
 from pathlib import Path
 
 import bare
-from sweeps._actions import queue
-from sweeps._named import find
-from sweeps._plan import plan
-from sweeps._store import Store
-from sweeps._submit import recover
+from cn.sweeping.actions import queue
+from cn.sweeping.planning.named import find
+from cn.sweeping.planning.plan import plan
+from cn.sweeping.folder.store import Store
+from cn.sweeping.submitting.submission import recover
 
 named = find("thousand")
 planned = plan(named.sweep)

@@ -33,7 +33,7 @@ class Size:
 class Turn:
     """What both came to."""
 
-    images: int  # of a block
+    examples: int  # of a block
     device: str
     ours: dict[str, list[float]]  # by clock: seconds or calls of each block
     bare: dict[str, list[float]]
@@ -50,6 +50,11 @@ class Turn:
 def take(folder: Path, size: Size) -> Turn:
     """Run both in a process of their own."""
     Command(("-m", "tests.bench.recipe", str(folder), *_words(size))).run()
+    return told(folder)
+
+
+def told(folder: Path) -> Turn:
+    """Read what a run with a callback that takes turns has told."""
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     logged = [record["train/loss"] for record in records if "train/loss" in record]
     return Turn(**json.loads((folder / "turns.json").read_text()), logged=logged)
@@ -114,7 +119,7 @@ def _agree(turn: Turn) -> Row:
 
 
 def _rate(turn: Turn, took: dict[str, list[float]]) -> str:
-    return f"{turn.images / median(took['wall'][2:]):.0f}"
+    return f"{turn.examples / median(took['wall'][2:]):.0f}"
 
 
 def _words(size: Size) -> list[str]:

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
 from data._images import ImageSplit
-from runs._training import Training
+from runs._training.state import Training
 
 
 class Batches:

@@ -17,15 +17,15 @@ from tests.bench.measure import Command
 from tests.bench.table import Row, Setting, at_most
 from tests.data.pictures import write
 
-WORDS = (
-    "epochs=1",
-    "callbacks=[early_stopping,model_summary,learning_rate]",
-    "logger=csv",
-)
+WORDS = ("callbacks=[early_stopping,model_summary,learning_rate]", "logger=csv")
+SMALL = tuple(f"model.{each}" for each in ("d_model=16", "heads=2", "layers=2", "feed_forward=32", "vocabulary=null"))
+TEXT = ("run=language", *SMALL, "model.length=16", "data.length=16", "training.batch_size=4", "training.max_steps=150")
 KINDS: dict[str, tuple[str, ...]] = {  # what is trained on, for 150 steps or so
-    "classify": ("data.batch_size=8",),
-    "regress": ("task=regress", "data=diabetes", "model=linear", "data.batch_size=2"),
-    "loaded": ("data=folder", "data.size=8", "data.workers=1", "model=mlp", "data.batch_size=2"),
+    "classify": ("epochs=1", "data.batch_size=8"),
+    "regress": ("epochs=1", "task=regress", "data=diabetes", "model=linear", "data.batch_size=2"),
+    "loaded": ("epochs=1", "data=folder", "data.size=8", "data.workers=1", "model=mlp", "data.batch_size=2"),
+    "causal": (*TEXT, "model=decoder/gpt2_family/small", "validate_steps=150"),
+    "masked": (*TEXT, "model=encoder/bert_family/tiny", "validate_steps=150"),
 }
 SKIPPED, COUNTED = 20, 100  # steps; the first do once what later ones find done, and no validation is near the rest
 
@@ -52,7 +52,7 @@ def steps(setting: Setting) -> Iterator[Row]:
     calls = count(setting.folder / "run")
     note = f"{calls.ours:.2f}, bare {calls.bare:.2f}"
     yield at_most("calls a step above the bare loop, 3 callbacks, csv", calls.above, 10, unit="", note=note)
-    for kind in ("regress", "loaded"):
+    for kind in ("regress", "loaded", "causal", "masked"):
         calls = count(setting.folder / kind, kind)
         note = f"{calls.ours:.2f}, bare {calls.bare:.2f}"
         yield at_most(f"the same, {kind}", calls.above, 15, unit="", note=note)
@@ -62,11 +62,12 @@ def _main(kind: str, folder: Path) -> None:
     import torch
 
     from cn import Job, compose
-    from runs import Run, _loop
+    from runs import Run
     from runs._train import build, train
+    from runs._training import loop
 
     torch.set_num_threads(1)
-    _loop.time = SimpleNamespace(monotonic=lambda: 0.0)  # the screen is due by time, so more often where steps are slow
+    loop.time = SimpleNamespace(monotonic=lambda: 0.0)  # the screen is due by time, so more often where steps are slow
     words = [*WORDS, *KINDS[kind], f"folder={folder}"]
     if kind == "loaded":
         words.append(f"data.root={write(folder.with_name('pictures'), train=300, validation=8, test=8)}")
@@ -122,7 +123,62 @@ def _bare_loaded(training: Any) -> None:
         optimizer.zero_grad()
 
 
-BARE: dict[str, Callable[[Any], None]] = {"classify": _bare_loop, "regress": _bare_rows, "loaded": _bare_loaded}
+def _windows(training: Any) -> Iterator[Any]:
+    """Batches of windows of a text, from its tokens in NumPy."""
+    import numpy as np
+    import torch
+
+    split = training.dataset.train
+    text, n = split.tokens.numbers, split.length
+    within = np.arange(n + 1)
+    for index in torch.randperm(len(split)).split(training.batch):
+        yield torch.from_numpy(text[index.numpy()[:, None] * n + within].astype(np.int64))
+
+
+def _bare_causal(training: Any) -> None:
+    """One epoch of a decoder, with the logits of all tokens and a limit to the gradient."""
+    import torch.nn.functional as F
+    from torch import nn
+
+    body, optimizer, weights = training.module.body, training.optimizer, list(training.module.parameters())
+    body.train()
+    for tokens in _windows(training):
+        logits = body.logits(body(tokens[:, :-1]))
+        loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def _bare_masked(training: Any) -> None:
+    """The same of an encoder, with the logits of masked tokens; tokens are masked as the run does."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    body, optimizer, weights = training.module.body, training.optimizer, list(training.module.parameters())
+    corruption = training.objective.corruption
+    body.train()
+    for windows in _windows(training):
+        tokens = windows[:, :-1]
+        seen, at = corruption(tokens, torch.rand(3, *tokens.shape))
+        hidden = body(seen)
+        hidden = hidden.gather(1, at[..., None].expand(-1, -1, hidden.shape[-1]))
+        loss = F.cross_entropy(body.logits(hidden).flatten(0, 1), tokens.gather(1, at).flatten())
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+BARE: dict[str, Callable[[Any], None]] = {
+    "classify": _bare_loop,
+    "regress": _bare_rows,
+    "loaded": _bare_loaded,
+    "causal": _bare_causal,
+    "masked": _bare_masked,
+}
 
 
 def calls_a_step(loop: Callable[[], object]) -> float:

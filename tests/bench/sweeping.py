@@ -46,14 +46,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from cn.record import plain
-from runs.launch._queue import Jobs
+from cn.nodes.to_json import plain
+from cn.launching.queue import Jobs
 from runs.launch.local import Local
-from sweeps._named import describe, find
-from sweeps._plan import plan
-from sweeps._snapshot import take
-from sweeps._store import Batch, Report
-from sweeps._submit import as_jobs, next_label
+from cn.sweeping.planning.named import describe, find
+from cn.sweeping.planning.plan import plan
+from cn.sweeping.submitting.snapshots import take
+from cn.sweeping.folder.store import Batch, Report
+from cn.sweeping.submitting.submission import as_jobs, next_label
 
 named = find("many")
 store, trials = named.store, [each.trial for each in plan(named.sweep)]

@@ -16,6 +16,8 @@ from tests.bench.probes import COMPOSE, WATCH
 from tests.bench.rivals import WORDS
 from tests.bench.trees import ROOT, grow
 
+pytestmark = pytest.mark.slow
+
 Tell = Callable[..., Any]
 
 
@@ -73,8 +75,8 @@ def test_a_training_step_makes_at_most_10_calls_more_than_the_bare_loop(tmp_path
     assert 100 < calls.bare < calls.ours <= calls.bare + 10
 
 
-@pytest.mark.parametrize("kind", ["regress", "loaded"])
-def test_a_step_on_rows_or_loaded_images_makes_at_most_15_calls_more(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["regress", "loaded", "causal", "masked"])
+def test_a_step_on_rows_loaded_images_or_text_makes_at_most_15_calls_more(tmp_path: Path, kind: str) -> None:
     calls = steps.count(tmp_path / "run", kind)
     assert calls.bare > 50
     assert calls.ours <= calls.bare + 15

@@ -1,4 +1,4 @@
-"""What the framework is measured against does the same: the script's losses and weights are the run's, to the bit."""
+"""What the framework is measured against does the same: the script's losses and weights are the run's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import language
 from tests.bench.recipe import Size, take
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,11 @@ def test_the_run_and_the_script_come_to_the_same_losses_weights_and_averages(
     assert len(turn.losses) == len(set(turn.losses)) == 3
     assert turn.apart == 0
     assert len(turn.ours["wall"]) == len(turn.bare["wall"]) == 6  # 360 images: nearly three epochs of 11 steps
+
+
+def test_a_run_of_text_and_its_script_come_to_the_same_losses_and_weights(tmp_path: Path) -> None:
+    turn = language.take(tmp_path / "run", steps=20)
+    assert turn.losses == pytest.approx(turn.logged, abs=1e-5)  # sums are added in another order
+    assert len(turn.losses) == len(set(turn.losses)) == 2
+    assert turn.apart < 1e-4
+    assert len(turn.ours["processor"]) == len(turn.bare["processor"]) == 10

@@ -19,7 +19,7 @@ def train(run: Run, job: Job) -> float:
 
 
 if __name__ == "__main__":
-    main(train)
+    main(train, folder=False)
 '''
 MODELS = '''\
 """Models."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,9 @@ import torch
 from torch import nn
 
 from data import Dataset, Images
-from runs._device import place
-from runs._order import order
-from runs._training import Training
+from runs._training.device import place
+from runs._training.order import order
+from runs._training.state import Training
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks, Metrics
 from tests.bench.script import Script
@@ -52,11 +53,15 @@ class Turns(Callback):
     block: int = 10  # steps
     counted: bool = False  # calls, rather than seconds by the wall and of the processor
 
-    def build(self) -> _Turns:
-        return _Turns(block=self.block, counted=self.counted)
+    def build(self) -> Hooks:
+        return PictureTurns(block=self.block, counted=self.counted)
 
 
-class _Turns(Hooks):
+class TakesTurns(Hooks, ABC):
+    """What is told of both, whatever they train; `begin` makes the script."""
+
+    network: nn.Module  # of the script, with the names of the run's weights
+
     def __init__(self, *, block: int, counted: bool) -> None:
         self.block = block
         self.calls = 0
@@ -66,23 +71,24 @@ class _Turns(Hooks):
         self.bare: dict[str, list[float]] = {name: [] for name in self.clocks}
         self.counted = counted
 
+    @abstractmethod
+    def begin(self, training: Training) -> Iterator[None]:
+        """Set `network`, and return the script's steps."""
+
+    @abstractmethod
+    def losses(self) -> list[float]:
+        """Return the script's losses, each the mean since the last."""
+
+    def averages(self) -> dict[str, torch.Tensor]:
+        """Return the averages of the script's weights, if it has any, by name."""
+        return {}
+
     def on_start(self, training: Training) -> None:
-        """The script's own network from the same seed, and the random numbers that come after it."""
-        run, data, where = training.run, training.dataset, training.device
-        self.cuda = where.device.type == "cuda"
+        """Begin the script from the run's seed; each keeps the random numbers that come after it."""
+        self.cuda = training.device.device.type == "cuda"
         ours = self._random()
-        torch.manual_seed(run.seed)
-        network: nn.Module = place(run.task.build(model=run.model, data=data).network, where)
-        self.script = Script(network, autocast=where.autocast, compiled=where.compiled)
-        self.steps: Iterator[None] = self.script.train(
-            data.train.images,
-            data.train.labels,
-            scale=data.train.scale,
-            shift=data.train.shift,
-            order=lambda epoch: order(run.seed, epoch, len(data.train)),
-            batch=training.batch,
-            steps=training.steps,
-        )
+        torch.manual_seed(training.run.seed)
+        self.steps = self.begin(training)
         self.theirs = self._random()
         self._set_random(ours)
         if self.counted:
@@ -108,15 +114,15 @@ class _Turns(Hooks):
 
     def on_end(self, training: Training) -> None:
         sys.setprofile(None)
-        average = training.evaluated.state_dict()
-        pairs = [(training.module.state_dict()[name], each) for name, each in self.script.network.state_dict().items()]
-        pairs += [(average[name], each) for name, each in self.script.averaged.items() if each.is_floating_point()]
+        ours, averaged = training.module.state_dict(), training.evaluated.state_dict()
+        pairs = [(ours[name], each) for name, each in self.network.state_dict().items()]
+        pairs += [(averaged[name], each) for name, each in self.averages().items() if each.is_floating_point()]
         told = {
-            "images": self.block * training.batch,
+            "examples": self.block * training.batch,
             "device": str(training.device),
             "ours": self.ours,
             "bare": self.bare,
-            "losses": [float(each) for each in self.script.losses],
+            "losses": self.losses(),
             "apart": max(float((a - b).abs().max()) for a, b in pairs),  # 0: the same weights and averages
         }
         (training.folder / TOLD).write_text(json.dumps(told))
@@ -146,3 +152,27 @@ class _Turns(Hooks):
         torch.set_rng_state(state[0])
         if self.cuda:
             torch.cuda.set_rng_state(state[1])
+
+
+class PictureTurns(TakesTurns):
+    """The script of images."""
+
+    def begin(self, training: Training) -> Iterator[None]:
+        run, data, where = training.run, training.dataset, training.device
+        self.network = place(run.task.build(model=run.model, data=data).network, where)
+        self.script = Script(self.network, autocast=where.autocast, compiled=where.compiled)
+        return self.script.train(
+            data.train.images,
+            data.train.labels,
+            scale=data.train.scale,
+            shift=data.train.shift,
+            order=lambda epoch: order(run.seed, epoch, len(data.train)),
+            batch=training.batch,
+            steps=training.steps,
+        )
+
+    def losses(self) -> list[float]:
+        return [float(each) for each in self.script.losses]
+
+    def averages(self) -> dict[str, torch.Tensor]:
+        return self.script.averaged

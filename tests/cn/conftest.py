@@ -1,4 +1,15 @@
-"""A small repository of nodes, written to a folder for one test: every kind of field, child and default."""
+"""A small repository of nodes, written to a folder for one test: every kind of field, child and default.
+
+Fixtures:
+
+    tree          the folder of the small repository, whose modules can be imported in the test
+    run           `run("model=mlp")`: the run that these overrides compose there
+    refused       `refused("model=vitt")`: the text of the error with which they are refused
+    program       `program("model=mlp")`: what `python train.py model=mlp` does there, in a process of its own
+
+Functions: `start` runs Python in any folder, `on_terminal` on a terminal of a width; `python`, `node` and `MODEL` are
+sources of small files, and `imported` is a name of a module.
+"""
 
 from __future__ import annotations
 
@@ -204,20 +215,20 @@ def train(run: Run, job: Job) -> float:
 
 
 if __name__ == "__main__":
-    main(train)
+    main(train, folder=False)
 """,
 }
 
 
 @pytest.fixture
 def tree(node_tree: Any) -> Path:
-    """The folder of the small repository, whose modules can be imported in the test."""
+    """The folder of the small repository; the test can import its modules."""
     return node_tree({path: source.lstrip("\n") for path, source in TREE.items()})
 
 
 @pytest.fixture
 def run(tree: Path, compose: Any) -> Callable[..., Any]:
-    """`run("model=mlp")`: the run that these overrides compose."""
+    """`run("model=mlp")`: compose a run with these overrides."""
 
     def run(*overrides: str) -> Any:
         from runs import Run
@@ -229,7 +240,7 @@ def run(tree: Path, compose: Any) -> Callable[..., Any]:
 
 @pytest.fixture
 def refused(run: Callable[..., Any]) -> Callable[..., str]:
-    """`refused("model=vitt")`: the message of the error, which is one of the user's and at most six lines long."""
+    """`refused("model=vitt")`: return the message of the UserError, which has at most six lines."""
 
     def refused(*overrides: str) -> str:
         with pytest.raises(CNError) as caught:
@@ -243,7 +254,7 @@ def refused(run: Callable[..., Any]) -> Callable[..., str]:
 
 @pytest.fixture
 def program(tree: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`program("model=mlp")`: what `python train.py model=mlp` does in the small repository, torch being forbidden."""
+    """`program("model=mlp")`: run `python train.py model=mlp` in the small repository; importing torch is forbidden."""
     (tree / "torch.py").write_text("open('torch was imported', 'w')\n")
 
     def program(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -256,14 +267,14 @@ def program(tree: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def start(root: Path, *words: str, path: Path = REPOSITORY, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder; `path` is where it finds `cn`."""
+    """Run Python in a folder; `path` is the PYTHONPATH with `cn`."""
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path), "PYTHONWARNINGS": "error", **variables}
     command = [sys.executable, "-X", "utf8", *words]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def on_terminal(root: Path, columns: int, *words: str, **variables: str) -> str:
-    """What a terminal of so many columns gets from Python in a folder, on both of its streams."""
+    """Return the output of Python on a terminal with that many columns, stdout and stderr together."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error", **variables}
@@ -272,7 +283,7 @@ def on_terminal(root: Path, columns: int, *words: str, **variables: str) -> str:
     )
     os.close(slave)
     seen = b""
-    with contextlib.suppress(OSError):  # a terminal whose last writer has gone
+    with contextlib.suppress(OSError):  # the last writer has closed the terminal
         while part := os.read(master, 65536):
             seen += part
     os.close(master)
@@ -281,7 +292,7 @@ def on_terminal(root: Path, columns: int, *words: str, **variables: str) -> str:
 
 
 def python(*lines: str) -> str:
-    """Lines as one source file."""
+    """Return lines as the text of one source file."""
     return "\n".join(lines) + "\n"
 
 
@@ -289,11 +300,11 @@ MODEL = python("from cn import CN", "class Model(CN):", "    size: int = 1")
 
 
 def node(name: str, base: str = "models:Model") -> str:
-    """A file with one class."""
+    """Write a file with one class."""
     module, contract = base.split(":")
     return python(f"from {module} import {contract}", f"class {name}({contract}): ...")
 
 
 def imported(module: str, name: str) -> Any:
-    """What a module calls so."""
+    """Return the attribute of a module by name."""
     return getattr(importlib.import_module(module), name)

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cn import UserError
-from cn.help import complete
-from cn.node import CN, walk
+from cn.cli.help import complete
+from cn.nodes.node import CN
+from cn.nodes.traversal import walk
 
 KEYS = [
     "run", "model", "teacher", "optim", "callbacks", "model/head", "model.head", "teacher/head", "teacher.head.dim",

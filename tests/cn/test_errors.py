@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from cn import CNError, DefinitionError, FrozenError, MissingValueError, RunError, UserError
-from cn.discover import NoDefaultError, NoOptionError
+from cn.discovery.discover import NoDefaultError, NoOptionError
 from cn.errors import hint, lines, nearest, short
 
 

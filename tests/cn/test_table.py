@@ -86,6 +86,7 @@ def test_a_cell_is_one_line_and_cannot_command_the_terminal() -> None:
     assert table(["a\x1b"], [["b\nc\td"]]) == "a\\x1b\n-------\nb\\nc\\td"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [50, 80, 100])
 def test_help_breaks_no_word_on_a_terminal(tree: Path, number: int) -> None:
     (tree / "models/mlp.py").write_text(
@@ -99,6 +100,7 @@ def test_help_breaks_no_word_on_a_terminal(tree: Path, number: int) -> None:
     assert page.split() == as_needed.split()
 
 
+@pytest.mark.slow
 def test_columns_overrules_the_terminal_and_nothing_else(tree: Path) -> None:
     script = "from cn import screen; print(screen.width())"
     assert on_terminal(tree, 80, "-c", script) == "80\n"
@@ -109,6 +111,7 @@ def test_columns_overrules_the_terminal_and_nothing_else(tree: Path) -> None:
     assert screen.width() is None
 
 
+@pytest.mark.slow
 def test_help_does_not_import_what_only_asks_for_the_width(tree: Path) -> None:
     script = (
         "import sys\n"

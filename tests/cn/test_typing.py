@@ -10,6 +10,8 @@ import pytest
 
 from tests.cn.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SOURCE = """\
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from typing import Literal
 import pytest
 
 from cn import CN, Job, compose, derive, load, main
-from cn.pytest_plugin import Compose, Keys
+from cn.testing import Compose, Keys
 
 
 class Model(CN):

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cn.conftest import REPOSITORY, python, start
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "optimizers/__init__.py": python(
         "from cn import CN", "", "", "class Optimizer(CN):", "    rate: float = 0.1  # step size"
@@ -116,8 +118,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_config_layer_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cn"}
-    modules = {path.name for path in (REPOSITORY / "cn").glob("*.py")}
-    assert {name.removeprefix("cn/") for name in names if name.endswith(".py")} == modules
+    modules = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cn").rglob("*.py")}
+    assert {name for name in names if name.endswith(".py")} == modules
     assert "cn/py.typed" in names
 
 

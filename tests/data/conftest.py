@@ -1,4 +1,15 @@
-"""Small files in the real formats, and a server on loopback that knows ranges and can fail on purpose."""
+"""Small files in the real formats, and a server on loopback that knows ranges and can fail on purpose.
+
+Fixtures:
+
+    server        an HTTP server on loopback: it serves `files`, notes `requests`, and cuts or holds answers as told
+    cache         (of every test) the folder of downloaded files, empty
+    offline       no address can be looked up
+    md5           `md5(content)`: the hash that published files are checked by
+    idx           `idx(array)`: an array as a file of MNIST's format
+    mnist         MNIST's four files, small, by their names; the node expects their hashes
+    mnist_root    a folder with these files
+"""
 
 from __future__ import annotations
 
@@ -17,17 +28,17 @@ import pytest
 from data.cmnist import Cmnist
 from data.mnist import TEST, TRAIN, Mnist
 
-WAIT = 600  # s; for what comes in a few, on a machine that has much else to do
+WAIT = 600  # s; a generous limit, for a busy machine
 
 
 class Server:
-    """Serves a dict of files, notes each request, and cuts or holds the answers as it is told."""
+    """Serves a dict of files, records each request, and truncates or delays answers on request."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.ranges = True  # whether a Range is honoured
-        self.cuts: list[int] = []  # of the next requests: bytes of the body after which the connection ends
-        self.hold: threading.Event | None = None  # a cut answer waits for it instead of ending
+        self.cuts: list[int] = []  # for the next requests: number of body bytes before the connection closes
+        self.hold: threading.Event | None = None  # a truncated answer waits for this event instead of closing
         self.held = threading.Event()  # an answer is waiting
         self.requests: list[tuple[str, int]] = []  # file, and first byte asked for
         self.sent = 0  # bytes of bodies
@@ -82,7 +93,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("data._download.TIMEOUT", (WAIT, WAIT))  # it is not the server that is slow
+    monkeypatch.setattr("data._download.TIMEOUT", (WAIT, WAIT))  # only the client's limit matters
     server = Server()
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -96,7 +107,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache of the test, empty: nothing of this user's is read or written."""
+    """An empty cache folder for the test, instead of this user's."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "cn"
 
@@ -116,7 +127,7 @@ def md5() -> Callable[[bytes], str]:
 
 @pytest.fixture(scope="session")
 def idx() -> Callable[[np.ndarray], bytes]:
-    """An array of bytes as an idx file holds it."""
+    """Return an array of bytes in the idx format."""
     return lambda array: struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
@@ -124,7 +135,7 @@ def idx() -> Callable[[np.ndarray], bytes]:
 def mnist(
     md5: Callable[[bytes], str], idx: Callable[[np.ndarray], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, bytes]:
-    """MNIST's four files with 200 and 100 images, each image different, in place of the published ones."""
+    """MNIST's four files with 200 and 100 distinct images, in place of the published ones."""
     files = mnist_files(idx, sizes=(200, 100))
     for node in (Mnist, Cmnist):
         monkeypatch.setattr(node, "_md5", {name: md5(content) for name, content in files.items()})

@@ -181,13 +181,13 @@ def test_a_picture_without_attributes(root):
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"size": 7}, "size is 7, and must be 8 to 178 pixels"),
-        ({"fraction": 0.0}, "fraction is 0.0, and must be above 0 and at most 1"),
+        ({"size": 7}, "Celeba.size is 8 <= int <= 178, not 7"),
+        ({"fraction": 0.0}, "Celeba.fraction is 0 < float <= 1, not 0.0"),
         ({"subclass": "smiling"}, "superclass and subclass are both 'smiling': change one, or give subclass=null"),
         ({"size": 16, "crop": 16}, "crop is 16, and must be 0 to 15 for images of 16x16 pixels"),
     ],
 )
 def test_values_out_of_range(values, text):
-    with pytest.raises(ValueError, match=r".") as error:
+    with pytest.raises((ValueError, UserError)) as error:
         Celeba(**values).check()
-    assert str(error.value) == text
+    assert str(error.value).split("\n")[0] == text

@@ -94,6 +94,7 @@ def test_what_came_before_a_failure_is_not_fetched_again(get, server, cache):
     assert server.sent == len(CONTENT)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_taken_up_by_the_next(get, start, server, cache):
     part = cache / "f" / f"{NAME}.part"
     server.cuts, server.hold = [524_288], threading.Event()
@@ -106,6 +107,7 @@ def test_a_killed_process_is_taken_up_by_the_next(get, start, server, cache):
     assert server.sent == len(CONTENT)
 
 
+@pytest.mark.slow
 def test_two_processes_fetch_one_file(start, server, cache):
     server.cuts, server.hold = [300_000], threading.Event()  # the first is held in the middle until both are there
     with start() as one, start() as other:
@@ -118,6 +120,7 @@ def test_two_processes_fetch_one_file(start, server, cache):
     assert server.sent == len(CONTENT)
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing(get, start, server, cache):
     with start(limit=524_288) as process:
         _, errors = process.communicate(timeout=WAIT)

@@ -255,6 +255,7 @@ def test_a_part_may_lack_a_class(tmp_path):
 # --- memory
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_need_little_more_memory_than_a_thousand(tmp_path):
     """In bytes that a process and its two workers hold together, each page counted once."""
     source = [picture(COLOURS[name], 1) for name in ("cat", "dog")]

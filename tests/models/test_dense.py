@@ -25,5 +25,5 @@ def test_its_sizes_can_be_set():
 
 
 @pytest.mark.parametrize("field", ["lin1_size", "lin2_size", "lin3_size"])
-def test_a_layer_without_units_is_refused(refusal, field):
-    assert refusal(Dense(**{field: 0}).check) == f"{field} must be at least 1, not 0"
+def test_a_layer_without_units_is_refused(outside, field):
+    assert outside(Dense, **{field: 0}) == f"Dense.{field} is int >= 1, not 0"

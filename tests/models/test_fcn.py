@@ -25,15 +25,14 @@ def test_no_dropout_is_no_layer():
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("field", "value", "message"),
     [
-        (Fcn(num_hidden=-1), "num_hidden must be at least 0, a single linear layer, not -1"),
-        (Fcn(hidden_dim=0), "hidden_dim must be at least 1, not 0"),
-        (Fcn(dropout=1.0), "dropout must be at least 0 and below 1, not 1.0"),
-        (Fcn(dropout=-0.1), "dropout must be at least 0 and below 1, not -0.1"),
-        (Fcn(dropout=float("nan")), "dropout must be at least 0 and below 1, not nan"),
+        ("num_hidden", -1, "Fcn.num_hidden is int >= 0, not -1"),
+        ("hidden_dim", 0, "Fcn.hidden_dim is int >= 1, not 0"),
+        ("dropout", 1.0, "Fcn.dropout is 0 <= float < 1, not 1.0"),
+        ("dropout", -0.1, "Fcn.dropout is 0 <= float < 1, not -0.1"),
+        ("dropout", float("nan"), "Fcn.dropout is 0 <= float < 1, not nan"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_wrong_values_are_refused(refusal, model, message):
-    assert refusal(model.check) == message
+def test_wrong_values_are_refused(outside, field, value, message):
+    assert outside(Fcn, **{field: value}) == message

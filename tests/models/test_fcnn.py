@@ -39,13 +39,13 @@ def test_a_kernel_wider_than_the_image_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("field", "value", "message"),
     [
-        (Fcnn(widths=()), "widths must hold at least one size, such as [16]"),
-        (Fcnn(widths=(8, -1)), "widths must be at least 1, not (8, -1)"),
-        (Fcnn(kernel_size=0), "kernel_size must be at least 1, not 0"),
+        ("widths", (), "Fcnn.widths is tuple[int >= 1, ...] with length >= 1, not ()"),
+        ("widths", (8, -1), "Fcnn.widths is tuple[int >= 1, ...] with length >= 1, not (8, -1)"),
+        ("kernel_size", 0, "Fcnn.kernel_size is int >= 1, not 0"),
     ],
     ids=["no layer", "no channel", "no pixel"],
 )
-def test_wrong_values_are_refused(refusal, model, message):
-    assert refusal(model.check) == message
+def test_wrong_values_are_refused(outside, field, value, message):
+    assert outside(Fcnn, **{field: value}) == message

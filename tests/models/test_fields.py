@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from models._fields import Activation, listed, nearest, positive
+from models._fields import Activation, listed, nearest
 from models._layers import ACTIVATIONS
 
 
@@ -23,9 +23,3 @@ def test_nearest_is_one_below_and_one_above(value, choices, near):
 def test_listed_reads_as_a_sentence():
     assert listed("dim", (504, 516)) == "the nearest that do are dim=504 and dim=516"
     assert listed("dim", (3,)) == "the nearest that does is dim=3"
-
-
-def test_the_first_wrong_size_is_named():
-    positive(dim=1, widths=(1, 2))
-    with pytest.raises(ValueError, match=r"^depth must be at least 1, not -2$"):
-        positive(dim=1, depth=-2, heads=0)

@@ -38,8 +38,8 @@ def test_a_kernel_wider_than_the_image_is_refused():
     )
 
 
-def test_a_kernel_without_pixels_is_refused(refusal):
-    assert refusal(LeNet(kernel_size=0).check) == "kernel_size must be at least 1, not 0"
+def test_a_kernel_without_pixels_is_refused(outside):
+    assert outside(LeNet, kernel_size=0) == "LeNet.kernel_size is int >= 1, not 0"
 
 
 def test_an_activation_that_does_not_exist_is_refused():

@@ -20,10 +20,9 @@ def test_the_activation_is_the_one_chosen():
     assert sum(isinstance(layer, nn.GELU) for layer in network) == 2
 
 
-def test_a_layer_without_units_is_refused(refusal):
-    assert refusal(Mlp(hidden_sizes=(128, 0)).check) == "hidden_sizes must be at least 1, not (128, 0)"
+def test_a_layer_without_units_is_refused(outside):
+    assert outside(Mlp, hidden_sizes=(128, 0)) == "Mlp.hidden_sizes is tuple[int >= 1, ...], not (128, 0)"
 
 
 def test_no_hidden_layer_is_a_linear_model(parameters):
-    Mlp(hidden_sizes=()).check()
     assert parameters(Mlp(hidden_sizes=()), (1, 28, 28)) == 7_850

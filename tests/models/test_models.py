@@ -159,6 +159,7 @@ def test_torch_code_knows_no_node_and_nodes_import_no_torch(file):
         assert all(name.split(".")[-1].startswith("_") for name in ours)
 
 
+@pytest.mark.slow
 def test_importing_and_refusing_needs_no_torch():
     names = [
         ".".join(("models", *file.relative_to(FOLDER).with_suffix("").parts))

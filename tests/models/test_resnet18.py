@@ -30,5 +30,5 @@ def test_a_block_begins_as_its_shortcut():
     torch.testing.assert_close(block(x), x)
 
 
-def test_a_width_without_channels_is_refused(refusal):
-    assert refusal(ResNet18(width=0).check) == "width must be at least 1, not 0"
+def test_a_width_without_channels_is_refused(outside):
+    assert outside(ResNet18, width=0) == "ResNet18.width is int >= 1, not 0"

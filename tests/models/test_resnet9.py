@@ -42,7 +42,7 @@ def test_scale_multiplies_the_logits():
     torch.testing.assert_close(networks[1](x), networks[0](x) / 4)
 
 
-def test_wrong_values_are_refused(refusal):
-    assert refusal(ResNet9(width=0).check) == "width must be at least 1, not 0"
-    assert refusal(ResNet9(scale=0.0).check) == "scale must be above 0 and finite, not 0.0"
-    assert refusal(ResNet9(scale=float("inf")).check) == "scale must be above 0 and finite, not inf"
+def test_wrong_values_are_refused(outside):
+    assert outside(ResNet9, width=0) == "ResNet9.width is int >= 1, not 0"
+    assert outside(ResNet9, scale=0.0) == "ResNet9.scale is 0 < float < inf, not 0.0"
+    assert outside(ResNet9, scale=float("inf")) == "ResNet9.scale is 0 < float < inf, not inf"

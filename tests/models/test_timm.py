@@ -67,8 +67,8 @@ def test_images_that_it_cannot_take_are_refused_with_the_reason():
     )
 
 
-def test_a_dropout_outside_its_range_is_refused(refusal):
-    assert refusal(Timm(dropout=1.0).check) == "dropout must be at least 0 and below 1, not 1.0"
+def test_a_dropout_outside_its_range_is_refused(outside):
+    assert outside(Timm, dropout=1.0) == "Timm.dropout is 0 <= float < 1, not 1.0"
 
 
 def test_the_library_is_not_our_file_of_that_name():

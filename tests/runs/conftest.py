@@ -1,4 +1,25 @@
-"""What the tests of runs use: real runs on the digits, small ones, in a folder of their own."""
+"""What the tests of runs use: real runs on the digits, small ones, in a folder of their own.
+
+Fixtures:
+
+    here          an empty folder, which is the current one
+    go            `go("run", "epochs=2")`: trains in this process, and gives what the run left in its folder
+    left          `left(folder)`: what a run left there: summary, metrics, log, states, weights
+    failed        `failed(action)`: the error that an action ends with
+    after_step    `after_step(7, action)`: an action after this process's 7th optimiser step
+    die           kills this process with SIGKILL
+    forked        `forked(action)`: does it in a child process; its exit status
+    ranks         `ranks(2, action)`: does it in so many processes that know of each other; their exit statuses
+    together      `together(2, "run", "epochs=2")`: `go` by so many processes
+    stopped       `stopped(2, 3, source="parts")`: a run of so many processes that is sent SIGTERM in its 3rd step
+    stopped_after_each_step  a run of two processes throughout, and the same one stopped after each step
+    differences   `differences(a, b)`: where two checkpoints or lists of metrics are not the same to the last bit
+    export        `export("run")`: what `python -m runs export run` prints, and its exit status
+    shell         `shell("epochs=1")`: what `python train.py epochs=1` prints, and its exit status
+
+Functions: `held_at` starts a command that waits after a step, `wait_for` waits for a fact, `rank` is this process's
+number, `one_thread` are the variables of a command.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +44,22 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import cn
 from cn import CNError, Job
-from cn.compose import compose
+from cn.composing.compose import compose
 from runs import Run, _checkpoint
 from runs.__main__ import main
 from runs._train import train
 from runs.default import Default
+from tests import warm
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128")  # 1258 images: 9 steps an epoch
-IMPORTED = ("torch._dynamo", "data._digits", "runs._shards")  # by most runs, with what these import
-WAIT = 600  # s; for what comes in a few, on a machine that has much else to do
+IMPORTED = ("torch._dynamo", "data._digits", "runs._processes.shards")  # imported by most runs
+WAIT = 600  # s; a generous limit, for a busy machine
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left in its folder."""
+    """The content of a run folder."""
 
     folder: Path
 
@@ -75,7 +97,7 @@ def _as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to be in."""
+    """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -87,7 +109,7 @@ def left() -> type[Left]:
 
 @pytest.fixture
 def go(here: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Left]:
-    """Run as `train.py` would: `go("run", "epochs=2")` leaves a folder called run, `go(source=...)` is --from."""
+    """Run as `train.py` does: `go("run", "epochs=2")` leaves a folder called run, `go(source=...)` is --from."""
     monkeypatch.setattr("runs._train.draw", lambda folder: None)  # 0.3 s each; test_folder.py has a run with it
 
     def go(name: str = "run", *overrides: str, of: Run | type[Run] = Default, source: Path | str | None = None) -> Left:
@@ -113,7 +135,7 @@ def _given(default: str, overrides: tuple[str, ...]) -> bool:
 
 @pytest.fixture
 def failed() -> Callable[..., CNError]:
-    """The error that a run ends with."""
+    """Return the error that ends a run."""
 
     def failed(action: Callable[[], Any]) -> CNError:
         with pytest.raises(CNError) as caught:
@@ -125,7 +147,7 @@ def failed() -> Callable[..., CNError]:
 
 @pytest.fixture
 def after_step() -> Iterator[Callable[[int, Callable[[], Any]], None]]:
-    """`after_step(7, action)`: something happens when this process has taken its 7th optimiser step from now."""
+    """`after_step(7, action)`: call the action when this process has taken its 7th optimiser step from now."""
     handles: list[Any] = []
 
     def after_step(number: int, action: Callable[[], Any]) -> None:
@@ -146,12 +168,12 @@ def after_step() -> Iterator[Callable[[int, Callable[[], Any]], None]]:
 
 @pytest.fixture
 def forked() -> Callable[[Callable[[], Any]], int]:
-    """Does something in a child process; its exit status, or minus the signal that killed it."""
+    """Run an action in a child process; return its exit status, or minus the signal that killed it."""
 
     def forked(action: Callable[[], Any]) -> int:
         _prepare_to_fork()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn where there are other threads
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn about forks with threads
             child = os.fork()
         if child == 0:
             try:
@@ -165,7 +187,7 @@ def forked() -> Callable[[Callable[[], Any]], int]:
 
 
 def _prepare_to_fork() -> None:
-    """Import once what each child would import for itself, in seconds."""
+    """Import modules once, so that forked children need not."""
     for name in IMPORTED:
         importlib.import_module(name)
     sys.stdout.flush()
@@ -173,13 +195,13 @@ def _prepare_to_fork() -> None:
 
 @pytest.fixture
 def die() -> Callable[[], None]:
-    """kill -9."""
+    """Send SIGKILL to this process."""
     return lambda: os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
 def ranks(monkeypatch):
-    """`ranks(2, action)`: does it in so many processes at once, which know of each other; their exit statuses."""
+    """`ranks(2, action)`: run the action in two processes with a rendezvous; return their exit statuses."""
 
     def ranks(count: int, action: Callable[[], Any]) -> list[int]:
         _prepare_to_fork()
@@ -187,7 +209,7 @@ def ranks(monkeypatch):
         children: list[int] = []
         for rank in range(count):
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn where there are other threads
+                warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn about forks with threads
                 child = os.fork()
             if child == 0:
                 told = {"RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port, "MASTER_ADDR": "127.0.0.1"}
@@ -210,7 +232,7 @@ def ranks(monkeypatch):
 
 @pytest.fixture
 def together(ranks, go, left):
-    """A whole run by so many processes."""
+    """Run training in several processes."""
 
     def together(count: int, name: str, *words: str, **others: Any) -> Any:
         assert ranks(count, lambda: go(name, *words, **others)) == [0] * count
@@ -220,7 +242,7 @@ def together(ranks, go, left):
 
 
 def wait_for(fact: Callable[[], object]) -> None:
-    """Until it is so."""
+    """Wait until the condition holds."""
     end = time.monotonic() + WAIT
     while not fact():
         assert time.monotonic() < end
@@ -239,7 +261,7 @@ def rank() -> int:
 
 @pytest.fixture
 def stopped(ranks, go, after_step):
-    """Runs on, from a folder or from nothing, until one process is sent SIGTERM in its step of that number."""
+    """Resume or start a run, and send SIGTERM to one process in its step of that number."""
 
     def stopped(count: int, step: int, **how: Any) -> list[int]:
         def run() -> None:
@@ -254,10 +276,10 @@ def stopped(ranks, go, after_step):
 
 @pytest.fixture
 def stopped_after_each_step(together, stopped, ranks, go, left, monkeypatch):
-    """A run of two processes throughout, and the same one in parts, for which they agree after each step."""
+    """An uninterrupted run of two processes, and the same run interrupted, with agreement after each step."""
 
     def stopped_after_each_step(run: Run) -> tuple[Left, Left]:
-        monkeypatch.setattr("runs._stop.OFTEN", 1)
+        monkeypatch.setattr("runs._processes.stop.OFTEN", 1)
         whole = together(2, "whole", of=run)
         assert stopped(2, 1, of=run) == [143, 143]
         for _ in range(2, whole.summary["step"]):
@@ -270,7 +292,7 @@ def stopped_after_each_step(together, stopped, ranks, go, left, monkeypatch):
 
 @pytest.fixture
 def differences() -> Callable[[Any, Any], list[str]]:
-    """Where two checkpoints, or two lists of metrics, are not the same to the last bit."""
+    """Return where two checkpoints, or two lists of metrics, are not bit-identical."""
 
     def differences(a: Any, b: Any, place: str = "") -> list[str]:
         if type(a) is not type(b):
@@ -294,7 +316,7 @@ def differences() -> Callable[[Any, Any], list[str]]:
 
 @pytest.fixture
 def export(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """`python -m runs export ...`: its exit status, what it printed and its errors."""
+    """Run `python -m runs export ...`; return its exit status, output and errors."""
 
     def export(*words: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -307,7 +329,7 @@ def export(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, 
 
 @dataclass(frozen=True)
 class Said:
-    """What a command printed, and its exit status."""
+    """The output of a command, and its exit status."""
 
     status: int
     out: str
@@ -316,11 +338,10 @@ class Said:
 
 @pytest.fixture
 def shell(here: Path) -> Callable[..., Said]:
-    """`shell("epochs=1")` is `python train.py epochs=1`, in the empty folder."""
+    """`shell("epochs=1")`: run `python train.py epochs=1` in the empty folder."""
 
     def shell(*words: str, script: Path = ROOT / "train.py") -> Said:
-        command = [sys.executable, str(script), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread(), timeout=WAIT)
+        done = warm.torch().run([str(script), *words], cwd=here, env=one_thread())
         return Said(done.returncode, done.stdout, done.stderr)
 
     return shell
@@ -352,12 +373,12 @@ def train(run: Run, job: Job) -> float:
     return train(run, job)
 
 if __name__ == "__main__":
-    main(train, launcher=launch)
+    main(train, folder=False, launcher=launch)
 """
 
 
 def held_at(step: int, *words: str, **how: Any) -> subprocess.Popen[str]:
-    """`python train.py WORDS`, begun here, which waits after that step until there is a file called `sent`."""
+    """Start `python train.py WORDS`; it waits after that step until the file `sent` exists."""
     Path("train.py").write_text(HELD.replace("STEP", str(step)))
     child = subprocess.Popen(
         [sys.executable, "train.py", *words],

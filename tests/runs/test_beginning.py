@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from cn import compose
-from cn.record import plain
-from runs._beginning import freeze
+from cn.nodes.to_json import plain
+from cn.sweeping.planning.plan import identity
+from runs._training.initial import begin, freeze
 from runs.default import Default
-from sweeps._plan import identity
 
 STILL = ("steps=1", "optim=sgd", "optim.lr=1e-30", "optim.weight_decay=0", "schedule=constant")
 
@@ -61,6 +61,28 @@ def test_what_fits_what_is_new_and_what_was_left_out_is_told(go):
     rest = ", ".join(f"{name} (10, there 7)" if name == last else name for name in list(weights)[1:])
     assert run.log.splitlines()[0] == (f"begins from weights.pt: 1 of 4 tensors; new: {rest}; left out: extra.0")
     assert torch.equal(layers(run)[first], weights[first])
+
+
+class _Translated(torch.nn.Linear):
+    """A layer that knows how another library calls its weights."""
+
+    def published(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if "kernel" not in weights:
+            return weights
+        return {"weight": weights["kernel"].T, **{name: each for name, each in weights.items() if name != "kernel"}}
+
+
+def test_a_part_that_knows_a_published_layout_reads_it(here):
+    """Wherever it stands in the network; what it has no name for is told as it was called."""
+    network = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Sequential(_Translated(2, 3)))
+    kernel = torch.randn(2, 3)
+    torch.save({"kernel": kernel, "other": torch.ones(1)}, "weights.pt")
+    assert begin(network, Path("weights.pt")) == (
+        "begins from weights.pt: 1 of 2 tensors; new: 1.0.bias; left out: other"
+    )
+    assert torch.equal(network.state_dict()["1.0.weight"], kernel.T)
+    torch.save(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Sequential(_Translated(2, 3))).state_dict(), "own.pt")
+    assert begin(network, Path("own.pt")) == "begins from own.pt: 2 of 2 tensors"
 
 
 def test_averaged_weights_are_begun_from_where_a_run_has_them(go):

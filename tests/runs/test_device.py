@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from runs._device import Device, choose, place, prepare, send
-from runs._meeting import joined
-from runs._ranks import Ranks
+from data import send
+from runs._processes.collectives import Ranks
+from runs._processes.rendezvous import joined
+from runs._training.device import Device, choose, place, prepare
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.callbacks.ema import Ema
@@ -21,7 +22,7 @@ from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
 
 CUDA = torch.device("cuda", 0)
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="asks a GPU, and torch can use none here")
+needs_gpu = pytest.mark.usefixtures("gpu")
 VARIED = ("data.crop=1", "data.flip=true", "data.cutout=3", "data.randaugment=2", "task.label_smoothing=0.1")
 MIXED = ("task.mixup=0.2", "task.cutmix=1")
 BY_STEP = {  # each with epochs of 9 steps or 4, and logs within them
@@ -130,7 +131,7 @@ def test_what_goes_to_a_gpu_is_pinned_first_and_not_waited_for(monkeypatch):
     send(torch.arange(3), CUDA)
     assert done == ["pinned", ((CUDA,), {"non_blocking": True})]
     send(torch.arange(3), torch.device("cpu"))
-    assert done[2:] == [((torch.device("cpu"),), {})]
+    assert done[2:] == [((torch.device("cpu"),), {"non_blocking": True})]
 
 
 class _Between(Hooks):

@@ -136,9 +136,9 @@ def test_two_nodes_of_one_group_on_the_command_line(here, shell):
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("task.weight=1.5", "task: weight is 1.5, and must be from 0 to 1"),
-        ("task.temperature=0", "task: temperature is 0.0, and must be above 0"),
-        ("epochs=0", "epochs is 0, and must be at least 1"),
+        ("task.weight=1.5", "task.weight is 0 <= float <= 1, not 1.5"),
+        ("task.temperature=0", "task.temperature is float > 0, not 0"),
+        ("epochs=0", "epochs is int >= 1, not 0"),
     ],
 )
 def test_a_value_out_of_range_is_refused(word, told, go, failed):

@@ -137,4 +137,4 @@ def test_two_averages_are_refused(go, failed):
 @pytest.mark.parametrize("decay", [0.0, 1.0, -1.0])
 def test_a_decay_outside_its_range_is_refused(go, failed, decay):
     error = failed(lambda: go("run", "callbacks=ema", f"callbacks.ema.decay={decay}"))
-    assert f"decay is {decay}, and must be above 0 and below 1" in str(error)
+    assert f"callbacks.ema.decay is 0 < float < 1, not {decay}" in str(error)

@@ -14,7 +14,8 @@ from torch.nn.functional import cross_entropy
 from data._images import ImageSplit
 from data.digits import Digits
 from models.mlp import Mlp
-from runs import _loop, _train
+from runs import _train
+from runs._training import loop
 from runs.default import Default
 
 
@@ -70,8 +71,8 @@ def test_best_is_the_checkpoint_of_the_best_validation(go, monkeypatch):
         found = evaluate(training, split)
         return found if training.step <= 4 * 9 else {**found, "accuracy": 0.0}
 
-    evaluate = _loop.evaluate
-    monkeypatch.setattr(_loop, "evaluate", dimmed)
+    evaluate = loop.evaluate
+    monkeypatch.setattr(loop, "evaluate", dimmed)
     run = go("run", "epochs=6")
     validations = [each for each in run.metrics if "validation/loss" in each]
     best = max(validations, key=lambda each: (each["validation/accuracy"], -each["validation/loss"]))
@@ -90,7 +91,8 @@ def test_best_is_the_checkpoint_of_the_best_validation(go, monkeypatch):
 def test_of_two_with_one_accuracy_the_lower_loss_is_best(go, monkeypatch):
     scores = iter([(0.5, 0.8), (0.4, 0.8), (0.6, 0.8), (0.4, 0.8), (0.1, 0.7), (9.0, 9.0)])
     monkeypatch.setattr(
-        "runs._loop.evaluate", lambda training, split: dict(zip(("loss", "accuracy"), next(scores), strict=True))
+        "runs._training.loop.evaluate",
+        lambda training, split: dict(zip(("loss", "accuracy"), next(scores), strict=True)),
     )
     monkeypatch.setattr("runs._train.evaluate", lambda training, split: {"loss": 0.0, "accuracy": 0.0})
     assert go("run", "epochs=5").state("best.pt")["step"] == 18

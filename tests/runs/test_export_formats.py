@@ -11,10 +11,16 @@ import torch
 from torch import Tensor, nn
 
 import cn
+from cn import compose
 from data.digits import Digits
+from data.text.file import File
+from data.tokenizer.bytes import Bytes
 from models import Model
+from models.encoder.bert_family.tiny import Tiny
 from runs import _onnx, _safetensors
 from runs.default import Default
+from runs.language import Language
+from runs.training.classical import Classical
 
 PACKAGES = ("safetensors", *_onnx.PACKAGES)
 ABSENT = [name for name in PACKAGES if find_spec(name) is None]
@@ -152,3 +158,17 @@ def test_what_is_no_safetensors_is_refused(go, failed):
     Path("noise.safetensors").write_bytes(b"noise")
     error = failed(lambda: go("run", "steps=1", "init=noise.safetensors"))
     assert str(error).startswith("noise.safetensors cannot be read as a checkpoint\n  SafetensorError: ")
+
+
+def test_a_language_model_is_no_onnx_since_it_is_called_for_its_loss(go, export, here, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
+    Path("book.txt").write_text("the cat sat on the mat and the dog sat on the cat\n" * 60)
+    model = Tiny(d_model=16, heads=2, layers=1, feed_forward=24, length=16, vocabulary=None)
+    data = File(path=Path("book.txt"), length=16, batch_size=8, tokenizer=Bytes())
+    go("run", of=compose(Language(model=model, data=data, training=Classical(max_steps=1))))
+    status, out, err = export("run", "-o", "net.onnx")
+    assert (status, out) == (1, "")
+    assert err == (
+        "Language calls its network with None and True beside tensors, and ONNX takes tensors alone\n"
+        "  its weights alone: -o FILE.safetensors\n"
+    )

@@ -14,17 +14,18 @@ import torch
 from torch import nn
 
 from cn import RunError
+from cn.run_folder.metrics import Record
 from data.digits import Digits
 from models import Model
 from models.mlp import Mlp
 from runs._checkpoint import Unreadable
-from runs._loop import Diverged, Interrupted
+from runs._training.loop import Diverged, Interrupted
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.logger import Logger
 from runs.logger._thread import Thread
-from runs.logger._writer import JsonLines, Record, State, Writer
+from runs.logger._writer import JsonLines, State, Writer
 
 ON = "\n  to go on from the last checkpoint: python train.py --from run"
 NONE = "\n  the run is in run, which has no checkpoint yet"
@@ -256,6 +257,7 @@ def disk(here: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint_before(disk, go, failed, after_step, left, differences):
     whole = go("whole", "epochs=2")
     after_step(11, lambda: fill(disk))
@@ -276,6 +278,7 @@ def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint_before(disk, go, fail
     assert resumed.summary["state"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_disk_too_full_for_a_second_checkpoint_has_room_for_the_summary(disk, go, failed, after_step, left):
     def nearly_full() -> None:
         fill(disk)
@@ -295,6 +298,7 @@ def test_a_disk_too_full_for_a_second_checkpoint_has_room_for_the_summary(disk, 
     assert not list(run.folder.glob(".*.*[0-9]"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_from_the_start(disk, go, failed):
     fill(disk)
     error = failed(lambda: go("disk/run"))

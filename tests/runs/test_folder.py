@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -16,8 +17,8 @@ import torch
 
 import cn
 from cn import Job
-from cn.compose import compose
-from runs import _folder
+from cn.composing.compose import compose
+from cn.run_folder import folder as _folder
 from runs._train import train
 from runs.default import Default
 from tests.cn.conftest import on_terminal
@@ -199,6 +200,7 @@ def test_a_folder_is_free_again_when_its_process_is_killed(go, forked, after_ste
     assert go(source="run").summary["state"] == "finished"
 
 
+@pytest.mark.slow
 def test_another_process_holds_the_lock(go, failed, here):
     """The kernel's lock, not ours: held from outside, in a process that has nothing to do with us."""
     go("run", "steps=1")
@@ -221,6 +223,7 @@ def test_summary_says_running_while_it_does(go, after_step, left):
     assert seen[0]["state"] == "running"
 
 
+@pytest.mark.slow
 def test_a_path_that_the_locale_cannot_read_is_refused_before_anything_is_made(here):
     words = [sys.executable, str(ROOT / "train.py"), *WORDS, 'folder="outputs/é5"']
     plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
@@ -241,19 +244,19 @@ def test_a_path_that_the_locale_cannot_read_is_refused_before_anything_is_made(h
 def test_a_folder_whose_making_failed_counts_as_no_run(here, monkeypatch):
     """A full disk: the configuration comes last, and none of it is left."""
 
-    def full(self: Path, text: str, **_: object) -> int:
-        with self.open("w") as file:
-            file.write(text[:40])
-        raise OSError(28, "No space left on device", str(self))
+    def full(path: Path) -> None:
+        os.truncate(path, 40)
+        raise OSError(28, "No space left on device", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr("cn.files.sync", full)
         with pytest.raises(cn.RunError, match=r"^cannot make a run folder: "):
             train(compose(Default, [*WORDS, "folder=run"]), Job())
     assert [path.name for path in Path("run").iterdir()] == ["command.txt"]
     assert train(compose(Default, [*WORDS, "folder=run", "steps=2"]), Job()) > 0
 
 
+@pytest.mark.slow
 def test_what_is_being_loaded_is_said_on_a_terminal_at_once_and_nowhere_else(here):
     """Nor in a pipe: test_it_holds_the_whole_run."""
     said = on_terminal(here, 100, str(ROOT / "train.py"), *WORDS, "steps=2", OMP_NUM_THREADS="1")

@@ -219,7 +219,7 @@ def test_what_is_no_checkpoint_of_the_run_is_refused(name, damaged, monkeypatch,
     from train import train
 
     with pytest.raises(SystemExit) as ended:
-        cn.main(train, ["--from", f"run/{name}", "mode=eval"])
+        cn.main(train, folder=False, argv=["--from", f"run/{name}", "mode=eval"])
     status, told = WRONG[name]
     said = capsys.readouterr()
     assert (ended.value.code, said.out, said.err) == (status, "", told)

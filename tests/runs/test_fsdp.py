@@ -20,7 +20,7 @@ from models.fcn import Fcn
 from models.resnet18 import ResNet18
 from models.vit import ViT
 from runs import _train
-from runs._meeting import joined
+from runs._processes.rendezvous import joined
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.ema import Ema
 from runs.callbacks.learning_rate import LearningRate
@@ -31,6 +31,8 @@ from runs.parallel._fsdp import units
 from runs.parallel.fsdp import Fsdp
 from runs.schedule.plateau import Plateau
 from tests.runs.conftest import rank
+
+pytestmark = pytest.mark.slow
 
 FSDP = "parallel=fsdp"
 VIT = ("model=vit", "model.dim=24", "model.depth=2")
@@ -219,7 +221,7 @@ def test_alone_nothing_is_divided(go, monkeypatch):
 
 AUGMENTED = Default(
     model=ViT(dim=24, depth=2),
-    data=Digits(batch_size=67, crop=1, flip=True, cutout=2),
+    data=Digits(batch_size=133, crop=1, flip=True, cutout=2),
     accumulate=3,
     epochs=2,
     log_every=4,
@@ -228,7 +230,7 @@ AUGMENTED = Default(
 )
 NORMALISED = Default(
     model=Dense(),
-    data=Digits(batch_size=200, crop=1),
+    data=Digits(batch_size=400, crop=1),
     schedule=Plateau(patience=0, threshold=0.5, gamma=0.5),
     callbacks={"early_stopping": EarlyStopping(patience=2, least=10.0), "learning_rate": LearningRate()},
     logger={"csv": Csv()},
@@ -259,7 +261,7 @@ def test_it_goes_on_with_another_number_of_processes(before, after, ranks, go, l
         after_step(7, lambda: signal.raise_signal(signal.SIGTERM))
         go("parts", *words, FSDP)
 
-    monkeypatch.setattr("runs._stop.OFTEN", 1)
+    monkeypatch.setattr("runs._processes.stop.OFTEN", 1)
     assert ranks(before, begin) == [143] * before
     assert (Path("parts") / "last.pt").is_dir() == (before > 1)
     assert ranks(after, lambda: go(source="parts")) == [0] * after

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cn.run_folder.metrics import Record, read
 from data.digits import Digits
 from models.mlp import Mlp
 from runs.callbacks import Callback
@@ -21,7 +22,7 @@ from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.logger import Logger
 from runs.logger._thread import Thread
-from runs.logger._writer import JsonLines, Record, Writer, read
+from runs.logger._writer import JsonLines, Writer
 from runs.logger.csv import Csv
 
 ROOT = Path(__file__).parents[2]
@@ -171,6 +172,7 @@ def test_ctrl_c_while_it_hangs_saves_and_ends(where, go, failed, after_step, lef
     assert (resumed.folder / "metrics.csv").read_bytes() == (whole.folder / "metrics.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_its_process_ends_all_the_same(here):
     script = (
         "import threading, runs.logger._thread as loggers\n"

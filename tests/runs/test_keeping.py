@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from cn.run_folder.watched import Watched
 from data.digits import Digits
 from models.mlp import Mlp
-from runs._watched import Watched
 from runs.callbacks import Callback
 from runs.callbacks._checkpoint import Keeper
 from runs.callbacks._hooks import Hooks
@@ -29,7 +29,7 @@ LOSSES = [(3.0, 0.5), (1.0, 0.4), (2.0, 0.7), (1.0, 0.6), (4.0, 0.7)]  # and acc
 )
 def test_the_best_is_by_the_metric_and_the_other_decides_a_tie(go, monkeypatch, metric, best):
     values = (dict(zip(("loss", "accuracy"), each, strict=True)) for each in LOSSES)
-    monkeypatch.setattr("runs._loop.evaluate", lambda training, split: next(values))
+    monkeypatch.setattr("runs._training.loop.evaluate", lambda training, split: next(values))
     monkeypatch.setattr("runs._train.evaluate", lambda training, split: {"loss": 0.25, "accuracy": 0.75})
     run = go("run", "callbacks=checkpoint", f"callbacks.checkpoint.metric={metric}", "epochs=5")
     assert run.summary["best/step"] == run.state("best.pt")["step"] == 9 * best
@@ -144,4 +144,4 @@ def test_two_that_keep_some_keep_those_of_both(go):
 
 def test_keeping_none_of_them_is_written_null(go, failed):
     error = failed(lambda: go("run", "callbacks=checkpoint", "callbacks.checkpoint.every=0"))
-    assert "every is 0, and must be at least 1 validation; null keeps none" in str(error)
+    assert "callbacks.checkpoint.every is int >= 1 | None, not 0" in str(error)

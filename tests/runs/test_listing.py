@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cn.compose import compose
-from cn.record import dump
+from cn.composing.compose import compose
+from cn.run_folder.folder import claimed
+from cn.run_folder.folders import below
+from cn.writing.record import dump
 from runs import Run
 from runs.__main__ import HELP, main
-from runs._folder import claimed
-from runs._folders import below
 from runs._picture import draw
 from runs.default import Default
 from runs.good_run import GoodRun
+from tests.slides import assert_fit_for_a_slide
 
 ROOT = Path(__file__).parents[2]
 METRICS = [
@@ -129,7 +130,7 @@ time              state        step    validation/accuracy  test/accuracy  folde
 2026-05-01 12:03  running      78/780  0.9000                              outputs/2026-05-01_12-02-00_b  model=lenet optim.lr=0.1
 2026-05-01 12:04  lost                                                     outputs/lost                   no process writes to it any more
 2026-05-01 12:05  lost                                                     outputs/never                  it has no summary.json
-2026-05-01 12:06  finished     78/78   0.9000               0.8125         outputs/old                    (config.json gives Default a value for 'gone', which is no field of it now)
+2026-05-01 12:06  finished     78/78   0.9000               0.8125         outputs/old                    (config.json gives Default a value for 'gone', which is not a field now)
 2026-05-01 12:07  finished                                                 outputs/torn                   (config.json cannot be read: JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1))
 """  # noqa: E501
 
@@ -318,7 +319,10 @@ def test_the_beginning_of_a_name_is_enough(make, said):
     )
 
 
-def test_where_there_is_no_run_it_says_how_to_get_one(here, said):
+def test_where_there_is_no_run_it_says_how_to_get_one_if_it_knows(here, said):
+    assert said() == "there is no run below outputs yet\n"
+    assert said("diff", "a", "b", status=2) == "there is no run below outputs\n"
+    Path("train.py").write_text("")
     assert said() == "there is no run below outputs yet\n  to train one: python train.py\n"
     assert said("--json") == "[]\n"
     assert said("diff", "a", "b", status=2) == "there is no run below outputs\n  to train one: python train.py\n"
@@ -347,10 +351,10 @@ def test_words_that_cannot_be_meant(make, said):
     )
     assert said("plot", status=2) == "plot of which runs?\n  write: python -m runs plot A B\n" + see
     assert said("outptus", status=2) == (
-        "'outptus' is no verb, and no folder\n  nearest: outputs\n  see: python -m runs -h\n"
+        "'outptus' is neither a verb nor a folder\n  nearest: outputs\n  see: python -m runs -h\n"
     )
     assert said("dif", "one", "a b", status=2) == (
-        "'dif' is no verb, and no folder\n  write: python -m runs diff one 'a b'\n  see: python -m runs -h\n"
+        "'dif' is neither a verb nor a folder\n  write: python -m runs diff one 'a b'\n  see: python -m runs -h\n"
     )
     assert said("outputs/no", status=2) == (
         "there is no folder 'outputs/no'\n  nearest: outputs/one\n  see: python -m runs -h\n"
@@ -371,8 +375,10 @@ def test_a_picture_has_a_panel_for_each_metric_and_says_what_differs(make, said)
     b = make("b", "optim.lr=0.01", "seed=2", summary={"state": "running"}, metrics=[*METRICS, *extra, alone])
     c = make("c", "optim.lr=0.1", "seed=2", metrics=extra)
     figure = draw([a, b, c])
+    assert_fit_for_a_slide(figure)
     drawn = [panel.get_title() for panel in figure.axes]
-    assert drawn == ["train/loss", "validation/loss", "validation/accuracy", "shared"]
+    assert drawn == ["train/loss", "validation/loss", "validation/accuracy", "shared", "test/accuracy"]
+    assert figure.get_suptitle() == "3 runs: best test accuracy 0.8125\noutputs/a"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "outputs/a   (test/accuracy 0.8125)",
         "optim.lr=0.01",
@@ -403,13 +409,52 @@ def test_a_picture_has_a_panel_for_each_metric_and_says_what_differs(make, said)
 
 def test_many_runs_fit_into_one_picture(make):
     figure = draw([make(f"r{number}", f"seed={number}") for number in range(25)])
+    assert_fit_for_a_slide(figure)
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(shown) == 20
     assert shown[0] == "seed=0   (test/accuracy 0.8125)"
     assert shown[-1] == "... and 6 more"
-    assert [len(panel.lines) for panel in figure.axes] == [25, 25, 25]
+    assert [len(panel.lines) for panel in figure.axes] == [25, 25, 25, 25]
 
 
+BEST = {"best/step": 39, "state": "finished", "goal": "minimize validation/loss"}
+
+
+def test_a_picture_of_runs_marks_the_tested_step_and_sets_the_tests_side_by_side(make):
+    scores = {"a": 0.5, "b": 0.25, "c": float("nan"), "d": 0.75}
+    runs = [
+        make(name, f"optim.lr=0.{place + 1}", summary={**BEST, "test/loss": score})
+        for place, (name, score) in enumerate(scores.items())
+    ]
+    figure = draw(runs)
+    assert_fit_for_a_slide(figure)
+    assert figure.get_suptitle() == "4 runs: best test loss 0.2500\noptim.lr=0.2"  # of a loss the least
+    *curves, tests = figure.axes
+    assert tests.get_title() == "test/loss"
+    assert [(line.get_marker(), line.get_xydata().tolist()) for line in tests.lines] == [
+        ("o", [[0.5, 0]]),
+        ("*", [[0.25, 1]]),
+        ("o", [[0.75, 3]]),
+    ]
+    assert [each.get_text() for each in tests.texts] == ["0.5000", "0.2500", "0.7500"]
+    colors = [line.get_color() for line in curves[0].lines]
+    assert [line.get_color() for line in tests.lines] == [colors[0], colors[1], colors[3]]
+    stars = {panel.get_title(): [each.get_offsets()[0][0] for each in panel.collections] for panel in curves}
+    assert stars == {"train/loss": [], "validation/loss": [39] * 4, "validation/accuracy": [39] * 4}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 11, 12])
+@pytest.mark.parametrize("tested", [True, False])
+def test_a_picture_of_any_number_of_runs_is_fit_for_a_slide(make, count: int, tested: bool):
+    long = "init=/a/path/of/a/checkpoint/that/is/quite/long/best.pt"
+    summary = {**BEST, **({"test/loss": 0.123456} if tested else {})}
+    figure = draw([make(f"r{n}", f"seed={n}", *[long] * (n % 2), summary=summary) for n in range(count)])
+    assert_fit_for_a_slide(figure)
+    assert len(figure.axes) == 3 + (tested and count > 1)
+    assert ("tested yet" in figure.get_suptitle()) is not tested
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "loaded"), [([], []), (["diff", "a", "b"], []), (["plot", "a", "b"], ["matplotlib"])]
 )
@@ -443,3 +488,64 @@ def test_nothing_in_a_run_folder_can_command_the_terminal(make, said):
         text = said(*words, status=status)
         assert not {"\x1b", "\x07", "\x9b", "\r"} & set(text), words
         assert shown in text.replace("\\\\", "\\"), words
+
+
+BENCHMARK = {"test/glue_cola_matthews": 0.0625, "test/glue_rte_accuracy": 0.5}
+COMPARED = """\
+test                outputs/a  outputs/b  difference  outputs/c  difference
+------------------  ---------  ---------  ----------  ---------  ----------
+glue_cola_matthews  0.0625     0.125      +0.0625     -          -
+glue_rte_accuracy   0.5        0.5        +0          0.25       -0.25
+"""
+
+
+def test_diff_compares_benchmarks_with_those_of_the_first(make, said):
+    make("a", summary={**DONE, **BENCHMARK})
+    make("b", summary={**DONE, **BENCHMARK, "test/glue_cola_matthews": 0.125})
+    make("c", summary={**DONE, "test/glue_rte_accuracy": 0.25})
+    assert said("diff", "a", "b", "c").endswith("\n\n" + COMPARED)
+    told = json.loads(said("diff", "a", "b", "c", "--json"))["against_first"]
+    assert told["glue_cola_matthews"] == {
+        "outputs/a": {"value": 0.0625, "difference": 0.0, "interval": None},
+        "outputs/b": {"value": 0.125, "difference": 0.0625, "interval": None},
+    }
+
+
+@pytest.mark.parametrize("first", [DONE, {**DONE, **BENCHMARK, "state": "failed"}, {**DONE, "test/perplexity": 3.0}])
+def test_diff_compares_no_benchmarks_that_the_first_lacks(first, make, said):
+    make("a", summary=first)
+    make("b", summary={**DONE, **BENCHMARK, "test/perplexity": 2.0})
+    assert "difference" not in said("diff", "a", "b")
+    assert "against_first" not in json.loads(said("diff", "a", "b", "--json"))
+
+
+def resamples(folder: Path, values: list[float], **other: Any) -> None:
+    (folder / "benchmark").mkdir()
+    measures = {"glue_rte_accuracy": {"examples": other.pop("examples", "d1"), "values": values}}
+    record = {"method": "percentile bootstrap", "level": 0.95, "resamples": 3, "seed": 0, "measures": measures, **other}
+    (folder / "benchmark/glue_resamples.json").write_text(json.dumps(record))
+
+
+def test_a_difference_of_the_same_examples_has_an_interval(make, said):
+    for name, values, other in (
+        ("a", [0.5, 0.6, 0.4], {}),
+        ("b", [0.6, 0.7, 0.6], {}),
+        ("c", [0.1, 0.1, 0.1], {"examples": "d2"}),
+        ("d", [0.1, 0.1, 0.1], {"seed": 1}),
+    ):
+        resamples(make(name, summary={**DONE, **BENCHMARK}), values, **other)
+    low, high = np.percentile([0.1, 0.1, 0.2], [2.5, 97.5])
+    told = json.loads(said("diff", "a", "b", "c", "d", "--json"))["against_first"]["glue_rte_accuracy"]
+    assert told["outputs/b"]["interval"] == pytest.approx([low, high])
+    assert [told[f"outputs/{name}"]["interval"] for name in "acd"] == [None, None, None]
+    text = said("diff", "a", "b")
+    assert f"  {low:+.4g} to {high:+.4g}\n" in text
+    assert text.endswith("95 %: percentile bootstrap of the difference, paired by example\n")
+
+
+def test_a_torn_file_of_resamples_is_named(make, said):
+    for name in ("a", "b"):
+        folder = make(name, summary={**DONE, **BENCHMARK})
+        (folder / "benchmark").mkdir()
+        (folder / "benchmark/glue_resamples.json").write_text('{"resamples": 3')
+    assert said("diff", "a", "b", status=1).startswith("outputs/a/benchmark/glue_resamples.json is damaged")

@@ -23,8 +23,8 @@ from data.folder import Folder
 from models.fcn import Fcn
 from models.mlp import Mlp
 from runs import _train
-from runs._evaluate import evaluate
-from runs._order import order
+from runs._training.evaluate import evaluate
+from runs._training.order import order
 from runs.default import Default
 from tests.data.pictures import COLOURS, empty, text, truncated, write
 from tests.runs.conftest import WAIT, held_at, rank, wait_for
@@ -308,7 +308,7 @@ def test_metrics_are_those_over_the_others(size, count, root, ranks):
         ("less" / path).unlink()
 
     def found(of: Path) -> dict[str, float]:
-        from runs._meeting import joined
+        from runs._processes.rendezvous import joined
 
         run = pictured(of, on_damaged="skip", validate_batch=size)
         with joined(cuda=False) as own:
@@ -351,6 +351,7 @@ def test_a_worker_that_is_killed_ends_the_run_which_goes_on(go, left, after_step
     assert differences(whole.metrics, resumed.metrics) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "said", "status"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)], ids=str
 )

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 import runs.logger._thread
-from runs._curves import draw
+from cn.run_folder.metrics import Record, read
+from runs._curves import curves, draw
 from runs.logger._csv import CsvWriter
 from runs.logger._thread import Thread
-from runs.logger._writer import JsonLines, Record, Writer, read
+from runs.logger._writer import JsonLines, Writer
 from tests.runs.conftest import WAIT
+from tests.slides import assert_fit_for_a_slide
 
 
 def table(folder: Path) -> list[dict[str, float]]:
@@ -224,6 +226,42 @@ def test_the_curves_of_a_run_that_has_none_yet_are_not_drawn(here):
 )
 def test_curves_are_drawn_of_whatever_there_is(here, records):
     (here / "metrics.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
-    path = draw(here)
+    (here / "summary.json").write_text(json.dumps({"command": "python train.py", "state": "running"}))
+    path, figure = draw(here), curves(here)
     assert path is not None
+    assert figure is not None
+    assert_fit_for_a_slide(figure)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_curves_have_a_title_and_a_star_at_the_step_that_was_tested(here):
+    steps = [
+        {"step": step, "epoch": 1.0, "validation/loss": 1 / step, "validation/accuracy": step / 10}
+        for step in (2, 4, 6)
+    ]
+    (here / "metrics.jsonl").write_text("".join(json.dumps(each) + "\n" for each in steps))
+    summary = {"command": "python train.py seed=$x", "goal": "maximize validation/accuracy", "best/step": 4}
+    (here / "summary.json").write_text(json.dumps({**summary, "state": "finished", "test/accuracy": 0.5}))
+    figure = curves(here)
+    assert figure is not None
+    tested = "test accuracy 0.5000, of the best validation, at step 4"
+    assert figure.get_suptitle() == f"python train.py seed=\\$x\n{tested}"
+    assert_fit_for_a_slide(figure)
+    assert [panel.get_title() for panel in figure.axes] == ["loss", "accuracy"]
+    stars = [[line.get_xydata().tolist() for line in panel.lines if line.get_marker() == "*"] for panel in figure.axes]
+    assert stars == [[[[4, 0.25]]], [[[4, 0.4]]]]
+
+
+def test_the_curves_of_a_run_that_goes_on_say_so(here):
+    (here / "metrics.jsonl").write_text('{"step": 1, "epoch": 1.0, "train/loss": 0.5}\n')
+    (here / "summary.json").write_text(json.dumps({"command": "python train.py", "state": "interrupted", "step": 1}))
+    figure = curves(here)
+    assert figure is not None
+    assert figure.get_suptitle() == "python train.py\ninterrupted at step 1"
+
+
+def test_no_panel_of_the_curves_is_empty(here):
+    (here / "metrics.jsonl").write_text('{"step": 1, "epoch": 1.0, "mood": 3.0}\n')
+    figure = curves(here)
+    assert figure is not None
+    assert [(panel.get_title(), len(panel.lines)) for panel in figure.axes] == [("mood", 1)]

@@ -13,11 +13,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-import runs._loop
+import runs._training.loop
 from data._images import ImageSplit
 from data.digits import Digits
 from models.mlp import Mlp
-from runs._order import order
+from runs._training.order import order
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.callbacks.learning_rate import LearningRate
@@ -320,7 +320,7 @@ def calls(go: Any, name: str, callbacks: dict[str, Callback]) -> int:
 
 
 def test_hooks_that_are_not_overridden_cost_nothing(go, monkeypatch):
-    monkeypatch.setattr(runs._loop.time, "monotonic", lambda: 0.0)  # the screen is due by time, not by steps
+    monkeypatch.setattr(runs._training.loop.time, "monotonic", lambda: 0.0)  # the screen is due by time, not by steps
     bare = calls(go, "bare", {})
     nothing = calls(go, "nothing", {"a": _Nothing(), "b": _Nothing(), "c": _Nothing()})
     one = calls(go, "one", {"a": _Nothing(), "b": _EachStep()})
@@ -371,7 +371,7 @@ def test_no_step_away_from_a_log_asks_the_device_for_a_value(go, after_step, mon
 
 
 def test_a_log_is_read_one_log_late(go, after_step, monkeypatch):
-    now, read = 0, runs._loop.Later.read
+    now, read = 0, runs._training.loop.Later.read
     reads: list[tuple[float, int]] = []
 
     def at(step: int) -> None:
@@ -383,7 +383,7 @@ def test_a_log_is_read_one_log_late(go, after_step, monkeypatch):
         reads.append((metrics["step"], now))
         return metrics
 
-    monkeypatch.setattr(runs._loop.Later, "read", noted)
+    monkeypatch.setattr(runs._training.loop.Later, "read", noted)
     for step in range(1, 9):
         after_step(step, lambda step=step: at(step))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cn import Job, UserError
+from data.hub import Hub
 from models.mlp import Mlp
 from models.timm import Timm
 from runs._asked import asked
@@ -18,6 +19,7 @@ from runs.task.distil import Distil
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_installed_is_told_before_torch_is_imported():
     script = (
         "import sys, runs._asked, runs._needed\n"
@@ -37,3 +39,10 @@ def test_the_model_of_a_task_is_looked_at_too_and_one_of_ours_needs_nothing(monk
     with pytest.raises(UserError) as refused:
         asked(Default(model=Mlp(), task=Distil(teacher=Timm())), Job())
     assert str(refused.value) == ("task.teacher: timm is not installed\n  pip install -c constraints.txt -e '.[hub]'")
+
+
+def test_data_of_the_hub_need_a_package(monkeypatch):
+    monkeypatch.setattr("runs._needed.find_spec", lambda name: None)
+    with pytest.raises(UserError) as refused:
+        asked(Default(data=Hub(path=Path("rows"))), Job())
+    assert str(refused.value) == "data: datasets is not installed\n  pip install -c constraints.txt -e '.[hub]'"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from data._images import ImageSplit
-from runs._order import order
+from runs._training.order import order
 
 
 @given(some.integers(0, 2**63 - 1), some.integers(0, 10**6), some.integers(1, 200))

@@ -125,12 +125,12 @@ def test_in_a_step_it_reads_the_clock_and_no_more():
 @pytest.mark.parametrize("every", ["0", "-1", "nan"])
 def test_a_pace_of_none_is_refused(go, failed, every):
     error = failed(lambda: go("run", "callbacks=progress", f"callbacks.progress.every={every}"))
-    value = float(every)
-    assert str(error).splitlines()[0] == f"callbacks.progress: every is {value}, and must be above 0 seconds"
+    key = "callbacks.progress.every"
+    assert str(error).splitlines()[0] == f"{key}={every}: {key} is float > 0, not {every}"
     assert error.status == 2
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.usefixtures("gpu")
 def test_on_a_gpu_it_waits_for_nothing(go, after_step, monkeypatch):
     monkeypatch.setattr("runs.callbacks._progress.Pace.on_log", _strict(Pace.on_log))
     monkeypatch.setattr("runs.callbacks._progress.Pace.on_step", _strict(Pace.on_step))

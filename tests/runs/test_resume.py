@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from cn.compose import compose
+from cn.composing.compose import compose
+from cn.run_folder.folders import Found
+from cn.run_folder.listing import describe
 from data.digits import Digits
 from models.fcn import Fcn
 from runs import _checkpoint
-from runs._device import random_state, set_random_state
-from runs._folders import Found
-from runs._listing import describe
-from runs._stop import Stop
+from runs._processes.stop import Stop
 from runs._train import bind
+from runs._training.device import random_state, set_random_state
 from runs.callbacks.early_stopping import EarlyStopping
 from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default

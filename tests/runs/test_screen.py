@@ -14,6 +14,8 @@ import pytest
 
 from tests.runs.conftest import WAIT
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("model=mlp", "data.batch_size=8", "epochs=4", "folder=run", "callbacks=model_summary")
 SCRIPT = str(Path(__file__).parents[2] / "train.py")
 

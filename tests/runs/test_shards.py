@@ -21,11 +21,14 @@ from torch.distributed.checkpoint import metadata
 
 from data.digits import Digits
 from models.mlp import Mlp
-from runs import _checkpoint, _divided, _shards
+from runs import _checkpoint
+from runs._processes import divided, shards
 from runs.callbacks.ema import Ema
 from runs.default import Default
 from runs.parallel.fsdp import Fsdp
 from tests.runs.conftest import WAIT, rank, wait_for
+
+pytestmark = pytest.mark.slow
 
 FSDP = "parallel=fsdp"
 RUN = Default(
@@ -133,7 +136,7 @@ def test_a_disk_that_refuses_ends_the_run(ranks, go, left, monkeypatch):
     def refuse(self: Any, *_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(_shards.FileSystemWriter, "finish", refuse)
+    monkeypatch.setattr(shards.FileSystemWriter, "finish", refuse)
     assert ranks(2, lambda: go("run", "epochs=3", FSDP)) == [1, 1]
     run = left(Path("run"))
     assert run.log.endswith(
@@ -145,13 +148,13 @@ def test_a_disk_that_refuses_ends_the_run(ranks, go, left, monkeypatch):
 def test_the_run_goes_on_while_it_saves(ranks, go, monkeypatch, after_step):
     """The save after step 3 is held back until step 5 was taken."""
     passed = threading.Event()
-    write = _shards._Writer.write_data
+    write = shards._Writer.write_data
 
     def held(self: Any, *args: Any) -> Any:
         assert self.step != 3 or passed.wait(WAIT)
         return write(self, *args)
 
-    monkeypatch.setattr(_shards._Writer, "write_data", held)
+    monkeypatch.setattr(shards._Writer, "write_data", held)
 
     def child() -> None:
         after_step(5, passed.set)
@@ -161,14 +164,14 @@ def test_the_run_goes_on_while_it_saves(ranks, go, monkeypatch, after_step):
 
 
 def test_a_stop_waits_until_its_checkpoint_is_whole(stopped, left, monkeypatch):
-    write = _shards._Writer.write_data
+    write = shards._Writer.write_data
 
     def slow(self: Any, *args: Any) -> Any:
         time.sleep(0.5)
         return write(self, *args)
 
-    monkeypatch.setattr(_shards._Writer, "write_data", slow)
-    monkeypatch.setattr("runs._stop.OFTEN", 1)
+    monkeypatch.setattr(shards._Writer, "write_data", slow)
+    monkeypatch.setattr("runs._processes.stop.OFTEN", 1)
     assert stopped(2, 3, of=RUN) == [143, 143]
     run = left(Path("parts"))
     assert run.state()["step"] == 3
@@ -178,7 +181,7 @@ def test_a_stop_waits_until_its_checkpoint_is_whole(stopped, left, monkeypatch):
 def test_what_is_saved_is_what_was_there_when_it_was_asked_for(ranks, go, left, monkeypatch, differences, after_step):
     """However late it is written."""
     passed = threading.Event()
-    write = _shards._Writer.write_data
+    write = shards._Writer.write_data
 
     def held(self: Any, *args: Any) -> Any:
         assert self.step != 3 or passed.wait(WAIT)
@@ -192,7 +195,7 @@ def test_what_is_saved_is_what_was_there_when_it_was_asked_for(ranks, go, left, 
         go("late", *words)
 
     assert ranks(2, lambda: go("soon", *words)) == [0, 0]
-    monkeypatch.setattr(_shards._Writer, "write_data", held)
+    monkeypatch.setattr(shards._Writer, "write_data", held)
     assert ranks(2, child) == [0, 0]
     soon, late = (_checkpoint.load(Path(name) / "step-000003") for name in ("soon", "late"))
     assert soon["step"] == 3
@@ -275,7 +278,7 @@ def test_one_that_is_damaged_is_told(name, why, damaged):
 
 def test_a_state_comes_apart_and_together():
     state = {"step": 3, "module": {"a": torch.ones(2)}, "others": [{"random": torch.zeros(1)}], "scaler": {}}
-    parts, rest = _divided.take_apart(state)
+    parts, rest = divided.take_apart(state)
     assert parts == {}
     assert rest.pop("divided") == {}
     assert rest == state

@@ -11,7 +11,7 @@ import pytest
 
 from data.digits import Digits
 from runs import _train
-from runs._stop import Stop
+from runs._processes.stop import Stop
 from tests.runs.conftest import WAIT, held_at
 
 ON = "\n  to go on from the last checkpoint: python train.py --from run"

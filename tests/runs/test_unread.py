@@ -17,18 +17,27 @@ import torch
 from torch import nn
 
 import cn
-from cn import CN, Job, UserError, discover
-from cn.containers import Items, Row
-from cn.kinds import Child, Either, Kind, OneOf, Scalar, same
-from cn.node import is_field, resolve
-from cn.reading import Reading, _Noting
+from cn import CN, Job, UserError
+from cn.discovery import discover
+from cn.nodes.containers import Items, Row
+from cn.nodes.field_types import Child, Either, Kind, OneOf, Scalar, same
+from cn.nodes.ranges import bare
+from cn.nodes.read_tracking import Reading, _Noting
+from cn.nodes.resolving import resolve
+from cn.nodes.traversal import is_field
 from data import Data
+from data._text import Text
 from data.cartpole import CartPole
 from data.folder import Folder
+from data.glue import Cola, Glue
+from data.hub import Hub, Numbers, Rows
 from data.shapes import Shapes
+from data.text.file import File
 from models import Model
+from models.encoder.bert_family.tiny import Tiny
 from models.fcn import Fcn
 from models.head import Head
+from models.mlp import Mlp
 from models.timm import Timm
 from models.unet import UNet
 from models.vit import ViT
@@ -38,15 +47,23 @@ from runs.callbacks._hooks import Hooks
 from runs.default import Default
 from runs.dqn import Dqn
 from runs.gan import Gan
+from runs.glue import Glue as Tuning
+from runs.language import Language as LanguageRun
 from runs.launch.local import Local
 from runs.logger import Logger
 from runs.optim import Optim
 from runs.schedule import Schedule
 from runs.task.classify import Classify
 from runs.task.dqn import Dqn as DqnTask
+from runs.task.language import Language as LanguageTask
 from runs.task.regress import Regress
 from runs.task.segment import Segment
+from runs.task.sentence import Sentence
+from runs.training.classical import Classical
+from runs.training.depth_time import DepthTime
+from tests.data import sentences
 from tests.data.pictures import write
+from tests.data.tables import images, keep_in, numbers, write_configured
 from tests.runs.conftest import ROOT, one_thread
 
 
@@ -175,6 +192,7 @@ def test_what_a_callback_reads_at_the_end_is_read(go):
     ]
 
 
+@pytest.mark.slow
 def test_several_runs_of_one_command_each_tell_their_own(here):
     words = ["-m", "seed=1,2", "steps=2", "epochs=3", "model=mlp"]
     done = subprocess.run(
@@ -186,6 +204,7 @@ def test_several_runs_of_one_command_each_tell_their_own(here):
     assert all(len(told(log)) == 1 and "epochs=3 (command line)" in log for log in logs)
 
 
+@pytest.mark.slow
 def test_of_several_processes_the_first_tells_it(here):
     words = ["steps=2", "epochs=3", "model=mlp", "gpu=-1", "launch.gpus=2", "folder=run", "logger=csv", "clip=1"]
     done = subprocess.run(
@@ -239,11 +258,14 @@ def test_a_module_that_reads_its_node_can_be_compiled():
 
 
 def others(kind: Kind, value: Any) -> Iterator[Any]:
-    """Values of a kind that are not this one, the likeliest first."""
+    """Values of a kind that are not this one, the likeliest first; some may be outside its range."""
+    kind = bare(kind)
     if isinstance(kind, OneOf):
         yield from (each for each in kind.values if not same(each, value))
     elif isinstance(kind, Either):
-        members = sorted(kind.members, key=lambda each: not (isinstance(each, Scalar) and each.type is type(value)))
+        members = sorted(
+            map(bare, kind.members), key=lambda each: not (isinstance(each, Scalar) and each.type is type(value))
+        )
         yield from itertools.chain.from_iterable(others(each, value) for each in members)
     elif isinstance(kind, Scalar):
         if kind.type is bool:
@@ -300,11 +322,11 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def count(node: CN, **needed: Any) -> int:
     """How many of its fields are not their default; `needed`: those that have none."""
-    fresh = cn.node.values(type(node)(**needed))
-    return sum(not same(value, fresh.get(name, ...)) for name, value in cn.node.values(node).items())
+    fresh = cn.nodes.traversal.values(type(node)(**needed))
+    return sum(not same(value, fresh.get(name, ...)) for name, value in cn.nodes.traversal.values(node).items())
 
 
-@pytest.mark.parametrize("cls", nodes(Model))
+@pytest.mark.parametrize("cls", [each for each in nodes(Model) if "tokens" not in each.values[0]._needs])
 def test_a_model_reads_all_its_fields(cls, here):
     node = changed(cls, **({"name": "resnet10t"} if cls is Timm else {}))
     assert count(node) >= sum(is_field(name) for name in cls._fields) - 2
@@ -346,29 +368,52 @@ def test_a_logger_reads_all_its_fields(cls, here):
 @pytest.mark.parametrize("cls", nodes(Run))
 def test_a_run_reads_all_its_fields(cls, here):
     """With other data, since its own may have to be fetched, and smaller networks."""
-    small = {name: Fcn() for name, kind in resolve(cls).items() if isinstance(kind, Child) and Model in kind.types}
+    speaks = issubclass(cls, LanguageRun)
+    model: Model = WORDS if cls is Tuning or speaks else Fcn()
+    small = {name: model for name, kind in resolve(cls).items() if isinstance(kind, Child) and Model in kind.types}
     data: Data = CartPole(batch_size=8, count=10, limit=20) if cls is Dqn else cn.compose(Data, ["data=digits"])
-    fixed = {"compile": False, "mode": "train", "deterministic": False}
-    fixed |= {"steps": 3, "epochs": cls().epochs} if cls is Dqn else {"steps": None, "epochs": 1}
-    fixed |= {"accumulate": 1} if cls in (Dqn, Gan) else {}
+    data = Cola(root=sentences.write(here / "glue", Cola), batch_size=8) if cls is Tuning else data
+    data = text_in(here) if speaks else data
+    fixed: dict[str, Any] = {"compile": False, "mode": "train", "deterministic": False}
+    fixed |= {"steps": 3, "epochs": cls().epochs} if cls is Dqn else {} if speaks else {"steps": None, "epochs": 1}
+    fixed |= {"accumulate": 1} if cls in (Dqn, Gan) or speaks else {}
+    if speaks:  # for which training=depth_time reads the most
+        fixed |= {"epochs": cls().epochs}
+        small |= {"training": DepthTime(max_steps=3), "benchmark": None}
     network = _train.build(cn.compose(cls(data=data, **small, steps=1, gpu=-1)), Path("run"), print).module
     torch.save(network.state_dict(), "weights.pt")
     fixed |= {"init": Path("weights.pt"), "freeze": ["*bias"]}  # any other is refused
     run = changed(cls, data=data, **small, **fixed)
-    assert trained(run) == []
-    assert trained(cls(data=run.data, **small, steps=3, gpu=-1, deterministic=True), "again") == []
+    unread = ["training.max_steps=3"] if speaks else []  # from which steps follows, and here it is given
+    assert [each.split(": ")[1].split(";")[0] for each in trained(run)] == unread
+    short = {} if speaks else {"steps": 3}
+    other = cn.compose(cls(data=run.data, **small, **short, gpu=-1, deterministic=True))
+    again = trained(other, "again")
+    assert [each.split(": ")[1].split(";")[0] for each in again] == unread
 
 
+def text_in(folder: Path) -> Text:
+    """A text that is long enough to be learnt from."""
+    path = folder / "input.txt"
+    path.write_text("the cat sat on the mat, and the dog sat on the cat\n" * 200)
+    return File(path=path, length=16, batch_size=8)
+
+
+WORDS = Tiny(d_model=8, heads=2, layers=1, feed_forward=8, vocabulary=300)
 FITS: dict[tuple[str, ...], dict[str, Any]] = {  # by what data hold
     ("images", "classes"): {},
+    ("classes",): {"model": Mlp(hidden_sizes=(8,))},
     ("targets",): {"task": Regress()},
     ("images", "masks"): {"task": Segment(), "model": UNet(widths=(4,))},
     ("states", "actions"): {"task": DqnTask()},
+    ("tokens", "text"): {"task": LanguageTask(training=Classical()), "model": WORDS},
+    ("tokens", "classes"): {"task": Sentence(), "model": WORDS},
+    ("tokens", "targets"): {"task": Sentence(), "model": WORDS},
 }
 PIXELS = {"mnist": 28, "cmnist": 28, "svhn": 32, "cifar": 32, "celeba": 64, "digits": 8}
 
 
-@pytest.mark.parametrize("cls", nodes(Data))
+@pytest.mark.parametrize("cls", [each for each in nodes(Data) if not issubclass(each.values[0], Rows)])
 def test_a_data_set_reads_all_its_fields(cls, here, monkeypatch):
     """Where its files would have to be fetched, there is noise of their shape instead of what they hold."""
 
@@ -382,10 +427,37 @@ def test_a_data_set_reads_all_its_fields(cls, here, monkeypatch):
     monkeypatch.setattr("data._cifar.read_cifar", lambda *_, **__: (noise(3, 32, 32), noise(3, 32, 32), "0123456789"))
     monkeypatch.setattr("data._celeba.read_celeba", lambda _, *, size, **__: (noise(3, size, size),) * 3)
     write(here / "train", classes=["cat", "dog"], **{".": 40})  # where a folder of images must be given
-    needed = {"root": here / "train"} if cls is Folder else {}
-    places = (needed,) if cls is Folder else ({}, {"root": here}) if "root" in cls._fields else ({},)
+    needed: dict[str, Any] = {"root": here / "train"} if cls is Folder else {}
+    book = text_in(here)
+    monkeypatch.setattr("data.text._unpacked.unpacked", lambda *_, **__: book.files())
+    needed |= {"path": book.path} if cls is File else {}
+    if issubclass(cls, Glue):
+        needed = {"root": sentences.write(here, cls)}
+    places = (needed,) if needed else ({}, {"root": here}) if "root" in cls._fields else ({},)
     for place in places:
         node = changed(cls, batch_size=20, **place)
         expected = sum(is_field(name) for name in cls._fields) - (2 if "root" in cls._fields else 1)
         assert count(node, **needed) >= expected - 1
         assert trained(Default(data=node, launch=Local(), **FITS[cls._holds]), f"run{len(place)}") == []
+
+
+@pytest.mark.parametrize("cls", [each for each in nodes(Data) if issubclass(each.values[0], Rows)])
+def test_a_data_set_of_the_hub_reads_all_its_fields(cls, here, monkeypatch):
+    """But for the two that belong to what is fetched: name and revision."""
+    keep_in(here / "cache", monkeypatch)
+    splits = {"train_split": "part0", "validation_split": "part1", "test_split": "part2"}
+    columns: dict[str, Any] = {"target": "sum" if cls is Numbers else "sign", "features": ["a"]}
+    if cls is Hub:
+        columns = {"image": "picture", "target": "kind"}
+    path = write_configured(here / "rows", _pictures if cls is Hub else _signs)
+    node = changed(cls, path=path, config="one", name=None, revision=None, batch_size=20, **splits, **columns)
+    assert count(node, path=path) == sum(is_field(name) for name in cls._fields) - 3
+    assert trained(Default(data=node, launch=Local(), **FITS[cls._holds])) == []
+
+
+def _pictures(count: int, seed: int) -> Any:
+    return images(count, seed).rename_columns({"image": "picture", "label": "kind"})
+
+
+def _signs(count: int, seed: int) -> Any:
+    return numbers(count, seed).rename_column("label", "sign")

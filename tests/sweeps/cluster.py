@@ -147,7 +147,17 @@ class Cluster:
 
     def expire(self, job: str, *, seconds: int = 0) -> None:
         """Moves a running job's time limit to now, or to later; slurmctld looks at limits every 30 s."""
-        self.run("scontrol", "update", f"JobId={job}", f"EndTime=now+{seconds}")
+
+        def is_accepted() -> bool:
+            try:
+                self.run("scontrol", "update", f"JobId={job}", f"EndTime=now+{seconds}")
+            except RuntimeError as error:
+                if "Invalid time specified" not in str(error):  # that "now" was over when the controller read it
+                    raise
+                return False
+            return True
+
+        self._until(is_accepted, f"the limit of job {job} to be moved")
 
     def down(self, node: str) -> None:
         """As an administrator does: its jobs are requeued, or end as NODE_FAIL."""

@@ -1,4 +1,15 @@
-"""A real SLURM for the tests of sweeps: started when one first asks for it, and as good as new for each."""
+"""A real SLURM for the tests of sweeps: started when one first asks for it, and as good as new for each.
+
+Fixtures:
+
+    project           a small repository to type commands in (tests/sweeps/project.py), whose runs need no torch
+    real              the same with the repository's own train.py, whose runs train
+    held              the file that has trials of `project` hold while it is there
+    slurm             a SLURM of two nodes with four GPUs each, without accounting
+    slurm_accounting  the same with accounting, so that `sacct` answers
+    each_slurm        (parameter) the one, then the other
+    place             (parameter) the words that send trials to this machine, then those for a SLURM
+"""
 
 from __future__ import annotations
 
@@ -13,25 +24,25 @@ from tests.sweeps.project import ROOT, Project, words
 
 @pytest.fixture
 def slurm(_slurm: Cluster) -> Iterator[Cluster]:
-    """Two nodes with four GPUs each, without accounting: `sacct` is refused, as SLURM's defaults have it."""
+    """Two nodes with four GPUs each, without accounting: `sacct` fails, as with SLURM's defaults."""
     yield from _in_use(_slurm)
 
 
 @pytest.fixture
 def slurm_accounting(_slurm_accounting: Cluster) -> Iterator[Cluster]:
-    """The same with a database of its own, so that `sacct` answers."""
+    """The same cluster with an accounting database, so that `sacct` works."""
     yield from _in_use(_slurm_accounting)
 
 
 @pytest.fixture(params=["slurm", "slurm_accounting"])
 def each_slurm(request: pytest.FixtureRequest) -> Cluster:
-    """The one, then the other."""
+    """Parametrized: without accounting, then with it."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A small repository to type commands in."""
+    """A small repository as the working directory."""
     project = Project(tmp_path / "project")
     yield project
     project.end()
@@ -39,14 +50,15 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture
 def real(project: Project) -> Project:
-    """With the repository's own train.py."""
+    """The small repository with the real train.py."""
     project.write("train.py", (ROOT / "train.py").read_text())
+    project.trains = True
     return project
 
 
 @pytest.fixture
 def held(project: Project) -> Path:
-    """The file that has trials hold which are to hold."""
+    """A file whose existence holds back trials that wait for it."""
     project.hold.parent.mkdir()
     project.hold.touch()
     return project.hold
@@ -54,7 +66,7 @@ def held(project: Project) -> Path:
 
 @pytest.fixture(params=["local", "slurm"])
 def place(request: pytest.FixtureRequest) -> Sequence[str]:
-    """The words that send trials to this machine, eight at once, then those for a SLURM of eight GPUs."""
+    """The words for a local launch, eight trials at once, then for a SLURM cluster of eight GPUs."""
     if request.param == "local":
         return words("local", parallel=8)
     request.getfixturevalue(request.param)

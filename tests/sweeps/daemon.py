@@ -68,11 +68,19 @@ def main(output: str, *command: str) -> None:
     ]
     print(os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True), flush=True)
     sys.stdin.read()
-    while found := list(descendants(os.getpid())):
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    stopped: set[int] = set()
+    while new := set(descendants(os.getpid())) - stopped:  # none of them may report the end of another
+        tell(new, signal.SIGSTOP)
+        stopped |= new
+    while found := set(descendants(os.getpid())):
+        tell(found, signal.SIGKILL)
         time.sleep(0.02)
+
+
+def tell(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def bury(_number: int, _frame: FrameType | None) -> None:

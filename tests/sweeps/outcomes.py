@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cn.sweeping.folder.store import Trial, of_trial
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.showing.scores import Outcome
 from sweeps import maximize
-from sweeps._results import Outcome
-from sweeps._store import State, Trial, of_trial
 
 GOAL = maximize("validation/accuracy")
 
@@ -14,14 +15,14 @@ GOAL = maximize("validation/accuracy")
 def outcome(
     words: str,
     value: Any = None,
-    state: State = "done",
+    state: str = "done",
     code: str | None = "c0de",
     summary: dict[str, Any] | None = None,
 ) -> Outcome:
     """The trial of these words, with a value of the goal where one is given; its words are its id."""
     given = ({} if value is None else {"validation/accuracy": value}) | (summary or {})
     trial = Trial(words.replace(" ", ","), tuple(words.split()), {}, of_trial(words.replace(" ", ",")))
-    return Outcome(trial, state, "it broke" if state == "failed" else None, given, code)
+    return Outcome(trial, TrialStatus(state), "it broke" if state == "failed" else None, given, code)
 
 
 SIX = [

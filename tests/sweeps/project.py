@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests import warm
 from tests.sweeps.cluster import PATIENCE, known
 
 ROOT = Path(__file__).parents[2]
@@ -55,12 +56,12 @@ from sweeps._launch import launch
 
 
 def train(run: Run, job: Job) -> float:
-    from runs import _folder
+    from cn.run_folder.folder import create
     from runs._asked import asked
-    from runs._stop import Stop
+    from runs._processes.stop import Stop
 
     source, resumed, _ = asked(run, job)
-    folder = source if resumed else _folder.create(run, job)
+    folder = source if resumed else create(run, job)
     last = folder / "last.pt"
     step = int(last.read_text()) if resumed and last.exists() else 0
     print("begins after step", step, "sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
@@ -117,7 +118,7 @@ def act(how):
 
 
 if __name__ == "__main__":
-    main(train, launcher=launch)
+    main(train, folder=False, launcher=launch)
 """
 
 SWEEP = '''
@@ -163,6 +164,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.trains = False  # whether train.py imports torch
         for name in CODE:
             ignored = shutil.ignore_patterns("outputs")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -196,12 +198,10 @@ class Project:
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """`python WORDS`, which goes on beside the test."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
-        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for `python` in a container
         return subprocess.Popen(
             [sys.executable, *words],
             cwd=self.folder,
-            env=kept | {"COLUMNS": "200"} | environment,
+            env=self.environment() | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -210,10 +210,22 @@ class Project:
 
     def type(self, *words: str, status: int = 0, **environment: str) -> str:
         """What `python WORDS` prints, once it has ended with this status."""
-        process = self.start(*words, **environment)
-        out, error = process.communicate()
-        assert process.returncode == status, f"python {' '.join(words)}: {process.returncode}\n{out}\n{error}"
+        if not environment and words[0] in ("-m", "train.py"):
+            process = warm.torch() if self.trains and words[0] == "train.py" else warm.config()
+            done = process.run(list(words), cwd=self.folder, env=self.environment())
+            out, error, found = done.stdout, done.stderr, done.returncode
+        else:
+            process = self.start(*words, **environment)
+            out, error = process.communicate()
+            found = process.returncode
+        assert found == status, f"python {' '.join(words)}: {found}\n{out}\n{error}"
         return out if status == 0 else out + error
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a command."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for `python` in a container
+        return kept | {"PATH": path, "COLUMNS": "200"}
 
     def sweeps(self, *words: str, status: int = 0) -> str:
         return self.type("-m", "sweeps", *words, status=status)
@@ -239,16 +251,33 @@ class Project:
         return self.asked("status", name, *words)["counts"]
 
     def until(self, name: str, ready: Callable[[dict[str, int]], bool], *words: str) -> dict[str, int]:
-        """Wait for the counts of states to be as wanted."""
+        """Wait for the counts of states to be as wanted.
+
+        Each look is a command. So one comes soon after a report of a trial has changed, and else seldom: the queue
+        changes without a report.
+        """
         counts: dict[str, int] = {}
+        known: dict[Path, int] = {}
+        begin, looked = time.monotonic(), float("-inf")
 
         def there() -> bool:
-            nonlocal counts
-            counts = self.states(name, *words)
+            nonlocal counts, known, looked
+            found, now = self._written(), time.monotonic()
+            if now - looked < (0.3 if found != known else max(1.0, 0.1 * (now - begin))):
+                return False
+            counts, known, looked = self.states(name, *words), found, time.monotonic()
             return ready(counts)
 
-        self.wait_for(there, pause=0.3)
+        self.wait_for(there)
         return counts
+
+    def _written(self) -> dict[Path, int]:
+        """When each report of a trial was written."""
+        found: dict[Path, int] = {}
+        for path in (self.folder / "outputs").glob("*/*/trials/*/*/trial.json"):
+            with suppress(FileNotFoundError):
+                found[path] = path.stat().st_mtime_ns
+        return found
 
     def over(self, name: str, *words: str) -> dict[str, int]:
         """Wait until nothing is left that may change."""
@@ -265,9 +294,9 @@ class Project:
 
     def wait_for(self, there: Callable[[], bool], pause: float = 0.05) -> None:
         """Until it is so; in vain, with all that there is to know."""
-        end = time.monotonic() + PATIENCE
+        begin = time.monotonic()
         while not there():
-            assert time.monotonic() < end, f"waited {PATIENCE} s in vain\n{self.known()}"
+            assert time.monotonic() - begin < PATIENCE, f"waited {PATIENCE} s in vain\n{self.known()}"
             time.sleep(pause)
 
     def known(self) -> str:

@@ -18,12 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cn
-from cn import FrozenError, UserError, registry
-from cn.content import mirror
-from cn.help import help_text
-from cn.pytest_plugin import NodeTree
-from cn.python import as_python
-from cn.record import dump, plain, unplain
+from cn import FrozenError, UserError
+from cn.cli.help import help_text
+from cn.discovery import registry
+from cn.hydra_compat.config import mirror
+from cn.nodes.to_json import plain
+from cn.testing import NodeTree
+from cn.writing.python import as_python
+from cn.writing.record import dump, unplain
 from models.head.mean_pool import MeanPool
 from models.vit import Small, ViT
 from sweeps import Axes, Goal, grid, integers, log_uniform, points, random, seeds, uniform, zipped
@@ -211,11 +213,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "key with a value": (lambda: grid({"lr=3": [1]}), 'the axis \'lr=3\' holds a value\n  write: "lr": ["3"]'),
     "key with a space": (
         lambda: grid({"model depth": [1]}),
-        "the axis 'model depth' is no name of a field\n  write: model.depth, or model/head for a node",
+        "the axis 'model depth' is not the name of a field\n  write: model.depth, or model/head for a node",
     ),
     "key with an end missing": (
         lambda: grid({"model.": [1]}),
-        "the axis 'model.' is no name of a field\n  write: model.depth, or model/head for a node",
+        "the axis 'model.' is not the name of a field\n  write: model.depth, or model/head for a node",
     ),
     "key twice": (
         lambda: grid({"a/b": [1], "a.b": [1]}),
@@ -379,7 +381,7 @@ def test_axes_and_goal_are_set_from_the_command_line(probe: Callable[..., Any]) 
     ("word", "text"),
     [
         ("axes.points=[]", "axes: points is empty: [{}] is the base alone\n"),
-        ("axes.points=[{a b:3}]", "the axis 'a b' is no name of a field\n"),
+        ("axes.points=[{a b:3}]", "the axis 'a b' is not the name of a field\n"),
         ("goal.metric=''", "goal: metric is empty, and must name a value of summary.json"),
         ("goal.direction=up", "goal.direction=up: goal.direction is one of 'maximize', 'minimize', not 'up'\n"),
     ],

@@ -13,6 +13,8 @@ import pytest
 
 from tests.sweeps.cluster import OURS, Cluster
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.sweeps.project import Project
 
+pytestmark = pytest.mark.slow
+
 RECORDED = '''
 """A queue that is a file: a test sees what is in it, and nothing of it runs."""
 
@@ -25,7 +27,7 @@ import json
 from pathlib import Path
 
 from runs.launch import Launch
-from runs.launch._queue import Here, Job, Queue
+from cn.launching.queue import Here, Job, Queue
 
 FILE = Path("outputs/queue.json")
 

@@ -54,7 +54,7 @@ def test_an_empty_metric_is_refused(metric: str) -> None:
         cn.compose(maximize(metric))
     told = str(error.value).splitlines()
     assert told[0] == "metric is empty, and must name a value of summary.json, such as validation/accuracy"
-    assert told[1].startswith("  Goal is defined in sweeps/_goal.py:")
+    assert told[1].startswith("  Goal is defined in cn/sweeping/goal.py:")
 
 
 def test_another_direction_is_refused() -> None:

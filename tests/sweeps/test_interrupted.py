@@ -217,8 +217,8 @@ def test_a_whole_array_that_is_cancelled_before_it_begins_is_told_so(project: Pr
 
 def test_a_trial_that_hears_of_its_end_before_its_job_does_is_not_failed(project: Project):
     """SLURM may signal all processes of a job, in any order."""
-    lead = (project.folder / "sweeps/_lead.py").read_text()
-    project.write("sweeps/_lead.py", lead.replace("LATE = 2.0", "LATE = 600.0"))
+    lead = (project.folder / "cn/sweeping/job/supervisor.py").read_text()
+    project.write("cn/sweeping/job/supervisor.py", lead.replace("LATE = 2.0", "LATE = 600.0"))
     name = project.sweep("early", "seeds(1)", base=HOLDS)
     project.sweeps("submit", name)
     project.until_saved("outputs/sweeps/early", [3])

@@ -18,13 +18,14 @@ from typing import Any, cast
 import pytest
 
 from cn import RunError
-from runs.launch._queue import Here
-from runs.launch._slurm import SlurmQueue
+from cn.launching.queue import Here
+from cn.launching.slurm_queue import SlurmQueue
+from cn.sweeping.folder import secrets_file
+from cn.sweeping.job import connection, peers
+from cn.sweeping.job.connection import Link, connect, ports, start
+from cn.sweeping.job.peers import Others, end_together
+from cn.sweeping.job.trial_process import Child, Ended, chosen
 from runs.launch.slurm import Slurm
-from sweeps import _link, _nodes, _secret
-from sweeps._child import Child, Ended, chosen
-from sweeps._link import Link, connect, ports, start
-from sweeps._nodes import Others, end_together
 
 FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
 SECOND = Here(0, "12_0", "n2", node=1, first=("127.0.0.1",))
@@ -37,8 +38,8 @@ LABEL = "0001-ab"
 def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """That of the batch, in the file `secret` of the current folder."""
     monkeypatch.chdir(tmp_path)
-    _secret.make(Path("secret"))
-    return _secret.read(Path("secret"))
+    secrets_file.make(Path("secret"))
+    return secrets_file.read(Path("secret"))
 
 
 def first_of(nodes: int = 2, here: Here = FIRST) -> Others:
@@ -48,7 +49,7 @@ def first_of(nodes: int = 2, here: Here = FIRST) -> Others:
 
 def come(here: Here = SECOND, *, label: str = LABEL, refused: str | None = None) -> Link:
     """What runs on another node."""
-    secret = _secret.read(Path("secret"))
+    secret = secrets_file.read(Path("secret"))
     return next(found[0] for found in connect(here, label, secret, refused=refused) if found is not None)
 
 
@@ -265,8 +266,8 @@ def test_who_connects_and_says_nothing_keeps_nobody_out(monkeypatch: pytest.Monk
     with others.door():
         silent = [dial() for _ in range(70)]
         link = meeting(others)
-        assert len(others.coming) <= _nodes.MOST
-        monkeypatch.setattr(_nodes, "PATIENCE", -1)
+        assert len(others.coming) <= peers.MOST
+        monkeypatch.setattr(peers, "PATIENCE", -1)
         others.listen()
         assert (others.coming, others.dropped) == ([], 70)
         for each in silent:
@@ -278,7 +279,7 @@ def test_who_connects_and_says_nothing_keeps_nobody_out(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("says", [b"x", b"a" * 32 + b"\n"], ids=["drips", "is silent"])
 def test_a_stranger_on_the_first_port_keeps_no_node_out(says: bytes, monkeypatch: pytest.MonkeyPatch):
     """It says a little at a time, and never who it is."""
-    monkeypatch.setattr(_link, "PATIENCE", 0.5)
+    monkeypatch.setattr(connection, "PATIENCE", 0.5)
 
     def drip(server: socket.socket) -> None:
         with server, server.accept()[0] as connected, suppress(OSError):
@@ -319,8 +320,8 @@ def test_it_listens_where_the_others_look_for_it_and_nowhere_else():
 def test_a_secret_is_its_owners_alone(secret: bytes, tmp_path: Path):
     assert len(secret) == 32
     assert stat.S_IMODE(Path("secret").stat().st_mode) == 0o600
-    _secret.make(Path("other"))
-    assert _secret.read(Path("other")) != secret
+    secrets_file.make(Path("other"))
+    assert secrets_file.read(Path("other")) != secret
     knows = "by this secret the nodes of a job know each other"
     again = "to have a new one, in a folder that keeps it: cancel the sweep, then retry it"
 
@@ -395,7 +396,7 @@ def test_a_node_that_does_not_come_or_cannot_do_its_part_is_told(monkeypatch: py
     with pytest.raises(RunError, match=r"^on n2: this is not the code$"):
         listen()
     others.close()
-    monkeypatch.setattr(_nodes, "WAIT", -1)
+    monkeypatch.setattr(peers, "WAIT", -1)
     others = first_of(3)
     with pytest.raises(RunError) as late, others.door():
         others.missing()
@@ -414,10 +415,11 @@ def heedless() -> Iterator[Child]:
         process.kill()
 
 
+@pytest.mark.slow
 def test_what_hangs_since_another_node_failed_is_ended(
     met: tuple[Others, Link], heedless: Child, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(_nodes, "GRACE", 0.3)
+    monkeypatch.setattr(peers, "GRACE", 0.3)
     others, link = met
     others.begin("abc", port=7, resumes=False)
     end_together(heedless, others)
@@ -436,10 +438,11 @@ def test_what_hangs_since_another_node_failed_is_ended(
     assert chosen(parts).reason == "rank 1: why"
 
 
+@pytest.mark.slow
 def test_a_node_that_hangs_since_the_first_failed_is_asked_twice_and_then_given_up(
     met: tuple[Others, Link], heedless: Child, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(_nodes, "GRACE", 0.1)
+    monkeypatch.setattr(peers, "GRACE", 0.1)
     others, link = met
     others.begin("abc", port=7, resumes=False)
     heedless.status = 1

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from cn import RunError
-from runs.launch._local import LocalQueue
-from runs.launch._queue import Job, Jobs
+from cn import RunError, UserError
+from cn.launching.local_queue import LocalQueue
+from cn.launching.queue import Job, Jobs
 from runs.launch.local import Local
 from tests.sweeps.cluster import PATIENCE
 
@@ -106,12 +106,13 @@ def test_a_batch_that_is_over_is_not_listed() -> None:
     assert told("ends")
 
 
+@pytest.mark.slow
 def test_a_batch_lives_when_the_process_that_submitted_it_is_killed() -> None:
     words = ("job.py", "stays")
     code = f"""
 import os, sys
 from pathlib import Path
-from runs.launch._queue import Jobs
+from cn.launching.queue import Jobs
 from runs.launch.local import Local
 from tests.sweeps.cluster import PATIENCE
 Local().build().submit(Jobs("sweep", "label", {words}, {{}}, 1, Path("jobs/a")))
@@ -123,10 +124,11 @@ os.kill(os.getpid(), 9)
     assert listed() == [Job("label", None, number, "running")]
 
 
+@pytest.mark.slow
 def test_a_batch_in_the_foreground_is_listed_and_asked_to_end_as_any_other() -> None:
     code = """
 from pathlib import Path
-from runs.launch._queue import Jobs
+from cn.launching.queue import Jobs
 from runs.launch.local import Local
 from tests.sweeps.cluster import PATIENCE
 print(Local().build().run(Jobs("sweep", "label", ("job.py", "stays"), {}, 1, Path("jobs/a"))))
@@ -230,5 +232,5 @@ def test_without_the_variable_all_gpus_are_used(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_none_at_once_is_refused() -> None:
-    with pytest.raises(ValueError, match="parallel is 0, and must be at least 1 trial at once"):
-        Local(parallel=0).check()
+    with pytest.raises(UserError, match=r"^Local\.parallel is int >= 1, not 0\n"):
+        Local(parallel=0)

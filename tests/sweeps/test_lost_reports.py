@@ -56,7 +56,7 @@ def test_a_job_that_starts_trains_nothing_that_is_finished(done: Project, loss: 
         LOSSES[loss](path)
     (batch,) = (done.folder / FOLDER / "jobs").glob("*.jsonl")
     (code,) = (done.folder / FOLDER / "code").glob("[!.]*")
-    done.type("-m", "sweeps._job", FOLDER, batch.stem, PYTHONPATH=str(code), PYTHONSAFEPATH="1")
+    done.type("-m", "cn.sweeping.job", FOLDER, batch.stem, PYTHONPATH=str(code), PYTHONSAFEPATH="1")
     assert begun(done) == 2
 
 

@@ -14,18 +14,20 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from cn.sweeping.folder.store import Trial, of_trial
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.showing.picture import draw, picture
+from cn.sweeping.showing.scores import Outcome, results
 from sweeps import Goal, maximize, minimize
-from sweeps._picture import draw, picture
-from sweeps._results import Outcome, results
-from sweeps._store import State, Trial, of_trial
+from tests.slides import assert_fit_for_a_slide
 
 ROOT = Path(__file__).parents[2]
 GOAL = maximize("validation/accuracy")
 
 
-def outcome(number: int, *words: str, value: float | None = 0.5, state: State = "done") -> Outcome:
+def outcome(number: int, *words: str, value: float | None = 0.5, state: str = "done") -> Outcome:
     trial = Trial(f"{number:010}", words, {}, of_trial(f"{number:010}"))
-    return Outcome(trial, state, None, {} if value is None else {"validation/accuracy": value}, "c0de")
+    return Outcome(trial, TrialStatus(state), None, {} if value is None else {"validation/accuracy": value}, "c0de")
 
 
 def write_curve(folder: Path, each: Outcome, values: list[float], tail: str = "") -> None:
@@ -38,12 +40,14 @@ def write_curve(folder: Path, each: Outcome, values: list[float], tail: str = ""
     path.write_text("".join(json.dumps(record) + "\n" for record in records) + tail)
 
 
-def drawn(outcomes: list[Outcome], folder: Path, goal: Goal = GOAL) -> Figure:
-    """The figure; its PNG is written too, since only that looks at every letter."""
+def drawn(outcomes: list[Outcome], folder: Path, goal: Goal = GOAL, name: str = "") -> Figure:
+    """The figure, which is fit for a slide; its PNG is written too, since only that looks at every letter."""
     rows = results(outcomes, goal)
     path = picture(outcomes, rows, goal, lambda trial: folder / trial.folder, folder / "picture.png")
     assert matplotlib.image.imread(path).std() > 0
-    return draw(outcomes, rows, goal, lambda trial: folder / trial.folder)
+    figure = draw(outcomes, rows, goal, lambda trial: folder / trial.folder, name=name)
+    assert_fit_for_a_slide(figure)
+    return figure
 
 
 def title(figure: Figure) -> list[str]:
@@ -99,7 +103,11 @@ def test_the_title_says_how_many_seeds_are_missing(tmp_path: Path) -> None:
         outcome(3, "lr=0.1", "seed=3", value=None, state="failed"),
         outcome(4, "lr=0.2", "seed=1", value=0.4),
     ]
-    assert title(drawn(trials, tmp_path)) == ["best validation/accuracy: 0.6000 +- 0.1414 over 2 of 3 seeds", "lr=0.1"]
+    assert title(drawn(trials, tmp_path)) == [
+        "best validation/accuracy: 0.6000 +- 0.1414 over 2 of 3 seeds",
+        "lr=0.1",
+        "no value: 1 failed, of 4 trials",
+    ]
 
 
 def test_the_title_of_a_setting_of_one_trial_has_its_seed(tmp_path: Path) -> None:
@@ -237,9 +245,97 @@ def test_the_same_trials_give_the_same_bytes(tmp_path: Path) -> None:
     assert [path.name for path in one.parent.iterdir()] == ["1.png"]
 
 
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for each in figure.legends for text in each.get_texts()]
+
+
+def test_the_best_step_and_the_test_of_the_best_setting_are_said(tmp_path: Path) -> None:
+    trials = [outcome(10 * d + seed, f"depth={d}", f"seed={seed}", value=d / 10) for d in (3, 6) for seed in (1, 2)]
+    for number, each in enumerate(trials):
+        each.summary.update({"best/step": 20, "test/accuracy": 0.25 * number})
+        write_curve(tmp_path, each, [0.1, each.summary["validation/accuracy"], 0.2])
+    figure = drawn(trials, tmp_path, name="depths")
+    assert title(figure) == [
+        "depths: best validation/accuracy: 0.6000 +- 0.0000 over 2 seeds",
+        "test accuracy: 0.6250",
+        "depth=6",
+    ]
+    assert marks(figure, 0, "*") == [(20, 0.6), (20, 0.6)]
+    assert legend(figure) == ["best, 2 seeds", "other trials", "mean"]
+    del trials[-1].summary["test/accuracy"]
+    assert not any("test" in line for line in title(drawn(trials, tmp_path)))
+
+
+def test_trials_without_a_value_are_crosses_at_the_bottom(tmp_path: Path) -> None:
+    trials = [
+        outcome(1, "lr=0.1", "model=vit", value=0.5),
+        outcome(2, "lr=0.2", "model=mlp", value=None, state="failed"),
+        outcome(3, "lr=0.3", "model=mlp", value=float("nan")),
+        outcome(4, "lr=0.4", "model=mlp", value=None, state="running"),
+    ]
+    figure = drawn(trials, tmp_path)
+    assert title(figure) == [
+        "best validation/accuracy: 0.5000",
+        "lr=0.1 model=vit",
+        "no value: 1 failed, 1 nan, of 4 trials",
+    ]
+    assert [panel.get_xlabel() for panel in figure.axes] == ["lr", "model"]
+    assert marks(figure, 0, "x") == [(0.2, 0.03), (0.3, 0.03)]
+    assert marks(figure, 1, "x") == [(1, 0.03)]
+    assert ticks(figure, 1) == ["vit", "mlp"]
+    assert legend(figure) == ["best", "other trials", "no value"]
+
+
+def test_the_seeds_of_the_best_setting_have_a_line_from_the_worst_to_the_best(tmp_path: Path) -> None:
+    trials = [outcome(i, f"lr={lr}", f"seed={i}", value=lr + i / 100) for i, lr in enumerate((0.1, 0.1, 0.3, 0.3))]
+    figure = drawn(trials, tmp_path)
+    (line,) = [each for each in figure.axes[0].collections if isinstance(each, LineCollection)]
+    assert np.allclose(line.get_segments(), [[[0.3, 0.32], [0.3, 0.33]]])
+
+
+LONG = ("random_resized_crop_and_flip", "encoder/bert_family/base_with_heads", "none", "with $m_a$th", "ünïcode_名前")
+SWEEPS = {
+    "one trial": [("lr=0.1",)],
+    "two trials": [("lr=0.1",), ("lr=0.2",)],
+    "five of orders of magnitude": [(f"lr={lr}",) for lr in (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)],
+    "two axes": [(f"lr={lr}", f"model={m}") for lr in (1e-4, 1e-3, 1e-2, 1e-1) for m in ("vit", "resnet18", "mlp")],
+    "three axes and seeds": [
+        (f"lr={lr}", f"model={m}", f"drop={d}", f"seed={seed}")
+        for lr in (1e-4, 1e-3, 1e-2, 1e-1)
+        for m, d in zip(LONG, (0.1, 0.2, 0.3, 0.4, 0.5), strict=True)
+        for seed in (1, 2, 3)
+    ],
+    "long names": [
+        (f"data.augmentation_of_all_images_with_a_long_name={each}", f"optim.lr={10**-power:.5g}")
+        for each in LONG
+        for power in (1, 1.5, 2, 2.5, 3, 3.5)
+    ],
+    "twelve categories": [(f"model=a_model_of_a_family_{i}",) for i in range(12)],
+    "seven axes": [tuple(f"group.part{k}.value={(i * (k + 3)) % 17 / 7}" for k in range(7)) for i in range(30)],
+}
+
+
+@pytest.mark.parametrize("equal", [False, True], ids=["", "equal"])
+@pytest.mark.parametrize("case", SWEEPS)
+def test_sweeps_of_many_kinds_are_fit_for_a_slide(case: str, equal: bool, tmp_path: Path) -> None:
+    trials: list[Outcome] = []
+    for number, words in enumerate(SWEEPS[case]):
+        state = "failed" if number % 17 == 4 else "done"
+        value = (
+            None if state == "failed" else float("nan") if number % 19 == 6 else 0.5 if equal else number * 7 % 11 / 9
+        )
+        trials.append(outcome(number, *words, value=value, state=state))
+        write_curve(tmp_path, trials[-1], [0.1, 0.3, 0.5 if value is None or np.isnan(value) else value])
+        trials[-1].summary.update({"best/step": 30, "test/accuracy": 0.5})
+    axes = {word.partition("=")[0] for words in SWEEPS[case] for word in words} - {"seed"}
+    figure = drawn(trials, tmp_path, name=case.replace(" ", "_"))
+    assert len(figure.axes) == 1 + (len(axes) if len(trials) > 1 else 0)
+
+
+@pytest.mark.slow
 def test_neither_torch_nor_pyplot_is_imported_and_matplotlib_only_to_draw(tmp_path: Path) -> None:
     script = (
-        "import sys, pathlib; from sweeps import maximize; from sweeps._picture import picture\n"
+        "import sys, pathlib; from sweeps import maximize; from cn.sweeping.showing.picture import picture\n"
         "print('matplotlib' in sys.modules)\n"
         f"picture([], [], maximize('a'), lambda trial: None, pathlib.Path({str(tmp_path / 'a.png')!r}))\n"
         "print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)"

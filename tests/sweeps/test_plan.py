@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cn import UserError
+from cn.sweeping.planning.plan import plan
+from runs.default import Default
+from sweeps import Axes, Sweep, grid, integers, log_uniform, random
 from tests.sweeps.project import Project, masked
 
 CHOOSY = '''
@@ -155,3 +159,29 @@ def test_a_plan_tells_what_a_changed_default_and_changed_code_mean_for_what_was_
         "2 trials of before: no longer planned; what was left stays in outputs/sweeps/three\n"
     )
     assert sorted(jobs.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("axes", "told"),
+    [
+        (grid({"seed": [1, -1]}), "seed=-1: seed is 0 <= int < 9223372036854775808, not -1"),
+        (grid({"optim.eps": [0.0, -1.0]}), "optim.eps=-1.0: optim.eps is 0 <= float < inf, not -1.0"),
+        (random(2, {"epochs": integers(-9, -9)}), "epochs=-9: epochs is int >= 1, not -9"),
+        (
+            random(1, {"task.label_smoothing": log_uniform(2, 3)}),
+            "task.label_smoothing=2.261: task.label_smoothing is 0 <= float < 1, not 2.261",
+        ),
+    ],
+    ids=["grid", "a field of a node", "integers", "log_uniform"],
+)
+def test_a_point_outside_the_range_of_its_field_is_refused(axes: Axes, told: str):
+    with pytest.raises(UserError) as error:
+        plan(Sweep(base=Default(), axes=axes))
+    assert str(error.value).split("\n")[0] == told
+
+
+def test_the_command_says_which_point_is_outside(project: Project):
+    name = project.sweep("outside", 'grid({"seed": [1, -1]})')
+    said = project.sweeps("plan", name, status=2)
+    assert "seed=-1: seed is 0 <= int < 9223372036854775808, not -1\n" in said
+    assert not (project.folder / "outputs").exists()

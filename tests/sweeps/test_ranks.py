@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 WORDS = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128", "steps=12", "gpu=-1", "folder=run")
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cn import UserError
+from cn.sweeping.showing.result_table import measured
+from cn.sweeping.showing.scores import Outcome, best, results
 from sweeps import maximize, minimize
-from sweeps._results import Outcome, best, results
-from sweeps._table import measured
 from tests.sweeps.outcomes import CODES, GOAL, SIX, outcome
 
 

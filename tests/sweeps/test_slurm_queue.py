@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -18,10 +17,10 @@ from typing import Any
 import pytest
 
 from cn import RunError, UserError
-from runs.launch._commands import indices
-from runs.launch._ended import reason
-from runs.launch._queue import Job, Jobs
-from runs.launch._slurm import SlurmQueue
+from cn.launching.commands import indices
+from cn.launching.ended import reason
+from cn.launching.queue import Job, Jobs
+from cn.launching.slurm_queue import SlurmQueue
 from runs.launch.slurm import Slurm
 from tests.sweeps.cluster import PATIENCE, Cluster, known
 from tests.sweeps.settings import GPUS, NODES
@@ -178,10 +177,9 @@ def test_jobs_are_known_by_their_sweep_and_only_they_are_cancelled(slurm: Cluste
     queue(gpus=0).submit(jobs("other", name="sweep2"))
     until(lambda: indices_of("running", "first") == [0, 1])
     assert indices_of("pending", "first") == list(range(2, 30))
-    assert [job for job in listed() if job.index == 29] == [Job("first", 29, first, "pending", "JobArrayTaskLimit")]
-    assert [job for job in listed() if job.label == "second"] == [
-        Job("second", index, second, "pending", "Dependency") for index in range(2)
-    ]
+    waiting = [Job("first", 29, first, "pending", "JobArrayTaskLimit")]
+    waiting += [Job("second", index, second, "pending", "Dependency") for index in range(2)]
+    until(lambda: all(job in listed() for job in waiting))  # SLURM writes a reason when it next looks at its queue
     slurm.run("scancel", *(f"{first}_{index}" for index in range(4, 30, 3)), f"{first}_29")
     gone = {*range(4, 30, 3), 29}
     assert indices_of("pending", "first") == [index for index in range(2, 30) if index not in gone]
@@ -424,17 +422,17 @@ def test_tasks_are_counted(text: str, tasks: list[int]) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"gpus": -1}, "gpus is -1, and must be at least 0"),
-        ({"cpus": 0}, "cpus is 0, and must be at least 1"),
-        ({"memory": -2}, "memory is -2, and must be at least 1"),
-        ({"parallel": 0}, "parallel is 0, and must be at least 1"),
-        ({"pack": 0}, "pack is 0, and must be at least 1"),
-        ({"hours": 0.0}, "hours is 0.0, and must be above 0; 0.5 is half an hour"),
-        ({"hours": float("inf")}, "hours is inf, and must be above 0; 0.5 is half an hour"),
+        ({"gpus": -1}, "Slurm.gpus is int >= 0, not -1"),
+        ({"cpus": 0}, "Slurm.cpus is int >= 1 | None, not 0"),
+        ({"memory": -2}, "Slurm.memory is int >= 1 | None, not -2"),
+        ({"parallel": 0}, "Slurm.parallel is int >= 1 | None, not 0"),
+        ({"pack": 0}, "Slurm.pack is int >= 1, not 0"),
+        ({"hours": 0.0}, "Slurm.hours is 0 < float < inf, not 0.0"),
+        ({"hours": float("inf")}, "Slurm.hours is 0 < float < inf, not inf"),
         ({"sbatch": {"job_name": "mine"}}, "sbatch has 'job_name', which every sweep sets itself"),
         ({"sbatch": {"time": "1:00"}}, "sbatch has 'time'; the field for it is hours"),
         ({"sbatch": {"array": "1-3"}}, "sbatch has 'array'; the field for it is parallel, for how many at once"),
-        ({"nodes": 0}, "nodes is 0, and must be at least 1"),
+        ({"nodes": 0}, "Slurm.nodes is int >= 1, not 0"),
         ({"sbatch": {"nodes": "2"}}, "sbatch has 'nodes'; the field for it is nodes"),
         (
             {"sbatch": {"ntasks": "2"}},
@@ -454,8 +452,9 @@ def test_tasks_are_counted(text: str, tasks: list[int]) -> None:
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_before(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+    with pytest.raises((ValueError, UserError)) as error:
         Slurm(**fields).check()
+    assert str(error.value).split("\n")[0] == said
 
 
 @pytest.mark.parametrize("said", ["Job is pending execution", "Invalid job id specified"])

@@ -9,8 +9,8 @@ import math
 
 import pytest
 
-from sweeps._results import results
-from sweeps._table import as_json, csv, table
+from cn.sweeping.showing.result_table import as_json, csv, table
+from cn.sweeping.showing.scores import results
 from tests.sweeps.outcomes import CODES, GOAL, SIX, outcome
 
 

@@ -78,7 +78,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(step, go, after_step, forked, die
 
 def test_two_processes_measure_what_one_does_and_train_one_network(here, ranks, go, together):
     def measure() -> None:
-        from runs._meeting import joined
+        from runs._processes.rendezvous import joined
 
         with joined(cuda=False) as own:
             training = _train.build(run(), Path("run"), print, own)

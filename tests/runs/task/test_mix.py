@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
 from cn import UserError, compose
-from cn.record import plain
+from cn.nodes.to_json import plain
+from cn.sweeping.planning.plan import identity
 from data import Dataset
 from data.digits import Digits
 from models.linear import Linear
@@ -21,7 +22,6 @@ from runs.task._classify import Classification
 from runs.task._distil import Distillation, Taught
 from runs.task._mix import mix, outside, share
 from runs.task.classify import Classify
-from sweeps._plan import identity
 
 CPU = torch.device("cpu")
 MIXED = Classify(label_smoothing=0.1, mixup=0.4, cutmix=1.0)
@@ -179,7 +179,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(go, after_step, failed, differen
 
 
 def test_two_processes_mix_and_go_on_to_the_same_bits(together, stopped, ranks, go, left, differences, monkeypatch):
-    monkeypatch.setattr("runs._stop.OFTEN", 1)
+    monkeypatch.setattr("runs._processes.stop.OFTEN", 1)
     whole = together(2, "whole", of=RUN)
     assert stopped(2, 5, of=RUN) == [143, 143]
     assert ranks(2, lambda: go(source="parts")) == [0, 0]

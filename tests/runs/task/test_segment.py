@@ -16,7 +16,7 @@ from runs.task.segment import Segment
 
 
 def objective(classes: int) -> Segmentation:
-    return Segmentation(nn.Identity(), classes=classes, size=(4, 5), pixels=None)
+    return Segmentation(nn.Identity(), classes=[f"class {each}" for each in range(classes)], size=(4, 5), pixels=None)
 
 
 def test_the_mean_iou_is_over_all_pixels_at_once():

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import cn
+from cn.run_folder.watched import Watched
 from data.diabetes import Diabetes
 from data.digits import Digits
 from data.linnerud import Linnerud
@@ -23,8 +24,7 @@ from models.linear import Linear
 from models.mlp import Mlp
 from models.unet import UNet
 from runs import Run, _train
-from runs._measured import measured
-from runs._watched import Watched
+from runs._training.measured import measured
 from runs.callbacks.checkpoint import Checkpoint
 from runs.callbacks.predictions import Predictions
 from runs.default import Default
@@ -104,7 +104,7 @@ def test_two_processes_measure_what_one_does(parts, here, ranks):
         return _train.evaluate(training, training.dataset.test)
 
     def together() -> None:
-        from runs._meeting import joined
+        from runs._processes.rendezvous import joined
 
         with joined(cuda=False) as own:
             training = _train.build(run_of(parts), Path("run"), print, own)
@@ -237,9 +237,7 @@ def test_a_schedule_that_follows_a_loss_needs_one_that_is_measured(go, failed):
 
 def test_a_task_with_nothing_to_show_refuses_predictions(go, failed):
     error = failed(lambda: go("run", of=run_of(TASKS["regress"], callbacks={"shown": Predictions()})))
-    assert str(error) == (
-        "callbacks.shown: Regress has no picture to show of Diabetes\n  leave it out: ~callbacks.shown"
-    )
+    assert str(error) == ("callbacks.shown: Regress has nothing to show of Diabetes\n  leave it out: ~callbacks.shown")
 
 
 @pytest.mark.parametrize("name", ["classify", "reconstruct", "segment"])

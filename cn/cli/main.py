@@ -1,0 +1,327 @@
+"""The entry point: from the words of the command line to a call of the program's function with the composed node."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import functools
+import gc
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn, cast
+
+from cn import program
+from cn.composing.compose import compose
+from cn.composing.overrides import of_hydra
+from cn.errors import CNError, UserError, lines, nearest, short
+from cn.job import Job, Launcher, Request
+from cn.nodes.node import CN
+from cn.nodes.resolving import resolve
+from cn.paths import typed
+from cn.screen import OutputError, answering, any_letter, escaped, flush, say
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class TypedPath(argparse.Action):
+    """A path option; `~` is expanded."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, typed(values))
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse with our error messages."""
+
+    def options(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
+    def error(self, message: str) -> NoReturn:
+        wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
+        near = nearest(wrong, self.options()) if wrong.startswith("-") else []
+        raise UserError(
+            lines(
+                message,
+                f"nearest: {', '.join(near)}" if near else None,
+                f"see: python {program.script} --help",
+            )
+        )
+
+
+def parser() -> Parser:
+    """Return the parser of Hydra's flags and our own."""
+    # with a fixed width, argparse does not import shutil (and zlib, bz2, lzma) to query the terminal
+    formatter = functools.partial(argparse.HelpFormatter, width=100)
+    flags = Parser(add_help=False, allow_abbrev=False, formatter_class=formatter)
+    flags.add_argument("overrides", nargs="*")
+    flags.add_argument("--help", "-h", action="store_true")
+    flags.add_argument("--version", action="store_true")
+    flags.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    flags.add_argument("--package", "-p")
+    flags.add_argument("--resolve", action="store_true")
+    flags.add_argument("--run", "-r", action="store_true")
+    flags.add_argument("--multirun", "-m", action="store_true")
+    flags.add_argument("--from", dest="source", action=TypedPath)
+    flags.add_argument("--explain", nargs="?", const="")
+    flags.add_argument("--save-as", metavar="NAME")
+    flags.add_argument("--shell-completion", "-sc", action="store_true")
+    flags.add_argument("--info", "-i", nargs="?", const="all")
+    flags.add_argument("--hydra-help", action="store_true")
+    flags.add_argument("--experimental-rerun", action=TypedPath)
+    flags.add_argument("--config-path", "-cp")
+    flags.add_argument("--config-name", "-cn")
+    flags.add_argument("--config-dir", "-cd", action=TypedPath)
+    return flags
+
+
+def main(
+    function: Callable[[Any, Job], Any],
+    argv: list[str] | None = None,
+    *,
+    folder: bool = True,
+    launcher: Launcher | None = None,
+) -> None:
+    """Compose the run from the command line and call `function(run, job)`; the annotation of `run` is the contract.
+
+    folder: each run gets a folder in outputs/, `job.folder`, with its configuration, command, log and summary;
+        False for a function that makes its own.
+    launcher: runs the function once per request, here or on a cluster; by default the one that a field
+        `launch: Launch` of the run chooses, if it has such a field.
+    Exits with status 2 for a user's mistake, and with 1 for a failed run.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    program.script = os.path.basename(sys.argv[0]) or program.script
+    if status := exit_status(lambda: _main(function, words, launcher, folder)):
+        sys.exit(status)
+
+
+def exit_status(action: Callable[[], int | None]) -> int:
+    """Run an action, print its error, and return the exit status: the action's own, or that of the error."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by `>&-`: no later file may get its descriptor
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    formatted = warnings.formatwarning
+
+    def shown(*args: Any, **options: Any) -> str:  # warnings contain file names
+        return escaped(formatted(*args, **options))
+
+    warnings.formatwarning = shown
+    try:
+        return _ended(action)
+    except OutputError as error:
+        say(error.strerror, error=True)
+        return 1
+    except BrokenPipeError:  # the reader of our output, such as head or less, has exited
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        warnings.formatwarning = formatted
+
+
+def _ended(action: Callable[[], int | None]) -> int:
+    try:
+        _expect_folder()
+        status = action() or 0
+        flush()  # flush inside the `try`, so that a closed pipe is caught
+        return status
+    except CNError as error:
+        flush()
+        say(error, error=True)
+        return error.status
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            say(f"{short(str(error.filename))}: {error.strerror}", error=True)
+            return 2
+        if error.errno in FULL and error.filename is None and not isinstance(error, OutputError):
+            say()  # fails too, if the first error came from a print
+        raise
+
+
+def _expect_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError(lines("the current folder has been deleted", "go to one that is there: cd FOLDER")) from None
+
+
+def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None, folder: bool) -> None:
+    contract = contract_of(function)
+    flags = parser()
+    args, others = flags.parse_known_intermixed_args(words)
+    if others:
+        raise UserError(_no_option(contract, args, words, others[0], flags.options()))
+    if "=" in (args.explain or "") or (args.explain or "").startswith("~"):
+        args.overrides.insert(0, args.explain)  # --explain run=NAME: explain all values
+        args.explain = ""
+    asked = args.help, args.version, args.shell_completion, args.cfg, args.info, args.hydra_help, args.save_as
+    if any(asked) or args.explain is not None:
+        with answering():
+            return _do(function, contract, args, words, launcher)
+    any_letter()
+    if folder and not args.experimental_rerun:
+        from cn.run_folder.recorded import Recorded
+
+        function = Recorded(function)
+    return _do(function, contract, args, words, launcher or _launcher(contract))
+
+
+def _launcher(contract: Any) -> Launcher | None:
+    """Return the launcher of runs with a field `launch: Launch`; None for other runs."""
+    if "launch" not in contract._fields:
+        return None
+    from cn.launching.launch import Launch
+
+    kinds: tuple[type, ...] = getattr(cast("dict[str, Any]", resolve(contract))["launch"], "types", ())
+    if not any(issubclass(each, Launch) for each in kinds):
+        return None
+
+    def launch(function: Callable[[Any, Job], Any], asked: list[Request]) -> None:
+        from cn.sweeping.submitting.dispatch import dispatch
+
+        dispatch(function, asked)
+
+    return launch
+
+
+def _no_option(contract: Any, args: argparse.Namespace, words: list[str], option: str, known: list[str]) -> str:
+    from cn.cli.unknown_option import unknown
+
+    return unknown(contract, _recorded(args), words, option, known)
+
+
+def _recorded(args: argparse.Namespace, *types: Any) -> CN | None:
+    """Return the run that `--from` names; None without `--from`."""
+    if not args.source:
+        return None
+    from cn.writing.record import load
+
+    return load(args.source, types)
+
+
+def _do(
+    function: Callable[[Any, Job], Any],
+    contract: Any,
+    args: argparse.Namespace,
+    words: list[str],
+    launcher: Launcher | None,
+) -> None:
+    if args.shell_completion:
+        from cn.cli.completion import completion
+
+        completion(contract, args.overrides)
+        return gc.freeze()  # skip the garbage collection at exit, which takes time
+    if args.version:
+        import hydra
+
+        say(f"Hydra {hydra.__version__}")
+        return None
+    base = _recorded(args, contract)
+    if base is not None and not isinstance(base, contract):
+        raise UserError(
+            f"{args.source} records a {type(base).__name__}, and {program.script} runs a {contract.__name__}"
+        )
+    of_plain = (
+        args.info
+        or args.hydra_help
+        or args.experimental_rerun
+        or args.config_path
+        or args.config_name
+        or args.config_dir
+    )
+    of_plain = of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides))
+    if not args.help:
+        _refuse_two(args, bool(of_plain))
+    if of_plain:
+        if base is not None:
+            raise UserError(
+                lines(
+                    "--from does not go together with Hydra's own options",
+                    "leave out one of the two",
+                )
+            )
+        from cn.hydra_compat.options import refuse, run_hydra
+
+        refuse(args, contract)
+        if not args.help and args.cfg != "job":
+            return run_hydra(function, contract, args, words)
+        args.overrides = [word for word in args.overrides if not of_hydra(word)]
+    if args.help:
+        from cn.cli.help import help_text
+
+        say(help_text(contract, base, args.overrides))
+        gc.freeze()  # as above
+    elif args.explain is not None:
+        from cn.cli.explain import explain_text
+
+        say(explain_text(contract, base, args.overrides, args.explain, args.source))
+    elif args.save_as is not None:
+        from cn.cli.save_as import save
+
+        say(save(contract, base, args.overrides, args.save_as, args.source))
+    elif args.cfg:
+        from cn.writing.python import as_python
+
+        node = compose(base if base is not None else contract, args.overrides)
+        say(as_python(_at(node, args.package)), end="")
+        gc.freeze()  # as above
+    elif args.multirun:
+        from cn.cli.multirun import multirun
+
+        job = Job(argv=tuple(words), source=args.source)
+        multirun(function, contract, base, args.overrides, job, launcher)
+    else:
+        node = compose(base if base is not None else contract, args.overrides)
+        job = Job(tuple(args.overrides), tuple(words), args.source)
+        if launcher is None:
+            function(node, job)
+        else:
+            launcher(function, [Request(node, job)])
+    return None
+
+
+def _refuse_two(args: argparse.Namespace, of_plain: bool) -> None:
+    """Raise UserError if `--explain` or `--save-as` is combined with another action."""
+    asked = {
+        "--explain": args.explain is not None,
+        "--save-as": args.save_as is not None,
+        "-m": args.multirun,
+        "--cfg": args.cfg == "job",
+        "Hydra's own options": of_plain,
+    }
+    flags = [flag for flag, given in asked.items() if given]
+    if len(flags) > 1 and flags[0] in ("--explain", "--save-as"):
+        raise UserError(lines(f"{flags[0]} does not go together with {flags[1]}", "leave out one of the two"))
+
+
+def contract_of(function: Callable[..., Any]) -> Any:
+    """Return the node class that annotates the first parameter of the function; UserError if there is none."""
+    name, parameter = next(iter(inspect.signature(function).parameters.items()), ("run", None))
+    contract: Any = parameter.annotation if parameter is not None else None
+    if isinstance(contract, str):
+        try:
+            contract = eval(contract, getattr(inspect.unwrap(function), "__globals__", {}))
+        except NameError as error:
+            why = f"{function.__name__}({name}: {contract}) has an annotation that cannot be read: {error}"
+            raise UserError(lines(why, "write: its import outside of `if TYPE_CHECKING`")) from None
+    if not (isinstance(contract, type) and issubclass(contract, CN) and contract is not CN):
+        raise UserError(f"{function.__name__}({name}: ...) must be annotated with a node class, such as Run")
+    return contract
+
+
+def _at(node: CN, address: str | None) -> CN:
+    found: Any = node
+    for part in (address or "").replace("/", ".").split(".") if address else []:
+        found = cast("dict[str, Any]", found).get(part) if isinstance(found, dict) else getattr(found, part, None)
+    if not isinstance(found, CN):
+        raise UserError(
+            lines(
+                f"--package {address}: there is no node at {address}",
+                f"see: python {program.script} --help",
+            )
+        )
+    return found

@@ -1,0 +1,91 @@
+"""`python -m cn runs`: list runs, and compare some of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from cn import program
+from cn.cli.main import Parser
+from cn.errors import UserError, hint, lines, nearest, short
+from cn.paths import typed
+from cn.run_folder import listing
+from cn.run_folder.differences import Compare, diff
+from cn.run_folder.folder import OUTPUTS
+from cn.run_folder.folders import below, find, to_train
+from cn.screen import answering, say
+from cn.table import fold
+
+HELP = """\
+python -m cn runs [FOLDER ...]
+
+  python -m cn runs [FOLDER ...]    the runs below outputs/, or below other folders, the newest last
+  python -m cn runs diff A B ...    what differs in their configurations, and what they came to
+
+A, B: run folders; the beginning of one's name in outputs/ is enough.
+  --all     every row of the table
+  --json    the same as JSON
+  -h, --help: this page
+
+A run is running, finished, interrupted, failed, or lost: it neither ended nor has a process any more."""
+
+
+@answering()
+def runs(words: list[str]) -> None:
+    """List or compare the runs of any project, from its root."""
+    program.script = "-m cn runs"
+    flags = Parser(add_help=False, allow_abbrev=False)
+    flags.add_argument("words", nargs="*")
+    flags.add_argument("--all", action="store_true")
+    flags.add_argument("--json", action="store_true")
+    flags.add_argument("-h", "--help", action="store_true")
+    given = flags.parse_intermixed_args(words)
+    verb, *rest = given.words or [""]
+    if given.help:
+        return say(fold(HELP))
+    if verb == "diff":
+        return compared(rest, as_json=given.json)
+    return listed(given.words, ("diff",), every=given.all, as_json=given.json)
+
+
+def compared(words: list[str], compare: Compare | None = None, *, as_json: bool) -> None:
+    """Print the differences of runs; `compare` adds a comparison of their results."""
+    if len(words) < 2:
+        what = f"diff compares two runs or more, and {'one is' if words else 'none is'} named"
+        write = f"write: python {program.script} diff {shlex.join(words) or 'A'} B"
+        raise UserError(lines(what, write, f"see: python {program.script}"))
+    told(*diff(find(words), compare), as_json=as_json)
+
+
+def listed(words: list[str], verbs: Sequence[str], *, every: bool, as_json: bool) -> None:
+    """Print the table of the runs below folders; `verbs` are named in the error about an unknown first word."""
+    for word in words:
+        if not typed(word).is_dir():
+            raise UserError(_no_folder(words, word, verbs))
+    roots = [typed(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
+    found = below(*roots)
+    if as_json:
+        return say(json.dumps([listing.describe(each) for each in found], indent=1))
+    if not found:
+        where = short(", ".join(words)) or OUTPUTS
+        return say(lines(f"there is no run below {where} yet", to_train()))
+    return say(listing.show(found, every=every))
+
+
+def _no_folder(words: list[str], word: str, known: Sequence[str]) -> str:
+    """Return the message for a word that is neither a verb nor a folder."""
+    see = f"see: python {program.script} -h"
+    beside = [str(each) for each in typed(word).parent.glob("[!.]*") if each.is_dir()]
+    if "/" in word or word is not words[0]:
+        return lines(f"there is no folder {short(word)!r}", hint(word, beside), see)
+    verbs = nearest(word, known)
+    right = shlex.join([*verbs[:1], *words[1:]])
+    instead = f"write: python {program.script} {right}" if verbs else hint(word, [*known, *beside])
+    return lines(f"{short(word)!r} is neither a verb nor a folder", instead, see)
+
+
+def told(text: str, data: Any, *, as_json: bool) -> None:
+    """Print a text, or the data as JSON."""
+    say(json.dumps(data, indent=1) if as_json else text)

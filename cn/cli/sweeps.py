@@ -1,0 +1,127 @@
+"""python -m cn sweeps [VERB NAME [NAME=VALUE ...]]      (plan, submit, status, logs, cancel, retry, results, best)"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from typing import Any
+
+from cn import UserError, program
+from cn.cli.main import Parser, exit_status
+from cn.errors import hint, lines
+from cn.screen import answering, pour, say
+from cn.sweeping import actions
+from cn.sweeping.planning.named import find
+from cn.sweeping.project import contract, script, verbs
+from cn.sweeping.showing import queries
+from cn.table import fold
+
+HELP = """\
+{command} [VERB NAME [NAME=VALUE ...]]
+
+  {command:<29}  the sweeps that there are
+  plan NAME                      what would be submitted, and what it costs at most
+  submit NAME                    queue the trials that are new
+  status NAME [-w]               how each trial stands; -w: until all are over
+  logs NAME [TRIAL]              what a trial printed; without one, the last that failed
+  cancel NAME                    end its jobs, and only those
+  retry NAME [TRIAL ...]         queue what failed, was lost, cancelled or stopped
+  results NAME                   the goal of each setting over its seeds, best first; a picture and a csv
+  best NAME                      the command that repeats the best trial
+
+NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
+  --all     every row of a table
+  --json    the same as JSON
+  --raw     of logs: the bytes as they are, with what they would tell a terminal
+  -h, --help: this page, and with a NAME, the fields of that sweep"""
+
+VERBS = {
+    "plan": queries.plan,
+    "submit": actions.submit,
+    "status": queries.status,
+    "logs": queries.logs,
+    "cancel": actions.cancel,
+    "retry": actions.retry,
+    "results": queries.results,
+    "best": queries.best,
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a verb and return the exit status: 2 for a user's mistake, 1 for a failure."""
+    return exit_status(lambda: sweeps(sys.argv[1:] if words is None else words))
+
+
+@answering()
+def sweeps(words: list[str]) -> int:
+    """Run a verb of the sweeps of any project, from its root."""
+    program.script = script()
+    flags = Parser(add_help=False, allow_abbrev=False)
+    flags.add_argument("verb", nargs="?")
+    flags.add_argument("words", nargs="*")
+    flags.add_argument("--json", action="store_true")
+    flags.add_argument("--all", action="store_true")
+    flags.add_argument("--raw", action="store_true")
+    flags.add_argument("-m", "--multirun", action="store_true")
+    flags.add_argument("-w", "--watch", action="store_true")
+    flags.add_argument("-h", "--help", action="store_true")
+    given, unknown = flags.parse_known_intermixed_args(words)
+    if unknown:
+        raise UserError(_no_option(given.words, words, unknown[0], flags.options()))
+    if given.help:
+        say(_page(given.words) if given.words else fold(HELP.format(command=verbs())))
+        return 0
+    if given.multirun:
+        raise UserError("-m is train.py's: what a sweep varies are the axes of its class")
+    if given.watch and given.verb != "status":
+        raise UserError(lines("-w watches a status", f"write: {verbs()} status NAME -w"))
+    if given.raw and (given.verb != "logs" or given.json):
+        raise UserError(lines("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw"))
+    if given.verb is None:
+        return _told(queries.every(), as_json=given.json)
+    if given.verb not in VERBS:
+        raise UserError(lines(f"there is no verb {given.verb!r}", hint(given.verb, VERBS), f"see: {verbs()} -h"))
+    if not given.words or _is_override(given.words[0]):
+        raise UserError(lines(f"{given.verb} of which sweep?", f"see: {verbs()}"))
+    name, *rest = given.words
+    overrides = [word for word in rest if _is_override(word)]
+    others = [word for word in rest if not _is_override(word)]
+    if others and given.verb not in ("logs", "retry"):
+        instead = f"{verbs()} {shlex.join([given.verb, name])}"
+        raise UserError(lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: {instead}"))
+    if given.raw:
+        pour(queries.raw_log(find(name, overrides), others))
+        return 0
+    verb = queries.watch if given.watch else VERBS[given.verb]
+    return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
+
+
+def _no_option(named: list[str], words: list[str], option: str, known: list[str]) -> str:
+    """Return the message for an unknown option, which may be a field of the named sweep or of its runs."""
+    from cn.cli.unknown_option import unknown
+    from cn.discovery import discover
+
+    kind = None
+    with contextlib.suppress(UserError):
+        kind = discover.find((contract(),), named[0]) if named else None
+    return unknown(kind, None, words, option, known)
+
+
+def _page(words: list[str]) -> str:
+    """Return the page with a sweep's fields; `train.py --help` has those of its trials."""
+    from cn.cli.help import help_text
+
+    name, *overrides = words
+    program.script = f"{script()} plan {name}"
+    return help_text(contract(), None, [f"sweep={name}", *overrides], flags="")
+
+
+def _is_override(word: str) -> bool:
+    return "=" in word or word.startswith(("~", "+"))
+
+
+def _told(said: tuple[str, Any], *, as_json: bool) -> int:
+    say(json.dumps(said[1], indent=1) if as_json else said[0])
+    return 0

@@ -1,0 +1,14 @@
+"""From words to a node: the grammar of overrides, applied to nodes."""
+
+# What other packages may import, by file.
+OFFERS = {
+    "apply": ("Tree", "kinds"),
+    "choices": ("keys", "options_at", "tolerant"),
+    "compose": ("ORDER", "assemble", "compose", "finish", "fitting", "root_name"),
+    "deriving": ("derive_absent", "read_sources", "share_derived"),
+    "edit": ("edit",),
+    "interpolation": ("in_words",),
+    "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
+    "plain_words": ("Verb", "quoted"),
+    "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
+}

@@ -1,0 +1,253 @@
+"""Apply overrides to a node: walk the path of an override to a node, then choose an option or set a value there."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn; no user field may have that name)
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from cn import program
+from cn.composing.edit import edit
+from cn.composing.overrides import Assignment
+from cn.discovery import discover, registry
+from cn.discovery.source import where
+from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.field_types import Child, Kind, Mismatch
+from cn.nodes.node import CN
+from cn.nodes.resolving import resolve
+from cn.nodes.texts import Texts
+from cn.nodes.traversal import is_field, walk
+
+
+class Tree:
+    """A mutable node tree to which overrides are applied."""
+
+    def __init__(self, root: CN) -> None:
+        self.root = root
+
+    def locate(self, each: Assignment) -> tuple[CN, list[str]]:
+        """Return the node that holds the override's field, and the rest of the path, which begins with that field."""
+        node, at = self.root, 0
+        types: tuple[Any, ...] = ()
+        path = list(each.path)
+        while True:
+            name = path[at]
+            kind = kinds(node).get(name) if is_field(name) else None
+            if kind is None:
+                raise UserError(_unknown(self, each, node, name, types))
+            rest = path[at:]
+            if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
+                return node, rest
+            below = node.__dict__.get(name)
+            at += 1
+            if kind.many:
+                entries = cast("dict[str, CN]", below or {})
+                if path[at] not in entries:
+                    why = f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}"
+                    to_add = program.said("+" + "/".join(path[:at]), path[at])
+                    raise UserError(lines(why, hint(path[at], entries), f"to add it: {to_add}"))
+                below = entries[path[at]]
+                at += 1
+            if below is None:
+                address = "/".join(path[:at])
+                raise UserError(
+                    lines(
+                        f"{each.text}: {address} is not chosen, so it has no fields",
+                        f"write: {address}=NAME too ({kind.name})",
+                    )
+                )
+            node, types = below, kind.types
+
+    def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
+        """Choose an option for a node field."""
+        dotted = "." in each.key and each.verb != "delete"
+        if dotted:
+            one = kind.replace(many=False) if kind.many and len(rest) > 1 else kind
+            raise UserError(
+                lines(
+                    f"{each.text}: {each.key} is a node ({one.name}), not a value",
+                    where(type(node), rest[0]),
+                    f"to choose it: {_choosing(one, each)}",
+                )
+            )
+        own = vars(node)
+        name = rest[0]
+        if kind.many:
+            self.choose_many(own, kind, rest, each)
+        elif each.verb == "delete" or (each.value is None and each.raw is not None):
+            if not kind.optional:
+                raise UserError(
+                    lines(
+                        f"{each.text}: {each.key} cannot be left out",
+                        where(type(node), name),
+                        _options(kind),
+                    )
+                )
+            if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
+                raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")
+            own[name] = None
+        elif each.verb == "add" and own.get(name) is not None:
+            instead = f"to change it: {each.at(each.key)}"
+            raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
+        else:
+            own[name] = self.option(kind, each, _option(each.value, each.texts), own.get(name))
+
+    def choose_many(self, own: dict[str, Any], kind: Child, rest: list[str], each: Assignment) -> None:
+        """Set, add or delete entries of a dict of nodes."""
+        name, key = rest[0], rest[1] if len(rest) > 1 else None
+        key_of_field = "/".join(each.path[: -1 if key else None])
+        before = cast("dict[str, CN]", own.get(name, {}))
+        listed = _listed(each.value, each.texts)
+        if each.verb == "delete":
+            dropped = [key] if key is not None else list(before) if each.raw is None else list(map(str, listed))
+            for one in dropped:
+                if one not in before:
+                    raise UserError(lines(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before)))
+            if key is not None and each.raw not in (None, option_of(before[key])):
+                raise UserError(f"{each.text}: {each.key} is not {short(str(each.raw))}, so it is not deleted")
+            own[name] = {k: v for k, v in before.items() if k not in dropped}
+        elif key is not None:
+            if each.value is None:
+                right = f"~{'.'.join(each.path)}"
+                raise UserError(lines(f"{each.text}: an entry of {name} cannot be null", f"to drop it: {right}"))
+            if key in before and each.verb == "add":
+                raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}"))
+            if key not in before and each.verb == "set":
+                raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}"))
+            own[name] = {**before, key: self.option(kind, each, _option(each.value, each.texts), before.get(key))}
+        else:
+            chosen: dict[str, CN] = {}
+            for option in listed:
+                entry = str(option).replace("/", "_")
+                if entry in chosen or (each.verb == "add" and entry in before):
+                    instead = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
+                    raise UserError(lines(f"{each.text}: {name} holds {short(entry)!r} already", instead))
+                chosen[entry] = self.option(kind, each, option, before.get(entry))
+            own[name] = {**before, **chosen} if each.verb == "add" else chosen
+
+    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> CN:
+        """Return a new instance of an option, or the existing node with its preset values if it has that class."""
+        if isinstance(option, (list, dict)):
+            one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
+            raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
+        cls = find(kind.types, option, each.text)
+        return before if type(before) is cls else cls()
+
+    def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
+        """Set a field, or an element of the container in the field."""
+        if "/" in each.key:
+            raise UserError(
+                lines(
+                    f"{each.text}: {each.key} is a value ({kind.name}), not a node",
+                    where(type(node), rest[0]),
+                    f"to set it: {each.at(each.key.replace('/', '.'))}",
+                )
+            )
+        old = node.__dict__.get(rest[0], ...)
+        try:
+            new = edit(kind, old, rest, each, value)
+        except Mismatch as error:
+            from cn.composing.nearest_value import meant
+
+            why = f"{each.text}: {each.key} is {error}, not {_shown(each)}"
+            near = nearest(str(each.raw), kind.choices())
+            like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
+            other = meant(each, lambda one: _fits(kind, old, rest, one))
+            raise UserError(lines(why, where(type(node), rest[0]), like, *other)) from None
+        except UserError as error:
+            raise UserError(lines(str(error), where(type(node), rest[0]))) from None
+        vars(node)[rest[0]] = new
+
+
+def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
+    """Return the class of an option; an error begins with the override that names the option."""
+    try:
+        return cast("type[CN]", discover.find(types, option))
+    except UserError as error:
+        raise type(error)(f"{text}: {error}") from None
+
+
+def _unknown(tree: Tree, each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
+    cls = type(node)
+    types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
+    others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
+    has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
+    own = list(filter(is_field, cls._fields))
+    near = hint(name, own)
+    below = [(f"{address}.{field}", field) for address, child in walk(node) if address for field in type(child)._fields]
+    likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
+    if likely and (name in likely or not nearest(name, own)):
+        above = each.path[: each.path.index(name)]
+        found = [".".join([*above, at]) for at, field in below if field in likely]
+        near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
+        near = near or f"nearest: {', '.join(found)}"
+    return lines(
+        f"{each.text}: {cls.__name__} has no field {short(name)!r}",
+        where(cls),
+        near,
+        has,
+        f"see: python {program.script} --help",
+    )
+
+
+def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
+    """Return the override to write for a field that exists in a node below the given one, or None."""
+    path = (*address.split("."), *each.path[at + 1 :])
+    try:
+        node, rest = tree.locate(each.replace(path=path))
+    except UserError:
+        return None
+    chosen = isinstance(kinds(node)[rest[0]], Child)
+    sign = {"set": "", "add": "+", "force": "++", "delete": "~"}[each.verb]
+    key = sign + ("/" if chosen and each.verb != "delete" else ".").join(path)
+    return f"write: {each.at(key) if each.raw is not None else key}"
+
+
+def _shown(each: Assignment) -> str:
+    shown = "null" if each.value is None else repr(each.value) if isinstance(each.value, str) else str(each.raw)
+    return short(shown)
+
+
+def _options(kind: Child) -> str:
+    names = list(discover.options(kind.types)[0])
+    return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
+
+
+def _listed(value: Any, texts: Texts) -> list[Any]:
+    """Return the options that a value names: none, one or several."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [_option(*each) for each in zip(cast("list[Any]", value), texts, strict=True)]
+    return [_option(value, texts)]
+
+
+def _option(value: Any, texts: Texts) -> Any:
+    """Return the name of an option as typed; a list or dict is returned unchanged."""
+    return cast("Any", value) if isinstance(value, (list, dict)) else texts
+
+
+def _choosing(kind: Child, each: Assignment) -> str:
+    """Return the override that chooses the node; with the option's name if the value is one."""
+    key = each.key.replace(".", "/")
+    known = isinstance(each.texts, str) and each.texts in discover.options(kind.types)[0]
+    return each.at(key) if known else f"{key}=NAME"
+
+
+def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
+    try:
+        edit(kind, old, rest, each, each.value)
+    except (Mismatch, UserError):
+        return False
+    return True
+
+
+def option_of(node: Any) -> str | None:
+    """Return the option name of a node, or None."""
+    key = registry.key_of(type(node)) if isinstance(node, CN) else None
+    return key.option if key else None
+
+
+def kinds(node: CN) -> dict[str, Kind]:
+    """Return the type of each field of a node."""
+    return cast("dict[str, Kind]", resolve(type(node)))

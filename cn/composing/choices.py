@@ -1,0 +1,47 @@
+"""The choices of a program: each key that chooses a node, and its options, given the current overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from cn.composing.compose import assemble, root_name
+from cn.discovery import discover
+from cn.errors import CNError
+from cn.nodes.field_types import Child, Kind
+from cn.nodes.node import CN
+from cn.nodes.resolving import resolve
+from cn.nodes.traversal import walk
+
+
+def keys(contract: Any, root: CN | None) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
+    """Yield every key that chooses a node: its name, the types of its options, its field type, and the current node."""
+    yield root_name(contract), (contract,), None, root
+    for address, node in walk(root) if root is not None else ():
+        for name, kind in cast("dict[str, Kind]", resolve(type(node))).items():
+            if isinstance(kind, Child):
+                key = f"{address}.{name}" if address else name
+                yield key.replace(".", "/"), kind.types, kind, node.__dict__.get(name)
+
+
+def tolerant(start: Any, words: Iterable[str]) -> CN | None:
+    """Compose a node and skip invalid words; None if nothing chooses a root."""
+    kept: list[str] = []
+    for word in words:
+        try:
+            assemble(start, [*kept, word])
+        except CNError:
+            continue
+        kept.append(word)
+    try:
+        return assemble(start, kept)
+    except discover.NoDefaultError:
+        return None
+
+
+def options_at(key: str, words: Iterable[str], contract: Any, base: CN | None = None) -> list[str]:
+    """Return the options that `glob(...)` matches at a key; the other words may choose the node that has the key."""
+    for name, types, *_ in keys(contract, tolerant(base if base is not None else contract, words)):
+        if name == key:
+            return list(discover.options(types)[0])
+    return []

@@ -1,0 +1,208 @@
+"""Compose a node class and overrides into a node.
+
+The path of an override is walked from the root: at a node field the override chooses an option of the annotated type,
+elsewhere it sets a value. Choices are applied before the values below them, so the order on the command line does not
+matter. Then values are derived, each node checks itself, and the whole tree is frozen.
+"""
+# pyright: reportPrivateUsage=false
+# (_fields and _derived belong to cn; no user field may have these names)
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from cn.composing.apply import Tree, find, kinds, option_of
+from cn.composing.deriving import derive_absent
+from cn.composing.interpolation import readings, worked_out
+from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
+from cn.discovery import discover, registry
+from cn.discovery.source import where
+from cn.errors import CNError, UserError, hint, lines
+from cn.nodes.derived import Derived
+from cn.nodes.field_types import Child
+from cn.nodes.node import CN
+from cn.nodes.texts import texts_of
+from cn.nodes.to_json import plain
+from cn.nodes.traversal import is_field, thaw, values, walk
+
+if TYPE_CHECKING:
+    from cn.composing.syntax_errors import Offer
+
+T = TypeVar("T", bound=CN)
+CHOSEN = " among what is chosen"
+ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
+
+
+def compose(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
+    """Compose a node with overrides.
+
+    what: a contract such as `Run`, of which `run=NAME` chooses an option (`default` if none is chosen); a node class;
+        or an instance, to which the overrides are applied.
+    Returns the instance, frozen. Raises UserError for an invalid override or value, before anything is built.
+    """
+    root = assemble(what, overrides)
+    finish(root)
+    return root
+
+
+def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable[[CN], Tree] = Tree) -> T:
+    """Apply the overrides only: values are not yet derived, checked or frozen, and required fields may be missing.
+
+    tree_of: makes the tree that the overrides are applied to; a subclass of Tree may record the changes.
+    """
+    overrides = overrides if isinstance(overrides, str) else list(overrides)
+    try:
+        assignments = parse(overrides)
+    except WordError as error:
+        raise fitting(error, what, overrides) from None
+    for each in assignments:
+        if of_hydra(each.text):
+            why = f"{each.text} is Hydra's own, and belongs on the command line of the program"
+            raise UserError(lines(why, "leave it out of compose()"))
+        if each.path[0] == "hydra":
+            why = f"{each.text}: hydra is Hydra's own configuration, and neither a field nor a group"
+            raise UserError(lines(why, "write: hydra.NAME=VALUE or hydra/GROUP=NAME"))
+    if isinstance(what, type):
+        root, assignments = _root(what, assignments)
+    else:
+        root = cast("T", thaw(what))
+        if assignments:
+            _underive(root)
+    tree = tree_of(root)
+    late: list[tuple[CN, list[str], Assignment]] = []
+    for each in sorted(assignments, key=lambda each: (len(each.path), each.interpolated, ORDER[each.verb])):
+        node, rest = tree.locate(each)
+        kind = kinds(node)[rest[0]]
+        if isinstance(kind, Child):
+            tree.choose(node, kind, rest, _option(each, root) if each.interpolated else each)
+        elif each.interpolated:
+            late.append((node, rest, each))
+        else:
+            tree.set(node, kind, rest, each, each.value)
+    if late:
+        found = worked_out(plain(root, tagged=False), [each for *_, each in late])
+        for (node, rest, each), value in zip(late, found, strict=True):
+            _set_first(tree, node, rest, readings(value, each))
+    return root
+
+
+def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
+    """Return the error about a word, with only those offers that can be composed."""
+    kept: list[str] = []
+    for word in words:
+        if word == error.word:
+            continue
+        with contextlib.suppress(CNError):
+            first = expand([word], lambda key: [])[0]
+            assemble(what, [*kept, *first])
+            kept += first
+
+    def fits(offer: Offer) -> bool:
+        if of_hydra(offer.word) or "=glob(" in offer.word:
+            return True
+        try:
+            rows = expand([offer.word], lambda key: []) if offer.several else [[offer.word]]
+            for row in rows if offer.word != error.word else rows[:1]:
+                assemble(what, [*kept, *row])
+        except CNError:
+            return False
+        return True
+
+    return error.fitting(fits)
+
+
+def finish(root: CN) -> None:
+    """Check required fields, derive values, run `check()` and freeze."""
+    unset = [
+        (f"{address}.{name}" if address else name, node, name, isinstance(field.default, Derived))
+        for address, node in walk(root)
+        for name, field in type(node)._fields.items()
+        if name not in node.__dict__
+    ]
+    missing = [(key, node, name) for key, node, name, derived in unset if is_field(name) and not derived]
+    if missing:
+        key, node, name = missing[0]
+        kind = kinds(node)[name]
+        given = key.replace(".", "/") if isinstance(kind, Child) else key
+        also = f"also required: {', '.join(key for key, *_ in missing[1:])}" if missing[1:] else None
+        raise UserError(
+            lines(
+                f"{key} is required and was not given",
+                where(type(node), name),
+                also,
+                f"write: {given}=... ({kind.name})",
+            )
+        )
+    if unset:
+        derive_absent(root)
+    nodes = list(walk(root))
+    for address, node in reversed(nodes):
+        kinds(node)  # an annotation with undefined names must be resolvable now
+        _check(node, f"{address}: " if address else "")
+    for _, node in nodes:
+        object.__setattr__(node, "_frozen", True)
+
+
+def root_name(contract: type[CN]) -> str:
+    """Return the group of the root: `run`."""
+    return registry.group_of(registry.home(contract))
+
+
+def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignment]]:
+    if not registry.is_contract(what):
+        if inspect.isabstract(what):
+            missing = ", ".join(f"{method}()" for method in sorted(what.__abstractmethods__))
+            raise UserError(lines(f"{what.__name__} cannot be composed: it does not define {missing}", where(what)))
+        return what(), assignments
+    name = root_name(what)
+    chosen = next((each for each in assignments if each.path == (name,)), None)
+    if chosen is None:
+        try:
+            return cast("type[T]", find((what,), "default", f"{name}=default"))(), assignments
+        except discover.NoOptionError:
+            choices = hint("", discover.options((what,))[0])
+            why = f"no {name} is chosen, and none is called 'default'"
+            raise discover.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
+    if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
+        raise UserError(lines(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME"))
+    option = str(worked_out({}, [chosen], CHOSEN)[0]) if chosen.interpolated else str(chosen.texts or "")
+    rest = [each for each in assignments if each is not chosen]
+    return cast("type[T]", find((what,), option, chosen.text))(), rest
+
+
+def _underive(root: CN) -> None:
+    for _, node in walk(root):
+        for name in node._derived:
+            vars(node).pop(name, None)
+        object.__setattr__(node, "_derived", frozenset())
+
+
+def _option(each: Assignment, root: CN) -> Assignment:
+    """Resolve the interpolation in a choice, such as `teacher=${model}` or `model=${oc.env:MODEL}`."""
+    chosen = {name: option_of(child) for name, child in values(root).items() if isinstance(child, CN)}
+    value = worked_out(chosen, [each], CHOSEN)[0]
+    return each.replace(value=value, raw=str(value), texts=texts_of(value))
+
+
+def _set_first(tree: Tree, node: CN, rest: list[str], candidates: list[Assignment]) -> None:
+    """Set the first value that fits; an error is about the last one."""
+    for each in candidates[:-1]:
+        with contextlib.suppress(UserError):
+            return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+    each = candidates[-1]
+    return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+
+
+def _check(node: CN, subject: str) -> None:
+    try:
+        node.check()
+    except CNError:
+        raise
+    except ValueError as error:
+        raise UserError(lines(f"{subject}{error}", f"{type(node).__name__} is {where(type(node))}")) from None
+    except Exception as error:
+        why = f"{subject}{type(node).__name__} cannot be checked: {type(error).__name__}: {error}"
+        raise UserError(lines(why, where(type(node)))) from error

@@ -1,0 +1,90 @@
+"""Apply an override to a field's value, or to an element of the container in the field."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from cn import program
+from cn.composing.overrides import Assignment
+from cn.errors import UserError, hint, short
+from cn.nodes.containers import Items, Row, Table
+from cn.nodes.field_types import SCALARS, Anything, Either, Kind, Mismatch, same
+from cn.nodes.ranges import Ranged, bare
+from cn.nodes.texts import Texts, texts_of
+
+
+def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) -> Any:
+    """Return the new value for `old` (`...`: no value yet); as in Hydra, dicts are merged and lists replaced."""
+    there = f"{each.text}: {each.key} is there already; write {each.at(each.key)}"
+    if len(rest) == 1:
+        if each.verb == "delete":
+            raise UserError(f"{each.text}: {each.key} is a field of its class and cannot be deleted; set it instead")
+        if each.verb == "add" and old is not ...:
+            raise UserError(there)
+        if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
+            new = cast("dict[Any, Any]", value)
+            return kind.accept(*_merged(bare(_inner(kind, old)), cast("dict[Any, Any]", old), new, each.texts))
+        return kind.accept(value, each.texts)
+    inner = _inner(kind, old)
+    holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
+    if isinstance(inner, Ranged):
+        new = edit(inner.kind, old, rest, each, value)
+        try:
+            return inner.accept(new)
+        except Mismatch as error:
+            raise UserError(f"{each.text}: {holder} is {error}, and would be {short(repr(new))}") from None
+    if isinstance(inner, Table) and (isinstance(old, dict) or old is ...):
+        entries = cast("dict[Any, Any]", old if isinstance(old, dict) else {})
+        try:
+            key = inner.key_of(rest[1])
+        except Mismatch:
+            raise UserError(f"{each.text}: {holder} is {inner.name}, so {rest[1]!r} cannot be a key of it") from None
+        last = len(rest) == 2
+        if key not in entries and not (last and each.verb in ("add", "force")):
+            added = f"+{'.'.join(each.path[: len(each.path) - len(rest) + 2])}"
+            add = f"to add it: {each.at(added) if last and each.verb != 'delete' else f'{added}=...'}"
+            raise UserError(f"{each.text}: there is no {rest[1]!r}; {hint(rest[1], map(str, entries))}; {add}")
+        if last and each.verb == "delete":
+            if each.raw is not None and not same(inner.value.accept(value, each.texts), entries[key]):
+                raise UserError(f"{each.text}: {each.key} is {short(repr(entries[key]))}, so it is not deleted")
+            return {k: v for k, v in entries.items() if k != key}
+        return {**entries, key: edit(inner.value, entries.get(key, ...), rest[1:], each, value)}
+    if isinstance(inner, (Items, Row)) and isinstance(old, (list, tuple)):
+        items = list(cast("list[Any]", old))
+        if each.verb == "delete" and len(rest) == 2:
+            whole = program.quoted(f"{holder}=[...]")
+            raise UserError(f"{each.text}: a list element cannot be deleted; write the whole: {whole}")
+        if not rest[1].isdecimal() or len(rest[1]) > 9 or int(rest[1]) >= len(items):
+            places = f"has the places 0 to {len(items) - 1}" if items else "is empty"
+            raise UserError(f"{each.text}: {holder} {places}, so there is no {short(rest[1])!r}")
+        place = int(rest[1])
+        items[place] = edit(
+            inner.item if isinstance(inner, Items) else inner.items[place], items[place], rest[1:], each, value
+        )
+        return type(cast("list[Any]", old))(items)
+    raise UserError(f"{each.text}: {holder} is {kind.name}, which has nothing inside it")
+
+
+def _merged(table: Kind, old: dict[Any, Any], new: dict[Any, Any], texts: Texts) -> tuple[dict[Any, Any], Texts]:
+    """Merge a dict into another; return the result and its texts."""
+    names = {key: table.key_of(key, texts[key][0]) if isinstance(table, Table) else key for key in new}
+    if len(set(names.values())) < len(names):
+        raise Mismatch(table.name, "with each key once")
+    value = {**old, **{names[key]: item for key, item in new.items()}}
+    return value, {**texts_of(old), **{names[key]: text for key, text in texts.items()}}
+
+
+def _inner(kind: Kind, old: Any) -> Kind:
+    """Return the union member that holds the value, or the container type of an Any; other types unchanged."""
+    if isinstance(kind, Either):
+        for member in kind.members:
+            try:
+                if type(member.accept(old)) is type(old):
+                    return _inner(member, old)
+            except Mismatch:
+                continue
+    if isinstance(kind, Anything) and isinstance(old, dict):
+        return Table(SCALARS[str], kind)
+    if isinstance(kind, Anything) and isinstance(old, list):
+        return Items(list, kind)
+    return kind

@@ -1,0 +1,131 @@
+"""Interpolations `${...}` on the command line, resolved by OmegaConf after all other overrides are applied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from cn.composing.overrides import Assignment, read
+from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.field_types import same
+from cn.nodes.texts import Texts, texts_of
+
+UNREADABLE = "what stands in its ${...} cannot be read"
+ABSENT, UNKNOWN = "there is no PART", "there is no ${PART:...}"
+OF_HYDRA = ("hydra", "now", "python_version")
+WORDS = {
+    r"Interpolation key '(.*)' not found": ABSENT,
+    r"Error resolving key '(.*)'": ABSENT,
+    r"Key not found: '(.*)'": ABSENT,
+    r"Unsupported interpolation type (\S+)": UNKNOWN,
+    r"Recursive interpolation": "it leads back to itself",
+    r"Environment variable '(.*)' not found": "the environment has no PART\n"
+    "to have a value without it: '${oc.env:PART,VALUE}'",
+    r"node `(.*)` is not a container": "PART has nothing inside it",
+    r"Index '(.*)' \(str\) is not an int": "PART is no place in a list",
+    r"\AGrammarParseError": UNREADABLE,
+}  # OmegaConf's message -> our message
+
+
+def worked_out(base: dict[str, Any], assignments: Sequence[Assignment], among: str = "") -> list[Any]:
+    """Resolve each interpolation at its own position in the config, a tree of plain values.
+
+    among: the content of the tree, for error messages.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import GrammarParseError, OmegaConfBaseException
+
+    tree = OmegaConf.create(_literal(base))
+    found: list[Any] = []
+    text = ""
+    try:
+        for each in assignments:
+            text = each.text
+            OmegaConf.update(tree, ".".join(each.path), each.value, merge=False, force_add=True)
+        for each in assignments:
+            text = each.text
+            value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
+            found.append(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
+    except GrammarParseError:
+        raise UserError(lines(f"{text} cannot be worked out", UNREADABLE)) from None
+    except OmegaConfBaseException as error:
+        raise UserError(
+            lines(f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among))
+        ) from None
+    return found
+
+
+def in_words(error: str, addresses: Sequence[str] = (), among: str = "") -> list[str | None]:
+    """Translate OmegaConf's error into our words, with the nearest addresses."""
+    first = error.split("\n")[0]
+    pattern = next((each for each in WORDS if re.search(each, first)), None)
+    if pattern is None:
+        return [re.sub(r"\A\w+ raised while resolving interpolation: ", "what it calls fails: ", first)]
+    found = re.search(pattern, first)
+    part = short(found[1]) if found and found.groups() else ""
+    why, *more = WORDS[pattern].replace("PART", part).split("\n")
+    if WORDS[pattern] == ABSENT:
+        shown = among or nearest(part.lstrip("."), addresses)  # with `among`, `addresses` is the complete list
+        return [f"{why}{among}", hint(part.lstrip("."), addresses) if shown and addresses else None]
+    if WORDS[pattern] == UNKNOWN and part in OF_HYDRA:
+        return [f"${{{part}:...}} is Hydra's, and works only in its own options"]
+    if WORDS[pattern] == UNKNOWN:
+        return [why, hint(part, _functions())]
+    return [why, *more]
+
+
+def _functions() -> list[str]:
+    from omegaconf.basecontainer import BaseContainer
+
+    return [name for name in BaseContainer._resolvers if name not in OF_HYDRA]  # pyright: ignore[reportPrivateUsage]
+
+
+def _addresses(base: dict[Any, Any], above: str = "") -> Iterator[str]:
+    for key, value in base.items():
+        yield f"{above}{key}"
+        if isinstance(value, dict):
+            yield from _addresses(cast("dict[Any, Any]", value), f"{above}{key}.")
+
+
+def readings(value: Any, each: Assignment) -> list[Assignment]:
+    """Return the assignment with the resolved value, and with its texts parsed: `${oc.env:SEED}` is always a str."""
+    texts = _kept(value, each.value, each.texts)
+    other = _read(value, texts)
+    found = [(value, texts)] if same(other[0], value) else [(value, texts), other]
+    return [each.replace(value=one, raw=str(value), texts=own) for one, own in found]
+
+
+def _literal(value: Any) -> Any:
+    """Escape texts that only look like an interpolation."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, list):
+        return [_literal(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: _literal(item) for key, item in cast("dict[Any, Any]", value).items()}
+    return value
+
+
+def _kept(value: Any, before: Any, texts: Texts) -> Texts:
+    """Return the texts of the resolved value; a part without interpolation keeps its typed text."""
+    if isinstance(value, list) and isinstance(before, list) and len(cast("list[Any]", value)) == len(texts):
+        triples = zip(cast("list[Any]", value), cast("list[Any]", before), texts, strict=True)
+        return [_kept(*each) for each in triples]
+    if isinstance(value, dict) and isinstance(before, dict):
+        old, new = cast("dict[Any, Any]", before), cast("dict[Any, Any]", value)
+        if list(old) == list(new):
+            return {key: (texts[key][0], _kept(new[key], old[key], texts[key][1])) for key in new}
+    return texts if same(value, before) else texts_of(value)
+
+
+def _read(value: Any, texts: Texts) -> tuple[Any, Texts]:
+    if isinstance(value, str):
+        return read(value)
+    if isinstance(value, list):
+        pairs = [_read(*each) for each in zip(cast("list[Any]", value), texts, strict=True)]
+        return [item for item, _ in pairs], [text for _, text in pairs]
+    if isinstance(value, dict):
+        table = {key: _read(item, texts[key][1]) for key, item in cast("dict[Any, Any]", value).items()}
+        return {key: item for key, (item, _) in table.items()}, {k: (texts[k][0], t) for k, (_, t) in table.items()}
+    return value, texts

@@ -1,0 +1,9 @@
+"""From a path to a key: the registered classes, the file of an option, the source line of a field."""
+
+# What other packages may import, by file.
+OFFERS = {
+    "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "nodes", "options"),
+    "registry": ("feed", "folders", "group_of", "home", "is_contract", "key_of", "register"),
+    "source": ("comment", "default", "file", "own_annotations", "place", "where"),
+    "typable": ("KEY", "better"),
+}

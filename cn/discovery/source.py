@@ -1,0 +1,118 @@
+"""Facts that only a node's source holds: the line of a field, and the comment beside the field."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+import sys
+from typing import Any, NamedTuple
+
+
+class Line(NamedTuple):
+    """One field of a class body."""
+
+    number: int
+    comment: str
+    default: ast.expr | None = None  # the expression after the equals sign
+
+
+@functools.cache
+def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
+    """Map the qualified name of each class of a module to its line and the lines of its fields."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    text = linecache.getlines(path) if path else []
+    try:
+        tree = ast.parse("".join(text))
+    except SyntaxError:
+        return {}
+    found: dict[str, tuple[int, dict[str, Line]]] = {}
+
+    def visit(body: list[ast.stmt], prefix: str) -> None:
+        for item in body:
+            if isinstance(item, ast.ClassDef):
+                fields: dict[str, Line] = {}
+                for statement in item.body:
+                    target = statement.target if isinstance(statement, ast.AnnAssign) else None
+                    if isinstance(statement, ast.Assign):
+                        target = statement.targets[0]
+                    if isinstance(target, ast.Name):
+                        default = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+                        fields[target.id] = Line(statement.lineno, _comment(text, statement), default)
+                    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                        fields[statement.name] = Line(statement.lineno, "")
+                found[prefix + item.name] = (item.lineno, fields)
+                visit(item.body, f"{prefix}{item.name}.")
+            elif isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                visit(item.body, f"{prefix}{item.name}.<locals>.")
+            elif isinstance(item, (ast.If, ast.With, ast.Try)):
+                visit(item.body, prefix)
+
+    visit(tree.body, "")
+    return found
+
+
+def _comment(text: list[str], statement: ast.stmt) -> str:
+    """Return the comment after the statement; for a statement of several lines, also the one after its first line."""
+    for number, column in (
+        (statement.end_lineno, statement.end_col_offset),
+        (statement.lineno, None),
+    ):
+        line = text[(number or statement.lineno) - 1]
+        rest = line.encode()[column:].decode() if column is not None else line[len(line.rstrip().rstrip("([{")) :]
+        if "#" in rest:
+            return rest.split("#", 1)[1].strip()
+        if statement.end_lineno == statement.lineno:
+            break
+        opening = text[statement.lineno - 1]
+        if "#" in opening and opening.split("#")[0].rstrip().endswith(("(", "[", "{")):
+            return opening.split("#", 1)[1].strip()
+    return ""
+
+
+def own_annotations(cls: type) -> dict[str, Any]:
+    """Return the annotations of this class body alone, without evaluating strings."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    return cls.__dict__.get("__annotations__", {})  # noqa: RUF063 (not those of a base class)
+
+
+def file(module: str) -> str:
+    """Return the file of a module relative to the repository's root: `models/vit.py`."""
+    loaded = sys.modules.get(module)
+    if loaded is None or not getattr(loaded, "__file__", None):
+        return module
+    return module.replace(".", "/") + ("/__init__.py" if hasattr(loaded, "__path__") else ".py")
+
+
+def place(cls: type, field: str | None = None) -> str:
+    """Return the place of a class or a field, `models/vit.py:12`; without the line if the source is missing."""
+    line, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
+    if field in fields:
+        line = fields[field].number
+    return f"{file(cls.__module__)}:{line}" if line else file(cls.__module__)
+
+
+def comment(cls: type, field: str) -> str:
+    """Return the comment beside a field, from the class that declares the field, else from the nearest base with a
+    comment.
+    """
+    for base in cls.__mro__:
+        entry = _classes(base.__module__).get(base.__qualname__)
+        if entry and field in entry[1] and entry[1][field].comment:
+            return entry[1][field].comment
+    return ""
+
+
+def default(cls: type, field: str) -> ast.expr | None:
+    """Return the default of a field as the class body writes it, or None."""
+    _, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
+    return fields[field].default if field in fields else None
+
+
+def where(cls: type, field: str | None = None) -> str:
+    """Return where a class or an inherited field is written: `defined in models/vit.py:12`."""
+    owner = next((base for base in cls.__mro__ if field in own_annotations(base)), cls) if field else cls
+    return f"defined in {place(owner, field)}"

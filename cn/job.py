@@ -1,0 +1,35 @@
+"""The request for a run, and the launcher that calls the program's function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a run was requested: facts that are not in the run's own fields."""
+
+    overrides: tuple[str, ...] = ()  # as typed
+    argv: tuple[str, ...] = ()  # the whole command line
+    source: Path | None = None  # the folder given with --from
+    folder: Path | None = None  # of the run; if the function makes its own: the one requested with Hydra's options
+    group: str | None = None  # the folder shared by the runs of one -m
+
+
+class Request(NamedTuple):
+    """One of the runs that a command line requests."""
+
+    run: Any
+    job: Job
+    varied: tuple[str, ...] = ()  # the overrides that distinguish this run from the others
+
+
+Launcher = Callable[[Callable[[Any, Job], Any], list[Request]], None]  # calls it once per request, here or elsewhere
+
+
+def asked_for(asked: list[Request]) -> list[str]:
+    """Return the words of each run: those that distinguish it, if any do."""
+    return [" ".join(each.varied or each.job.overrides) for each in asked]

@@ -1,0 +1,25 @@
+"""Where the processes of runs are started: here, or as jobs of a cluster."""
+
+from typing import TYPE_CHECKING
+
+from cn.lazy import lazily
+
+if TYPE_CHECKING:
+    from cn.launching.launch import Launch as Launch
+    from cn.launching.launch.local import Local as Local
+    from cn.launching.launch.slurm import Slurm as Slurm
+
+# What other packages may import, by file.
+OFFERS = {
+    "commands": ("AbsentError",),
+    "launch": ("Launch",),
+    "launch.local": ("Local",),
+    "launch.slurm": ("Slurm",),
+    "processes": ("GRACE", "Part", "Spread", "free_port"),
+    "queue": ("Here", "Job", "Jobs", "MOST", "Queue", "Why"),
+    "ranks": ("FILES", "Lost", "first_node", "output", "redirect_output", "which"),
+}
+
+__getattr__ = lazily(
+    __name__, Launch="cn.launching.launch", Local="cn.launching.launch.local", Slurm="cn.launching.launch.slurm"
+)

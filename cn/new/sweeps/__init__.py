@@ -1,0 +1,1 @@
+"""Each other file of this folder is a sweep: `python -m cn sweeps submit rates`."""

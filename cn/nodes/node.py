@@ -1,0 +1,169 @@
+"""`CN`, the base class of every node, and `CNMeta`, which makes each node class a dataclass and registers it."""
+# pyright: reportPrivateUsage=false
+# (_fields, _kinds and _derived belong to cn; no user field may have these names. Python offers _getframe)
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
+
+from cn.discovery import registry
+from cn.discovery.source import own_annotations, where
+from cn.errors import DefinitionError, FrozenError, MissingValueError, UserError, hint, lines, short
+from cn.nodes.annotations import hashable
+from cn.nodes.class_body import refuse, refuse_bases
+from cn.nodes.derived import Derived
+from cn.nodes.field_types import Kind, Mismatch, same
+from cn.nodes.resolving import copier, resolve
+from cn.nodes.traversal import NodeType, is_field, values
+
+
+@dataclass_transform(kw_only_default=True, eq_default=True, field_specifiers=(dataclasses.field,))
+class CNMeta(NodeType):
+    """Makes a class body a keyword-only dataclass, refuses what cannot work, and registers the class by its path."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
+        root = not any(isinstance(base, CNMeta) for base in bases)
+        refuse_bases(name, bases, body, mcls)
+        cls: Any = super().__new__(mcls, name, bases, body, **options)
+        if root:
+            dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
+            cls._fields = cls._kinds = {}
+            return cls
+        cls._scope = dict(sys._getframe(1).f_locals) if "<locals>" in cls.__qualname__ else {}
+        annotations = own_annotations(cls)
+        refuse(cls, body, annotations)
+        for field, annotation in annotations.items():
+            default = cls.__dict__.get(field)
+            if "ClassVar" in str(annotation):
+                continue
+            if isinstance(default, CN) or not hashable(default):
+                setattr(cls, field, dataclasses.field(default_factory=copier(default)))
+        doc = cls.__doc__
+        cls.__doc__ = doc or name  # without a docstring, dataclass would compute a signature, which is slow
+        try:
+            dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=True)(cls)
+        except (TypeError, ValueError) as error:
+            raise DefinitionError(lines(f"{name} cannot be made: {error}", where(cls))) from None
+        cls.__doc__ = doc
+        cls._kinds = None
+        cls._fields = {field.name: field for field in dataclasses.fields(cls)}
+        resolve(cls, strict=False)
+        registry.register(cls)
+        return cls
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if name == "__dataclass_params__" and "_fields" in cls.__dict__:
+            raise DefinitionError(
+                lines(
+                    f"{cls.__name__} is a node, which is a dataclass already",
+                    "write: no @dataclass above it",
+                    where(cls),
+                )
+            )
+        super().__setattr__(name, value)
+
+
+class CN(metaclass=CNMeta):
+    """A node: a dataclass with keyword-only fields, chosen and changed from the command line.
+
+    Every assignment checks the value against the field's annotation. Nodes compare by value, and are frozen once
+    composed.
+    A subclass may define `check(self)`, which raises ValueError for values that do not go together.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_derived", "_frozen")
+
+    if TYPE_CHECKING:
+        _fields: ClassVar[dict[str, dataclasses.Field[Any]]]
+        _frozen: ClassVar[bool]
+        _derived: ClassVar[frozenset[str]]  # fields whose value came from `derive`
+    else:
+
+        def __init__(self, *args, **values):
+            cls = type(self)
+            if args:
+                given = ", ".join(f"{name}=..." for name in list(cls._fields)[: len(args)])
+                raise UserError(
+                    lines(
+                        f"{cls.__name__} takes its values by name: {cls.__name__}({given})",
+                        where(cls),
+                    )
+                )
+            object.__setattr__(self, "_frozen", False)
+            object.__setattr__(self, "_derived", frozenset())
+            for name in values:
+                if name not in cls._fields:
+                    raise UserError(unknown_field(cls, name))
+            kinds = resolve(cls, strict=False)
+            own = self.__dict__
+            for name, field in cls._fields.items():
+                if name in values:
+                    own[name] = accept(cls, kinds[name], name, values[name]) if kinds else values[name]
+                elif field.default_factory is not dataclasses.MISSING:
+                    own[name] = field.default_factory()
+                elif field.default is not dataclasses.MISSING and not isinstance(field.default, Derived):
+                    own[name] = field.default
+
+        def __getattr__(self, name):
+            if name in type(self)._fields:
+                raise MissingValueError(
+                    lines(
+                        f"{type(self).__name__}.{name} is required and has no value yet",
+                        where(type(self), name),
+                    )
+                )
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+        def __setattr__(self, name, value):
+            cls = type(self)
+            if self._frozen:
+                raise FrozenError(
+                    f"{cls.__name__}.{name} cannot be set: a composed node is frozen; "
+                    f"make another with dataclasses.replace(node, {name}=...)"
+                )
+            if name not in cls._fields:
+                raise UserError(unknown_field(cls, name))
+            self.__dict__[name] = accept(cls, resolve(cls)[name], name, value)
+
+        def __delattr__(self, name):
+            raise FrozenError(f"{type(self).__name__}.{name} cannot be deleted: a node keeps all of its fields")
+
+    def check(self) -> None:
+        """Raise ValueError for values that do not go together; called once the whole run is composed."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and same(values(self), values(cast("CN", other)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values(self).items())})"
+
+    def __getstate__(self) -> Any:
+        return self.__dict__, self._frozen, self._derived
+
+    def __setstate__(self, state: Any) -> None:
+        object.__setattr__(self, "_frozen", state[1])
+        object.__setattr__(self, "_derived", state[2])
+        vars(self).update(state[0])
+
+    def __replace__(self, /, **changes: Any) -> Self:
+        return type(self)(**{**values(self), **changes})
+
+
+def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
+    """Convert the value to the field's type; UserError, naming the class and the field, if it does not fit."""
+    try:
+        return kind.accept(value)
+    except Mismatch as error:
+        raise UserError(
+            lines(f"{cls.__name__}.{name} is {error}, not {short(repr(value))}", where(cls, name))
+        ) from None
+
+
+def unknown_field(cls: type[CN], name: str) -> str:
+    return lines(
+        f"{cls.__name__} has no field {name!r}",
+        where(cls),
+        hint(name, filter(is_field, cls._fields)),
+    )

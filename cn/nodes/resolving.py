@@ -1,0 +1,103 @@
+"""The field types of a node class, from its annotations."""
+# pyright: reportPrivateUsage=false
+# (_fields and _kinds belong to cn; no user field may have these names)
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, cast
+
+from cn.discovery.source import own_annotations, where
+from cn.discovery.typable import KEY, better
+from cn.errors import DefinitionError, lines, short
+from cn.nodes.annotations import kind_of
+from cn.nodes.derived import Derived
+from cn.nodes.field_types import Child, Kind, Mismatch, same
+from cn.nodes.ranges import inherited
+from cn.nodes.traversal import NodeType, thaw
+
+
+def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
+    """Return the type of each field; None if an annotation has an undefined name and `strict` is off.
+
+    Raises DefinitionError for an unsupported annotation, and for a default of the wrong type.
+    """
+    if cls._kinds is not None:
+        return cls._kinds
+    kinds: dict[str, Kind] = {}
+    for base in reversed(cls.__mro__[1:]):
+        if isinstance(base, NodeType):
+            above = resolve(base, strict=strict)
+            if above is None:
+                return None
+            kinds |= above
+    own: dict[str, Kind] = {}
+    evaluate = _evaluator(cls)
+    for name, annotation in own_annotations(cls).items():
+        if name not in cls._fields:
+            continue  # ClassVar
+        try:
+            own[name] = inherited(kind_of(annotation, evaluate, NodeType), kinds.get(name))
+        except (NameError, AttributeError) as error:
+            if not strict:
+                return None
+            why = f"{cls.__name__}.{name} is annotated with a name that is not defined: {error}"
+            instead = "write: its import outside of `if TYPE_CHECKING`, so that it is there when the program runs"
+            raise DefinitionError(lines(why, instead, where(cls, name))) from None
+        except DefinitionError as error:
+            raise DefinitionError(lines(f"{cls.__name__}.{name} {error}", where(cls, name))) from None
+        except Exception as error:
+            why = f"{cls.__name__}.{name} has an annotation that cannot be read: {type(error).__name__}: {error}"
+            raise DefinitionError(lines(why, where(cls, name))) from None
+    for name, kind in own.items():
+        _check_default(cls, cls._fields[name], kind)
+    cls._kinds = kinds | own
+    return cls._kinds
+
+
+def _evaluator(cls: type) -> Callable[[str], Any]:
+    scope = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+    inside = {name: each for name, each in vars(cls).items() if isinstance(each, type)}
+    names = {**vars(cls).get("_scope", {}), cls.__name__: cls, **inside}
+    return lambda text: eval(_code(text), scope, names)
+
+
+@functools.cache
+def _code(text: str) -> types.CodeType:
+    """Compile an annotation once for all classes that write it."""
+    return compile(text.lstrip(" \t"), "<string>", "eval")
+
+
+def copier(default: Any) -> Callable[[], Any]:
+    """Return a function that makes a fresh copy of a default."""
+    kept = thaw(default)
+    return lambda: thaw(kept)
+
+
+def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> None:
+    made = field.default_factory is not dataclasses.MISSING
+    default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+    if default is dataclasses.MISSING or isinstance(default, Derived):
+        return
+    try:
+        value = kind.accept(default)
+    except Mismatch as error:
+        why = f"{cls.__name__}.{field.name} is {error}, but its default is {short(repr(default))}"
+        raise DefinitionError(lines(why, where(cls, field.name))) from None
+    if isinstance(kind, Child) and isinstance(value, dict):
+        for key in cast("dict[str, Any]", value):
+            if not KEY.fullmatch(key):
+                why = f"{cls.__name__}.{field.name} has a node called {short(repr(key))}, which cannot be typed"
+                instead = f"write: {better(key)!r}, or another name of A-Z, a-z, 0-9, _ and -"
+                raise DefinitionError(lines(why, where(cls, field.name), instead))
+    if same(value, default):
+        return
+    if made:  # for example, ints were given for floats
+        field.default_factory = copier(value)
+    else:
+        field.default = value
+        setattr(cls, field.name, value)

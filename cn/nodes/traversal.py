@@ -1,0 +1,111 @@
+"""The values of a node, its children, and the nodes below it."""
+# pyright: reportPrivateUsage=false
+# (_fields, _frozen and _derived belong to cn; no user field may have these names)
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from cn.nodes.field_types import same
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+    from cn.nodes.field_types import Kind
+    from cn.nodes.node import CN
+
+
+class NodeType(ABCMeta):
+    """The type of node classes, by which a node is told from other values; `CNMeta` is all that inherits from it."""
+
+    if TYPE_CHECKING:
+        _scope: dict[str, Any]  # the names around a class that is defined in a function
+        _kinds: dict[str, Kind] | None  # None until each annotation can be resolved
+        _fields: dict[str, Field[Any]]
+
+
+def values(node: CN) -> dict[str, Any]:
+    """Return the fields of a node that have a value, in the order of declaration."""
+    own = node.__dict__
+    return {name: own[name] for name in type(node)._fields if name in own}
+
+
+def children(node: CN) -> Iterator[tuple[str, CN]]:
+    """Yield the child nodes of a node with their addresses relative to it."""
+    own = node.__dict__
+    for name in type(node)._fields:
+        value = own.get(name)
+        if value is not None and isinstance(
+            type(value), NodeType
+        ):  # isinstance(value, CN) is 10 times slower (ABCMeta)
+            yield name, value
+        elif isinstance(value, dict):
+            for key, item in cast("dict[str, Any]", value).items():
+                if isinstance(type(item), NodeType):
+                    yield f"{name}.{key}", item
+
+
+def walk(node: CN, address: str = "") -> Iterator[tuple[str, CN]]:
+    """Yield the node and all nodes below it with their addresses, parents first."""
+    yield address, node
+    for name, child in children(node):
+        yield from walk(child, f"{address}.{name}" if address else name)
+
+
+def differences(node: CN, base: CN, *, nested: bool = True) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each field whose value differs from that in another node of the class: its name and both values.
+
+    The second value is `...` if the other node has none, or has a derived one, which is derived anew. A derived value
+    of the node itself differs only from a given one. nested: compare the fields of child nodes too, not their classes
+    alone.
+    """
+    mine, theirs = node.__dict__, base.__dict__
+    for name in type(node)._fields:
+        given = name in theirs and name not in base._derived
+        if name not in mine or (name in node._derived and not given):
+            continue
+        if not given:
+            yield name, mine[name], ...
+        elif not alike(mine[name], theirs[name], nested=nested):
+            yield name, mine[name], theirs[name]
+
+
+def alike(value: Any, other: Any, *, nested: bool = True) -> bool:
+    """Return whether two values of a field are equal; for nodes, whether no field `differences`."""
+    if isinstance(type(value), NodeType):
+        return type(value) is type(other) and not (nested and any(True for _ in differences(value, other)))
+    if isinstance(value, dict) and isinstance(other, dict):
+        table, old = cast("dict[Any, Any]", value), cast("dict[Any, Any]", other)
+        return list(table) == list(old) and all(alike(table[key], old[key], nested=nested) for key in table)
+    return same(value, other)
+
+
+SIMPLE = frozenset({int, float, str, bool, type(None)})
+
+
+def thaw(value: Any) -> Any:
+    """Return a mutable deep copy of a node or value."""
+    if isinstance(type(value), NodeType):
+        copy = object.__new__(value.__class__)
+        own = {k: v if type(v) in SIMPLE else thaw(v) for k, v in value.__dict__.items()}
+        copy.__setstate__((own, False, value._derived))
+        return copy
+    if isinstance(value, (list, tuple)):
+        items = cast("list[Any] | tuple[Any, ...]", value)
+        return type(items)(map(thaw, items))
+    if isinstance(value, dict):
+        return {key: thaw(item) for key, item in cast("dict[Any, Any]", value).items()}
+    return value
+
+
+def freeze(node: CN) -> None:
+    """Freeze the node and all nodes below it."""
+    for _, each in walk(node):
+        object.__setattr__(each, "_frozen", True)
+
+
+def is_field(name: str) -> bool:
+    """Return whether a name can be a user's field; `_target_` belongs to the class."""
+    return not name.startswith("_")

@@ -1,0 +1,147 @@
+"""A folder for each call of a program's function, with the run's configuration, command, output and result."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import sys
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from cn.errors import CNError, RunError, lines
+from cn.job import Job
+from cn.run_folder.folder import claimed, command_line, create, log, write_json
+from cn.run_folder.progress import OWN, TIMES
+from cn.run_folder.status import RunStatus
+from cn.run_folder.terminated import Terminable, TerminatedError
+
+SCORE = "score"  # the name of a single returned number in the summary
+
+
+class Recorded:
+    """Calls the function with a new `job.folder` and records the run. It can be pickled if the function can."""
+
+    def __init__(self, function: Callable[[Any, Job], Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    def __call__(self, run: Any, job: Job) -> Any:
+        again = job.folder if job.folder == job.source else None  # a trial that goes on in its folder
+        folder = again or create(run, job)
+        summary: dict[str, Any] = {
+            "state": RunStatus.RUNNING,
+            "command": command_line(job),
+            **({"source": str(job.source)} if job.source is not None else {}),
+            "goal": SCORE,
+            "started": _now(),
+        }
+        began = time.monotonic()
+
+        def leave(state: RunStatus, **more: Any) -> None:
+            took = {"ended": _now(), "seconds": round(time.monotonic() - began, 3)}
+            write_json(folder / "summary.json", {**summary, **took, "state": state, **more})
+
+        with Terminable() as terminable, claimed(folder):
+            write_json(folder / "summary.json", summary)
+            try:
+                with _kept(folder / "log.txt"), terminable.raising():
+                    result = self.function(run, replace(job, folder=folder))
+                found = numbers(result)
+            except BaseException as error:
+                state, reason = _ended(error)
+                if state != RunStatus.FINISHED:
+                    log(folder, _told(error, reason))
+                leave(state, **({"reason": reason} if reason is not None else {}))
+                raise
+            goal = SCORE if SCORE in found or not found else next(iter(found))
+            leave(RunStatus.FINISHED, **found, goal=goal)
+        return result
+
+
+def numbers(result: Any) -> dict[str, float]:
+    """Return the numbers of a function's result by name; a single number is the score. Other values are ignored.
+
+    RunError for a number with a name that summary.json uses for something else.
+    """
+    if not isinstance(result, Mapping):
+        number = _number(result)
+        return {} if number is None else {SCORE: number}
+    named = {str(name): _number(value) for name, value in cast("Mapping[Any, Any]", result).items()}
+    found = {name: number for name, number in named.items() if number is not None}
+    if taken := [name for name in found if name in (*OWN, *TIMES)]:
+        what = f"the function returned {taken[0]!r}, which is a name that summary.json needs for something else"
+        raise RunError(lines(what, f"return it under another name, such as 'final_{taken[0]}'"))
+    return found
+
+
+def _number(value: Any) -> float | None:
+    """Convert a number of Python, NumPy or torch to a plain one; None for other values."""
+    if value is None or isinstance(value, (str, bytes, bool)):
+        return None
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):  # torch raises RuntimeError for a tensor of several numbers
+        return None
+
+
+def _told(error: BaseException, reason: str | None) -> str:
+    """Return the text for log.txt: the message of a CNError, the traceback of any other exception."""
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        return reason or ""
+    return str(error) if isinstance(error, CNError) else "".join(traceback.format_exception(error)).rstrip()
+
+
+def _ended(error: BaseException) -> tuple[RunStatus, str | None]:
+    """Return the state of a run that an exception ended, and the reason."""
+    if isinstance(error, KeyboardInterrupt):
+        return RunStatus.INTERRUPTED, "stopped by Ctrl-C"
+    if isinstance(error, TerminatedError):
+        return RunStatus.INTERRUPTED, "stopped by SIGTERM"
+    if isinstance(error, SystemExit):
+        if error.code in (None, 0):
+            return RunStatus.FINISHED, None
+        told = error.code if isinstance(error.code, str) else f"it ended with exit status {error.code}"
+        return RunStatus.FAILED, told.partition("\n")[0]
+    first = str(error).partition("\n")[0]
+    if isinstance(error, CNError):
+        return RunStatus.INTERRUPTED if error.status > 128 else RunStatus.FAILED, first
+    return RunStatus.FAILED, f"{type(error).__name__}{': ' if first else ''}{first}"
+
+
+def _now() -> str:
+    return datetime.datetime.now().isoformat(" ", "seconds")
+
+
+@contextmanager
+def _kept(path: Path) -> Generator[None]:
+    """Copy Python's stdout and stderr to a file; any letters can be written."""
+    with path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1) as file, ExitStack() as streams:
+        streams.enter_context(redirect_stdout(cast("TextIO", Both(sys.stdout, file))))
+        streams.enter_context(redirect_stderr(cast("TextIO", Both(sys.stderr, file))))
+        yield
+
+
+class Both:
+    """A stream whose writes also go to a file; it delegates every other attribute to the stream."""
+
+    def __init__(self, stream: TextIO, file: TextIO) -> None:
+        self._stream, self._file = stream, file
+
+    def write(self, text: str) -> int:
+        written = self._stream.write(text)
+        self._file.write(text)
+        return written
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

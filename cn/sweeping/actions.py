@@ -1,0 +1,187 @@
+"""The verbs that change a sweep: `submit`, `retry`, `cancel`. Each is idempotent, and no process stays behind."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from cn.errors import RunError, UserError, lines
+from cn.launching.launch import Launch
+from cn.run_folder.folder import again
+from cn.sweeping.folder.identity import identity, is_known
+from cn.sweeping.folder.queues import launch_of, of_each, of_original
+from cn.sweeping.folder.standing import Standing, Sweeping, ended_so
+from cn.sweeping.folder.store import BEGUN, LOG, REPORT, Store, of_trial
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.planning.mend import adopt, mend
+from cn.sweeping.planning.named import Named, describe
+from cn.sweeping.planning.plan import Planned
+from cn.sweeping.project import verbs
+from cn.sweeping.submitting import submission
+from cn.sweeping.submitting.preview import many
+from cn.sweeping.submitting.submission import copy_code, recover
+
+
+def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Queue the trials that were never submitted."""
+    planned = named.planned()
+    with named.store.locked():
+        _refuse_copy(named, "submit")
+        found = recover(named.store)
+        planned = adopt(named.store, found, planned)
+        known = {identity for identity, each in found.trials.items() if each.state != TrialStatus.NEW}
+        chosen = [each for each in planned if each.trial.id not in known]
+        numbers = queue(named, chosen, found)
+    old = [found.trials[each.trial.id] for each in planned if each.trial.id in known]
+    rest = f"is left alone; to run it again: {named.command('retry')}"
+    nothing = "nothing new to queue" if planned else "nothing to queue: keep() leaves out every point"
+    return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest)
+
+
+def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Queue trials again that ended without a result; with unchanged code, a trial resumes from its last checkpoint."""
+    _refuse_new(named)
+    planned = [] if named.sweep is None else named.planned()
+    with named.store.locked():
+        _refuse_copy(named, "retry")
+        found = recover(named.store)
+        wanted = {each.trial.id: each for each in adopt(named.store, found, planned)}
+        picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
+        for each in picked:
+            if others and not each.state.may_run_again:
+                what = f"{each.trial.id} is {each.state}, and is not run again"
+                raise UserError(lines(what, f"see: {named.command('status')}"))
+        again = [each for each in picked if each.state.may_run_again]
+        chosen = [
+            wanted.get(each.trial.id) or Planned(each.trial, _launch(named, each, found))
+            for each in again
+            if others
+            or each.trial.id in wanted
+            or (named.sweep is None and _is_known(each, found))  # no longer planned: only if named
+        ]
+        if found.torn and not others:
+            chosen += [each for name, each in wanted.items() if name not in found.trials]
+        numbers = queue(named, chosen, found)
+        with named.store.written():
+            mend(named, found)
+    queued = {each.trial.id for each in chosen}
+    old = [each for each in found.trials.values() if each.trial.id not in queued]
+    rest = f"is no longer planned; to run it again all the same: {named.command('retry')} TRIAL ..."
+    if others:
+        rest = f"is left alone; to run it again: {named.command('retry')}"
+    return _queued(named, chosen, numbers, old, otherwise="nothing to run again", rest=rest)
+
+
+def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Cancel the jobs of this sweep; running trials save a checkpoint first, and `retry` resumes them."""
+    _refuse_new(named)
+    store = named.store
+    with store.locked():
+        _refuse_copy(named, "cancel")
+        found = recover(store, unknown=True, tolerant=True)
+        silent = [] if found.silent is None else [found.silent]
+        if not found.identity.copied:
+            silent += _end(store, found)
+        over = found.live & store.over()
+    ended = [each.trial.id for each in found.trials.values() if each.state.is_alive and each.label in over]
+    said: list[str] = []
+    if ended:
+        said.append(f"cancelled {many(len(ended))}; to go on with them: {named.command('retry')}")
+    if found.unknown:
+        said.append(f"cancelled {', '.join(found.unknown)}, of which no file of {named.name} tells")
+    if silent:
+        raise RunError(lines(*silent[0].split("\n  "), *said))
+    text = "\n".join(said) or f"{named.name} has nothing in the queue"
+    return text, {"cancelled": ended, "unknown": found.unknown}
+
+
+def _end(store: Store, found: Sweeping) -> list[str]:
+    """Cancel the sweep's jobs in each queue that answers; return the errors of the others."""
+    before = store.over()
+    for label in found.live:  # written first, so that their end is recorded as a cancellation
+        store.set_over(label)
+    batches = [found.batches[label] for label in found.live if label in found.batches]
+    name, perhaps = ",".join(found.identity.names), found.of_queues(store)
+    every = found.headless or not perhaps
+    asked = of_each(batches, lambda queue: queue.cancel(name, store.jobs), every=every, perhaps=perhaps)
+    for label in found.live - before:
+        if asked.is_silent(found.batches.get(label)):
+            store.unset_over(label)
+    return [str(error) for error in asked.errors]
+
+
+def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str]:
+    """Queue the trials; return the queue's job numbers by the labels of the new batches."""
+    if not chosen:
+        return {}
+    store, sweep = named.store, named.sweep
+    if sweep is not None:
+        called, give_up = copy_code(store, sweep._function_, sweep._makes_folder_), sweep.give_up
+    else:
+        first = next(iter(found.batches.values()))
+        called, give_up = copy_code(store, first.function, first.makes_folder, first.source), first.give_up
+    _set_aside(store, chosen, found, called.snapshot)
+    if sweep is not None:
+        describe(store, named.goal, sweep)
+    return submission.submit(store, chosen, found, called, give_up=give_up, overrides=named.overrides, goal=named.goal)
+
+
+def _is_known(each: Standing, found: Sweeping) -> bool:
+    """Return whether the files record the trial's configuration and its job's launch."""
+    return bool(each.trial.config and found.batches)
+
+
+def _launch(named: Named, each: Standing, found: Sweeping) -> Launch:
+    """Return the launch of a trial's job as submitted; UserError if no file records it."""
+    if _is_known(each, found):
+        return launch_of(found.batches.get(each.label) or next(iter(found.batches.values())))
+    what = f"{each.trial.id} cannot be queued: no file says any more what it needs"
+    folder = named.store.at(each.trial)
+    raise UserError(lines(what, *map(str, found.damaged[:3]), f"to go on with it: {again(folder)}"))
+
+
+def _set_aside(store: Store, chosen: list[Planned], found: Sweeping, snapshot: str) -> None:
+    """Rename the folders of trials that other code ran, so that the trials start anew."""
+    code = snapshot.partition("-")[0]
+    for each in chosen:
+        before = found.trials.get(each.trial.id)
+        folder = store.at(each.trial)
+        other = before.code != code if before is not None else each.trial.folder == of_trial(each.trial.id)
+        if other and any(os.path.lexists(folder / name) for name in (REPORT, LOG, *BEGUN)):
+            number = next(i for i in range(1, 10_000) if not folder.with_name(f"{folder.name}.{i}").exists())
+            folder.rename(folder.with_name(f"{folder.name}.{number}"))
+
+
+def _queued(
+    named: Named, chosen: list[Planned], numbers: dict[str, str], old: list[Standing], *, otherwise: str, rest: str
+) -> tuple[str, Any]:
+    """otherwise: the text if nothing is queued. rest: why the trials that ended without a result are not queued."""
+    counts = {state: sum(each.state == state for each in old) for state in TrialStatus if state != TrialStatus.NEW}
+    counts = {state: count for state, count in counts.items() if count}
+    others = ", ".join(f"{count} {state}" for state, count in counts.items())
+    told = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else otherwise
+    text = lines(
+        told + (f" ({others})" if others else ""),
+        f"see: {named.command('status')}",
+        f"{ended_so(counts)} {rest}" if any(each.may_run_again for each in counts) else None,
+    )
+    ids = [each.trial.id for each in chosen]
+    return text, {"queued": ids, "batches": numbers, "before": counts, "folder": str(named.store.folder)}
+
+
+def _refuse_new(named: Named) -> None:
+    """Raise UserError if nothing was submitted, before any file is written."""
+    if not is_known(named.store):
+        raise named.never()
+
+
+def _refuse_copy(named: Named, verb: str) -> None:
+    """Raise UserError if the folder is a copy of another sweep's folder that has jobs in the queue."""
+    found = identity(named.store)
+    if found.copied and of_original(found):
+        what = f"{named.store.folder} is a copy of {found.home}, which has jobs in the queue"
+        there = f"{verbs()} {'cancel' if verb == 'cancel' else 'status'} {shlex.quote(str(found.home))}"
+        rest = None if verb == "cancel" else f"to {verb} the copy: when they are over"
+        raise UserError(lines(what, f"these are that one's: {there}", rest))

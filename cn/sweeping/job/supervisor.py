@@ -1,0 +1,239 @@
+"""The supervisor on the first node of a job: it starts the job's trials and records how each of them ends.
+
+It outlives its trials, so that a killed trial can be distinguished from a preempted one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import replace
+from types import FrameType
+from typing import IO
+
+from cn.errors import RunError, lines
+from cn.launching.processes import Part, free_port
+from cn.launching.queue import Here, Queue, Why
+from cn.run_folder.folder import tell
+from cn.run_folder.state_files import DamagedError, clear, set_aside
+from cn.run_folder.status import RunStatus
+from cn.screen import say
+from cn.sweeping.folder.standing import stopped
+from cn.sweeping.folder.store import BEGUN, LOG, Batch, Store, Trial
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.job import trial_process
+from cn.sweeping.job.peers import Others, end_together
+from cn.sweeping.job.reports import Notes, add, complain
+from cn.sweeping.job.trial import run_trial
+from cn.sweeping.job.trial_process import Child, Ended, chosen
+from cn.sweeping.submitting import snapshots
+
+CLAIM = 60  # s; the maximum time for an earlier process to end
+LATE = 2.0  # s; the maximum delay of a signal to this process after the trial's
+
+
+class Leader:
+    """Runs the trials of a job, some concurrently, until all are over or a signal arrives."""
+
+    def __init__(self, store: Store, batch: Batch, queue: Queue, here: Here, others: Others, *, show: bool) -> None:
+        self.store, self.batch, self.queue, self.here, self.others = store, batch, queue, here, others
+        self.snapshot = store.folder / "code" / batch.snapshot
+        self.notes = Notes(store, batch, here)
+        self.show = show and len(here.environments) == 1  # the terminal can show only one trial at a time
+        self.told = show
+        self.todo = deque(trial for job in batch.jobs for trial in job)
+        self.count = len(self.todo)
+        self.fresh = True  # none of its trials has ended
+        self.children: list[Child] = []
+        self.signal: int | None = None
+        self.why: Why | None = None
+
+    def run(self) -> int:
+        """Run the trials; return 0 if all ends are recorded, else the status of the signal that stopped it.
+
+        Raises CNError if no trial can begin.
+        """
+        woken = trial_process.woken(self._note)
+        with self.others.door():
+            while self.others.missing() and self.signal is None:
+                self._wait(woken)
+        snapshots.refuse_damaged(self.snapshot)
+        snapshots.verify(self.snapshot)
+        while True:
+            self._start()
+            if not self.children:
+                break
+            self._wait(woken)
+            if self.signal is not None and self.why is None:
+                self._stop()
+            for child in list(self.children):
+                if child.status is None:
+                    child.status = trial_process.ended(child.pid)
+                if child.status is not None and self.others.over:
+                    self.children.remove(child)
+                    here = Ended(child.status, trial_process.answer(child.pipe), child.killed)
+                    self._over(child, [here, *self.others.elsewhere()])
+                elif self.others.nodes > 1:
+                    end_together(child, self.others)
+        if self.signal is not None and self.why is None:  # the signal arrived while nothing ran
+            self._stop()
+        signal.set_wakeup_fd(-1)
+        return self._end()
+
+    def refuse(self, reason: str) -> None:
+        """Record that the remaining trials cannot begin."""
+        while self.todo:
+            self.notes.refuse(self.todo.popleft(), reason)
+
+    def _wait(self, woken: int) -> None:
+        """Wait until a child ends, a signal arrives, or another node sends a message."""
+        select.select([woken, *self.others.sockets()], [], [], 1 if self.others.nodes > 1 else 5)
+        while trial_process.read(woken):
+            pass
+        self.others.listen()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGCHLD:
+            return
+        if self.signal is not None and self.here.index is None:  # SLURM may send it twice, and kills by itself
+            for child in list(self.children):
+                trial_process.kill_group(child.pid)
+        self.signal = self.signal or number
+
+    def _start(self) -> None:
+        free = set(range(len(self.here.environments))) - {child.slot for child in self.children}
+        while self.todo and free and self.signal is None:
+            if self._is_stopped():
+                self.todo.clear()
+                break
+            if self.others.lost:
+                self.refuse(self.others.lost)
+                break
+            trial = self.todo.popleft()
+            if self.notes.is_over(trial):
+                continue
+            try:
+                self._fork(trial, free.pop())
+            except OSError as error:  # a full disk: the message goes to the job's own output
+                complain(f"{trial.id} cannot be started: {error}")
+
+    def _is_stopped(self) -> bool:
+        """Return whether too many trials of the same code failed alike, so that no further trial starts."""
+        with suppress(DamagedError):  # `status` reports the damaged file
+            stop = stopped(self.store)
+            return stop is not None and stop.code == self.batch.code
+        return False
+
+    def _fork(self, trial: Trial, slot: int) -> None:
+        folder = self.store.at(trial)
+        report = self.notes.begins(trial)
+        if os.path.lexists(folder) and not folder.is_dir():
+            set_aside(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        clear(folder / LOG)
+        log = (folder / LOG).open("ab")
+        if not _claim(log):
+            reason = f"another process has run it for {CLAIM} s and has not ended"
+            self.notes.write(trial, replace(report, state=TrialStatus.FAILED, reason=reason))
+            return
+        if self.notes.is_over(trial):  # run to its end by that other process
+            return
+        self.notes.write(trial, report)
+        if self.told:
+            say(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]))
+        resumes = any(os.path.lexists(folder / name) for name in BEGUN)
+        count, part = self.queue.processes, None
+        if self.others.nodes > 1:
+            part = Part(0, count * self.others.nodes, "127.0.0.1", free_port(""))
+        pid, pipe = trial_process.fork(
+            lambda answer: run_trial(
+                self.batch,
+                trial,
+                folder,
+                self.snapshot,
+                environment=self.here.environments[slot],
+                output=None if self.show else log.fileno(),
+                answer=answer,
+                resumes=resumes,
+                processes=count,
+                part=part,
+            )
+        )
+        if part is not None:
+            self.others.begin(trial.id, port=part.port, resumes=resumes)
+        self.children.append(Child(trial, pid, report, log, pipe, slot, whole=self.fresh))
+
+    def _stop(self) -> None:
+        """Stop the trials first, since time may be short; then find out why the job must stop."""
+        for child in self.children:
+            if child.status is None:
+                os.kill(child.pid, signal.SIGTERM)
+        named: dict[int | None, Why] = {signal.SIGUSR2: "time", signal.SIGINT: "cancelled"}
+        self.why = named.get(self.signal) or self.queue.why()
+        if self.why == "cancelled" and self.here.index is None:
+            self.notes.down(lambda: self.store.set_over(self.batch.label))  # cancels waiting trials too
+
+    def _over(self, child: Child, parts: list[Ended]) -> None:
+        """Record how a trial ended: on this node, which is the first, and on the others."""
+        came = chosen(parts)
+        trial_process.kill_group(child.pid)
+        self.fresh = False
+        if came.status in (143, -signal.SIGTERM):
+            end = time.monotonic() + LATE
+            while self.signal is None and time.monotonic() < end:
+                time.sleep(0.05)
+        seconds = child.report.seconds + time.time() - child.report.started
+        report = replace(child.report, seconds=seconds, status=came.status)
+        if "value" in came.answer and came.status == 0:
+            report = replace(report, state=TrialStatus.DONE, value=came.answer["value"])
+        elif self.signal is not None and (came.stopped or came.status == -signal.SIGKILL or not came.knows):
+            if self.why is None:
+                self._stop()
+            report = self.notes.interrupted(child.trial, report, self.why, whole=child.whole)
+        else:
+            report = replace(report, state=TrialStatus.FAILED, reason=came.reason)
+            self.notes.down(lambda: self.notes.count(report, came.answer))
+            if came is not parts[0] or "lost" in came.answer:  # the first node's own process did not know the reason
+                advice = parts[0].answer.get("lost", "").split("\n  ")[1:]
+                self.notes.down(lambda: add(child.log, lines(came.reason, *advice)))
+                tell(self.store.at(child.trial), RunStatus.FAILED, came.reason)
+        self.notes.write(child.trial, report)
+        child.log.close()
+        if self.told and not self.show:
+            shown = f"{report.value:.4f}" if isinstance(report.value, float) else report.value
+            what = f"failed: {report.reason}" if report.state == TrialStatus.FAILED else report.reason or shown
+            say(f"[{self._number(child.trial)}/{self.count}] {what}")
+        if self.todo and self.signal is None:
+            trial_process.share(parts[0].answer.get("modules", []))
+
+    def _end(self) -> int:
+        waiting = self.notes.waiting()
+        if self.why in ("preempted", "time") and (waiting or self.todo):
+            try:
+                self.queue.requeue()
+            except RunError as error:
+                for trial in waiting:
+                    self.notes.lost(trial, error)
+        return 0 if self.signal is None or self.why not in ("cancelled", "unknown") else 128 + self.signal
+
+    def _number(self, trial: Trial) -> int:
+        return 1 + [each.id for job in self.batch.jobs for each in job].index(trial.id)
+
+
+def _claim(log: IO[bytes]) -> bool:
+    """Lock the trial's log; False if the process of an earlier attempt does not end in time."""
+    end = time.monotonic() + CLAIM
+    while True:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+        else:
+            return True

@@ -1,0 +1,127 @@
+"""Find the sweep that a word on the command line names: a class of sweeps/, or the folder of a sweep."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from cn import program
+from cn.composing.compose import compose
+from cn.discovery import discover
+from cn.errors import CNError, UserError, lines
+from cn.lazy import needs
+from cn.nodes.to_json import plain
+from cn.paths import typed
+from cn.run_folder.state_files import DamagedError, read
+from cn.sweeping.folder.store import Store, write
+from cn.sweeping.goal import Goal, maximize, of_run
+from cn.sweeping.planning.plan import Planned, plan
+from cn.sweeping.project import contract, script, verbs
+from cn.sweeping.sweep import Sweep
+from cn.writing.record import unplain
+
+OUTPUTS = Path("outputs") / "sweeps"
+FILE = "sweep.json"
+
+
+class Named(NamedTuple):
+    """A sweep and its folder."""
+
+    name: str  # as typed, with its folder, for messages
+    store: Store
+    goal: Goal
+    sweep: Sweep | None  # None: only the folder is known
+    overrides: tuple[str, ...] = ()  # without folder=...
+    damaged: tuple[DamagedError, ...] = ()  # a damaged sweep.json
+    guessed: bool = False  # whether the goal is unknown because no file records it
+
+    def command(self, verb: str) -> str:
+        """Return the command to type; `retry` uses the overrides of the last submission if none are given now."""
+        words = self.overrides if verb in ("submit", "retry") else ()
+        if verb == "retry" and not words and self.sweep is not None:
+            words = next((head.overrides for head in reversed(self.store.heads().values())), ())
+        return " ".join([verbs(), verb, self.name, *map(shlex.quote, words)])
+
+    def planned(self) -> list[Planned]:
+        """Return the planned trials; UserError if the sweep has no class."""
+        if self.sweep is None:
+            what = f"{self.name} is the folder of a sweep that has no class, so there is nothing to plan"
+            raise UserError(lines(what, f"to run again what failed: {self.command('retry')}"))
+        points = len(self.sweep.axes.points)
+        if points < 2000 or not sys.stderr.isatty():
+            return plan(self.sweep)
+        needs("rich", "the progress bar of a long plan")
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(transient=True, console=Console(stderr=True)) as bar:
+            task = bar.add_task("plan", total=points)
+            return plan(self.sweep, lambda done, count: None if done % 200 else bar.update(task, completed=done))
+
+    def never(self) -> UserError:
+        write = f"write: {self.command('submit')}" if self.sweep is not None else None
+        return UserError(lines(f"nothing of {self.name} was submitted", write))
+
+
+def find(name: str, overrides: Sequence[str] = ()) -> Named:
+    """Return the sweep of that name, composed with the overrides, or the sweep in that folder.
+
+    Raises UserError if neither exists.
+    """
+    folder = typed(name)
+    if os.path.lexists(folder / FILE) or Store(folder).labels():
+        if overrides:
+            raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
+        return _recorded(name, folder)
+    try:
+        kind = cast("type[Sweep]", discover.find((contract(),), name))
+    except discover.NoOptionError as error:
+        here = f"a folder is one if it holds {FILE}" if folder.is_dir() else None
+        raise UserError(lines(*str(error).split("\n  "), here, f"see: {verbs()}")) from None
+    program.script = f"{script()} plan {name}"  # its --help shows the fields
+    sweep = compose(kind, overrides)
+    goal = sweep.goal or of_run(sweep.base)
+    elsewhere = [each for each in overrides if each.startswith("folder=")]
+    others = tuple(each for each in overrides if each not in elsewhere)
+    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), goal, sweep, others)
+
+
+def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:
+    """Record the sweep in its folder."""
+    with store.written():
+        write(store.folder / FILE, json.dumps({"goal": plain(goal), "sweep": sweep and plain(sweep)}, indent=1) + "\n")
+
+
+def _recorded(name: str, folder: Path) -> Named:
+    """Return the sweep in a folder; if sweep.json is damaged, the goal comes from a batch."""
+    store, path = Store(folder), folder / FILE
+    try:
+        return Named(shlex.quote(name), store, goal_in(path), None)
+    except DamagedError as why:
+        heads = reversed(store.heads().values())
+        told = next((head.goal for head in heads if head.goal is not None), None)
+        goal = maximize("score") if told is None else _goal(told, path)
+        return Named(shlex.quote(name), store, goal, None, damaged=(why,), guessed=told is None)
+
+
+def goal_in(path: Path) -> Goal:
+    """Return the goal in a sweep.json. Raises DamagedError."""
+    told = read(path)
+    if not isinstance(told, dict):
+        raise DamagedError(path, "it is not there" if told is None else "it holds no object")
+    return _goal(cast("dict[str, Any]", told).get("goal"), path)
+
+
+def _goal(told: Any, path: Path) -> Goal:
+    try:
+        goal = unplain(told, str(path)) if isinstance(told, dict) else None
+    except CNError as error:
+        raise DamagedError(path, f"its goal cannot be made: {str(error).partition(chr(10))[0]}") from None
+    if not isinstance(goal, Goal):
+        raise DamagedError(path, "it holds no goal")
+    return goal

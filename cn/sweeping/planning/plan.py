@@ -1,0 +1,152 @@
+"""From a sweep to its trials: each point is composed and checked as on the command line, and identified by a hash."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from cn import program
+from cn.composing.compose import compose
+from cn.discovery.source import file, where
+from cn.errors import CNError, UserError, lines, short
+from cn.launching.launch import Launch
+from cn.nodes.moved import added, unmoved
+from cn.nodes.node import CN
+from cn.nodes.to_json import CLASS, DERIVED, plain
+from cn.nodes.traversal import walk
+from cn.run_folder.folder import folder_of
+from cn.run_folder.where import field_of, usual
+from cn.sweeping.folder.store import Trial, of_trial
+from cn.sweeping.sweep import Sweep
+from cn.writing.command_line import word, words
+from cn.writing.record import unplain
+
+ENCODE = json.JSONEncoder(sort_keys=True).encode
+UNHASHED = ("folder", "launch")  # never part of a hash; other `_where_` fields are hashed with their defaults
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial and the launch of its job."""
+
+    trial: Trial
+    launch: Launch
+
+
+def plan(sweep: Sweep, report: Callable[[int, int], None] = lambda done, count: None) -> list[Planned]:
+    """Return all trials in the order of the axes; a point that composes to the same run as an earlier one is left out.
+
+    Raises UserError for an invalid override, as the command line does.
+    """
+    program.script = f"{sweep._function_.partition(':')[0]}.py"  # an axis names its fields
+    found: dict[str, Planned] = {}
+    points, change = sweep.axes.points, type(sweep)
+    _refuse_own(sweep.base)
+    derives, keeps = change.derive is not Sweep.derive, change.keep is not Sweep.keep
+    asks = change.resources is not Sweep.resources
+    written = functools.cache(lambda key, text: _written(sweep.base, key, json.loads(text)))
+    for number, point in enumerate(points):
+        report(number, len(points))
+        own = [each for key, value in point.items() for each in written(key, json.dumps(value))]
+        run = compose(sweep.base, own)
+        if derives:
+            more = _asked(sweep, "derive", run, own)
+            if not isinstance(cast("Any", more), dict):
+                raise UserError(f"{change.__name__}.derive() gave {more!r}, and must give a dict of values by key")
+            own += [each for key, value in more.items() for each in _written(sweep.base, key, value)]
+            run = compose(sweep.base, own)
+        if keeps and not _asked(sweep, "keep", run, own):
+            continue
+        config = plain(run)
+        name = identity(run, config, own)
+        if name not in found:
+            launch = _asked(sweep, "resources", run, own) if asks else sweep.launch
+            if not isinstance(cast("Any", launch), Launch):
+                raise UserError(
+                    f"{change.__name__}.resources() gave {launch!r}, and must give a Launch, such as Slurm()"
+                )
+            own_folder = folder_of(run)
+            folder = of_trial(name) if own_folder is None else str(own_folder.absolute())
+            found[name] = Planned(Trial(name, tuple(own), config, folder, place=len(found)), launch)
+    return apart(list(found.values()))
+
+
+def identity(run: CN, config: dict[str, Any], words: Sequence[str] = ()) -> str:
+    """Return ten hex digits: the hash of a run's whole configuration, including defaults.
+
+    The fields in `Run._where_` are excluded, unless the sweep varies them.
+
+    config: the run's record. words: the overrides that distinguish the run within its sweep.
+    """
+    kept, new = unmoved(run, config, plain), added(type(run))
+    derived = cast("list[str]", kept.pop(DERIVED, []))
+    varied = {field_of(word) for word in words}
+    for name, default in usual(type(run)).items():
+        if name in UNHASHED or (name not in varied and name in new):
+            kept.pop(name, None)
+        elif name not in varied:
+            kept[name] = default
+            derived = [each for each in derived if each != name]
+    kept |= {DERIVED: derived} if derived else {}
+    return hashlib.sha256(ENCODE(kept).encode()).hexdigest()[:10]
+
+
+def apart(planned: list[Planned]) -> list[Planned]:
+    """Return the trials unchanged; UserError if two of them have the same folder."""
+    seen: dict[str, Trial] = {}
+    for each in planned:
+        other = seen.setdefault(each.trial.folder, each.trial)
+        if other is not each.trial:
+            raise UserError(
+                lines(
+                    f"folder={each.trial.folder} is one folder, and {len(planned)} runs are to lie in it",
+                    "leave out folder: each run gets its own",
+                )
+            )
+    return planned
+
+
+def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:
+    """Call a method of the sweep with a run; UserError, with the line, if it raises."""
+    method = getattr(sweep, name)
+    try:
+        return method(run)
+    except CNError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next(each.lineno for each in reversed(frames) if each.filename == method.__code__.co_filename)
+        what = (
+            f"{type(sweep).__name__}.{name}() fails for {' '.join(own) or 'the base'}: {type(error).__name__}: {error}"
+        )
+        raise UserError(lines(short(what), f"at {file(method.__module__)}:{line}")) from error
+
+
+def _refuse_own(node: CN) -> None:
+    """Refuse nodes defined in sweeps/: files there may be edited without changing the hash of a trial."""
+    for _, each in walk(node):
+        if type(each).__module__.startswith("sweeps."):
+            what = f"{type(each).__name__} is defined in a file of sweeps/, which does not count as a trial's code"
+            raise UserError(lines(what, where(type(each)), "move it to runs/, models/ or data/"))
+
+
+def _written(base: CN, key: str, value: Any) -> list[str]:
+    """Return an axis's value as overrides of the base."""
+    if isinstance(value, dict) and CLASS in value:
+        value = unplain(cast("dict[str, Any]", value), f"the axis {key}")
+    if isinstance(value, CN):
+        _refuse_own(value)
+        return words(value, _at(base, key), key)
+    return [word(key, value)]
+
+
+def _at(base: Any, key: str) -> CN | None:
+    """Return the base's node at a key, or None."""
+    for name in key.replace("/", ".").split("."):
+        base = cast("dict[str, Any]", base).get(name) if isinstance(base, dict) else getattr(base, name, None)
+    return base if isinstance(base, CN) else None

@@ -1,0 +1,172 @@
+"""The verbs of sweeps that read a sweep, as text and as plain data; only `results` writes files."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cn.discovery import discover
+from cn.errors import UserError, lines
+from cn.lazy import needs
+from cn.nodes.node import CN
+from cn.run_folder.progress import last_lines
+from cn.run_folder.state_files import DamagedError, content
+from cn.run_folder.where import names as where_names
+from cn.run_folder.where import says_where
+from cn.screen import escaped, output
+from cn.sweeping.folder.standing import Standing, look
+from cn.sweeping.folder.store import LOG, write
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.planning.mend import adopt
+from cn.sweeping.planning.named import Named
+from cn.sweeping.project import contract
+from cn.sweeping.showing import result_table, scores
+from cn.sweeping.showing.status import show
+from cn.sweeping.submitting.preview import preview
+from cn.table import table
+from cn.writing.command_line import command as words_of
+from cn.writing.record import load, unplain
+
+
+def every() -> tuple[str, Any]:
+    """List the sweeps, one per line."""
+    found, broken = discover.options((contract(),))
+    rows = [[name, (kind.__doc__ or "").strip().split("\n")[0]] for name, kind in found.items()]
+    text = table(["sweep", "what it asks"], rows) if rows else "there is no sweep yet: a class in sweeps/ is one"
+    text += "".join(f"\ncannot be used: {file}: {why}" for file, why in broken)
+    data = {"sweeps": dict(rows), "broken": dict(broken)}
+    return text, data
+
+
+def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Return what `submit` would queue, and its cost; nothing is started or written."""
+    planned, found = named.planned(), look(named.store)
+    planned = adopt(named.store, found, planned)
+    return preview(named, planned, found, every=every)
+
+
+def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Return the state of each trial."""
+    found = look(named.store, unknown=True)
+    if not found.trials and named.sweep is not None and (named.store.folder / "trials").is_dir():
+        adopt(named.store, found, named.planned())  # the trials' own files, if no batch file records them
+    return show(named, found, every=every)
+
+
+def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5) -> tuple[str, Any]:
+    """Refresh the status until no trial can change; a pipe receives only the last one."""
+    needs("rich", "-w")
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(file=output())
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible", transient=True) as live:
+        while True:
+            found = look(named.store, unknown=True)
+            said = show(named, found, every=every)
+            if not any(each.state.is_alive for each in found.trials.values()):
+                return said
+            live.update(Text(escaped(said[0])), refresh=console.is_terminal)
+            time.sleep(pause)
+
+
+def logs(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Return the log of a trial, with all attempts; by default of the last that failed, else of the last that began."""
+    each, path = _logged(named, others)
+    try:
+        text = (content(path) or b"").decode(errors="replace")
+    except DamagedError as damaged:
+        text = str(damaged)
+    if not text or each.state == TrialStatus.FAILED:  # otherwise the log says more than the job's output
+        job = named.store.printed(each.label, each.job)
+        text += "\n".join(["", str(job), *last]) if (last := last_lines(job, 30)) else ""
+    head = f"{each.trial.id} {each.state}: {' '.join(each.trial.words)}"
+    data = {"id": each.trial.id, "state": each.state, "reason": each.reason, "file": str(path), "text": text}
+    return f"{head}\n{path}\n\n{text.rstrip()}", data
+
+
+def raw_log(named: Named, others: Sequence[str]) -> bytes:
+    """Return the bytes of the log file alone."""
+    each, path = _logged(named, others)
+    try:
+        if (text := content(path)) is not None:
+            return text
+        what = f"{path} cannot be read: No such file or directory"
+    except DamagedError as damaged:
+        what = str(damaged)
+    raise UserError(lines(what, f"what its job printed: {named.command('logs')} {each.trial.id}"))
+
+
+def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
+    """Return the trial whose log is requested, and the log file."""
+    found = look(named.store)
+    if len(others) > 1:
+        raise UserError(lines(f"one trial's log is shown, and {len(others)} are named", f"write: {others[0]} alone"))
+    if others:
+        each = found.one(others[0], named.name)
+    else:
+        begun = [each for each in found.trials.values() if each.report is not None or each.state == TrialStatus.FAILED]
+        if not begun:
+            raise UserError(lines(f"no trial of {named.name} has begun", f"see: {named.command('status')}"))
+        each = max(
+            begun, key=lambda each: (each.state == TrialStatus.FAILED, each.report.started if each.report else 0)
+        )
+    return each, named.store.at(each.trial) / LOG
+
+
+def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Return the goal of each setting over its seeds; write a csv and a picture into the sweep's folder."""
+    needs("matplotlib", "the picture of results")
+    from cn.sweeping.showing.picture import picture
+
+    outcomes = scores.outcomes(named)
+    rows = scores.results(outcomes, named.goal)
+    folder = named.store.folder
+    data = {"goal": named.goal.metric, "direction": named.goal.direction, "rows": result_table.as_json(rows)}
+    shown = rows if every else rows[:40]
+    text = result_table.table(shown, named.goal)
+    if len(shown) < len(rows):
+        text += f"\n... and {len(rows) - len(shown)} more: --all"
+    damaged: list[str] = []
+    with named.store.written():
+        write(folder / "results.csv", result_table.csv(rows))
+        picture(outcomes, rows, named.goal, named.store.at, folder / "results.png", damaged, named.name)
+    damaged += [each.reason for each in outcomes if each.state == TrialStatus.DONE and each.reason]
+    text += "".join(f"\n{each}" for each in damaged)
+    data |= {"damaged": damaged, "csv": str(folder / "results.csv"), "picture": str(folder / "results.png")}
+    return f"{text}\n\n{folder / 'results.csv'}\n{folder / 'results.png'}", data
+
+
+def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Return the best setting's value over its seeds, and the command that repeats its best trial."""
+    rows = scores.results(scores.outcomes(named), named.goal)
+    row = scores.best(rows, named.name)
+    (outcome, value), *others_of_it = row.values
+    folder = named.store.at(outcome.trial)
+    run = unplain(outcome.trial.config) if outcome.trial.config else load(folder)
+    typed = shlex.join(["python", "train.py", *command_of(run)])
+    decimals = result_table.decimals_of(rows)
+    own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
+    told = f"{named.goal.metric} {result_table.measured(row, decimals)}"
+    data = {
+        "id": outcome.trial.id,
+        "command": typed,
+        "folder": str(folder),
+        "goal": named.goal.metric,
+        "mean": row.mean,
+        "spread": row.spread,
+        "count": row.count,
+        "expected": row.expected,
+        "value": value,
+    }
+    return f"{typed}\n\n{told}\ntrial {outcome.trial.id}{own}\n{folder}", data
+
+
+def command_of(run: CN) -> list[str]:
+    """Return the overrides of a run, without the fields in `Run._where_`."""
+    where = where_names(type(run))
+    return [word for word in words_of(run) if not says_where(word, where)]

@@ -1,0 +1,154 @@
+"""The table of a sweep's trials, in the order of the plan; where they are too many, of those that need a look."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shlex
+import time
+from collections import Counter
+from typing import Any
+
+from cn.errors import RunError, lines, short
+from cn.run_folder.progress import Progress, last_lines, progress, whole_summary
+from cn.run_folder.state_files import DamagedError
+from cn.sweeping.folder.standing import Standing, Sweeping
+from cn.sweeping.folder.store import LOG
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.planning.named import Named
+from cn.sweeping.project import verbs
+from cn.table import table
+
+ORDER = (
+    TrialStatus.RUNNING,
+    TrialStatus.FAILED,
+    TrialStatus.DAMAGED,
+    TrialStatus.WAITING,
+    TrialStatus.STOPPED,
+    TrialStatus.CANCELLED,
+    TrialStatus.QUEUED,
+    TrialStatus.NEW,
+    TrialStatus.DONE,
+)  # by need of a look
+ROWS = 40
+
+
+def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
+    """The table, and the same as plain data."""
+    if not found.trials and not found.damaged:
+        text, none = str(named.never()) + _elsewhere(named, found) + _silent(found), {"counts": {}, "trials": []}
+        return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
+    trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
+    urgent = sorted(trials, key=lambda each: ORDER.index(each.state))
+    looked = {each.trial.id for each in (trials if every else urgent[:ROWS])}
+    counts = dict(Counter(each.state for each in urgent))
+    codes = {each.code for each in trials if each.report is not None}
+    data = [_data(named, each, tail=each.trial.id in looked) for each in trials]
+    shown = [each for each in data if each["id"] in looked]
+    header = ["trial", "state", "step", named.goal.metric, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
+    rows = [_row(each, named.goal.metric, several=len(codes) > 1) for each in shown]
+    text = table(header, rows)
+    if len(shown) < len(data):
+        text += f"\n... and {len(data) - len(shown)} more: --all"
+    text += "\n\n" + ", ".join(f"{count} {state}" for state, count in counts.items())
+    stop, last = found.stop, list(found.batches.values())[-1:]
+    if stop is not None and last and stop.code == last[0].code:
+        text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
+        text += f"\n  when it is mended: {named.command('retry')}"
+    text += _elsewhere(named, found)
+    text += _silent(found)
+    for each in [each for each in data if each["state"] == TrialStatus.FAILED][:1]:
+        text += f"\n\nthe last lines of {each['id']}, which failed: {short(str(each['reason']))}"
+        text += "".join(f"\n  {line}" for line in each["log"]) or "\n  (it printed nothing)"
+    damaged = [*named.damaged, *found.damaged]
+    text += "".join(f"\n{each}" for each in damaged)
+    text += f"\n  to mend it: {named.command('retry')}" if damaged else ""
+    extra: dict[str, Any] = {"stopped": stop and vars(stop), "silent": found.silent, "unknown": found.unknown}
+    extra["folder"] = str(named.store.folder)
+    extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
+    return text, {"counts": counts, "trials": data, **extra}
+
+
+def _silent(found: Sweeping) -> str:
+    if found.silent is None:
+        return ""
+    return f"\nas far as the files tell, since the queue does not answer: {found.silent}"
+
+
+def _elsewhere(named: Named, found: Sweeping) -> str:
+    """What is said of jobs that no file tells of, and of a folder that is not where its jobs look for it."""
+    told: list[str] = []
+    home = shlex.quote(str(found.identity.home))
+    if found.unknown:
+        what = f"in the queue, though no file tells of it: {', '.join(found.unknown)}"
+        told.append(lines(what, f"to end it: {named.command('cancel')}"))
+    if found.original:
+        what = f"as far as the files tell: this is a copy of {home}, and what is in the queue is that one's"
+        told.append(lines(what, f"see: {verbs()} status {home}"))
+    if found.identity.moved and found.live:
+        what = f"this folder was {home} when its jobs were queued, where they look for it: none can go on here"
+        mv = f"to have it there again: mv {shlex.quote(str(named.store.folder))} {home}"
+        back = mv if not os.path.lexists(found.identity.home) else None
+        told.append(
+            lines(
+                what,
+                back,
+                f"else: {named.command('cancel')}, then {named.command('retry')}",
+            )
+        )
+    return "".join(f"\n{each}" for each in told)
+
+
+def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
+    """One trial; the end of its log where it failed, which costs a look at one more file."""
+    folder = named.store.at(each.trial)
+    metric = named.goal.metric
+    far, reason = Progress(), each.reason
+    if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING) and tail:
+        try:
+            far = progress(folder, metric)
+        except RunError as unread:  # one damaged file does not hide the other trials
+            reason = reason or str(unread).partition("\n")[0]
+    elif each.state == TrialStatus.DONE and tail:
+        record: dict[str, Any] = {}
+        try:
+            record = whole_summary(folder)
+        except DamagedError as damaged:
+            reason = reason or str(damaged)
+        if each.report is not None:
+            record["score"] = each.report.value
+        far = Progress(record.get("step"), record.get("steps"), named.goal.of(record))
+    report = each.report
+    seconds = None
+    if report is not None:
+        seconds = report.seconds + (time.time() - report.started if each.state == TrialStatus.RUNNING else 0)
+    return {
+        "id": each.trial.id,
+        "state": each.state,
+        "words": list(each.trial.words),
+        "step": far.step,
+        "steps": far.steps,
+        metric: far.value,
+        "seconds": seconds,
+        "reason": reason,
+        "job": report.job if report is not None else None,
+        "host": report.host if report is not None else None,
+        "attempt": report.attempt if report is not None else 0,
+        "status": report.status if report is not None else None,
+        "code": each.code,
+        "folder": str(folder),
+        "log": _last(named, each) if each.state == TrialStatus.FAILED and tail else [],
+    }
+
+
+def _last(named: Named, each: Standing) -> list[str]:
+    """What it printed last, or its job where it printed nothing itself."""
+    return last_lines(named.store.at(each.trial) / LOG, 5) or last_lines(named.store.printed(each.label, each.job), 5)
+
+
+def _row(each: dict[str, Any], metric: str, *, several: bool) -> list[str]:
+    far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
+    value = "" if each[metric] is None else f"{each[metric]:.4g}"
+    spent = "" if each["seconds"] is None else str(datetime.timedelta(seconds=round(each["seconds"])))
+    what = " ".join(each["words"]) + (f": {short(each['reason'])}" if each["reason"] else "")
+    return [each["id"], each["state"], far, value, spent, *([each["code"]] if several else []), what]

@@ -1,0 +1,151 @@
+"""Preview of a submission: the number of new trials, their differences, and their maximum cost."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Any
+
+from cn.errors import CNError, short
+from cn.launching.queue import MOST, Queue
+from cn.run_folder.state_files import DamagedError
+from cn.run_folder.where import names_in
+from cn.sweeping.folder.standing import Sweeping, ended_so
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.planning.named import Named
+from cn.sweeping.planning.plan import Planned
+from cn.sweeping.project import root_of
+from cn.sweeping.submitting import snapshots
+from cn.sweeping.submitting.submission import alike, divide
+from cn.table import table
+
+ROWS = 20
+
+
+def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
+    """Return the preview as text and as plain data."""
+    state = {
+        each.trial.id: found.trials[each.trial.id].state if each.trial.id in found.trials else TrialStatus.NEW
+        for each in planned
+    }
+    counts = dict(Counter(state.values()))
+    new = [each for each in planned if state[each.trial.id] == TrialStatus.NEW]
+    arrays, hours = cost(new)
+    old = changed(planned, found)
+    files = edited(named, planned, found)
+    gone = [name for name in found.trials if name not in state and name not in old]
+    rows = [[each.trial.id, state[each.trial.id], " ".join(each.trial.words)] for each in planned]
+    shown = rows if every else rows[:ROWS]
+    text = [table(["trial", "state", "what"], shown)]
+    if len(shown) < len(rows):
+        text.append(f"... and {len(rows) - len(shown)} more: --all")
+    text.append("")
+    text.append(", ".join(f"{count} {each}" for each, count in counts.items()) or "no trial at all")
+    if any(each.may_run_again for each in counts):
+        text.append(f"{ended_so(counts)} is left alone; to run it again: {named.command('retry')}")
+    if left := len(named.sweep.axes.points) - len(planned) if named.sweep is not None else 0:
+        text.append(
+            f"{left} of {left + len(planned)} points are left out: by keep(), or because another is the same run"
+        )
+    if new:
+        jobs = f"{arrays} {'array' if arrays == 1 else 'arrays'}"
+        jobs += f", at most {hours:g} GPU-hours" if hours is not None else ""
+        text.append(f"to submit: {f'{many(len(new))} on this machine' if new[0].launch.is_here else jobs}")
+    alike_ones = Counter(short(", ".join(differs)) for differs in old.values())
+    for differs, count in list(alike_ones.items())[:ROWS]:
+        text.append(f"changed since: {many(count)} had {differs}")
+    if files:
+        text.append(f"changed since: the code of trials that are not new: {short(', '.join(files))}")
+    if gone:
+        text.append(f"{many(len(gone))} of before: no longer planned; what was left stays in {named.store.folder}")
+    text += map(str, found.damaged)
+    if found.silent is not None:
+        text.append(f"as far as the files tell, since the queue does not answer: {found.silent}")
+    data = {
+        "counts": counts,
+        "arrays": arrays,
+        "gpu_hours": hours,
+        "changed": old,
+        "edited": files,
+        "gone": gone,
+        "damaged": [{"file": str(each.path), "why": each.why} for each in found.damaged],
+        "trials": [
+            {"id": row[0], "state": row[1], "words": list(each.trial.words)}
+            for row, each in zip(rows, planned, strict=True)
+        ],
+    }
+    return "\n".join(text), data
+
+
+def many(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
+
+
+def cost(new: list[Planned]) -> tuple[int, float | None]:
+    """Return the number of arrays, and GPU-hours if every job uses its time limit; None if a job has no limit."""
+    arrays, hours = 0, list[float | None]()
+    for launch, trials in alike(new):
+        if launch.is_here:
+            continue
+        queue = launch.build()
+        jobs = -(-len(trials) // queue.pack)
+        arrays += len(divide(jobs, _most(queue), queue.parallel))
+        hours.append(None if launch.most_gpu_hours is None else jobs * launch.most_gpu_hours)
+    known = [each for each in hours if each is not None]
+    return arrays, round(sum(known, 0.0), 2) if len(known) == len(hours) else None
+
+
+def _most(queue: Queue) -> int:
+    """Return the maximum number of jobs in one array; MOST if the queue is not on this machine."""
+    try:
+        return queue.most()
+    except CNError:
+        return MOST
+
+
+def changed(planned: list[Planned], found: Sweeping) -> dict[str, list[str]]:
+    """Return trials that were submitted with the same words but another configuration, and their differences."""
+    before = {each.trial.words: each for name, each in found.trials.items()}
+    ids = {each.trial.id for each in planned}
+    result: dict[str, list[str]] = {}
+    for each in planned:
+        old = before.get(each.trial.words)
+        if each.trial.id not in found.trials and old is not None and old.trial.id not in ids:
+            result[old.trial.id] = list(differences(old.trial.config, each.trial.config))
+    return result
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return `optim.lr=0.1 (now 0.2)` for every value that differs, except fields in `Run._where_`."""
+    where = names_in(new)
+    before, now = ({key: value for key, value in each.items() if key not in where} for each in (old, new))
+    return _differences(before, now, "")
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], at: str) -> list[str]:
+    found: list[str] = []
+    for key in dict.fromkeys([*old, *new]):
+        a, b = old.get(key), new.get(key)
+        if a == b or key == "_derived_":
+            continue
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{at}{key}.")
+        else:
+            found.append(f"{at}{key}={a} (now {b})")
+    return found
+
+
+def edited(named: Named, planned: list[Planned], found: Sweeping) -> list[str]:
+    """Return the files that differ from the code of trials that `submit` leaves alone."""
+    assert named.sweep is not None
+    root = root_of(named.sweep._function_)
+    now = snapshots.digest(root)
+    codes = {found.trials[each.trial.id].code for each in planned if each.trial.id in found.trials} - {now}
+    files: dict[str, None] = {}
+    for snapshot in sorted({batch.snapshot for batch in found.batches.values() if batch.code in codes}):
+        folder = named.store.folder / "code" / snapshot
+        if os.path.lexists(folder) and not snapshots.is_whole(folder):
+            found.damaged.append(DamagedError(folder, "it is not the code that was submitted any more"))
+        elif folder.is_dir():
+            files |= dict.fromkeys(snapshots.changes(folder, root))
+    return list(files)

@@ -1,0 +1,19 @@
+"""Plain values as pages such as `--help` show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cn.errors import short
+from cn.nodes.field_types import Kind
+
+
+def displayed(kind: Kind, value: Any) -> str:
+    """Return a plain value for pages such as --help, much as a user types it."""
+    plain = kind.plain(value)
+    if plain is None or isinstance(plain, bool):
+        return {None: "null", True: "true", False: "false"}[plain]
+    if isinstance(plain, str):
+        return plain if plain and plain.isprintable() else repr(plain)
+    text = str(plain)
+    return short(text.replace("'", "") if isinstance(plain, (list, dict)) else text)

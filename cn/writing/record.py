@@ -1,0 +1,161 @@
+"""Records: a composed node as JSON in its run folder, and back, so that the run can be repeated."""
+# pyright: reportPrivateUsage=false
+# (_fields and _derived belong to cn; no user field may have these names)
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from dataclasses import MISSING
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from cn.composing.deriving import derive_absent, share_derived
+from cn.discovery.source import where
+from cn.errors import UserError, hint, lines, short
+from cn.files import write_whole
+from cn.nodes.derived import Derived
+from cn.nodes.field_types import Child, Kind, Mismatch
+from cn.nodes.moved import added, moved
+from cn.nodes.node import CN
+from cn.nodes.resolving import resolve
+from cn.nodes.to_json import CLASS, DERIVED, plain
+from cn.nodes.traversal import freeze
+from cn.writing.record_class import recorded
+
+FILE = "config.json"
+SHOWN = 8  # run folders
+
+
+class RecordWarning(UserWarning):
+    """A record lacks fields that its class has now."""
+
+
+def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type, ...] = ()) -> CN:
+    """Return the node of a record, not yet frozen. `place`: the record's name in errors; `types`: allowed classes.
+
+    A record from before a field moved to another node (`_moved_`) is converted.
+    """
+    root = _unplain(record, place, types)
+    derive_absent(root)
+    share_derived(root)
+    return root
+
+
+def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
+    if not isinstance(cast("Any", record), dict):
+        raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
+    cls = recorded(str(record.get(CLASS, "")), place, types)
+    record = moved(cls, record, plain)
+    kinds = cast("dict[str, Kind]", resolve(cls))
+    given: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in (CLASS, DERIVED):
+            continue
+        if name not in kinds:
+            raise UserError(
+                lines(
+                    f"{place} gives {cls.__name__} a value for {name!r}, which is not a field now",
+                    where(cls),
+                    hint(name, cls._fields),
+                )
+            )
+        kind = kinds[name]
+        if isinstance(kind, Child) and isinstance(value, dict):
+            table = cast("dict[str, Any]", value)
+            one = partial(_unplain, place=place, types=kind.types)
+            given[name] = {key: one(each) for key, each in table.items()} if kind.many else one(table)
+            continue
+        if name == "_target_" and value != cls._fields[name].default:
+            what = f"{place} gives {cls.__name__} the target {short(repr(value))}, and its class names another"
+            instead = "a record cannot say what is called: put a class with that target there, or edit the record"
+            raise UserError(lines(what, where(cls, name), instead))
+        try:
+            given[name] = kind.accept(value)
+        except Mismatch as error:
+            raise UserError(
+                lines(
+                    f"{place} gives {cls.__name__}.{name} the value {short(repr(value))}, which is not {error}",
+                    where(cls, name),
+                )
+            ) from None
+    absent = {name: field for name, field in cls._fields.items() if name not in given}
+    required = [name for name, field in absent.items() if field.default is field.default_factory is MISSING]
+    if required:
+        what = f"{place} has no value for {cls.__name__}.{required[0]}, which is required now"
+        raise UserError(lines(what, where(cls, required[0]), "edit the record, or give the field a default"))
+    known = added(cls)
+    new = [name for name, field in absent.items() if name not in known and not isinstance(field.default, Derived)]
+    if new:
+        warnings.warn(
+            f"{place} was written before {cls.__name__} had {', '.join(new)}: the current defaults are used",
+            RecordWarning,
+            stacklevel=2,
+        )
+    node = cls(**given)
+    derived = cast("list[str]", record.get(DERIVED, []))
+    object.__setattr__(node, "_derived", frozenset(name for name in derived if name in given))
+    return node
+
+
+def dump(node: CN, folder: Path) -> Path:
+    """Write the node to `config.json` in the folder atomically."""
+    path = Path(folder) / FILE
+    write_whole(path, json.dumps(plain(node), indent=1) + "\n")
+    return path
+
+
+def within(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """Return the run folder that a path belongs to, and the name of an entry in it, such as a checkpoint.
+
+    A symbolic link to an entry of a run folder counts as that entry. A path outside of a run folder is returned
+    unchanged.
+    """
+    path = Path(path)
+    if (path / FILE).exists():
+        return path, None
+    if path.suffix == ".json" and path.is_file():
+        return path.parent, None
+    for each in (path, path.resolve()) if path.exists() or path.is_symlink() else ():
+        if (each.parent / FILE).is_file():
+            return each.parent, each.name
+    return path, None
+
+
+def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
+    """Load the node that a run folder records, frozen; `folder` may also be the record, or another entry of the folder.
+
+    types: allowed classes; modules in their folders may be imported too.
+    Raises UserError if the record is missing, or if a recorded class or field no longer exists.
+    """
+    path = Path(folder)
+    home, named = within(path)
+    path = path if named is None and path.is_file() else home / FILE
+    try:
+        record = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(lines(f"{folder} is not a run folder: it has no {FILE}", runs_near(Path(folder)))) from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
+    if not isinstance(record, dict) or CLASS not in record:
+        what = "it names no class" if isinstance(record, dict) else "it holds no object"
+        raise UserError(lines(f"{path} cannot be read", what))
+    node = unplain(cast("dict[str, Any]", record), str(path), types)
+    freeze(node)
+    return node
+
+
+def runs_near(path: Path) -> str | None:
+    """List the run folders in a folder, newest first; for a missing path, run folders with similar names."""
+    for depth in (1, 2, 3) if path.is_dir() else ():
+        records = list(path.glob(f"{'*/' * depth}{FILE}"))
+        if records:
+            found = sorted(records, key=lambda each: each.stat().st_mtime, reverse=True)
+            more = f", ... ({len(found)} in all)" if len(found) > SHOWN else ""
+            return f"choose from: {', '.join(str(each.parent) for each in found[:SHOWN])}{more}"
+    beside = sorted(each.parent.name for each in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
+    if (path.parent / FILE).is_file():  # the folder exists, the name of its entry is misspelt
+        beside += sorted(each.name for each in path.parent.iterdir() if not each.name.startswith("."))
+    return hint(path.name, beside) if beside else None

@@ -1,0 +1,110 @@
+"""Import the class that a record names. A record may be untrusted, so only modules with nodes may be imported.
+
+A module may contain nodes if it lies in a folder whose `__init__.py` imports `cn`; the file is parsed, not executed.
+For the value of a field, the folders of the field's types count too. A file outside of a folder must import `cn`.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any, cast
+
+from cn.discovery.registry import home
+from cn.errors import CNError, UserError, lines, short
+from cn.nodes.node import CN, CNMeta
+
+NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
+
+
+def recorded(name: str, place: str, types: tuple[type, ...] = ()) -> type[CN]:
+    """Return the node class `module:Class`. `types`: the types of its field; `place`: the record's name in errors."""
+    module, _, qualname = name.partition(":")
+    what = f"{place} needs the class {short(name)!r}"
+    try:
+        found: Any = _loaded(module, types, what)
+        for part in qualname.split("."):
+            found = _inside(found, part)
+    except CNError:
+        raise
+    except (ImportError, AttributeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        instead = "it was renamed or moved: put a class of that name there, or edit the record"
+        raise UserError(lines(f"{what}, which cannot be found", why, instead)) from None
+    if not isinstance(found, CNMeta) or found is CN:
+        raise UserError(f"{what}, which is not a node")
+    return cast("type[CN]", found)
+
+
+def contract_of(name: str) -> type[CN] | None:
+    """The contract in the folder of a class `module:Class` that may be there no more; None where there is none."""
+    package = name.partition(":")[0]
+    while package := package.rpartition(".")[0]:
+        try:
+            held = vars(importlib.import_module(package)).values() if _of_nodes(package) else ()
+        except ImportError:
+            continue
+        for each in held:
+            if isinstance(each, CNMeta) and each.__module__ == package:
+                return cast("type[CN]", each)
+    return None
+
+
+def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:
+    """Return the module, imported if it may contain nodes; UserError otherwise."""
+    if module in sys.modules:
+        return sys.modules[module]
+    if _of_nodes(module) or any(module.startswith(f"{home(kind)}.") for kind in types):
+        return importlib.import_module(module)
+    why = "a record may import only modules in a folder of nodes, whose __init__.py imports cn"
+    raise UserError(lines(f"{what}, and {short(module)!r} is not a module of nodes", why, "edit the record"))
+
+
+def _inside(holder: Any, part: str) -> Any:
+    """Return an existing attribute; only a module with nodes may create one through `__getattr__`."""
+    if isinstance(holder, ModuleType) and part not in vars(holder) and not _of_nodes(holder.__name__):
+        raise AttributeError(f"module {holder.__name__!r} has no attribute {part!r}")
+    return getattr(holder, part)
+
+
+def _of_nodes(module: str) -> bool:
+    """Return whether a module may contain nodes, without importing it. ImportError if it does not exist."""
+    if not NAME.fullmatch(module):
+        raise ImportError(f"{short(module)!r} is no module's name")
+    parts = module.split(".")
+    spec: ModuleSpec | None = None
+    for depth in range(1, max(2, len(parts))):
+        name = ".".join(parts[:depth])
+        if name == "__main__":
+            return False
+        if depth == 1:
+            spec = importlib.util.find_spec(name)
+        else:
+            spec = PathFinder.find_spec(name, spec.submodule_search_locations) if spec is not None else None
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+        if name != "cn" and _imports_cn(spec):
+            return True
+    return False
+
+
+def _imports_cn(spec: ModuleSpec) -> bool:
+    """Return whether the source of a module imports cn; False for a namespace package or a compiled module."""
+    source = cast("Any", getattr(spec.loader, "get_source", None))
+    if source is None:
+        return False
+    try:
+        tree = ast.parse(source(spec.name) or "")
+    except (SyntaxError, ImportError, OSError, ValueError):
+        return False
+    for node in tree.body:
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        if any(name.partition(".")[0] == "cn" for name in names):
+            return True
+    return False

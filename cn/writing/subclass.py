@@ -1,0 +1,187 @@
+"""Write a composed node as the source of a new subclass, with only the fields that differ.
+
+The source is formatted as `ruff format` and `ruff check --select I` do, with 120 columns.
+"""
+# pyright: reportPrivateUsage=false
+# (_fields and _derived belong to cn; no user field may have these names)
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from cn.discovery import source
+from cn.nodes.containers import Items, Row, Table
+from cn.nodes.field_types import Anything, Child, Either, Kind, Member, OneOf, Scalar
+from cn.nodes.node import CN
+from cn.nodes.ranges import bare
+from cn.nodes.resolving import resolve
+from cn.nodes.traversal import differences, is_field
+from cn.writing.python import PATH, Writer, plain_types
+
+ANY, LITERAL = (type(name, (), {"__module__": "typing"}) for name in ("Any", "Literal"))
+PRAGMA = re.compile(r"(noqa|type:|pyright:|pragma|fmt:|ruff:)")  # comments that apply to one line only
+
+
+def changed(node: CN) -> list[tuple[str, Any]]:
+    """Return the fields that differ from a fresh instance of the class, derived values excluded."""
+    return [(name, value) for name, value, _ in differences(node, type(node)()) if is_field(name)]
+
+
+def subclass(node: CN, module: str, name: str, *, command: str, doc: list[str], root: Path) -> str:
+    """Return the source of a module with the class.
+
+    command: the module's docstring. doc: the lines of the class docstring. root: the folder whose modules are imported
+    last.
+    """
+    cls = type(node)
+    own = type(name, (), {"__module__": module})
+    kinds = cast("dict[str, Kind]", resolve(cls))
+    types: set[type] = {cls, own, *_needed(node)}
+    fields = changed(node)
+    for field, _ in fields:
+        annotation(kinds[field], lambda each: types.add(each) or "")
+    writer = _Writer(types, own, root)
+    body = [writer.statement(field, kinds[field], value, source.comment(cls, field)) for field, value in fields]
+    return "\n".join(
+        [
+            f'"""{command}"""',
+            "",
+            "from __future__ import annotations",
+            "",
+            *writer.imports(),
+            "",
+            "",
+            f"class {name}({writer.names[cls]}):",
+            '    """' + "\n    ".join(doc) + ("\n    " if len(doc) > 1 else "") + '"""',
+            "",
+            *body,
+            "",
+        ]
+    )
+
+
+def annotation(kind: Kind, name: Callable[[type], str]) -> str:
+    """Return the annotation of a field type; `name` returns the name of a class in it."""
+
+    def write(kind: Kind) -> str:
+        kind = bare(kind)  # the range is inherited from the base class
+        if isinstance(kind, Scalar):
+            plain = "None" if kind.type is type(None) else kind.type.__name__
+            return name(PATH) if kind.type is Path else plain
+        if isinstance(kind, OneOf):
+            return f"{name(LITERAL)}[{', '.join(map(literal, kind.values))}]"
+        if isinstance(kind, Member):
+            return name(kind.type)
+        if isinstance(kind, Either):
+            return " | ".join(map(write, kind.members))
+        if isinstance(kind, Items):
+            return f"list[{write(kind.item)}]" if kind.type is list else f"tuple[{write(kind.item)}, ...]"
+        if isinstance(kind, Row):
+            return f"tuple[{', '.join(map(write, kind.items)) or '()'}]"
+        if isinstance(kind, Table):
+            return f"dict[{write(kind.key)}, {write(kind.value)}]"
+        if isinstance(kind, Child):
+            one = " | ".join([*map(name, kind.types), *(["None"] if kind.optional else [])])
+            return f"dict[str, {one}]" if kind.many else one
+        assert isinstance(kind, Anything)
+        return name(ANY)
+
+    def literal(value: Any) -> str:
+        if isinstance(value, enum.Enum):
+            return f"{name(type(value))}.{value.name}"
+        return quoted(value) if isinstance(value, str) else repr(value)
+
+    return write(kind)
+
+
+def quoted(text: str) -> str:
+    """Quote a string with double quotes, or with single quotes if that needs fewer backslashes."""
+    mark = "'" if text.count('"') > text.count("'") else '"'
+    plain = "".join(each if each.isprintable() and each != "\\" else repr(each)[1:-1] for each in text)
+    return mark + plain.replace(mark, f"\\{mark}") + mark
+
+
+class _Writer(Writer):
+    width = 120
+
+    def __init__(self, types: set[type], own: type, root: Path) -> None:
+        super().__init__(types)
+        self.root = root
+        self.froms.pop(own.__module__, None)
+        self.modules.discard(own.__module__)
+
+    def statement(self, name: str, kind: Kind, value: Any, comment: str) -> str:
+        """Return the statement of a field, with its comment if the comment fits on the line."""
+        kept = annotation(kind, self.names.__getitem__)
+        head = f"    {name}: {kept} = "
+        text = self.write(value, 1, len(head))
+        too_long = len(head + text) > self.width and "\n" not in text
+        if too_long and (len(text) + 8 <= self.width or re.search(r"[\[|]", kept)):  # as ruff does
+            text = f"(\n        {text}\n    )"
+        line = head + text
+        beside = f"  # {comment}" if comment and not PRAGMA.match(comment) else ""
+        return line + beside if len(line.rpartition("\n")[2] + beside) <= self.width else line
+
+    def fields(self, node: CN) -> list[tuple[str, Any]]:
+        return changed(node)
+
+    def quoted(self, text: str) -> str:
+        return quoted(text)
+
+    def parts(self, value: Any) -> tuple[str, list[tuple[str, Any]], str | None]:
+        if isinstance(value, Path):
+            return f"{self.names[PATH]}(", [("", str(value))], ")"
+        if isinstance(value, float) and not math.isfinite(value):
+            return "float(", [("", str(value))], ")"
+        if isinstance(value, float) and "e+" in repr(value):
+            return repr(value).replace("e+", "e"), [], None
+        return super().parts(value)
+
+    def imports(self) -> list[str]:
+        """Return the imports in three blocks: standard library, installed packages, the project's modules."""
+        found: dict[int, list[str]] = {}
+        for module in sorted(self.modules, key=_natural):
+            found.setdefault(self._block(module), []).append(f"import {module}")
+        for module in sorted(self.froms, key=_natural):
+            names = sorted(self.froms[module], key=_member)
+            line = f"from {module} import {', '.join(names)}"
+            if len(line) > self.width:
+                line = f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+            found.setdefault(self._block(module), []).append(line)
+        return "\n\n".join("\n".join(found[block]) for block in sorted(found)).split("\n")
+
+    def _block(self, module: str) -> int:
+        if module.split(".")[0] in sys.stdlib_module_names:
+            return 0
+        path = self.root.joinpath(*module.split("."))
+        return 2 if path.is_dir() or path.with_name(f"{path.name}.py").is_file() else 1
+
+
+def _needed(value: Any) -> Iterator[type]:
+    """Yield the classes that the source of a value names."""
+    if isinstance(value, CN):
+        yield type(value)
+        for _, each in changed(value):
+            yield from _needed(each)
+    elif isinstance(value, dict):
+        for pair in cast("dict[Any, Any]", value).items():
+            for each in pair:
+                yield from _needed(each)
+    else:
+        yield from plain_types(value)
+
+
+def _natural(text: str) -> tuple[list[str | int], str]:
+    """Sort key: `a2` before `a10`, case-insensitive."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text.lower())], text
+
+
+def _member(name: str) -> tuple[int, tuple[list[str | int], str]]:
+    """Sort key: constants before classes before other names, by spelling."""
+    return 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, _natural(name)

@@ -1,0 +1,36 @@
+"""Reads a vocabulary from a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cn import UserError
+from cn.errors import lines
+from data.tokenizer._vocabulary import Vocabulary, from_record
+
+FORMS = "it must be a tokenizer.json, or BERT's vocab.txt with a token in each line"
+
+
+def read(path: Path, *, lowercase: bool) -> Vocabulary:
+    """Return the vocabulary of a tokenizer.json or of a vocab.txt. UserError if the file is missing or invalid."""
+    path = path.expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            lines(f"data.tokenizer.path is '{path}', which cannot be read: {error.strerror}", FORMS)
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError(lines(f"data.tokenizer.path is '{path}', which is no text", FORMS)) from None
+    try:
+        if path.suffix == ".json":
+            return from_record(json.loads(text))
+        from data.tokenizer._trained import from_vocabulary
+
+        if "[UNK]" not in (tokens := text.splitlines()):
+            raise ValueError("no line of it is [UNK]")
+        return from_vocabulary(tokens, lowercase=lowercase)
+    except ValueError as error:
+        what = f"data.tokenizer.path is '{path}', which holds no vocabulary: {str(error).splitlines()[0]}"
+        raise UserError(lines(what, FORMS)) from None

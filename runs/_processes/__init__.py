@@ -1,0 +1,1 @@
+"""Several processes of one run: rendezvous, collectives, restart, stop, and sharded checkpoints."""

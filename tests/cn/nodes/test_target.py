@@ -1,0 +1,166 @@
+"""A node that names its target is built without wrapper code, and without importing the library before it is built."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import pytest
+
+from cn import CN, UserError, compose, instantiate
+from cn.nodes.field_types import same
+from cn.nodes.target import check_target, locate, target_of
+from tests.cn.conftest import start
+
+
+class Delta(CN):
+    _target_: str = "datetime.timedelta"
+    days: int = 1
+    hours: float = 2.0
+
+
+class Sorted(CN):
+    _target_: str = "builtins.sorted"
+    _partial_: bool = True
+    reverse: bool = True
+
+
+class Inner(CN):
+    size: int = 1
+
+
+class Pair(CN):
+    _target_: str = "tests.cn.nodes.test_target.Both"
+    first: Delta = Delta(days=3)
+    second: Inner = Inner()
+    several: dict[str, Delta] = {"a": Delta(days=1)}
+    where: Path = Path("x")
+    pair: tuple[int, int] = (1, 2)
+
+
+class Both:
+    def __init__(self, first: Any, second: Any, several: Any, where: Path, pair: Any) -> None:
+        self.given = (first, second, several, where, pair)
+
+
+class Named(CN):
+    _target_: str = "collections.namedtuple"
+    typename: str = "Point"
+    field_names: list[str] = ["x", "y"]
+
+
+def test_the_target_is_called_with_the_fields() -> None:
+    assert str(instantiate(compose(Delta, ["days=2"]))) == "2 days, 2:00:00"
+    assert instantiate(compose(Named))(1, 2) == (1, 2)
+
+
+def test_what_is_known_only_later_is_given_later() -> None:
+    assert str(instantiate(Delta(), days=5)) == "5 days, 2:00:00"
+    sort = instantiate(Sorted())
+    assert isinstance(sort, partial)
+    assert sort([1, 3, 2]) == [3, 2, 1]
+    assert instantiate(Sorted(), reverse=False)([1, 3, 2]) == [1, 2, 3]
+    assert instantiate(Sorted(), [1, 3, 2])() == [3, 2, 1]
+
+
+def test_children_with_a_target_are_built_first_and_others_passed_as_they_are() -> None:
+    node = compose(Pair)
+    first, second, several, where, pair = instantiate(node).given
+    assert (str(first), second, str(several["a"])) == ("3 days, 2:00:00", Inner(), "1 day, 2:00:00")
+    assert same((where, pair), (Path("x"), (1, 2)))
+
+
+def test_hydra_instantiates_a_composed_node_too() -> None:
+    # from 1.4 on Hydra wants to be told which targets may be called
+    may: Any = {} if hydra.__version__ < "1.4" else {"_execution_whitelist_": ["datetime.timedelta", "builtins.sorted"]}
+    assert str(hydra.utils.instantiate(compose(Delta, ["days=2"]), **may)) == "2 days, 2:00:00"
+    assert hydra.utils.instantiate(compose(Sorted), **may)([1, 3, 2]) == [3, 2, 1]
+
+
+def test_the_target_is_no_value_of_the_command_line() -> None:
+    with pytest.raises(UserError) as caught:
+        compose(Delta, ["_target_=os.system"])
+    assert str(caught.value).startswith("_target_=os.system: Delta has no field '_target_'\n")
+    assert "choose from: days, hours" in str(caught.value)
+
+
+def test_a_subclass_changes_the_target_and_keeps_the_fields() -> None:
+    class Other(Delta):
+        _target_: str = "builtins.dict"
+
+    assert instantiate(Other()) == {"days": 1, "hours": 2.0}
+    assert (target_of(Other), target_of(Other())) == ("builtins.dict", "builtins.dict")
+
+
+NOT_THERE = {
+    "datetime.timedelt": "datetime.timedelt does not exist: datetime has no 'timedelt'\n"
+    "  nearest: timedelta, time, timezone",
+    "datetime.timedelta.x": "datetime.timedelta.x does not exist: datetime has no 'x'\n"
+    "  choose from: days, max, microseconds, min, resolution, seconds, total_seconds",
+    "nowhere.at.all": "nowhere.at.all does not exist: no module is called 'nowhere'\n"
+    "  install the package, or mend the name in `_target_`",
+    "nowhere": "nowhere does not exist: no module is called 'nowhere'\n"
+    "  install the package, or mend the name in `_target_`",
+    "": " does not exist: no module is called ''\n  install the package, or mend the name in `_target_`",
+    "json.decoderr.X": "json.decoderr.X does not exist: json has no 'decoderr'\n"
+    "  nearest: decoder, encoder, JSONDecoder",
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_a_target_that_does_not_exist_is_told(name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        locate(name)
+    assert str(caught.value) == NOT_THERE[name]
+
+
+def test_a_module_that_breaks_on_import_is_not_taken_for_one_that_is_not_there(node_tree: Any) -> None:
+    node_tree({"wrong.py": "import nowhere_at_all\n"})
+    with pytest.raises(ModuleNotFoundError, match="nowhere_at_all"):
+        locate("wrong.thing")
+
+
+def test_a_node_without_a_target_says_how_to_name_one() -> None:
+    with pytest.raises(UserError) as caught:
+        instantiate(Inner())
+    assert str(caught.value) == (
+        'Inner names no target\n  defined in tests/cn/nodes/test_target.py:31\n  write: _target_: str = "package.name"'
+    )
+
+
+def test_fields_that_the_target_does_not_take_are_found_without_calling_it() -> None:
+    class Wrong(CN):
+        _target_: str = "tests.cn.nodes.test_target.Both"
+        first: int = 1
+        thrid: int = 2
+
+    class Positional(CN):
+        _target_: str = "builtins.sorted"
+        iterable: list[int] = []
+
+    check_target(Pair)
+    check_target(Named)
+    with pytest.raises(UserError) as caught:
+        check_target(Wrong)
+    what, where, near = str(caught.value).split("\n")
+    assert what == "tests.cn.nodes.test_target.Both takes no 'thrid'"
+    assert where.startswith("  defined in tests/cn/nodes/test_target.py:")
+    assert near == "  choose from: first, pair, second, several, where"
+    with pytest.raises(UserError, match=r"builtins\.sorted takes no 'iterable'"):
+        check_target(Positional)
+
+
+@pytest.mark.slow
+def test_a_library_is_imported_only_when_it_is_built(tmp_path: Path) -> None:
+    (tmp_path / "library.py").write_text("class Thing:\n    def __init__(self, size): self.size = size\n")
+    (tmp_path / "node.py").write_text(
+        "import sys\nimport cn\n\nclass Node(cn.CN):\n    _target_: str = 'library.Thing'\n    size: int = 1\n\n"
+        "node = cn.compose(Node, ['size=3'])\nprint('library' in sys.modules)\n"
+        "print(cn.instantiate(node).size, 'library' in sys.modules, 'torch' in sys.modules)\n"
+    )
+    done = start(tmp_path, "node.py")
+    assert (done.stdout, done.stderr) == ("False\n3 True False\n", "")
+    assert "library" not in sys.modules

@@ -1,0 +1,45 @@
+"""The marks by which tests are chosen: a test has those of the fixtures that it asks for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.conftest import BY_FIXTURE, automatic
+
+
+def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
+    registered = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
+    assert {"slow", "slurm", "gpu"} == {*BY_FIXTURE} <= registered
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "parameters", "marks"),
+    [
+        (["tmp_path"], {"number": 3, "word": "a"}, []),
+        (["slurm", "_slurm", "tmp_path"], {}, ["slurm", "slow"]),
+        (["slurm_accounting"], {}, ["slurm"]),
+        (["project", "place"], {"place": "slurm"}, ["slurm", "slow"]),
+        (["project", "place"], {"place": "local"}, ["slow"]),
+        (["each_slurm"], {"each_slurm": "slurm_accounting"}, ["slurm"]),
+        (["gpu"], {}, ["gpu"]),
+        (["ranks", "go"], {}, ["slow"]),
+    ],
+)
+def test_a_mark_comes_with_a_fixture_or_with_a_parameter_that_names_one(
+    fixtures: list[str], parameters: dict[str, Any], marks: list[str]
+) -> None:
+    item: Any = SimpleNamespace(fixturenames=fixtures, callspec=SimpleNamespace(params=parameters))
+    assert automatic(item) == marks
+
+
+def test_every_test_that_was_collected_has_its_marks(request: pytest.FixtureRequest) -> None:
+    for item in request.session.items:
+        assert {*automatic(item)} <= {mark.name for mark in item.iter_markers()}, item.nodeid
+
+
+@pytest.mark.parametrize("where", ["local", "slurm"])
+def test_a_test_has_the_mark_when_it_runs(request: pytest.FixtureRequest, where: str) -> None:
+    assert (request.node.get_closest_marker("slurm") is not None) == (where == "slurm")

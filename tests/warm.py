@@ -1,0 +1,152 @@
+"""Python commands whose process is forked from one that has imported other people's packages already.
+
+Importing torch takes a process 3 s, and Hydra 0.4 s. None of this repository's modules is imported beforehand, so a
+command finds each of them as it is at that moment, in the folder that it is started in. A test of what a process
+imports, of the process itself or of its signals starts one of its own instead.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib
+import json
+import os
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+
+CONFIG = ("hydra.core.config_store", "hydra.core.override_parser.overrides_parser", "omegaconf")
+STANDARD = ("asyncio", "logging.handlers", "multiprocessing", "pdb", "tokenize", "zipfile")
+TORCH = ("torch", "torch.utils.data", "torch._dynamo", "torch.distributed", "torch.nn.parallel")
+SCIENCE = ("numpy", "scipy.io", "sklearn.datasets", "einops", "matplotlib.figure", "rich.console", "filelock")
+
+
+class Warm:
+    """A process that imports modules once and forks for each command."""
+
+    def __init__(self, *modules: str) -> None:
+        self._end, other = socket.socketpair()
+        with other:
+            self._process = subprocess.Popen(
+                [sys.executable, "-X", "utf8", __file__, str(other.fileno()), *modules],
+                pass_fds=[other.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd=Path(__file__).parent,  # it is in no test's folder
+                start_new_session=True,  # Ctrl-C is for the tests
+            )
+        atexit.register(self.close)
+
+    def run(self, words: list[str], *, cwd: Path, env: Mapping[str, str]) -> CompletedProcess[str]:
+        """What `python WORDS` prints, and its exit status."""
+        asked = json.dumps({"words": words, "cwd": str(cwd.absolute()), "env": dict(env)}).encode()
+        pipes = [os.pipe(), os.pipe()]
+        socket.send_fds(self._end, [len(asked).to_bytes(4, "big")], [write for _, write in pipes])
+        self._end.sendall(asked)
+        for _, write in pipes:
+            os.close(write)
+        read: list[str] = ["", ""]
+
+        def drain(number: int) -> None:
+            with open(pipes[number][0], encoding="utf-8", errors="replace") as file:
+                read[number] = file.read()
+
+        beside = threading.Thread(target=drain, args=[1])
+        beside.start()
+        drain(0)
+        beside.join()
+        status = int.from_bytes(_exactly(self._end, 4), "big", signed=True)
+        return CompletedProcess([sys.executable, *words], status, *read)
+
+    def close(self) -> None:
+        self._end.close()
+        self._process.wait()
+
+
+@functools.cache
+def config() -> Warm:
+    """With Hydra."""
+    return Warm(*CONFIG, *STANDARD)
+
+
+@functools.cache
+def torch() -> Warm:
+    """With torch and what runs import besides."""
+    return Warm(*CONFIG, *STANDARD, *TORCH, *SCIENCE)
+
+
+def _exactly(end: socket.socket, count: int) -> bytes:
+    found = b""
+    while len(found) < count:
+        part = end.recv(count - len(found))
+        if not part:
+            raise EOFError
+        found += part
+    return found
+
+
+def wait_for_a_command(end: socket.socket) -> list[str] | None:
+    """Returns in each child with the words that it is to be; in this process, once nobody asks any more."""
+    while True:
+        length, files, _, _ = socket.recv_fds(end, 4, 2)
+        if not length:
+            return None
+        asked = json.loads(_exactly(end, int.from_bytes(length, "big")))
+        child = os.fork()
+        if child == 0:
+            end.close()
+            _become(asked["cwd"], asked["env"], files)
+            return asked["words"]
+        for file in files:
+            os.close(file)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        end.sendall(status.to_bytes(4, "big", signed=True))
+
+
+def _become(cwd: str, env: dict[str, str], files: list[int]) -> None:
+    """Set what a process is given: its folder, variables, streams, and what Python makes of variables."""
+    for stream, file in enumerate(files, start=1):
+        os.dup2(file, stream)
+        os.close(file)
+    # anew, because Python has noted of the old ones what kind of file they write to
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(  # noqa: SIM115
+        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
+    os.setsid()
+    os.chdir(cwd)
+    if process := sys.modules.get("multiprocessing.process"):
+        process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined]  # where a spawned process looks for the program
+    os.environ.clear()
+    os.environ.update(env)
+    sys.dont_write_bytecode = bool(env.get("PYTHONDONTWRITEBYTECODE"))
+    sys.path[:0] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
+    for action in filter(None, env.get("PYTHONWARNINGS", "").split(",")):
+        warnings.simplefilter(action)  # type: ignore[arg-type]
+
+
+def do(words: list[str]) -> None:
+    """What `python WORDS` does in a new process, up to how it ends."""
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        sys.path.insert(0, os.getcwd())
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = words
+        sys.path.insert(0, str(Path(words[0]).absolute().parent))
+        runpy.run_path(words[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder
+    for name in sys.argv[2:]:
+        importlib.import_module(name)
+    if asked := wait_for_a_command(socket.socket(fileno=int(sys.argv[1]))):
+        do(asked)
