@@ -108,6 +108,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "120",
         "HF_HOME": str(folder.parent / "hub"),
+        "PYTEST_DEBUG_TEMPROOT": str(folder.parent),  # in /tmp, pytest would first delete the folders of other tests
     }
 
 

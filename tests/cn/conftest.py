@@ -273,6 +273,13 @@ def start(root: Path, *words: str, path: Path = REPOSITORY, **variables: str) ->
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
+def run_its_tests(root: Path, path: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a folder. Its temporary folders are there too: in /tmp it would first delete those of others."""
+    (root / ".temporary").mkdir()
+    temporary = str(root / ".temporary")
+    return start(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", path=path, PYTEST_DEBUG_TEMPROOT=temporary)
+
+
 def on_terminal(root: Path, columns: int, *words: str, **variables: str) -> str:
     """Return the output of Python on a terminal with that many columns, stdout and stderr together."""
     master, slave = pty.openpty()

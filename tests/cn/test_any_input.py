@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ words = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_list_of_words_is_a_run_or_one_error(run: Any) -> None:
     @given(words)
     @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])

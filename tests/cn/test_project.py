@@ -10,7 +10,7 @@ import pytest
 
 from cn.__main__ import main
 from cn.cli.new import files
-from tests.cn.conftest import start
+from tests.cn.conftest import run_its_tests, start
 from tests.cn.test_wheel import installed, wheel
 
 __all__ = ["installed", "wheel"]
@@ -45,7 +45,7 @@ def test_a_new_project_runs_is_listed_and_passes_its_test(installed: Path, tmp_p
     assert header.split() == ["time", "state", "score", "folder", "what,", "why"]
     done = start(root, "-m", "cn", "runs", "diff", f"outputs/{first.name}", listed[-1]["folder"], path=installed)
     assert done.stdout.splitlines()[2].split() == ["seed", "1", "7"], done.stdout + done.stderr
-    done = start(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", path=installed)
+    done = run_its_tests(root, installed)
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cn import CN, UserError
-from tests.cn.conftest import python, start
+from tests.cn.conftest import python, run_its_tests, start
 
 SHAPES = python("from cn import CN", "class Shape(CN): ...")
 CIRCLE = python(
@@ -131,7 +131,7 @@ def test_a_test_leaves_no_trace_in_the_next(tmp_path: Path) -> None:
     (tmp_path / "shapes/__init__.py").write_text("import shapes.square")  # which is in sys.modules before it
     (tmp_path / "shapes/square.py").write_text("")
     (tmp_path / "test_others.py").write_text(OTHERS)
-    done = start(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = run_its_tests(tmp_path)
     assert "5 passed" in done.stdout, done.stdout
 
 

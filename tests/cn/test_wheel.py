@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cn.conftest import REPOSITORY, python, start
+from tests.cn.conftest import REPOSITORY, python, run_its_tests, start
 
 pytestmark = pytest.mark.slow
 
@@ -162,7 +162,7 @@ def test_hydra_flags_work_there(installed: Path, elsewhere: Path, tmp_path: Path
 
 
 def test_its_pytest_plugin_works_there(installed: Path, elsewhere: Path) -> None:
-    done = start(elsewhere, "-m", "pytest", "-q", "-p", "no:cacheprovider", path=installed)
+    done = run_its_tests(elsewhere, installed)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 

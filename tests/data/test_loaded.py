@@ -176,6 +176,7 @@ def test_so_many_batches_are_made_before_the_first_is_given():
         next(found)
 
 
+@pytest.mark.slow
 def test_one_that_is_killed_is_an_error_and_the_others_end():
     split = Loaded(Drawn(), seed=1, workers=2)
     found = split.batches([(epoch, EPOCHS[0][1]) for epoch in range(50)])
@@ -196,6 +197,7 @@ class Slow(Drawn):
         return super().__getitem__(index)
 
 
+@pytest.mark.slow
 def test_one_that_does_not_end_is_killed():
     found = Loaded(Slow(), seed=1, workers=1).batches([(0, [torch.tensor([0]), torch.tensor([1])])])
     next(found)

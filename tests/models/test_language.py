@@ -282,6 +282,7 @@ def test_data_that_do_not_fit_are_refused():
         Small(length=128).build(inputs=(128,), classes=50257)
 
 
+@pytest.mark.slow
 @either
 def test_it_compiles_to_the_same(family):
     network = small(family)

@@ -357,6 +357,7 @@ def test_a_file_without_passages_is_refused_before_training(
 # Several runs
 
 
+@pytest.mark.slow
 def test_runs_of_one_command_end_with_their_differences(book: Path, here: Path) -> None:
     words = ["run=language", "model=decoder/gpt2_family/small", "model.d_model=16", "model.heads=2", "model.layers=1"]
     words += ["model.feed_forward=24", "model.vocabulary=null", "model.length=16", "data=text/file"]

@@ -100,6 +100,7 @@ def test_training_goes_on_and_tells_it_after_some_minutes(here, monkeypatch):
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_a_checkpoint_waits_for_it_once(here):
     thread = Thread(JsonLines(here / "metrics.jsonl"), print)
     thread.start(0, {"mine": lambda: Hanging("write")})
@@ -127,6 +128,7 @@ class Slow(Writer):
         LET.wait(self.seconds)
 
 
+@pytest.mark.slow
 def test_one_that_is_far_behind_holds_no_checkpoint_and_no_stop(here):
     said: list[str] = []
     slow = Slow(0.1)  # far less than it is given for one thing
@@ -142,6 +144,7 @@ def test_one_that_is_far_behind_holds_no_checkpoint_and_no_stop(here):
     assert len(slow.steps) < 500
 
 
+@pytest.mark.slow
 def test_one_that_is_far_behind_may_write_what_came_of_a_run_that_finished(here, monkeypatch):
     monkeypatch.setattr("runs.logger._thread.ENDING", 4.0)  # less than it needs for all
     slow = Slow(0.5)
@@ -187,6 +190,7 @@ def test_its_process_ends_all_the_same(here):
     assert re.fullmatch(LEFT, done.stdout.rstrip("\n"))
 
 
+@pytest.mark.slow
 def test_one_that_was_left_out_and_comes_back_says_and_does_nothing_more(here):
     said: list[str] = []
     thread = Thread(JsonLines(here / "metrics.jsonl"), said.append)

@@ -443,6 +443,7 @@ def test_a_picture_of_runs_marks_the_tested_step_and_sets_the_tests_side_by_side
     assert stars == {"train/loss": [], "validation/loss": [39] * 4, "validation/accuracy": [39] * 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3, 11, 12])
 @pytest.mark.parametrize("tested", [True, False])
 def test_a_picture_of_any_number_of_runs_is_fit_for_a_slide(make, count: int, tested: bool):

@@ -122,6 +122,7 @@ def tone(number: int, *, of: int = 16) -> Any:
     return np.full((3, 2, 2), 0, np.uint8) + np.array([255, number * 255 // of, 7], np.uint8)[:, None, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize(("count", "names"), [(16, "a b"), (16, "a b c d"), (5, "a b"), (1, "a b c d")])
 def test_each_image_stands_below_the_name_of_its_part(monkeypatch, paired, count, names):

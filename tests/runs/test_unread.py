@@ -326,6 +326,7 @@ def count(node: CN, **needed: Any) -> int:
     return sum(not same(value, fresh.get(name, ...)) for name, value in cn.nodes.traversal.values(node).items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [each for each in nodes(Model) if "tokens" not in each.values[0]._needs])
 def test_a_model_reads_all_its_fields(cls, here):
     node = changed(cls, **({"name": "resnet10t"} if cls is Timm else {}))
@@ -359,12 +360,14 @@ def test_a_callback_reads_all_its_fields(cls, here, monkeypatch):
     assert trained(Default(callbacks={"it": changed(cls, **other)}, epochs=1)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", nodes(Logger))
 def test_a_logger_reads_all_its_fields(cls, here):
     run = Default(logger={"it": changed(cls)})
     assert trained(run) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", nodes(Run))
 def test_a_run_reads_all_its_fields(cls, here):
     """With other data, since its own may have to be fetched, and smaller networks."""
@@ -413,6 +416,7 @@ FITS: dict[tuple[str, ...], dict[str, Any]] = {  # by what data hold
 PIXELS = {"mnist": 28, "cmnist": 28, "svhn": 32, "cifar": 32, "celeba": 64, "digits": 8}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [each for each in nodes(Data) if not issubclass(each.values[0], Rows)])
 def test_a_data_set_reads_all_its_fields(cls, here, monkeypatch):
     """Where its files would have to be fetched, there is noise of their shape instead of what they hold."""

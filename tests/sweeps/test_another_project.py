@@ -92,6 +92,7 @@ def test_a_new_project_trains_and_sweeps_on_a_cluster(say: Say, slurm: Cluster) 
     assert states == ["finished"] * 8
 
 
+@pytest.mark.slow
 def test_a_broken_folder_of_sweeps_is_told_by_file_and_line(tmp_path: Path, installed: Path) -> None:
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps/__init__.py").write_text("import nothing_there\n")

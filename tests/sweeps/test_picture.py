@@ -203,6 +203,7 @@ def test_where_there_is_nothing_yet_the_picture_says_so(trials: list[Outcome], t
     assert [text.get_text() for text in figure.axes[0].texts] == ["no curve of it yet"]
 
 
+@pytest.mark.slow
 def test_1500_trials_of_14_axes(tmp_path: Path) -> None:
     trials = [
         outcome(i, *(f"k{key}={(i * (key + 3)) % 1511 / 10}" for key in range(14)), value=i * 7 % 1500 / 1500)
@@ -315,6 +316,7 @@ SWEEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equal", [False, True], ids=["", "equal"])
 @pytest.mark.parametrize("case", SWEEPS)
 def test_sweeps_of_many_kinds_are_fit_for_a_slide(case: str, equal: bool, tmp_path: Path) -> None:

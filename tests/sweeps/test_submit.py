@@ -143,6 +143,7 @@ def test_what_is_added_shares_the_places_with_what_runs(
     assert most_at_once(spans(project, project.trials(name))) <= then
 
 
+@pytest.mark.slow
 def test_a_sweep_may_lie_in_a_folder_of_any_name(tmp_path: Path, place: Sequence[str]):
     project = Project(tmp_path / "it's 100% j")
     name = project.sweep("odd", "seeds(2)")

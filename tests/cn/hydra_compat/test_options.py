@@ -150,6 +150,7 @@ SAME = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", SAME)
 def test_plain_hydra_composes_what_cn_composes(runs: ModuleType, words: str) -> None:
     prepare(runs.Run)
@@ -188,6 +189,7 @@ def test_plain_hydra_drops_a_node(runs: ModuleType) -> None:
     assert dropped == cn.compose(runs.Run, ["run=taught", "~teacher"])
 
 
+@pytest.mark.slow
 def test_what_plain_hydra_cannot_say_or_says_otherwise(runs: ModuleType) -> None:
     """The list in the docstring of `prepare`."""
     prepare(runs.Run)

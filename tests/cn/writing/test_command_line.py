@@ -367,6 +367,7 @@ def test_values_of_every_kind_are_written(node: CN) -> None:
     assert words(node, thaw(node)) == []
 
 
+@pytest.mark.slow
 @given(st.tuples(zoo.boths, zoo.boths) | st.tuples(zoo.holders, zoo.holders))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_a_command_line_can_say_is_written_and_the_rest_refused(pair: tuple[CN, CN]) -> None:
