@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from cn import program
-from cn.cli.main import exit_status
+from cn.cli.exit_status import exit_status
 from cn.errors import UserError, hint, lines, short
 from cn.screen import answering, say
 from cn.table import fold

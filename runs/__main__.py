@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from cn import UserError, program
-from cn.cli.main import Parser, TypedPath, exit_status
+from cn.cli.exit_status import exit_status
+from cn.cli.parser import Parser, TypedPath
 from cn.cli.runs import compared, listed, told
 from cn.errors import lines
 from cn.run_folder.folder import OUTPUTS

@@ -2,8 +2,10 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "main": ("Parser", "TypedPath", "exit_status", "main"),
+    "exit_status": ("exit_status",),
+    "main": ("main",),
     "new": ("new",),
+    "parser": ("Parser", "TypedPath"),
     "runs": ("compared", "listed", "runs", "told"),
     "sweeps": ("main", "sweeps"),
 }

@@ -3,78 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import functools
 import gc
 import inspect
 import os
 import sys
-import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from cn import program
+from cn.cli.exit_status import exit_status
+from cn.cli.parser import parser
 from cn.composing.compose import compose
 from cn.composing.overrides import of_hydra
-from cn.errors import CNError, UserError, lines, nearest, short
+from cn.errors import UserError, lines
 from cn.job import Job, Launcher, Request
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
-from cn.paths import typed
-from cn.screen import OutputError, answering, any_letter, escaped, flush, say
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class TypedPath(argparse.Action):
-    """A path option; `~` is expanded."""
-
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        setattr(namespace, self.dest, typed(values))
-
-
-class Parser(argparse.ArgumentParser):
-    """Argparse with our error messages."""
-
-    def options(self) -> list[str]:
-        return [flag for action in self._actions for flag in action.option_strings]
-
-    def error(self, message: str) -> NoReturn:
-        wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
-        near = nearest(wrong, self.options()) if wrong.startswith("-") else []
-        raise UserError(
-            lines(
-                message,
-                f"nearest: {', '.join(near)}" if near else None,
-                f"see: python {program.script} --help",
-            )
-        )
-
-
-def parser() -> Parser:
-    """Return the parser of Hydra's flags and our own."""
-    # with a fixed width, argparse does not import shutil (and zlib, bz2, lzma) to query the terminal
-    formatter = functools.partial(argparse.HelpFormatter, width=100)
-    flags = Parser(add_help=False, allow_abbrev=False, formatter_class=formatter)
-    flags.add_argument("overrides", nargs="*")
-    flags.add_argument("--help", "-h", action="store_true")
-    flags.add_argument("--version", action="store_true")
-    flags.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
-    flags.add_argument("--package", "-p")
-    flags.add_argument("--resolve", action="store_true")
-    flags.add_argument("--run", "-r", action="store_true")
-    flags.add_argument("--multirun", "-m", action="store_true")
-    flags.add_argument("--from", dest="source", action=TypedPath)
-    flags.add_argument("--explain", nargs="?", const="")
-    flags.add_argument("--save-as", metavar="NAME")
-    flags.add_argument("--shell-completion", "-sc", action="store_true")
-    flags.add_argument("--info", "-i", nargs="?", const="all")
-    flags.add_argument("--hydra-help", action="store_true")
-    flags.add_argument("--experimental-rerun", action=TypedPath)
-    flags.add_argument("--config-path", "-cp")
-    flags.add_argument("--config-name", "-cn")
-    flags.add_argument("--config-dir", "-cd", action=TypedPath)
-    return flags
+from cn.screen import answering, any_letter, say
 
 
 def main(
@@ -96,57 +41,6 @@ def main(
     program.script = os.path.basename(sys.argv[0]) or program.script
     if status := exit_status(lambda: _main(function, words, launcher, folder)):
         sys.exit(status)
-
-
-def exit_status(action: Callable[[], int | None]) -> int:
-    """Run an action, print its error, and return the exit status: the action's own, or that of the error."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by `>&-`: no later file may get its descriptor
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    formatted = warnings.formatwarning
-
-    def shown(*args: Any, **options: Any) -> str:  # warnings contain file names
-        return escaped(formatted(*args, **options))
-
-    warnings.formatwarning = shown
-    try:
-        return _ended(action)
-    except OutputError as error:
-        say(error.strerror, error=True)
-        return 1
-    except BrokenPipeError:  # the reader of our output, such as head or less, has exited
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        warnings.formatwarning = formatted
-
-
-def _ended(action: Callable[[], int | None]) -> int:
-    try:
-        _expect_folder()
-        status = action() or 0
-        flush()  # flush inside the `try`, so that a closed pipe is caught
-        return status
-    except CNError as error:
-        flush()
-        say(error, error=True)
-        return error.status
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            say(f"{short(str(error.filename))}: {error.strerror}", error=True)
-            return 2
-        if error.errno in FULL and error.filename is None and not isinstance(error, OutputError):
-            say()  # fails too, if the first error came from a print
-        raise
-
-
-def _expect_folder() -> None:
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        raise UserError(lines("the current folder has been deleted", "go to one that is there: cd FOLDER")) from None
 
 
 def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None, folder: bool) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cn import program
-from cn.cli.main import Parser
+from cn.cli.parser import Parser
 from cn.errors import RunError, UserError, lines, short
 from cn.paths import typed
 from cn.program import quoted

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cn import program
-from cn.cli.main import Parser
+from cn.cli.parser import Parser
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.paths import typed
 from cn.run_folder import listing

@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 from cn import UserError, program
-from cn.cli.main import Parser, exit_status
+from cn.cli.exit_status import exit_status
+from cn.cli.parser import Parser
 from cn.errors import hint, lines
 from cn.screen import answering, pour, say
 from cn.sweeping import actions

@@ -1,0 +1,62 @@
+"""The options of the command line: Hydra's and our own."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from typing import Any, NoReturn
+
+from cn import program
+from cn.errors import UserError, lines, nearest
+from cn.paths import typed
+
+
+class TypedPath(argparse.Action):
+    """A path option; `~` is expanded."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, typed(values))
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse with our error messages."""
+
+    def options(self) -> list[str]:
+        return [flag for action in self._actions for flag in action.option_strings]
+
+    def error(self, message: str) -> NoReturn:
+        wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
+        near = nearest(wrong, self.options()) if wrong.startswith("-") else []
+        raise UserError(
+            lines(
+                message,
+                f"nearest: {', '.join(near)}" if near else None,
+                f"see: python {program.script} --help",
+            )
+        )
+
+
+def parser() -> Parser:
+    """Return the parser of Hydra's flags and our own."""
+    # with a fixed width, argparse does not import shutil (and zlib, bz2, lzma) to query the terminal
+    formatter = functools.partial(argparse.HelpFormatter, width=100)
+    flags = Parser(add_help=False, allow_abbrev=False, formatter_class=formatter)
+    flags.add_argument("overrides", nargs="*")
+    flags.add_argument("--help", "-h", action="store_true")
+    flags.add_argument("--version", action="store_true")
+    flags.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    flags.add_argument("--package", "-p")
+    flags.add_argument("--resolve", action="store_true")
+    flags.add_argument("--run", "-r", action="store_true")
+    flags.add_argument("--multirun", "-m", action="store_true")
+    flags.add_argument("--from", dest="source", action=TypedPath)
+    flags.add_argument("--explain", nargs="?", const="")
+    flags.add_argument("--save-as", metavar="NAME")
+    flags.add_argument("--shell-completion", "-sc", action="store_true")
+    flags.add_argument("--info", "-i", nargs="?", const="all")
+    flags.add_argument("--hydra-help", action="store_true")
+    flags.add_argument("--experimental-rerun", action=TypedPath)
+    flags.add_argument("--config-path", "-cp")
+    flags.add_argument("--config-name", "-cn")
+    flags.add_argument("--config-dir", "-cd", action=TypedPath)
+    return flags
