@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from cn.errors import UserError, lines
@@ -21,7 +21,19 @@ def lazily(package: str, **homes: str) -> Callable[[str], Any]:
     return find
 
 
-def needs(package: str, purpose: str) -> None:
-    """Raise UserError, with the command that installs it, if a package of the extra `sweeps` is missing."""
-    if importlib.util.find_spec(package) is None:
-        raise UserError(lines(f"{purpose} needs {package}, which is not installed", "type: pip install 'cn[sweeps]'"))
+def needs(what: str, *packages: str, install: str = "'cn[sweeps]'") -> None:
+    """Raise UserError, with the command that installs them, if packages are missing that only some commands need.
+
+    what: the option or the command that needs them. install: what pip is told.
+    """
+    absent = [package for package in packages if not _is_there(package)]
+    if absent:
+        told = f"{what}: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
+        raise UserError(lines(told, f"type: pip install {install}"))
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the parent package is missing
+        return False

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 
-from cn import UserError
-from cn.errors import lines
+from cn.lazy import needs
 from cn.nodes.traversal import walk
 from data import Data
 from data.tokenizer import Tokenizer
@@ -27,16 +25,5 @@ def need(run: Run) -> None:
 
 
 def refuse_absent(what: str, packages: Iterable[str], *, extra: str) -> None:
-    """Raise UserError if some of these packages, which an extra installs, are missing."""
-    absent = [package for package in packages if not _is_there(package)]
-    if absent:
-        verb = "is" if len(absent) == 1 else "are"
-        told = f"{what}: {' and '.join(absent)} {verb} not installed"
-        raise UserError(lines(told, f"pip install -c constraints.txt -e '.[{extra}]'"))
-
-
-def _is_there(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # the parent package is missing
-        return False
+    """Raise UserError if some of these packages, which an extra of this repository installs, are missing."""
+    needs(what, *packages, install=f"-c constraints.txt -e '.[{extra}]'")

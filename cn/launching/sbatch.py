@@ -70,7 +70,7 @@ def script(
     jobs: Jobs, options: dict[str, Any], *, container: str | None, setup: list[str], others: dict[str, str]
 ) -> str:
     """Return the sbatch script, written by submitit."""
-    lazy.needs("submitit", "launch=slurm")
+    lazy.needs("launch=slurm", "submitit")
     from submitit.slurm.slurm import SlurmExecutor
 
     array = SlurmExecutor(".")  # submitit's own folder is not used

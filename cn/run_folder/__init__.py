@@ -2,7 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "differences": ("ABSENT", "Compare", "diff", "differences", "text", "values"),
+    "differences": ("ABSENT", "Compare", "diff", "differences", "text", "values", "values_in"),
     "flat": ("flat",),
     "folder": (
         "OUTPUTS",

@@ -24,7 +24,11 @@ Values = dict[str, Any]  # `optim.lr` -> value; the value of a node is its class
 
 def values(folder: Path) -> Values:
     """Return a run's configuration, flattened, without the folder of the run."""
-    record = _record(folder)
+    return values_in(_record(folder))
+
+
+def values_in(record: dict[str, Any]) -> Values:
+    """Return the configuration in a run's record, flattened, without the folder of the run."""
     own = "folder" in names_in(record)
     return {key: value for key, value in flat(record) if not (key == "folder" and own) and not _apart(key, value)}
 

@@ -148,8 +148,8 @@ def test_a_network_that_onnx_cannot_express_is_told_with_the_reason(go, export):
 )
 def test_what_is_not_installed_is_told_with_the_command(go, export, monkeypatch, file, absent):
     go("run", "steps=1")
-    monkeypatch.setattr("runs._needed.find_spec", lambda name: None)
-    told = f"-o {file}: {absent} not installed\n  pip install -c constraints.txt -e '.[hub]'\n"
+    monkeypatch.setattr("cn.lazy.find_spec", lambda name: None)
+    told = f"-o {file}: {absent} not installed\n  type: pip install -c constraints.txt -e '.[hub]'\n"
     assert export("run", "-o", file) == (2, "", told)
 
 

@@ -333,27 +333,27 @@ def test_wandb_asks_nobody_to_log_in(go, here, monkeypatch):
 @pytest.mark.slow
 def test_a_logger_that_is_not_installed_is_told_before_torch_is_imported():
     script = (
-        "import sys, runs._asked, runs._needed\n"
+        "import sys, cn.lazy, runs._asked\n"
         "from cn import Job, UserError, compose\n"
         "from runs import Run\n"
-        "runs._needed.find_spec = lambda name: None if name in ('mlflow', 'alembic') else name\n"
+        "cn.lazy.find_spec = lambda name: None if name in ('mlflow', 'alembic') else name\n"
         "try:\n    runs._asked.asked(compose(Run, ['logger=[csv,mlflow]']), Job())\n"
         "except UserError as error:\n    print(error, 'torch' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == (
         "logger.mlflow: mlflow and alembic are not installed\n"
-        "  pip install -c constraints.txt -e '.[track]' False\n"
+        "  type: pip install -c constraints.txt -e '.[track]' False\n"
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(("logger", "package"), [(Tensorboard(), "tensorboard"), (Wandb(), "wandb")], ids=str)
 def test_one_that_is_not_installed_is_named(monkeypatch, logger, package):
-    monkeypatch.setattr("runs._needed.find_spec", lambda name: None)
+    monkeypatch.setattr("cn.lazy.find_spec", lambda name: None)
     with pytest.raises(UserError) as refused:
         asked(small(logger, "mine"), Job())
     assert str(refused.value) == (
-        f"logger.mine: {package} is not installed\n  pip install -c constraints.txt -e '.[track]'"
+        f"logger.mine: {package} is not installed\n  type: pip install -c constraints.txt -e '.[track]'"
     )
 
 

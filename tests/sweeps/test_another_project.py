@@ -115,8 +115,8 @@ def test_a_project_without_the_extra_packages_is_told_what_to_install(say: Say) 
     say("-m", "cn", "sweeps", "submit", "rates")
     over(say, "rates")
     assert say("-c", hide, "sweeps", "results", "rates", status=2) == (
-        "the picture of results needs matplotlib, which is not installed\n  type: pip install 'cn[sweeps]'\n"
+        "the picture of results: matplotlib is not installed\n  type: pip install 'cn[sweeps]'\n"
     )
     assert say("-c", hide, "sweeps", "status", "rates", "-w", status=2) == (
-        "-w needs rich, which is not installed\n  type: pip install 'cn[sweeps]'\n"
+        "-w: rich is not installed\n  type: pip install 'cn[sweeps]'\n"
     )

@@ -147,7 +147,7 @@ def test_a_plan_tells_what_a_changed_default_and_changed_code_mean_for_what_was_
     assert masked(project.sweeps("plan", name)).endswith(
         "\n\n3 new\n"
         "to submit: 3 trials on this machine\n"
-        "changed since: 3 trials had value=0.5 (now 0.7), more=None (now 3)\n"
+        "changed since: 3 trials had value=0.5 (now 0.7), more=3 (new)\n"
     )
     project.write("runs/told.py", told)
 

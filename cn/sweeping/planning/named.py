@@ -55,7 +55,7 @@ class Named(NamedTuple):
         points = len(self.sweep.axes.points)
         if points < 2000 or not sys.stderr.isatty():
             return plan(self.sweep)
-        needs("rich", "the progress bar of a long plan")
+        needs("the progress bar of a long plan", "rich")
         from rich.console import Console
         from rich.progress import Progress
 

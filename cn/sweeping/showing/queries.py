@@ -58,7 +58,7 @@ def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
 
 def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5) -> tuple[str, Any]:
     """Refresh the status until no trial can change; a pipe receives only the last one."""
-    needs("rich", "-w")
+    needs("-w", "rich")
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -120,7 +120,7 @@ def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
 
 def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """Return the goal of each setting over its seeds; write a csv and a picture into the sweep's folder."""
-    needs("matplotlib", "the picture of results")
+    needs("the picture of results", "matplotlib")
     from cn.sweeping.showing.picture import picture
 
     outcomes = scores.outcomes(named)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from cn.errors import CNError, short
 from cn.launching.queue import MOST, Queue
+from cn.run_folder.differences import ABSENT, differences, values_in
+from cn.run_folder.differences import text as as_text
 from cn.run_folder.state_files import DamagedError
-from cn.run_folder.where import names_in
+from cn.run_folder.where import names_in, says_where
 from cn.sweeping.folder.standing import Sweeping, ended_so
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
@@ -111,28 +114,17 @@ def changed(planned: list[Planned], found: Sweeping) -> dict[str, list[str]]:
     for each in planned:
         old = before.get(each.trial.words)
         if each.trial.id not in found.trials and old is not None and old.trial.id not in ids:
-            result[old.trial.id] = list(differences(old.trial.config, each.trial.config))
+            result[old.trial.id] = list(_differences(old.trial.config, each.trial.config))
     return result
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return `optim.lr=0.1 (now 0.2)` for every value that differs, except fields in `Run._where_`."""
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """Yield `optim.lr=0.1 (now 0.2)` for every value that differs, except fields in `Run._where_`."""
     where = names_in(new)
-    before, now = ({key: value for key, value in each.items() if key not in where} for each in (old, new))
-    return _differences(before, now, "")
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any], at: str) -> list[str]:
-    found: list[str] = []
-    for key in dict.fromkeys([*old, *new]):
-        a, b = old.get(key), new.get(key)
-        if a == b or key == "_derived_":
-            continue
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{at}{key}.")
-        else:
-            found.append(f"{at}{key}={a} (now {b})")
-    return found
+    for key, (before, now) in differences([values_in(old), values_in(new)]).items():
+        if not says_where(key, where):
+            told = "new" if before is ABSENT else "gone" if now is ABSENT else f"now {as_text(now)}"
+            yield f"{key}={as_text(now if before is ABSENT else before)} ({told})"
 
 
 def edited(named: Named, planned: list[Planned], found: Sweeping) -> list[str]:
