@@ -17,6 +17,8 @@ from cn.lazy import lazily
 from cn.nodes.derived import derive as derive
 from cn.nodes.node import CN as CN
 from cn.nodes.node import CNMeta as CNMeta
+from cn.nodes.notes import Neutral as Neutral
+from cn.nodes.notes import Was as Was
 
 if TYPE_CHECKING:
     from cn.nodes.target import instantiate as instantiate

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+class Notice(UserWarning):
+    """Something that the user should know, although the command goes on; it is printed as its text alone."""
+
+
 class CNError(Exception):
     """Anything that CN refuses; `main` prints it without a traceback."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from cn import CN
+from cn import CN, Neutral
 from cn.lazy import lazily
 
 if TYPE_CHECKING:
@@ -81,10 +81,8 @@ class Images(Data):
     crop: int = 0  # pixels of reflect padding on each side, before a random window is cut out
     flip: bool = False  # mirror each image, left to right, with probability 1/2
     cutout: int = 0  # pixels, side of a random square that is blanked
-    randaugment: Annotated[int, Ge(0)] = 0  # operations on each image, drawn at random out of 14 (arXiv:1909.13719)
-    magnitude: Annotated[int, Ge(0), Le(30)] = 9  # of those operations
-
-    _added_: ClassVar[tuple[str, ...]] = ("randaugment", "magnitude")
+    randaugment: Annotated[int, Ge(0), Neutral()] = 0  # operations on each image, drawn out of 14 (arXiv:1909.13719)
+    magnitude: Annotated[int, Ge(0), Le(30), Neutral()] = 9  # of those operations
 
     @abstractmethod
     def side(self) -> int:

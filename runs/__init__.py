@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from cn import CN
+from cn import CN, Neutral
 from cn.discovery import discover
 from cn.errors import lines
 from cn.lazy import lazily
@@ -61,19 +61,18 @@ class Run(CN):
     seed: Annotated[int, Ge(0), Lt(2**63)] = 1  # of the split, the weights, the order and the augmentation
     deterministic: bool = False  # the same bits on a GPU too, which costs speed
     validate_every: Annotated[int | float, Gt(0), Lt(inf)] = 1  # epochs, or a part of one: 0.25
-    validate_steps: Count | None = None  # optimiser steps; given, it is what lies between validations
-    validate_batch: Count | None = None  # examples measured at once, in all processes; null: a batch, or 500 each
+    validate_steps: Annotated[Count | None, Neutral()] = None  # optimiser steps between validations
+    validate_batch: Annotated[Count | None, Neutral()] = None  # examples at once; null: a batch, or 500 each
     log_every: Count = 10  # optimiser steps
     save_every: Count | None = None  # optimiser steps between checkpoints besides those after each validation
     folder: Path | None = None  # of this run; null: a new one in outputs/, named after the overrides
-    init: Path | None = None  # begin from the weights of this run, checkpoint or file
-    freeze: list[str] = []  # patterns of weights' names that are not trained: [features.*]
+    init: Annotated[Path | None, Neutral()] = None  # begin from the weights of this run, checkpoint or file
+    freeze: Annotated[list[str], Neutral()] = []  # patterns of weights' names that are not trained: [features.*]
 
     # Fields that say where a run is computed and how it is followed. On the same hardware, by as many processes, none
     # changes a bit of the result. `parallel` does, as fsdp adds up in another order than ddp. A subclass adds its own.
     _where_: ClassVar[tuple[str, ...]] = ("folder", "launch", "mode", "gpu", "log_every", "save_every", "logger")
     _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
-    _added_: ClassVar[tuple[str, ...]] = ("validate_steps", "validate_batch", "init", "freeze")
 
     def goal(self) -> Goal:
         """Return by which of several runs the best is chosen: by the goal of its task."""

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, Notice, UserError, lines, short
 from cn.screen import OutputError, escaped, flush, say
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -22,8 +22,9 @@ def exit_status(action: Callable[[], int | None]) -> int:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     formatted = warnings.formatwarning
 
-    def shown(*args: Any, **options: Any) -> str:  # warnings contain file names
-        return escaped(formatted(*args, **options))
+    def shown(message: Any, category: type[Warning], *args: Any, **options: Any) -> str:  # warnings contain file names
+        told = f"{message}\n" if issubclass(category, Notice) else formatted(message, category, *args, **options)
+        return escaped(told)
 
     warnings.formatwarning = shown
     try:

@@ -14,7 +14,7 @@ from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.nodes.field_types import Child, Kind, Mismatch
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import old_names, resolve
 from cn.nodes.texts import Texts
 from cn.nodes.traversal import is_field, walk
 
@@ -24,6 +24,7 @@ class Tree:
 
     def __init__(self, root: CN) -> None:
         self.root = root
+        self.renamed: dict[str, tuple[str, ...]] = {}  # override with an old name of a field -> its path now
 
     def locate(self, each: Assignment) -> tuple[CN, list[str]]:
         """Return the node that holds the override's field, and the rest of the path, which begins with that field."""
@@ -33,6 +34,10 @@ class Tree:
         while True:
             name = path[at]
             kind = kinds(node).get(name) if is_field(name) else None
+            if kind is None and (now := old_names(cast("type[CN]", type(node))).get(name)) is not None:
+                path[at] = now
+                self.renamed[each.text] = tuple(path)
+                continue
             if kind is None:
                 raise UserError(_unknown(self, each, node, name, types))
             rest = path[at:]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,7 +21,7 @@ from cn.composing.interpolation import readings, worked_out
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import CNError, UserError, hint, lines
+from cn.errors import CNError, Notice, UserError, hint, lines
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=CN)
 CHOSEN = " among what is chosen"
 ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
+
+
+class RenamedWarning(Notice):
+    """A field was named by an old name of it."""
 
 
 def compose(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
@@ -82,11 +87,21 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
             late.append((node, rest, each))
         else:
             tree.set(node, kind, rest, each, each.value)
+    _tell_renamed(tree, assignments)
     if late:
         found = worked_out(plain(root, tagged=False), [each for *_, each in late])
         for (node, rest, each), value in zip(late, found, strict=True):
             _set_first(tree, node, rest, readings(value, each))
     return root
+
+
+def _tell_renamed(tree: Tree, assignments: list[Assignment]) -> None:
+    """Warn of each old name of a field; UserError if the new name has a value too."""
+    for text, path in tree.renamed.items():
+        now, other = ".".join(path), next((each for each in assignments if each.path == path), None)
+        if other is not None:
+            raise UserError(lines(f"{text} and {other.text} set one field, which is called {now} now", "keep one"))
+        warnings.warn(f"{text}: this field is called {now} now", RenamedWarning, stacklevel=3)
 
 
 def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:

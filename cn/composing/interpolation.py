@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from cn.composing.overrides import Assignment, read
@@ -13,7 +14,7 @@ from cn.nodes.texts import Texts, texts_of
 
 UNREADABLE = "what stands in its ${...} cannot be read"
 ABSENT, UNKNOWN = "there is no PART", "there is no ${PART:...}"
-OF_HYDRA = ("hydra", "now", "python_version")
+OF_HYDRA = re.compile("now|python_version|hydra.*")  # functions that Hydra gives to OmegaConf once it has started
 WORDS = {
     r"Interpolation key '(.*)' not found": ABSENT,
     r"Error resolving key '(.*)'": ABSENT,
@@ -43,10 +44,11 @@ def worked_out(base: dict[str, Any], assignments: Sequence[Assignment], among: s
         for each in assignments:
             text = each.text
             OmegaConf.update(tree, ".".join(each.path), each.value, merge=False, force_add=True)
-        for each in assignments:
-            text = each.text
-            value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
-            found.append(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
+        with _without_hydra():
+            for each in assignments:
+                text = each.text
+                value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
+                found.append(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
     except GrammarParseError:
         raise UserError(lines(f"{text} cannot be worked out", UNREADABLE)) from None
     except OmegaConfBaseException as error:
@@ -68,17 +70,32 @@ def in_words(error: str, addresses: Sequence[str] = (), among: str = "") -> list
     if WORDS[pattern] == ABSENT:
         shown = among or nearest(part.lstrip("."), addresses)  # with `among`, `addresses` is the complete list
         return [f"{why}{among}", hint(part.lstrip("."), addresses) if shown and addresses else None]
-    if WORDS[pattern] == UNKNOWN and part in OF_HYDRA:
+    if WORDS[pattern] == UNKNOWN and OF_HYDRA.fullmatch(part):
         return [f"${{{part}:...}} is Hydra's, and works only in its own options"]
     if WORDS[pattern] == UNKNOWN:
         return [why, hint(part, _functions())]
     return [why, *more]
 
 
-def _functions() -> list[str]:
+@contextmanager
+def _without_hydra() -> Generator[None, None, None]:
+    """Take Hydra's functions from OmegaConf, so that a command means the same whether or not Hydra has started."""
+    known = _resolvers()
+    hidden = {name: known.pop(name) for name in list(known) if OF_HYDRA.fullmatch(name)}
+    try:
+        yield
+    finally:
+        known.update(hidden)
+
+
+def _resolvers() -> dict[str, Any]:
     from omegaconf.basecontainer import BaseContainer
 
-    return [name for name in BaseContainer._resolvers if name not in OF_HYDRA]  # pyright: ignore[reportPrivateUsage]
+    return BaseContainer._resolvers  # pyright: ignore[reportPrivateUsage]
+
+
+def _functions() -> list[str]:
+    return [name for name in _resolvers() if not OF_HYDRA.fullmatch(name)]
 
 
 def _addresses(base: dict[Any, Any], above: str = "") -> Iterator[str]:

@@ -32,9 +32,9 @@ os.execv(sys.executable, [sys.executable, *sys.argv[3 + count:]])
 class LocalQueue(Queue):
     """One process per batch, which starts the batch's jobs; there is no daemon."""
 
-    def __init__(self, *, parallel: int, gpus: int = 1) -> None:
+    def __init__(self, *, parallel: int, processes: int = 1) -> None:
         self.parallel = self.places = parallel
-        self.gpus = self.processes = gpus
+        self.processes = processes
 
     def submit(self, jobs: Jobs) -> str:
         others = [held for held in held_below(jobs.folder.parent) if held.number in jobs.after]
@@ -85,7 +85,7 @@ class LocalQueue(Queue):
 
     def here(self) -> Here:
         there = gpus()
-        groups = [",".join(there[start : start + self.gpus]) for start in range(0, len(there), self.gpus)]
+        groups = [",".join(there[start : start + self.processes]) for start in range(0, len(there), self.processes)]
         names = [{"CUDA_VISIBLE_DEVICES": group} for group in groups] or [{}]
         places = [names[place % len(names)] for place in range(self.places)]
         return Here(None, str(os.getpid()), socket.gethostname(), environments=places)

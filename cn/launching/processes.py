@@ -54,12 +54,12 @@ def start(function: Callable[[Any, Job], Any], run: CN, job: Job, *, count: int,
         return function(run, job)
     there, on_cpu = len(gpus()), getattr(run, "gpu", None) == -1
     if 0 < there < count and not on_cpu:
-        what = f"launch.gpus={count}: this machine has {there}"
-        raise UserError(lines(what, f"nearest: launch.gpus={there}", "as processes on the CPU: gpu=-1"))
+        what = f"launch.processes={count}: this machine has {there} GPUs"
+        raise UserError(lines(what, f"nearest: launch.processes={there}", "on the CPU: gpu=-1"))
     cores = len(os.sched_getaffinity(0))
     if (there == 0 or on_cpu) and count > cores * SHARE:
-        what = f"launch.gpus={count}: on the CPU these are processes, and {cores} cores have room for {cores * SHARE}"
-        raise UserError(lines(what, f"nearest: launch.gpus={cores * SHARE}"))
+        what = f"launch.processes={count}: {cores} cores have room for {cores * SHARE} processes"
+        raise UserError(lines(what, f"nearest: launch.processes={cores * SHARE}"))
     context = get_context("spawn")
     part = part or Part(0, count, "127.0.0.1", free_port())
     ranks: list[Rank] = []

@@ -1,6 +1,6 @@
 """The processes of one run: how each learns its rank, and what they tell the process that started them.
 
-The starter sets the ranks in the environment: `torchrun`, SLURM's `srun`, or our own `launch.gpus`.
+The starter sets the ranks in the environment: `torchrun`, SLURM's `srun`, or our own `launch.processes`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from cn.nodes.annotations import hashable
 from cn.nodes.class_body import refuse, refuse_bases
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Kind, Mismatch, same
-from cn.nodes.resolving import copier, resolve
+from cn.nodes.resolving import copier, old_names, resolve
 from cn.nodes.traversal import NodeType, is_field, values
 
 
@@ -29,7 +29,7 @@ class CNMeta(NodeType):
         cls: Any = super().__new__(mcls, name, bases, body, **options)
         if root:
             dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
-            cls._fields = cls._kinds = {}
+            cls._fields = cls._kinds = cls._notes = cls._noted = {}
             return cls
         cls._scope = dict(sys._getframe(1).f_locals) if "<locals>" in cls.__qualname__ else {}
         annotations = own_annotations(cls)
@@ -162,8 +162,9 @@ def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
 
 
 def unknown_field(cls: type[CN], name: str) -> str:
+    now = old_names(cls).get(name) if resolve(cls, strict=False) else None
     return lines(
-        f"{cls.__name__} has no field {name!r}",
+        f"{cls.__name__} has no field {name!r}" + (f": it is called {now} now" if now else ""),
         where(cls),
-        hint(name, filter(is_field, cls._fields)),
+        f"write: {now}=..." if now else hint(name, filter(is_field, cls._fields)),
     )

@@ -17,6 +17,7 @@ from cn.errors import DefinitionError, lines, short
 from cn.nodes.annotations import kind_of
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child, Kind, Mismatch, same
+from cn.nodes.notes import Note, Was, notes_of
 from cn.nodes.ranges import inherited
 from cn.nodes.traversal import NodeType, thaw
 
@@ -29,19 +30,25 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
     if cls._kinds is not None:
         return cls._kinds
     kinds: dict[str, Kind] = {}
+    notes: dict[str, tuple[Note, ...]] = {}
     for base in reversed(cls.__mro__[1:]):
         if isinstance(base, NodeType):
             above = resolve(base, strict=strict)
             if above is None:
                 return None
             kinds |= above
+            notes |= base._notes
     own: dict[str, Kind] = {}
+    noted: dict[str, tuple[Note, ...]] = {}
     evaluate = _evaluator(cls)
     for name, annotation in own_annotations(cls).items():
         if name not in cls._fields:
             continue  # ClassVar
         try:
-            own[name] = inherited(kind_of(annotation, evaluate, NodeType), kinds.get(name))
+            meant: Any = evaluate(annotation) if isinstance(annotation, str) else annotation
+            own[name] = inherited(kind_of(meant, evaluate, NodeType), kinds.get(name))
+            if found := notes_of(meant):
+                noted[name] = found
         except (NameError, AttributeError) as error:
             if not strict:
                 return None
@@ -55,8 +62,20 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
             raise DefinitionError(lines(why, where(cls, name))) from None
     for name, kind in own.items():
         _check_default(cls, cls._fields[name], kind)
+    cls._noted, cls._notes = noted, notes | noted
+    _check_names(cls)
     cls._kinds = kinds | own
     return cls._kinds
+
+
+def old_names(cls: NodeType) -> dict[str, str]:
+    """Return the fields of a class by each of their old names: `Annotated[int, Was("old")]`."""
+    resolve(cls)
+    return _old_names(cls._notes)
+
+
+def _old_names(notes: dict[str, tuple[Note, ...]]) -> dict[str, str]:
+    return {old: name for name, each in notes.items() for note in each if isinstance(note, Was) for old in note.names}
 
 
 def _evaluator(cls: type) -> Callable[[str], Any]:
@@ -76,6 +95,18 @@ def copier(default: Any) -> Callable[[], Any]:
     """Return a function that makes a fresh copy of a default."""
     kept = thaw(default)
     return lambda: thaw(kept)
+
+
+def _check_names(cls: NodeType) -> None:
+    """Raise DefinitionError if an old name of a field is a field, or is an old name of two."""
+    taken: dict[str, str] = dict.fromkeys(cls._fields, "")
+    for name, notes in cls._notes.items():
+        for old in (old for note in notes if isinstance(note, Was) for old in note.names):
+            if old in taken:
+                other = f"an old name of {taken[old]} too" if taken[old] else "a field now"
+                what = f"{cls.__name__}.{name} was {old!r}, which is {other}: a record could mean either"
+                raise DefinitionError(lines(what, where(cls, name), "give one of them another name"))
+            taken[old] = name
 
 
 def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cn.nodes.field_types import Kind
     from cn.nodes.node import CN
+    from cn.nodes.notes import Note
 
 
 class NodeType(ABCMeta):
@@ -23,6 +24,8 @@ class NodeType(ABCMeta):
     if TYPE_CHECKING:
         _scope: dict[str, Any]  # the names around a class that is defined in a function
         _kinds: dict[str, Kind] | None  # None until each annotation can be resolved
+        _notes: dict[str, tuple[Note, ...]]  # by field, once they are resolved: Was, Neutral
+        _noted: dict[str, tuple[Note, ...]]  # of these, what the class itself notes
         _fields: dict[str, Field[Any]]
 
 

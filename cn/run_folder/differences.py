@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from cn.errors import UserError, lines, short
+from cn.errors import CNError, UserError, lines, short
+from cn.nodes.former import current
+from cn.nodes.to_json import CLASS
 from cn.run_folder.flat import flat, is_node
 from cn.run_folder.folders import names
 from cn.run_folder.listing import standing
@@ -15,6 +17,7 @@ from cn.run_folder.progress import summary
 from cn.run_folder.where import names_in, says_where
 from cn.table import table
 from cn.writing.record import FILE
+from cn.writing.record_class import recorded
 
 ABSENT = object()
 # returns a text, and the same as plain data
@@ -29,8 +32,24 @@ def values(folder: Path) -> Values:
 
 def values_in(record: dict[str, Any]) -> Values:
     """Return the configuration in a run's record, flattened, without the folder of the run."""
+    record = _current(record)
     own = "folder" in names_in(record)
     return {key: value for key, value in flat(record) if not (key == "folder" and own) and not _apart(key, value)}
+
+
+def _current(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the names that fields and classes have now, as far as the classes still exist."""
+    found = {
+        name: _current(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+        for name, value in record.items()
+    }
+    if not is_node(found):
+        return found
+    try:
+        cls = recorded(str(found[CLASS]), "the record")
+        return {**current(cls, found), CLASS: f"{cls.__module__}:{cls.__qualname__}"}
+    except CNError:
+        return found
 
 
 def _record(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, cast
 from cn.errors import CNError, hint, lines
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Kind
+from cn.nodes.former import before
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
 from cn.nodes.to_json import CLASS, plain
@@ -49,16 +50,18 @@ def names_in(record: dict[str, Any]) -> tuple[str, ...]:
 
 @functools.cache
 def usual(cls: type[CN]) -> dict[str, Any]:
-    """Return the default of each field as in a record; None for a required or a derived field."""
+    """Return the default of each field as in its oldest record; None for a required or a derived field."""
     kinds, found = cast("dict[str, Kind]", resolve(cls)), dict[str, Any]()
     for name in names(cls):
         field = cls._fields[name]
         value = field.default if field.default_factory is MISSING else field.default_factory()
         if isinstance(value, CN):
-            found[name] = plain(value)
+            found[name] = before(value, plain(value))
         elif isinstance(value, dict):
             nodes = cast("dict[str, Any]", value)
-            found[name] = {key: plain(each) if isinstance(each, CN) else each for key, each in nodes.items()}
+            found[name] = {
+                key: before(each, plain(each)) if isinstance(each, CN) else each for key, each in nodes.items()
+            }
         else:
             found[name] = None if value is MISSING or isinstance(value, Derived) else kinds[name].plain(value)
     return found

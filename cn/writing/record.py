@@ -14,11 +14,11 @@ from typing import Any, cast
 
 from cn.composing.deriving import derive_absent, share_derived
 from cn.discovery.source import where
-from cn.errors import UserError, hint, lines, short
+from cn.errors import Notice, UserError, hint, lines, short
 from cn.files import write_whole
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child, Kind, Mismatch
-from cn.nodes.moved import added, moved
+from cn.nodes.former import current, neutral
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
 from cn.nodes.to_json import CLASS, DERIVED, plain
@@ -29,14 +29,14 @@ FILE = "config.json"
 SHOWN = 8  # run folders
 
 
-class RecordWarning(UserWarning):
+class RecordWarning(Notice):
     """A record lacks fields that its class has now."""
 
 
 def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type, ...] = ()) -> CN:
     """Return the node of a record, not yet frozen. `place`: the record's name in errors; `types`: allowed classes.
 
-    A record from before a field moved to another node (`_moved_`) is converted.
+    A record from before a field or a class was renamed or moved is converted (cn.nodes.former).
     """
     root = _unplain(record, place, types)
     derive_absent(root)
@@ -48,7 +48,7 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
     if not isinstance(cast("Any", record), dict):
         raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
     cls = recorded(str(record.get(CLASS, "")), place, types)
-    record = moved(cls, record, plain)
+    record = current(cls, record)
     kinds = cast("dict[str, Kind]", resolve(cls))
     given: dict[str, Any] = {}
     for name, value in record.items():
@@ -86,7 +86,7 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
     if required:
         what = f"{place} has no value for {cls.__name__}.{required[0]}, which is required now"
         raise UserError(lines(what, where(cls, required[0]), "edit the record, or give the field a default"))
-    known = added(cls)
+    known = neutral(cls)
     new = [name for name, field in absent.items() if name not in known and not isinstance(field.default, Derived)]
     if new:
         warnings.warn(

@@ -15,15 +15,20 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, cast
 
+from cn.discovery import discover
 from cn.discovery.registry import home
 from cn.errors import CNError, UserError, lines, short
+from cn.nodes.former import former_classes
 from cn.nodes.node import CN, CNMeta
 
 NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 def recorded(name: str, place: str, types: tuple[type, ...] = ()) -> type[CN]:
-    """Return the node class `module:Class`. `types`: the types of its field; `place`: the record's name in errors."""
+    """Return the node class `module:Class`. `types`: the types of its field; `place`: the record's name in errors.
+
+    If there is none of that name, the class that has the name in its `_was_` is returned.
+    """
     module, _, qualname = name.partition(":")
     what = f"{place} needs the class {short(name)!r}"
     try:
@@ -33,8 +38,10 @@ def recorded(name: str, place: str, types: tuple[type, ...] = ()) -> type[CN]:
     except CNError:
         raise
     except (ImportError, AttributeError, ValueError) as error:
+        if (now := _renamed(name, types)) is not None:
+            return now
         why = f"{type(error).__name__}: {error}"
-        instead = "it was renamed or moved: put a class of that name there, or edit the record"
+        instead = f'if it was renamed or moved, write in the class: _was_ = ("{name.replace(":", ".")}",)'
         raise UserError(lines(f"{what}, which cannot be found", why, instead)) from None
     if not isinstance(found, CNMeta) or found is CN:
         raise UserError(f"{what}, which is not a node")
@@ -52,6 +59,16 @@ def contract_of(name: str) -> type[CN] | None:
         for each in held:
             if isinstance(each, CNMeta) and each.__module__ == package:
                 return cast("type[CN]", each)
+    return None
+
+
+def _renamed(name: str, types: tuple[type, ...]) -> type[CN] | None:
+    """Return the option of these types, or else of the contract in the folder of the name, that had this name."""
+    if not types and (contract := contract_of(name)) is not None:
+        types = (contract,)
+    for each in discover.options(types)[0].values() if types else ():
+        if name in former_classes(each):
+            return cast("type[CN]", each)
     return None
 
 

@@ -1,4 +1,4 @@
-"""python train.py -m seed=1,2,3 launch=local launch.gpus=2"""
+"""python train.py -m seed=1,2,3 launch=local launch.processes=2"""
 
 from cn.launching.launch import local
 

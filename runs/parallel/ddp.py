@@ -1,4 +1,4 @@
-"""python train.py launch.gpus=4 parallel=ddp"""
+"""python train.py launch.processes=4 parallel=ddp"""
 
 from __future__ import annotations
 

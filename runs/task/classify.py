@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
 
-from cn import UserError
+from cn import Neutral, UserError
 from cn.errors import lines
 from cn.run_folder.watched import Watched
 from models import Model
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from data import Dataset
     from runs.task._classify import Classification
 
-Alpha = Annotated[float, Ge(0), Lt(inf)]
+Alpha = Annotated[float, Ge(0), Lt(inf), Neutral()]
 
 
 class Classify(Task):
@@ -28,7 +28,6 @@ class Classify(Task):
     cutmix: Alpha = 0.0  # the same; a window is another image's (arXiv:1905.04899); with both, a coin for each batch
 
     _needs = ("classes",)
-    _added_: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
 
     def goal(self) -> tuple[Watched, ...]:
         return maximize("accuracy"), minimize("loss")

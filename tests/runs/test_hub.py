@@ -100,7 +100,7 @@ def test_the_command_of_two_processes_prints_a_run_and_nothing_else(shell, here,
     write_parts(Path("rows"), numbers, train=200)
     monkeypatch.setenv("HF_HOME", str(here / "home"))
     words = ("data=hub/numbers", "data.path=rows/train.parquet", "data.target=sum", "task=regress", "model=mlp")
-    done = shell(*words, "epochs=1", "folder=run", "gpu=-1", "launch.gpus=2")
+    done = shell(*words, "epochs=1", "folder=run", "gpu=-1", "launch.processes=2")
     assert (done.status, done.err) == (0, "")
     first, *_, last = done.out.splitlines()
     assert first.startswith("Mlp on Numbers: ")

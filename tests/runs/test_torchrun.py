@@ -99,5 +99,5 @@ def test_torchrun_begun_anew_is_no_restart(here):
 
 
 def test_torchrun_may_start_one_that_starts_the_others(here):
-    out = torchrun(1, *SMALL, "steps=2", "launch.gpus=2")
+    out = torchrun(1, *SMALL, "steps=2", "launch.processes=2")
     assert len(re.findall(r", 2 processes$", out, re.MULTILINE)) == 1

@@ -243,7 +243,7 @@ def test_on_the_command_line_it_is_said_once(count, here, shell):
         "    def build(self, *, inputs, classes):\n"
         "        return super().build(inputs=(1, 7, 7), classes=classes)\n"
     )
-    said = shell("model=short", "gpu=-1", f"launch.gpus={count}", "folder=run", script=here / "train.py")
+    said = shell("model=short", "gpu=-1", f"launch.processes={count}", "folder=run", script=here / "train.py")
     assert (said.status, said.out) == (2, "")
     assert said.err.splitlines()[0] == (
         "model: the network of Short fails on 8x1x8x8: "

@@ -206,7 +206,7 @@ def test_several_runs_of_one_command_each_tell_their_own(here):
 
 @pytest.mark.slow
 def test_of_several_processes_the_first_tells_it(here):
-    words = ["steps=2", "epochs=3", "model=mlp", "gpu=-1", "launch.gpus=2", "folder=run", "logger=csv", "clip=1"]
+    words = ["steps=2", "epochs=3", "model=mlp", "gpu=-1", "launch.processes=2", "folder=run", "logger=csv", "clip=1"]
     done = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *words], env=one_thread(), capture_output=True, text=True, check=False
     )

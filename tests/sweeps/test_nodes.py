@@ -90,7 +90,7 @@ def undisturbed(project: Project, trial: dict[str, Any], folder: str) -> str:
     python, *command = shlex.split((last / "command.txt").read_text())
     assert python == "python"
     command = [word for word in command if not word.startswith("launch")]
-    project.type(*command, "launch=local", "launch.gpus=2", f"folder={folder}")
+    project.type(*command, "launch=local", "launch.processes=2", f"folder={folder}")
     return project.type("-c", COMPARE, str(last), folder)
 
 

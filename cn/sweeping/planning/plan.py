@@ -15,7 +15,7 @@ from cn.composing.compose import compose
 from cn.discovery.source import file, where
 from cn.errors import CNError, UserError, lines, short
 from cn.launching.launch import Launch
-from cn.nodes.moved import added, unmoved
+from cn.nodes.former import before, neutral, oldest
 from cn.nodes.node import CN
 from cn.nodes.to_json import CLASS, DERIVED, plain
 from cn.nodes.traversal import walk
@@ -83,15 +83,16 @@ def identity(run: CN, config: dict[str, Any], words: Sequence[str] = ()) -> str:
 
     config: the run's record. words: the overrides that distinguish the run within its sweep.
     """
-    kept, new = unmoved(run, config, plain), added(type(run))
+    kept, new = before(run, config), neutral(type(run))
     derived = cast("list[str]", kept.pop(DERIVED, []))
     varied = {field_of(word) for word in words}
     for name, default in usual(type(run)).items():
+        old = oldest(type(run), name)
         if name in UNHASHED or (name not in varied and name in new):
-            kept.pop(name, None)
+            kept.pop(old, None)
         elif name not in varied:
-            kept[name] = default
-            derived = [each for each in derived if each != name]
+            kept[old] = default
+            derived = [each for each in derived if each != old]
     kept |= {DERIVED: derived} if derived else {}
     return hashlib.sha256(ENCODE(kept).encode()).hexdigest()[:10]
 

@@ -101,3 +101,13 @@ REFUSED = {
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_cannot_be_worked_out_is_refused(refused: Any, words: str) -> None:
     assert refused(*words.split()) == REFUSED[words]
+
+
+@pytest.mark.parametrize("words", ["seed=${nope:3}", "name='${now:x}'"])
+def test_what_hydra_gives_to_omegaconf_changes_no_message(refused: Any, words: str) -> None:
+    from hydra.core.utils import setup_globals
+    from omegaconf import OmegaConf
+
+    setup_globals()
+    assert refused(*words.split()) == REFUSED[words]
+    assert OmegaConf.has_resolver("now")

@@ -95,13 +95,13 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         {"_class_": "node:Gone"},
         "{file} needs the class 'node:Gone', which cannot be found\n"
         "  AttributeError: module 'node' has no attribute 'Gone'\n"
-        "  it was renamed or moved: put a class of that name there, or edit the record",
+        '  if it was renamed or moved, write in the class: _was_ = ("node.Gone",)',
     ),
     "moved file": (
         {"_class_": "gone:Node"},
         "{file} needs the class 'gone:Node', which cannot be found\n"
         "  ModuleNotFoundError: No module named 'gone'\n"
-        "  it was renamed or moved: put a class of that name there, or edit the record",
+        '  if it was renamed or moved, write in the class: _was_ = ("gone.Node",)',
     ),
     "no node": ({"_class_": "os:system"}, "{file} needs the class 'os:system', which is not a node"),
     "the base of all nodes": ({"_class_": "cn:CN", "size": "absent", "kept": "absent"}, ""),

@@ -1,4 +1,4 @@
-"""A command with `launch.gpus=2` starts the processes of its run, passes signals on, and says how they ended."""
+"""A command with `launch.processes=2` starts the processes of its run, passes signals on, and says how they ended."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def begin(here):
-    """A command with `launch.gpus=2` whose second process raises, or sends itself a signal, after step 12."""
+    """A command with `launch.processes=2` whose second process raises, or sends itself a signal, after step 12."""
     Path("train.py").write_text(SCRIPT)
 
     def begin(how: str, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "train.py", *SMALL, "folder=run", "launch.gpus=2", *words],
+            [sys.executable, "train.py", *SMALL, "folder=run", "launch.processes=2", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -98,7 +98,7 @@ def command(begin):
 ON = "\n  to go on from the last checkpoint: python train.py --from run\n"
 
 
-def test_launch_gpus_starts_them_and_one_that_raises_is_shown_first(command, left):
+def test_launch_processes_starts_them_and_one_that_raises_is_shown_first(command, left):
     done = command("raises")
     assert (done.returncode, done.stderr) == (
         1,
@@ -131,7 +131,7 @@ def test_those_that_hang_are_killed_after_a_second_signal(number, here, left, mo
     """The first is passed on, and asks for an end after a step, which may take long."""
     Path("train.py").write_text(SCRIPT)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": "hangs"}
-    run = [sys.executable, "train.py", *SMALL, "epochs=3", "folder=run", "launch.gpus=2"]
+    run = [sys.executable, "train.py", *SMALL, "epochs=3", "folder=run", "launch.processes=2"]
     child = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     until(Path("hangs").exists)
     send = os.killpg if number == signal.SIGINT else os.kill  # a terminal sends it to all
@@ -217,7 +217,7 @@ def test_ctrl_c_ends_the_command_after_all_have_saved(begin, left, send):
 
 
 def test_the_runs_of_a_multirun_have_so_many_processes_each(here, shell):
-    done = shell("-m", "seed=1", *SMALL, "steps=2", "launch.gpus=2")
+    done = shell("-m", "seed=1", *SMALL, "steps=2", "launch.processes=2")
     assert done.status == 0, done.err
     assert len(re.findall(r", 2 processes$", done.out, re.MULTILINE)) == 1
 
@@ -231,7 +231,7 @@ def test_what_the_first_refuses_is_told_once_without_a_traceback(command):
 
 
 def test_a_run_that_cannot_be_tested_says_so_once(here, go, shell):
-    go("run", "steps=2", "gpu=-1", "launch.gpus=2")
+    go("run", "steps=2", "gpu=-1", "launch.processes=2")
     Path("run/best.pt").unlink()
     done = shell("--from", "run", "mode=eval")
     assert (done.status, done.err) == (1, "run has no checkpoint best.pt\n  what it has: run/last.pt\n")
@@ -249,11 +249,15 @@ def test_where_nobody_reads_what_it_says_it_ends_in_silence(begin):
 @pytest.mark.parametrize(
     ("gpu", "count", "told"),
     [
-        (None, 3, "launch.gpus=3: this machine has 2\n  nearest: launch.gpus=2\n  as processes on the CPU: gpu=-1"),
+        (
+            None,
+            3,
+            "launch.processes=3: this machine has 2 GPUs\n  nearest: launch.processes=2\n  on the CPU: gpu=-1",
+        ),
         (
             -1,
             1000,
-            "launch.gpus=1000: on the CPU these are processes, and 2 cores have room for 16\n  nearest: launch.gpus=16",
+            "launch.processes=1000: 2 cores have room for 16 processes\n  nearest: launch.processes=16",
         ),
     ],
 )
@@ -322,7 +326,7 @@ def early(here):
 
     def early(how: str, *, stop: bool = False) -> tuple[int, str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": how}
-        words = (*SMALL, "steps=1", "folder=run", "launch.gpus=2")
+        words = (*SMALL, "steps=1", "folder=run", "launch.processes=2")
         child = subprocess.Popen(
             [sys.executable, "early.py", *words],
             stdout=subprocess.PIPE,
@@ -368,15 +372,15 @@ def test_one_that_is_ended_since_another_failed_tells_of_that(early, left):
 
 
 def test_runs_of_one_m_have_as_many_processes_each(here, shell):
-    done = shell("-m", "launch.gpus=1,2", *SMALL)
+    done = shell("-m", "launch.processes=1,2", *SMALL)
     what = "runs of 1 and 2 processes do not go together in one -m"
-    assert (done.status, done.err) == (2, f"{what}\n  write: 2 commands, each with one launch.gpus=NUMBER\n")
+    assert (done.status, done.err) == (2, f"{what}\n  write: 2 commands, each with one launch.processes=NUMBER\n")
     assert not Path("outputs").exists()
 
 
-def test_a_run_goes_on_with_another_launch_gpus(here, shell, go, left):
-    go("run", "epochs=2", "gpu=-1", "launch.gpus=2", "save_every=5")
-    done = shell("--from", "run", "launch.gpus=1")
+def test_a_run_goes_on_with_another_launch_processes(here, shell, go, left):
+    go("run", "epochs=2", "gpu=-1", "launch.processes=2", "save_every=5")
+    done = shell("--from", "run", "launch.processes=1")
     assert done.status == 0, done.err
     assert done.out.splitlines()[1:2] == ["has finished, at step 18: nothing is left to train"]
     assert not Path("outputs").exists()
