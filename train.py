@@ -2,7 +2,7 @@
 
 from cn import Job, main
 from runs import Run
-from sweeps._launch import launch
+from runs._launch import launch
 
 
 def train(run: Run, job: Job) -> float:

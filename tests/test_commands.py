@@ -36,7 +36,7 @@ for folder, known in (("mnist", MD5), ("svhn", Svhn._md5), ("cifar", Cifar._md5)
 import train as real
 from cn import Job, main
 from runs import Run
-from sweeps._launch import launch
+from runs._launch import launch
 
 
 def train(run: Run, job: Job) -> float:

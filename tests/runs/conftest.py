@@ -356,7 +356,7 @@ import time
 from pathlib import Path
 from cn import Job, main
 from runs import Run
-from sweeps._launch import launch
+from runs._launch import launch
 
 def train(run: Run, job: Job) -> float:
     from torch.optim.optimizer import register_optimizer_step_post_hook

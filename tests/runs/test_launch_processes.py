@@ -37,7 +37,7 @@ import os, signal, sys
 from cn import Job, main
 from runs import Run
 from cn.launching import processes, signals
-from sweeps._launch import launch
+from runs._launch import launch
 
 signals.PATIENCE, signals.TOGETHER = 2, 0
 processes.GRACE = processes.LONGER = 600  # s; however slow the machine is, nobody is ended who would end
@@ -277,7 +277,7 @@ from pathlib import Path
 from cn import Job, main
 from runs import Run
 from cn.launching import processes
-from sweeps._launch import launch
+from runs._launch import launch
 
 HOW = os.environ["HOW"]
 processes.GRACE, processes.LAST = 1, 600

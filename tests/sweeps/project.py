@@ -52,7 +52,7 @@ from pathlib import Path
 
 from cn import Job, RunError, main
 from runs import Run
-from sweeps._launch import launch
+from runs._launch import launch
 
 
 def train(run: Run, job: Job) -> float:

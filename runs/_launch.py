@@ -8,11 +8,12 @@ from typing import Any
 
 from cn import Job
 from cn.job import Request
-from cn.sweeping.submitting import dispatch
 
 
 def launch(function: Callable[[Any, Job], Any], asked: list[Request]) -> None:
     """Train each run where its `launch` says: here, and wait; or as jobs of a cluster, and return."""
+    from cn.sweeping.submitting import dispatch  # only here, since --help and completion need none of it
+
     dispatch.dispatch(function, asked, refuse=_refuse, compare=_compared)
 
 
