@@ -8,35 +8,63 @@
 Each of these may stand in any class of a run. The default of a neutral field is that of the class that notes it.
 """
 # pyright: reportPrivateUsage=false
-# (_fields and _notes belong to cn; no user field may have these names)
+# (_fields, _nodes and _notes belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
 import functools
 from dataclasses import MISSING
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from cn.errors import DefinitionError, lines
 from cn.nodes.derived import Derived
-from cn.nodes.field_types import Child, Kind
+from cn.nodes.field_types import Kind
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral, Was
 from cn.nodes.resolving import old_names, resolve
 from cn.nodes.to_json import CLASS, DERIVED, plain
-from cn.nodes.traversal import NodeType, values
+from cn.nodes.traversal import NodeType
 
 Record = dict[str, Any]
 
 
+class Past(NamedTuple):
+    """What a class says of its past."""
+
+    name: str  # of the class in its oldest records: `models.vit:Vit`
+    neutral: Record  # new fields that change no hash -> their defaults, in JSON form
+    moved: dict[str, dict[str, str]]  # child -> old field of this class -> field of the child
+    names: dict[str, str]  # renamed fields -> their oldest names
+
+
 @functools.cache
-def neutral(cls: Any) -> dict[str, Any]:
-    """Return the new fields of a class that change no hash, with the defaults at which they do not, in JSON form."""
+def past(cls: Any) -> Past:
+    """Return what a class says of its past."""
     resolve(cls)
-    found: dict[str, Any] = {}
-    for name, notes in cast("dict[str, tuple[Any, ...]]", cls._notes).items():
-        if any(isinstance(note, Neutral) for note in notes):
-            found[name] = _before(cls, name)
-    return found
+    notes = cast("dict[str, tuple[Any, ...]]", cls._notes)
+    former = former_classes(cls)
+    moved: dict[str, dict[str, str]] = {}
+    for old, place in cast("dict[str, str]", getattr(cls, "_moved_", {})).items():
+        child, _, field = place.partition(".")
+        moved.setdefault(child, {})[old] = field
+    return Past(
+        name=former[-1] if former else f"{cls.__module__}:{cls.__qualname__}",
+        neutral={
+            name: _before(cls, name) for name, each in notes.items() if any(isinstance(note, Neutral) for note in each)
+        },
+        moved=moved,
+        names={name: note.names[-1] for name, each in notes.items() for note in each if isinstance(note, Was)},
+    )
+
+
+def neutral(cls: Any) -> Record:
+    """Return the new fields of a class that change no hash, with the defaults at which they do not, in JSON form."""
+    return past(cls).neutral
+
+
+def oldest(cls: Any, name: str) -> str:
+    """Return the oldest name of a field."""
+    return past(cls).names.get(name, name)
 
 
 def _before(cls: Any, name: str) -> Any:
@@ -50,12 +78,6 @@ def _before(cls: Any, name: str) -> Any:
         what = f"{home.__name__}.{name} is Neutral(), and has no default that says what was done before"
         raise DefinitionError(lines(what, "write: a plain default, or no Neutral()"))
     return cast("dict[str, Kind]", resolve(home))[name].plain(default)
-
-
-def former_class(cls: type) -> str:
-    """Return the class as its oldest records name it: `models.vit:Vit`."""
-    names = former_classes(cls)
-    return names[-1] if names else f"{cls.__module__}:{cls.__qualname__}"
 
 
 def former_classes(cls: type) -> tuple[str, ...]:
@@ -75,12 +97,18 @@ def current(cls: Any, record: Record) -> Record:
         if DERIVED in record:
             derived = cast("list[str]", record[DERIVED])
             record[DERIVED] = sorted(names.get(name, name) for name in derived)
-    gone = {name: place for name, place in _places(cls).items() if name in record}
+    gone = [
+        (child, old, field)
+        for child, fields in past(cls).moved.items()
+        for old, field in fields.items()
+        if old in record
+    ]
     if not gone:
         return record
-    found = {name: value for name, value in record.items() if name not in gone}
-    for name, (child, field) in gone.items():
-        found[child] = {**cast("Record", found.get(child) or plain(_default(cls, child))), field: record[name]}
+    olds = {old for _, old, _ in gone}
+    found = {name: value for name, value in record.items() if name not in olds}
+    for child, old, field in gone:
+        found[child] = {**cast("Record", found.get(child) or plain(_default(cls, child))), field: record[old]}
     return found
 
 
@@ -91,48 +119,41 @@ def before(node: CN, record: Record) -> Record:
     node that received moved fields is absent too, if it is the class's default otherwise. A run that existed then gets
     the hash that it had.
     """
-    kinds, found = cast("dict[str, Kind]", resolve(type(node))), dict(record)
-    for name, child in values(node).items():
-        if isinstance(kinds[name], Child) and child is not None:
+    cls, found = type(node), dict(record)
+    told = past(cls)
+    for name in cast("Any", cls)._nodes:
+        child = vars(node).get(name)
+        if isinstance(child, dict):
             nodes = cast("dict[str, CN]", child)
-            several = isinstance(child, dict)
-            found[name] = (
-                {key: before(each, record[name][key]) for key, each in nodes.items()}
-                if several
-                else before(cast("CN", child), record[name])
-            )
-    new, cls = neutral(type(node)), cast("Any", type(node))
-    found = {name: value for name, value in found.items() if name not in new or _given(value) != new[name]}
-    for child in {child for child, _ in _places(cls).values()}:
-        gone = {
-            name: oldest(type(getattr(node, child)), field)
-            for name, (home, field) in _places(cls).items()
-            if home == child
-        }
-        default = _default(cls, child)
-        now, usual = _given(found[child]), _given(before(default, plain(default)))
-        rest, others = ({k: v for k, v in each.items() if k not in gone.values()} for each in (now, usual))
-        if rest == others and all(field in now for field in gone.values()):  # another option may lack the field
+            found[name] = {key: before(each, record[name][key]) for key, each in nodes.items()}
+        elif child is not None:
+            found[name] = before(child, record[name])
+    for name, default in told.neutral.items():
+        if name in found and _given(found[name]) == default:
+            del found[name]
+    for child, fields in told.moved.items():
+        gone = {old: oldest(type(vars(node)[child]), field) for old, field in fields.items()}
+        now = _given(found[child])
+        rest = {name: value for name, value in now.items() if name not in gone.values()}
+        if rest == _rest(cls, child) and all(field in now for field in gone.values()):  # another option may lack it
             del found[child]
-            found |= {name: now[field] for name, field in gone.items()}
-    names = {name: oldest(cls, name) for name in found}
-    found = {names[name]: value for name, value in found.items()}
-    if DERIVED in found:
-        found[DERIVED] = sorted(oldest(cls, name) for name in found[DERIVED])
+            found |= {old: now[field] for old, field in gone.items()}
+    if told.names:
+        found = {told.names.get(name, name): value for name, value in found.items()}
+        if DERIVED in found:
+            derived = cast("list[str]", found[DERIVED])
+            found[DERIVED] = sorted(told.names.get(name, name) for name in derived)
     if CLASS in found:
-        found[CLASS] = former_class(cls)
+        found[CLASS] = told.name
     return found
 
 
-def oldest(cls: Any, name: str) -> str:
-    """Return the oldest name of a field."""
-    notes = cast("tuple[Any, ...]", cls._notes.get(name, ()))
-    return next((note.names[-1] for note in notes if isinstance(note, Was)), name)
-
-
-def _places(cls: Any) -> dict[str, tuple[str, str]]:
-    """Map each moved field to its new place: the child node's attribute and the field there."""
-    return {name: cast("Any", tuple(place.split("."))) for name, place in getattr(cls, "_moved_", {}).items()}
+@functools.cache
+def _rest(cls: Any, child: str) -> Record:
+    """Return the default of a child node in its oldest form, without the fields that were moved into it."""
+    default = _default(cls, child)
+    gone = [oldest(type(default), field) for field in past(cls).moved[child].values()]
+    return {name: value for name, value in _given(before(default, plain(default))).items() if name not in gone}
 
 
 def _default(cls: Any, child: str) -> Any:

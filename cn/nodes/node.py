@@ -30,6 +30,7 @@ class CNMeta(NodeType):
         if root:
             dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
             cls._fields = cls._kinds = cls._notes = cls._noted = {}
+            cls._nodes = ()
             return cls
         cls._scope = dict(sys._getframe(1).f_locals) if "<locals>" in cls.__qualname__ else {}
         annotations = own_annotations(cls)
@@ -47,7 +48,7 @@ class CNMeta(NodeType):
         except (TypeError, ValueError) as error:
             raise DefinitionError(lines(f"{name} cannot be made: {error}", where(cls))) from None
         cls.__doc__ = doc
-        cls._kinds = None
+        cls._kinds = cls._nodes = None
         cls._fields = {field.name: field for field in dataclasses.fields(cls)}
         resolve(cls, strict=False)
         registry.register(cls)

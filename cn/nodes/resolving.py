@@ -65,6 +65,7 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
     cls._noted, cls._notes = noted, notes | noted
     _check_names(cls)
     cls._kinds = kinds | own
+    cls._nodes = tuple(name for name in cls._fields if isinstance(cls._kinds[name], Child))
     return cls._kinds
 
 

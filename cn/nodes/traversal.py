@@ -24,6 +24,7 @@ class NodeType(ABCMeta):
     if TYPE_CHECKING:
         _scope: dict[str, Any]  # the names around a class that is defined in a function
         _kinds: dict[str, Kind] | None  # None until each annotation can be resolved
+        _nodes: tuple[str, ...] | None  # the fields that hold nodes, once they are resolved
         _notes: dict[str, tuple[Note, ...]]  # by field, once they are resolved: Was, Neutral
         _noted: dict[str, tuple[Note, ...]]  # of these, what the class itself notes
         _fields: dict[str, Field[Any]]
@@ -37,8 +38,8 @@ def values(node: CN) -> dict[str, Any]:
 
 def children(node: CN) -> Iterator[tuple[str, CN]]:
     """Yield the child nodes of a node with their addresses relative to it."""
-    own = node.__dict__
-    for name in type(node)._fields:
+    own, cls = node.__dict__, cast("NodeType", type(node))
+    for name in cls._fields if cls._nodes is None else cls._nodes:
         value = own.get(name)
         if value is not None and isinstance(
             type(value), NodeType

@@ -59,7 +59,7 @@ named = find("many")
 store, trials = named.store, [each.trial for each in plan(named.sweep)]
 describe(store, named.goal, named.sweep)
 shared = {"snapshot": take(Path.cwd(), store.folder / "code"), "function": "train:train", "cwd": os.getcwd()}
-shared |= {"give_up": 3, "width": 100, "source": None}
+shared |= {"give_up": 3, "width": 100, "source": None, "name": "many-bench", "home": str(store.folder.absolute())}
 launch = Local(parallel=100)  # whose jobs are asked about wherever this runs
 
 
