@@ -27,9 +27,9 @@ def test_values_are_given_by_place_or_by_name_and_the_rest_are_defaults(made: Tr
 
 @pytest.mark.parametrize("given", [{}, {"second": "b"}, {"first": 1, "fourth": 2}])
 def test_a_value_that_lacks_or_is_unknown_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="^Triple takes first, second, third$"):
+    with pytest.raises(TypeError, match=r"^Triple takes first, second, third$"):
         Triple(**given)
-    with pytest.raises(TypeError, match="^Pair takes first, second$"):
+    with pytest.raises(TypeError, match=r"^Pair takes first, second$"):
         Pair(1, "b", 3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
