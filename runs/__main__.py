@@ -1,4 +1,4 @@
-"""python -m runs [FOLDER ...]      (and: diff A B, plot A B, export A)"""
+"""python -m runs [FOLDER ...]      (and: diff A B, plot A B, report A B, export A)"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from cn import UserError, program
 from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser, TypedPath
-from cn.cli.runs import compared, listed, told
+from cn.cli.runs import compared, listed, reported, told
 from cn.errors import lines
 from cn.run_folder.folder import OUTPUTS
 from cn.run_folder.folders import find
@@ -16,20 +16,21 @@ from cn.screen import answering, say
 from cn.table import fold
 from runs._against import compare
 
-VERBS = ("diff", "plot", "export")
+VERBS = ("diff", "plot", "report", "export")
 HELP = """\
 python -m runs [FOLDER ...]
 
   python -m runs [FOLDER ...]    the runs below outputs/, or below other folders, the newest last
   diff A B [C ...]               what differs in their configurations, and what they came to
   plot A B [C ...]               their curves and tests in one picture, outputs/plot.png
+  report A B [C ...]             their values, curves and settings as one HTML page, outputs/report.html
   export A                       its best weights alone in one file, A/weights.pt; --last: those it ended with
                                  -o FILE.safetensors: for other libraries; -o FILE.onnx: its network with them
 
 A, B: run folders; the beginning of one's name in outputs/ is enough.
   --all     every row of the table
   --json    the same as JSON
-  -o FILE   where plot puts its picture (.png, .pdf, .svg), and export its file
+  -o FILE   where plot puts its picture (.png, .pdf, .svg), report its page, and export its file
   -h, --help: this page
 
 A run is running, finished, interrupted (to go on with it: python train.py --from FOLDER), failed, or lost:
@@ -55,8 +56,9 @@ def _main(words: list[str]) -> None:
     verb, *rest = given.words or [""]
     if given.help:
         return say(fold(HELP))
-    if given.output is not None and verb not in ("plot", "export"):
-        raise UserError(lines("-o says where plot and export put their file", "write: python -m runs plot A B -o FILE"))
+    if given.output is not None and verb not in ("plot", "report", "export"):
+        what = "-o says where plot, report and export put their file"
+        raise UserError(lines(what, "write: python -m runs plot A B -o FILE"))
     if given.output is not None and not given.output.name:
         raise UserError(lines(f"-o {given.output} names no file", f"write: python -m runs {verb} A -o FILE"))
     if given.last and verb != "export":
@@ -65,6 +67,8 @@ def _main(words: list[str]) -> None:
         return _export(rest, given.output, last=given.last, as_json=given.json)
     if verb == "plot":
         return _plot(rest, given.output or OUTPUTS / "plot.png", as_json=given.json)
+    if verb == "report":
+        return reported(rest, given.output, as_json=given.json)
     if verb == "diff":
         return compared(rest, compare, as_json=given.json)
     return listed(given.words, VERBS, every=given.all, as_json=given.json)

@@ -36,6 +36,7 @@ FLOORS = [
     "hydra_compat",
     "run_folder",
     "launching",
+    "report",
     "sweeping",
     "cli",
     "testing",
@@ -174,7 +175,18 @@ def test_no_files_of_cn_import_each_other_in_a_circle() -> None:
 
 
 ROOMS = [  # of cn, with an OFFERS
-    *("cli", "composing", "discovery", "hydra_compat", "launching", "nodes", "run_folder", "sweeping", "writing"),
+    *(
+        "cli",
+        "composing",
+        "discovery",
+        "hydra_compat",
+        "launching",
+        "nodes",
+        "report",
+        "run_folder",
+        "sweeping",
+        "writing",
+    ),
 ]
 
 

@@ -6,6 +6,6 @@ OFFERS = {
     "main": ("main",),
     "new": ("new",),
     "parser": ("Parser", "TypedPath"),
-    "runs": ("compared", "listed", "runs", "told"),
+    "runs": ("compared", "listed", "reported", "runs", "told"),
     "sweeps": ("main", "sweeps"),
 }

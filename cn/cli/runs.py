@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cn import program
-from cn.cli.parser import Parser
+from cn.cli.parser import Parser, TypedPath
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.paths import typed
 from cn.run_folder import listing
@@ -23,10 +24,12 @@ python -m cn runs [FOLDER ...]
 
   python -m cn runs [FOLDER ...]    the runs below outputs/, or below other folders, the newest last
   python -m cn runs diff A B ...    what differs in their configurations, and what they came to
+  python -m cn runs report A B ...  their values, curves and settings as one HTML page, outputs/report.html
 
 A, B: run folders; the beginning of one's name in outputs/ is enough.
   --all     every row of the table
   --json    the same as JSON
+  -o FILE   where report puts its page
   -h, --help: this page
 
 A run is running, finished, interrupted, failed, or lost: it neither ended nor has a process any more."""
@@ -40,14 +43,23 @@ def runs(words: list[str]) -> None:
     flags.add_argument("words", nargs="*")
     flags.add_argument("--all", action="store_true")
     flags.add_argument("--json", action="store_true")
+    flags.add_argument("-o", "--output", action=TypedPath)
     flags.add_argument("-h", "--help", action="store_true")
     given = flags.parse_intermixed_args(words)
     verb, *rest = given.words or [""]
     if given.help:
         return say(fold(HELP))
+    if given.output is not None and not given.output.name:
+        raise UserError(lines(f"-o {given.output} names no file", f"write: python {program.script} report A -o FILE"))
+    if given.output is not None and verb != "report":
+        raise UserError(
+            lines("-o says where report puts its page", f"write: python {program.script} report A B -o FILE")
+        )
     if verb == "diff":
         return compared(rest, as_json=given.json)
-    return listed(given.words, ("diff",), every=given.all, as_json=given.json)
+    if verb == "report":
+        return reported(rest, given.output, as_json=given.json)
+    return listed(given.words, ("diff", "report"), every=given.all, as_json=given.json)
 
 
 def compared(words: list[str], compare: Compare | None = None, *, as_json: bool) -> None:
@@ -57,6 +69,18 @@ def compared(words: list[str], compare: Compare | None = None, *, as_json: bool)
         write = f"write: python {program.script} diff {shlex.join(words) or 'A'} B"
         raise UserError(lines(what, write, f"see: python {program.script}"))
     told(*diff(find(words), compare), as_json=as_json)
+
+
+def reported(words: list[str], output: Path | None, *, as_json: bool) -> None:
+    """Write a page about runs: those that are named, or that lie below a named folder; by default all of outputs/."""
+    from cn.report.of_runs import report
+
+    roots = [typed(word) for word in words if typed(word).is_dir()]
+    found = [each.folder for each in below(*(roots if words else [OUTPUTS] if OUTPUTS.is_dir() else []))]
+    found += find([word for word in words if not typed(word).is_dir()])
+    if not found:
+        raise UserError(lines(f"there is no run below {short(', '.join(words)) or OUTPUTS} yet", to_train()))
+    told(*report(found, output or OUTPUTS / "report.html"), as_json=as_json)
 
 
 def listed(words: list[str], verbs: Sequence[str], *, every: bool, as_json: bool) -> None:

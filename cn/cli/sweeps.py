@@ -16,7 +16,7 @@ from cn.screen import answering, pour, say
 from cn.sweeping import actions
 from cn.sweeping.planning.named import find
 from cn.sweeping.project import contract, script, verbs
-from cn.sweeping.showing import queries
+from cn.sweeping.showing import queries, report
 from cn.table import fold
 
 HELP = """\
@@ -31,6 +31,7 @@ HELP = """\
   retry NAME [TRIAL ...]         queue what failed, was lost, cancelled or stopped
   results NAME                   the goal of each setting over its seeds, best first; a picture and a csv
   best NAME                      the command that repeats the best trial
+  report NAME                    all of it as one HTML page, report.html in the sweep's folder
 
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
   --all     every row of a table
@@ -47,6 +48,7 @@ VERBS = {
     "retry": actions.retry,
     "results": queries.results,
     "best": queries.best,
+    "report": report.report,
 }
 
 

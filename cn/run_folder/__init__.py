@@ -2,7 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "differences": ("ABSENT", "Compare", "diff", "differences", "text", "values", "values_in"),
+    "differences": ("ABSENT", "Compare", "Values", "diff", "differences", "record_of", "text", "values", "values_in"),
     "flat": ("flat",),
     "folder": (
         "OUTPUTS",
@@ -21,7 +21,7 @@ OFFERS = {
         "write_json",
     ),
     "folders": ("below", "find", "names", "to_train"),
-    "listing": ("describe", "show"),
+    "listing": ("describe", "show", "standing"),
     "metrics": ("Record", "read", "records"),
     "progress": ("OWN", "Progress", "goal", "last_lines", "progress", "summary", "whole_summary"),
     "recorded": ("Recorded",),

@@ -27,7 +27,7 @@ Values = dict[str, Any]  # `optim.lr` -> value; the value of a node is its class
 
 def values(folder: Path) -> Values:
     """Return a run's configuration, flattened, without the folder of the run."""
-    return values_in(_record(folder))
+    return values_in(record_of(folder))
 
 
 def values_in(record: dict[str, Any]) -> Values:
@@ -52,7 +52,8 @@ def _current(record: dict[str, Any]) -> dict[str, Any]:
         return found
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def record_of(folder: Path) -> dict[str, Any]:
+    """Return the record of a run. UserError if it cannot be read."""
     try:
         record = json.loads((folder / FILE).read_bytes())
     except (ValueError, OSError) as error:
@@ -81,7 +82,7 @@ def diff(folders: list[Path], compare: Compare | None = None) -> tuple[str, dict
     found = differences([values(folder) for folder in folders])
     summaries = [_summary(folder) for folder in folders]
     called = list(names(folders).values())
-    records = [_record(folder) for folder in folders]
+    records = [record_of(folder) for folder in folders]
     where = {name for record in records for name in names_in(record)}
     told = [(key, [key, *map(text, row)]) for key, row in found.items()]
     rows, apart = ([row for key, row in told if says_where(key, where) is each] for each in (False, True))

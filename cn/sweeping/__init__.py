@@ -41,6 +41,7 @@ OFFERS = {
     "goal": ("Goal", "maximize", "minimize"),
     "planning.named": ("find",),
     "project": ("contract", "script", "verbs"),
+    "showing.report": ("report",),
     "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
     "submitting.dispatch": ("dispatch",),
     "sweep": ("Sweep",),

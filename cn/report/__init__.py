@@ -1,0 +1,8 @@
+"""A report of a sweep or of some runs: one HTML page that needs no server and no network."""
+
+# What other packages may import, by file.
+OFFERS = {
+    "content": ("Content", "Entry", "content", "curve"),
+    "of_runs": ("report",),
+    "page": ("write",),
+}

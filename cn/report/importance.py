@@ -1,0 +1,50 @@
+"""How much each field explains the differences of the goal, by Optuna's PED-ANOVA (arXiv:2304.10255)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+FEWEST = 10  # entries with a value; with fewer, the shares are chance
+
+
+def importance(
+    rows: list[list[Any]], fields: list[str], goals: list[float], direction: Literal["minimize", "maximize"]
+) -> dict[str, float] | str:
+    """Return the share of each field, which add up to 1, or the reason why they are not known.
+
+    rows: the values of the fields in each entry that has a value of the goal. goals: these values.
+    """
+    if not fields:
+        return "no field differs"
+    if len(rows) < FEWEST:
+        return f"{len(rows)} entries have a value, and {FEWEST} are needed"
+    if len(set(goals)) < 2:
+        return "all values are equal"
+    try:
+        import optuna
+        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+    except ImportError:
+        return "optuna is not installed: pip install 'cn[report]'"
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction=direction)
+    kinds = {name: _distribution([row[place] for row in rows]) for place, name in enumerate(fields)}
+    for row, value in zip(rows, goals, strict=True):
+        parameters = {name: _as_choice(each, kinds[name]) for name, each in zip(fields, row, strict=True)}
+        study.add_trial(optuna.create_trial(params=parameters, distributions=kinds, value=value))
+    found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(evaluate_on_local=False))
+    return {name: round(share, 4) for name, share in found.items()}
+
+
+def _distribution(values: list[Any]) -> Any:
+    """Return the range of a field's numbers, logarithmic over two orders of magnitude; else its choices."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    if len(numbers) < len(values) or len(set(numbers)) < 2:
+        return CategoricalDistribution(tuple(dict.fromkeys(map(str, values))))
+    low, high = float(min(numbers)), float(max(numbers))
+    return FloatDistribution(low, high, log=low > 0 and high / low >= 100)
+
+
+def _as_choice(value: Any, kind: Any) -> Any:
+    return float(value) if type(kind).__name__ == "FloatDistribution" else str(value)

@@ -1,0 +1,64 @@
+"""The report of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cn.errors import UserError
+from cn.report.content import Content, Entry, content, curve
+from cn.report.page import write
+from cn.run_folder.differences import values_in
+from cn.run_folder.where import names_in
+from cn.sweeping.folder.standing import look
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.planning.named import Named
+from cn.sweeping.showing import result_table, scores
+from cn.sweeping.showing.queries import best
+
+
+def report(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
+    """Write report.html into the sweep's folder. UserError if nothing of the sweep was submitted."""
+    found = of_sweep(named)
+    path = write(found, named.store.folder / "report.html")
+    return str(path), {"report": str(path), **found.plain()}
+
+
+def of_sweep(named: Named) -> Content:
+    """Return the content of a sweep's report. UserError if nothing of it was submitted."""
+    store, goal = named.store, named.goal
+    outcomes = scores.outcomes(named)
+    reports = {name: each.report for name, each in look(store).trials.items()}
+    entries: list[Entry] = []
+    for each in outcomes:
+        folder, report = store.at(each.trial), reports.get(each.trial.id)
+        entries.append(
+            Entry(
+                name=each.trial.id,
+                state=str(each.state),
+                folder=str(folder),
+                values=values_in(each.trial.config) if each.trial.config else {},
+                goal=goal.of(each.summary) if each.state == TrialStatus.DONE else None,
+                seconds=each.summary.get("seconds"),
+                curve=curve(folder / "metrics.jsonl", goal.metric),
+                reason=each.reason,
+                order=report.started if report is not None else float("inf"),
+            )
+        )
+    commands = {"made by": named.command("submit") if named.sweep is not None else named.command("retry")}
+    try:
+        commands = {"repeats the best": best(named, (), every=False)[1]["command"], **commands}
+        settings = [_setting(row) for row in scores.results(outcomes, goal) if row.count > 1]
+    except UserError:  # nothing has a result yet
+        settings = []
+    apart = {name for each in outcomes[:1] if each.trial.config for name in names_in(each.trial.config)}
+    return content(
+        named.name, goal.metric, goal.direction, entries, apart=tuple(where), commands=commands, settings=settings
+    )
+
+
+def _setting(row: scores.Row) -> dict[str, Any]:
+    """Return the mean and the spread of a setting that several seeds have measured."""
+    values = [value for _, value in row.values]
+    what = " ".join(f"{key}={value}" for key, value in result_table.assigned(row.words).items()) or "the base"
+    return {"what": what, "mean": row.mean, "spread": row.spread, "values": values}
