@@ -53,7 +53,7 @@ def of_sweep(named: Named) -> Content:
         settings = []
     apart = {name for each in outcomes[:1] if each.trial.config for name in names_in(each.trial.config)}
     return content(
-        named.name, goal.metric, goal.direction, entries, apart=tuple(where), commands=commands, settings=settings
+        named.name, goal.metric, goal.direction, entries, apart=tuple(apart), commands=commands, settings=settings
     )
 
 
