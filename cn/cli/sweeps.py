@@ -6,6 +6,7 @@ import contextlib
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from cn import UserError, program
@@ -13,10 +14,8 @@ from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser
 from cn.errors import hint, lines
 from cn.screen import answering, pour, say
-from cn.sweeping import actions
 from cn.sweeping.planning.named import find
 from cn.sweeping.project import contract, script, verbs
-from cn.sweeping.showing import queries, report
 from cn.table import fold
 
 HELP = """\
@@ -39,17 +38,7 @@ NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the fol
   --raw     of logs: the bytes as they are, with what they would tell a terminal
   -h, --help: this page, and with a NAME, the fields of that sweep"""
 
-VERBS = {
-    "plan": queries.plan,
-    "submit": actions.submit,
-    "status": queries.status,
-    "logs": queries.logs,
-    "cancel": actions.cancel,
-    "retry": actions.retry,
-    "results": queries.results,
-    "best": queries.best,
-    "report": report.report,
-}
+VERBS = ("plan", "submit", "status", "logs", "cancel", "retry", "results", "best", "report")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -83,6 +72,8 @@ def sweeps(words: list[str]) -> int:
     if given.raw and (given.verb != "logs" or given.json):
         raise UserError(lines("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw"))
     if given.verb is None:
+        from cn.sweeping.showing import queries
+
         return _told(queries.every(), as_json=given.json)
     if given.verb not in VERBS:
         raise UserError(lines(f"there is no verb {given.verb!r}", hint(given.verb, VERBS), f"see: {verbs()} -h"))
@@ -95,10 +86,34 @@ def sweeps(words: list[str]) -> int:
         instead = f"{verbs()} {shlex.join([given.verb, name])}"
         raise UserError(lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: {instead}"))
     if given.raw:
+        from cn.sweeping.showing import queries
+
         pour(queries.raw_log(find(name, overrides), others))
         return 0
-    verb = queries.watch if given.watch else VERBS[given.verb]
+    verb = _function("watch" if given.watch else given.verb)
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
+
+
+def _function(verb: str) -> Callable[..., tuple[str, Any]]:
+    """Return the function of a verb; only its file is imported."""
+    if verb in ("submit", "cancel", "retry"):
+        from cn.sweeping import actions
+
+        return {"submit": actions.submit, "cancel": actions.cancel, "retry": actions.retry}[verb]
+    if verb == "report":
+        from cn.sweeping.showing import report
+
+        return report.report
+    from cn.sweeping.showing import queries
+
+    return {
+        "plan": queries.plan,
+        "status": queries.status,
+        "watch": queries.watch,
+        "logs": queries.logs,
+        "results": queries.results,
+        "best": queries.best,
+    }[verb]
 
 
 def _no_option(named: list[str], words: list[str], option: str, known: list[str]) -> str:

@@ -23,9 +23,7 @@ from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.mend import adopt
 from cn.sweeping.planning.named import Named
 from cn.sweeping.project import contract
-from cn.sweeping.showing import result_table, scores
 from cn.sweeping.showing.status import show
-from cn.sweeping.submitting.preview import preview
 from cn.table import table
 from cn.writing.command_line import command as words_of
 from cn.writing.record import load, unplain
@@ -43,6 +41,9 @@ def every() -> tuple[str, Any]:
 
 def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """Return what `submit` would queue, and its cost; nothing is started or written."""
+
+    from cn.sweeping.submitting.preview import preview
+
     planned, found = named.planned(), look(named.store)
     planned = adopt(named.store, found, planned)
     return preview(named, planned, found, every=every)
@@ -121,6 +122,7 @@ def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
 def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """Return the goal of each setting over its seeds; write a csv and a picture into the sweep's folder."""
     needs("the picture of results", "matplotlib")
+    from cn.sweeping.showing import result_table, scores
     from cn.sweeping.showing.picture import picture
 
     outcomes = scores.outcomes(named)
@@ -143,6 +145,8 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
 
 def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """Return the best setting's value over its seeds, and the command that repeats its best trial."""
+    from cn.sweeping.showing import result_table, scores
+
     rows = scores.results(scores.outcomes(named), named.goal)
     row = scores.best(rows, named.name)
     (outcome, value), *others_of_it = row.values
