@@ -29,6 +29,10 @@ class MissingValueError(UserError, AttributeError):
     """A required field was read before it was given a value."""
 
 
+class UnfinishedError(UserError):
+    """A value cannot be derived, because it needs one that is required and was not given."""
+
+
 class FrozenError(CNError, AttributeError):
     """A composed node was changed."""
 

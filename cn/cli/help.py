@@ -32,6 +32,7 @@ FLAGS = """\
   -m, --multirun       run every combination: -m model=vit,mlp seed=range(3)
   -c, --cfg job        print the composed run as Python (hydra, all: Hydra's own configuration)
   -p, --package NAME   of it, only the node at NAME
+  --partial            of it, what is there already: `...` where a value is required
   --from FOLDER        start from the run that FOLDER records
   --explain [NAME]     where each value comes from; with NAME, only that value or what is below it
   --save-as NAME       write the composed run as a class, so that run=NAME chooses it

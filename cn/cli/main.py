@@ -128,6 +128,9 @@ def _do(
         or args.config_dir
     )
     of_plain = of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides))
+    if args.partial and args.cfg != "job":
+        write = f"write: python {program.script} --cfg job --partial"
+        raise UserError(lines("--partial says what --cfg job may leave open", write))
     if not args.help:
         _refuse_two(args, bool(of_plain))
     if of_plain:
@@ -160,7 +163,7 @@ def _do(
     elif args.cfg:
         from cn.writing.python import as_python
 
-        node = compose(base if base is not None else contract, args.overrides)
+        node = compose(base if base is not None else contract, args.overrides, partial=args.partial)
         say(as_python(_at(node, args.package)), end="")
         gc.freeze()  # as above
     elif args.multirun:

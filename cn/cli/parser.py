@@ -45,6 +45,7 @@ def parser() -> Parser:
     flags.add_argument("--help", "-h", action="store_true")
     flags.add_argument("--version", action="store_true")
     flags.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    flags.add_argument("--partial", action="store_true")
     flags.add_argument("--package", "-p")
     flags.add_argument("--resolve", action="store_true")
     flags.add_argument("--run", "-r", action="store_true")

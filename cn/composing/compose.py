@@ -21,7 +21,7 @@ from cn.composing.interpolation import readings, worked_out
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import CNError, Notice, UserError, hint, lines
+from cn.errors import CNError, MissingValueError, Notice, UnfinishedError, UserError, hint, lines
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
@@ -41,15 +41,17 @@ class RenamedWarning(Notice):
     """A field was named by an old name of it."""
 
 
-def compose(what: type[T] | T, overrides: Iterable[str] = ()) -> T:
+def compose(what: type[T] | T, overrides: Iterable[str] = (), *, partial: bool = False) -> T:
     """Compose a node with overrides.
 
     what: a contract such as `Run`, of which `run=NAME` chooses an option (`default` if none is chosen); a node class;
         or an instance, to which the overrides are applied.
+    partial: required fields may stay without a value, and so may what is derived from them; to read such a field raises
+        MissingValueError or UnfinishedError. A check that needs it is left out.
     Returns the instance, frozen. Raises UserError for an invalid override or value, before anything is built.
     """
     root = assemble(what, overrides)
-    finish(root)
+    finish(root, partial=partial)
     return root
 
 
@@ -129,8 +131,8 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
     return error.fitting(fits)
 
 
-def finish(root: CN) -> None:
-    """Check required fields, derive values, run `check()` and freeze."""
+def finish(root: CN, *, partial: bool = False) -> None:
+    """Check required fields, derive values, run `check()` and freeze. partial: as in `compose`."""
     unset = [
         (f"{address}.{name}" if address else name, node, name, isinstance(field.default, Derived))
         for address, node in walk(root)
@@ -138,7 +140,7 @@ def finish(root: CN) -> None:
         if name not in node.__dict__
     ]
     missing = [(key, node, name) for key, node, name, derived in unset if is_field(name) and not derived]
-    if missing:
+    if missing and not partial:
         key, node, name = missing[0]
         kind = kinds(node)[name]
         given = key.replace(".", "/") if isinstance(kind, Child) else key
@@ -152,11 +154,12 @@ def finish(root: CN) -> None:
             )
         )
     if unset:
-        derive_absent(root)
+        derive_absent(root, partial=partial)
     nodes = list(walk(root))
     for address, node in reversed(nodes):
         kinds(node)  # an annotation with undefined names must be resolvable now
-        _check(node, f"{address}: " if address else "")
+        with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
+            _check(node, f"{address}: " if address else "")
     for _, node in nodes:
         object.__setattr__(node, "_frozen", True)
 

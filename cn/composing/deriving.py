@@ -8,7 +8,7 @@ import contextlib
 from typing import cast
 
 from cn.discovery.source import where
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, UnfinishedError, UserError, lines, short
 from cn.nodes.derived import Derived, deriving
 from cn.nodes.field_types import Kind, Mismatch, same
 from cn.nodes.node import CN
@@ -16,13 +16,17 @@ from cn.nodes.resolving import resolve
 from cn.nodes.traversal import walk
 
 
-def derive_absent(root: CN) -> None:
-    """Compute each derived field that has no value; UserError if a computation fails."""
+def derive_absent(root: CN, *, partial: bool = False) -> None:
+    """Compute each derived field that has no value; UserError if a computation fails.
+
+    partial: a field that needs a required value stays without a value if that value was not given.
+    """
     with _deriving(root):
         for address, node in walk(root):
             for name, field in type(node)._fields.items():
                 if isinstance(field.default, Derived) and name not in node.__dict__:
-                    _derive(node, name, f"{address}.{name}" if address else name)
+                    with contextlib.suppress(*((UnfinishedError,) if partial else ())):
+                        _derive(node, name, f"{address}.{name}" if address else name)
 
 
 def read_sources(root: CN) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn.discovery.source import where
-from cn.errors import CNError, MissingValueError, UserError, lines
+from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, lines
 
 if TYPE_CHECKING:
     from cn.nodes.node import CN
@@ -38,7 +38,7 @@ class Derived:
         try:
             return self.function(*(_roots[-1][0] if _roots else node, node)[: self.arguments])
         except MissingValueError as error:  # an AttributeError would make Python look for another attribute
-            raise UserError(str(error)) from None
+            raise UnfinishedError(str(error)) from None
         except CNError:
             raise
         except Exception as error:

@@ -1,4 +1,6 @@
 """Write a composed node as Python source that evaluates to an equal node."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from cn.nodes.traversal import is_field, values, walk
 def as_python(node: CN, name: str = "run") -> str:
     """Return imports and one assignment; executing them binds `name` to an object equal to `node`.
 
-    Every value is written, including defaults, since a default may change later.
+    Every value is written, including defaults, since a default may change later. A field without a value, which only a
+    partly composed node has, is written as `...`.
     """
     types = {type(each) for _, each in walk(node)}
     for _, each in walk(node):
@@ -73,6 +76,8 @@ class Writer:
         """Return (opening, [(prefix, item)], closing); closing is None for an atom."""
         if isinstance(value, CN):
             return f"{self.names[type(value)]}(", [(f"{name}=", item) for name, item in self.fields(value)], ")"
+        if value is ...:
+            return "...", [], None
         if isinstance(value, enum.Enum):
             return f"{self.names[type(value)]}.{value.name}", [], None
         if isinstance(value, Path):
@@ -93,7 +98,7 @@ class Writer:
 
     def fields(self, node: CN) -> list[tuple[str, Any]]:
         """Return the fields to write, with their values."""
-        return [(name, item) for name, item in values(node).items() if is_field(name)]
+        return [(name, vars(node).get(name, ...)) for name in type(node)._fields if is_field(name)]
 
     def quoted(self, text: str) -> str:
         return repr(text) if '"' in text or "\\" in repr(text) else f'"{repr(text)[1:-1]}"'
