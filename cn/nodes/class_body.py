@@ -14,7 +14,8 @@ from cn.errors import DefinitionError, lines, short
 from cn.nodes.annotations import written
 from cn.nodes.derived import Derived
 
-TARGET = {"_target_", "_partial_"}  # Hydra's own names; the only fields with an underscore
+# Hydra's own names; no other field begins with an underscore
+TARGET = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 RESERVED = {
     "hydra": "Hydra's own configuration",
     "defaults": "the defaults list",

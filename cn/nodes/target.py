@@ -11,9 +11,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from cn.discovery.source import where
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint, lines, short
 from cn.nodes.node import CN
 from cn.nodes.traversal import is_field, values
+
+# Hydra's names with their defaults
+FLAGS: dict[str, Any] = {"_partial_": False, "_args_": [], "_recursive_": True, "_convert_": "none"}
+CONVERT = ("none", "partial", "object", "all")
 
 
 def locate(name: str) -> Any:
@@ -48,16 +52,33 @@ def locate(name: str) -> Any:
 
 
 def instantiate(node: CN, *args: Any, **later: Any) -> Any:
-    """Call the node's target with its fields and the late arguments; with `_partial_`, return a `functools.partial`.
+    """Call the node's target with its fields and the late arguments. The other names of Hydra are honoured too:
 
-    A child with a target of its own is built first; any other child is passed unchanged.
+    _partial_: return a `functools.partial` instead of calling.
+    _args_: positional arguments; late ones take their place.
+    _recursive_: whether targets below are called first: those of child nodes, and those in lists and dicts.
+    _convert_: "all" passes a child node without a target as a dict; otherwise the node itself is passed.
+    Raises UserError if the target does not exist, or if one of these names has another value.
     """
-    target = target_of(node)
-    fields = {name: _build(value) for name, value in values(node).items() if is_field(name)}
+    given = {name: getattr(node, name) for name in FLAGS if hasattr(node, name)}
+    return _called(target_of(node), {**values(node), **given}, args, later, where(type(node)))
+
+
+def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict[str, Any], place: str | None) -> Any:
+    """Call a target with the fields of a node, or with the items of a dict that names a target."""
+    flags = {**FLAGS, **{name: value for name, value in own.items() if name in FLAGS}}
+    for name, value in flags.items():
+        fits = value in CONVERT if name == "_convert_" else isinstance(value, type(FLAGS[name]))
+        if not fits:
+            expected = f"one of {', '.join(CONVERT)}" if name == "_convert_" else f"a {type(FLAGS[name]).__name__}"
+            raise UserError(lines(f"{target}: {name} is {expected}, not {short(repr(value))}", place))
+    build = functools.partial(_build, every=flags["_convert_"] == "all") if flags["_recursive_"] else _same
+    fields = {name: build(value) for name, value in own.items() if is_field(name)}
+    positional = args or tuple(build(value) for value in flags["_args_"])
     call: Callable[..., Any] = locate(target)
-    if getattr(node, "_partial_", False):
-        return functools.partial(call, *args, **{**fields, **later})
-    return call(*args, **{**fields, **later})
+    if flags["_partial_"]:
+        return functools.partial(call, *positional, **{**fields, **later})
+    return call(*positional, **{**fields, **later})
 
 
 def target_of(node: CN | type[CN]) -> str:
@@ -78,7 +99,13 @@ def target_of(node: CN | type[CN]) -> str:
 def check_target(cls: type[CN]) -> None:
     """Raise UserError if the target of a class does not exist, or lacks a parameter for one of the fields."""
     call = locate(target_of(cls))
-    takes = inspect.signature(call).parameters
+    try:
+        takes = dict(inspect.signature(call).parameters)
+    except ValueError:  # of a class or function in C that does not say what it takes
+        return
+    for name in list(takes)[: len(getattr(cls, "_args_", ()))]:
+        if takes[name].kind is not inspect.Parameter.VAR_POSITIONAL:
+            del takes[name]  # given by position
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values()):
         return
     for name in filter(is_field, cls._fields):
@@ -86,11 +113,22 @@ def check_target(cls: type[CN]) -> None:
             raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, name), hint(name, takes)))
 
 
-def _build(value: Any) -> Any:
+def _build(value: Any, *, every: bool) -> Any:
+    """Build what names a target in a value, at any depth. every: child nodes without a target become dicts."""
+    build = functools.partial(_build, every=every)
     if isinstance(value, CN):
-        return instantiate(value) if "_target_" in type(value)._fields else value
+        if "_target_" in type(value)._fields:
+            return instantiate(value)
+        return {name: build(item) for name, item in values(value).items()} if every else value
     if isinstance(value, dict):
-        return {key: _build(item) for key, item in cast("dict[Any, Any]", value).items()}
+        table = cast("dict[Any, Any]", value)
+        if isinstance(target := table.get("_target_"), str):
+            return _called(target, {str(key): item for key, item in table.items()}, (), {}, None)
+        return {key: build(item) for key, item in table.items()}
     if isinstance(value, list):
-        return [_build(item) for item in cast("list[Any]", value)]
+        return [build(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _same(value: Any) -> Any:
     return value

@@ -164,3 +164,125 @@ def test_a_library_is_imported_only_when_it_is_built(tmp_path: Path) -> None:
     done = start(tmp_path, "node.py")
     assert (done.stdout, done.stderr) == ("False\n3 True False\n", "")
     assert "library" not in sys.modules
+
+
+class Taken:
+    """Keeps what it was called with."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        self.args, self.named = args, named
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Taken) and (self.args, self.named) == (other.args, other.named)
+
+    def __hash__(self) -> int:
+        raise TypeError
+
+    def __repr__(self) -> str:
+        return f"Taken({self.args}, {self.named})"
+
+
+TAKEN = "tests.cn.nodes.test_target.Taken"
+
+
+class Leaf(CN):
+    _target_: str = TAKEN
+    size: int = 3
+
+
+class Positional(CN):
+    _target_: str = TAKEN
+    _args_: list[Any] = [1, {"_target_": "builtins.complex", "real": 2, "imag": 3}]
+    name: str = "a"
+
+
+class Flat(CN):
+    _target_: str = TAKEN
+    _recursive_: bool = False
+    leaf: Leaf = Leaf()
+    table: dict[str, Any] = {"_target_": "builtins.dict", "a": 1}
+
+
+class Deep(CN):
+    _target_: str = TAKEN
+    table: dict[str, Any] = {"one": {"_target_": "builtins.dict", "a": [{"_target_": "builtins.complex", "real": 1}]}}
+    several: list[Any] = [{"_target_": TAKEN, "_args_": [5], "x": {"_target_": "builtins.list"}}, 7]
+    later: dict[str, Any] = {"_target_": "builtins.sorted", "_partial_": True, "reverse": True}
+    raw: dict[str, Any] = {"_target_": TAKEN, "_recursive_": False, "x": {"_target_": "builtins.list"}}
+
+
+class Whole(CN):
+    _target_: str = TAKEN
+    _convert_: str = "all"
+    inner: Inner = Inner(size=4)
+    leaf: Leaf = Leaf()
+
+
+def test_positional_arguments_are_those_of_the_node_or_the_late_ones() -> None:
+    assert instantiate(Positional()) == Taken(1, 2 + 3j, name="a")
+    assert instantiate(Positional(), 8, name="b") == Taken(8, name="b")
+
+
+def test_targets_in_lists_and_dicts_are_called_by_their_own_rules() -> None:
+    found = instantiate(Deep())
+    assert found.named["table"] == {"one": {"a": [1 + 0j]}}
+    assert found.named["several"] == [Taken(5, x=[]), 7]
+    assert found.named["later"]([1, 3, 2]) == [3, 2, 1]
+    assert found.named["raw"] == Taken(x={"_target_": "builtins.list"})
+
+
+def test_without_recursion_what_is_below_is_passed_as_it_is() -> None:
+    assert instantiate(Flat()) == Taken(leaf=Leaf(), table={"_target_": "builtins.dict", "a": 1})
+
+
+def test_a_child_without_a_target_is_a_node_or_where_all_is_converted_a_dict() -> None:
+    assert instantiate(Whole()) == Taken(inner={"size": 4}, leaf=Taken(size=3))
+    assert instantiate(Pair()).given[1] == Inner()
+
+
+def test_hydra_calls_the_same_for_each_of_these_names() -> None:
+    may: Any = {}
+    if hydra.__version__ >= "1.4":
+        names = ("dict", "complex", "list", "sorted")
+        may = {"_execution_whitelist_": [TAKEN, *(f"builtins.{name}" for name in names)]}
+    for node in (Positional(), Whole()):
+        assert hydra.utils.instantiate(compose(node), **may) == instantiate(node)
+    theirs, ours = hydra.utils.instantiate(compose(Deep), **may), instantiate(Deep())
+    for name in ("table", "several"):
+        assert theirs.named[name] == ours.named[name]
+    assert theirs.named["later"]([1, 3, 2]) == ours.named["later"]([1, 3, 2])
+
+
+WRONG = {
+    "_convert_: str = 'some'": "_convert_ is one of none, partial, object, all, not 'some'",
+    "_args_: int = 3": "_args_ is a list, not 3",
+    "_recursive_: str = 'no'": "_recursive_ is a bool, not 'no'",
+    "_partial_: int = 1": "_partial_ is a bool, not 1",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_another_value_of_these_names_is_refused(line: str) -> None:
+    scope: dict[str, Any] = {"CN": CN, "__name__": __name__}
+    exec(f"class No(CN):\n    _target_: str = 'builtins.dict'\n    {line}\n", scope)
+    with pytest.raises(UserError) as refused:
+        instantiate(scope["No"]())
+    assert str(refused.value).splitlines()[0] == f"builtins.dict: {WRONG[line]}"
+
+
+def test_a_field_that_is_given_by_position_already_is_no_parameter_any_more() -> None:
+    class Once(CN):
+        _target_: str = "tests.cn.nodes.test_target.Both"
+        _args_: list[Any] = [3, 4]
+        pair: int = 2
+
+    class Twice(Once):
+        first: int = 2
+
+    check_target(Once)
+    with pytest.raises(UserError, match=r"^tests\.cn\.nodes\.test_target\.Both takes no 'first'"):
+        check_target(Twice)
+
+
+def test_a_target_that_does_not_say_what_it_takes_is_not_checked() -> None:
+    check_target(Delta)
