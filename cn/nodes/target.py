@@ -103,7 +103,7 @@ def check_target(cls: type[CN]) -> None:
         takes = dict(inspect.signature(call).parameters)
     except ValueError:  # of a class or function in C that does not say what it takes
         return
-    for name in list(takes)[: len(getattr(cls, "_args_", ()))]:
+    for name in list(takes)[: len(getattr(cls(), "_args_", ()))]:
         if takes[name].kind is not inspect.Parameter.VAR_POSITIONAL:
             del takes[name]  # given by position
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values()):
