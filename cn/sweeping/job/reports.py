@@ -14,6 +14,7 @@ from cn import screen
 from cn.launching.queue import Here, Why
 from cn.run_folder.state_files import clear
 from cn.sweeping.folder.batches import Batch, Trial
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Report, Store, write
 from cn.sweeping.folder.trial_status import TrialStatus
 
@@ -80,7 +81,10 @@ class Notes:
 
     def waiting(self) -> list[Trial]:
         """Return the job's trials that were interrupted and wait for the requeued job."""
-        return [trial for job in self.batch.jobs for trial in job if self._waits(trial)]
+        trials = [trial for job in self.batch.jobs for trial in job]
+        if self.batch.search is not None:
+            trials += Points(self.store).of_job(self.batch.label, self.here.index)
+        return [trial for trial in trials if self._waits(trial)]
 
     def lost(self, trial: Trial, error: Exception) -> None:
         """Record that an interrupted trial cannot resume, since its job could not be requeued."""
