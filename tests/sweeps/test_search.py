@@ -14,7 +14,10 @@ import pytest
 
 from cn.launching.locks import held_below
 from sweeps import integers, log_uniform, random
-from tests.sweeps.project import Project
+from tests.sweeps.cluster import Cluster
+from tests.sweeps.project import Project, words
+from tests.sweeps.test_disasters import supervisor
+from tests.sweeps.test_interrupted import preempt
 
 SEARCH = '''
 from runs import Run
@@ -236,3 +239,25 @@ def test_what_a_search_cannot_do_is_refused(project: Project, changed: dict[str,
     path = project.folder / "sweeps/hunt.py"
     path.write_text(path.read_text().replace("search: Search =", "search: Search | None ="))
     assert project.sweeps("plan", name, status=2) == text
+
+
+def test_on_a_cluster_workers_that_are_preempted_or_killed_go_on(project: Project, slurm: Cluster):
+    """The jobs on one node are preempted; another is killed with -9, and the search is submitted again."""
+    name = hunt(project, "Tpe(trials=40, startup=5)", base="pause=0.15", parallel=4)
+    place = words("slurm", gpus=1, hours=0.5, partition="low", parallel=8)
+    assert project.sweeps("submit", name, *place).startswith("queued 8 workers: ")
+    project.wait_for(lambda: len(points(project)) >= 10)
+    preempt(slurm, "n1")
+    project.wait_for(lambda: any(report["state"] == "waiting" for report in project.reports("outputs/sweeps/hunt")))
+    for trial in [each for each in project.trials(name) if each["state"] == "running"][:2]:
+        pid = project.begun(trial)[-1].get("pid")
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(supervisor(pid), signal.SIGKILL)
+    for job in {each["job"] for each in project.trials(name) if each["state"] == "waiting"}:
+        slurm.start_requeued(job)
+    counts = finished(project, name)
+    assert sum(counts.values()) == 40
+    project.sweeps("submit", name, *place)
+    assert finished(project, name) == {"done": 40}
+    once_each(project, 40)
