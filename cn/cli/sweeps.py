@@ -33,6 +33,7 @@ HELP = """\
   best NAME                      the command that repeats the best trial
 
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
+  --pruned  of retry: go on with pruned trials too
   --all     every row of a table
   --json    the same as JSON
   --raw     of logs: the bytes as they are, with what they would tell a terminal
@@ -64,6 +65,7 @@ def sweeps(words: list[str]) -> int:
     flags.add_argument("words", nargs="*")
     flags.add_argument("--json", action="store_true")
     flags.add_argument("--all", action="store_true")
+    flags.add_argument("--pruned", action="store_true")
     flags.add_argument("--raw", action="store_true")
     flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
@@ -80,6 +82,8 @@ def sweeps(words: list[str]) -> int:
         raise UserError(lines("-w watches a status", f"write: {verbs()} status NAME -w"))
     if given.raw and (given.verb != "logs" or given.json):
         raise UserError(lines("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw"))
+    if given.pruned and given.verb != "retry":
+        raise UserError(lines("--pruned goes on with pruned trials", f"write: {verbs()} retry NAME --pruned"))
     if given.verb is None:
         return _told(queries.every(), as_json=given.json)
     if given.verb not in VERBS:
@@ -95,6 +99,9 @@ def sweeps(words: list[str]) -> int:
     if given.raw:
         pour(queries.raw_log(find(name, overrides), others))
         return 0
+    if given.pruned:
+        told = actions.retry(find(name, overrides), others, every=given.all, pruned=True)
+        return _told(told, as_json=given.json)
     verb = queries.watch if given.watch else VERBS[given.verb]
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cn.sweeping.goal import Goal as Goal
     from cn.sweeping.goal import maximize as maximize
     from cn.sweeping.goal import minimize as minimize
+    from cn.sweeping.prune import Prune as Prune
+    from cn.sweeping.prune.median import Median as Median
     from cn.sweeping.search import Search as Search
     from cn.sweeping.search.cmaes import Cmaes as Cmaes
     from cn.sweeping.search.gp import Gp as Gp
@@ -48,6 +50,8 @@ OFFERS = {
     "goal": ("Goal", "maximize", "minimize"),
     "planning.named": ("find",),
     "project": ("contract", "script", "verbs"),
+    "prune": ("Prune",),
+    "prune.median": ("Median",),
     "search": ("Search",),
     "search.cmaes": ("Cmaes",),
     "search.gp": ("Gp",),
@@ -75,6 +79,8 @@ __getattr__ = lazily(
     Goal="cn.sweeping.goal",
     maximize="cn.sweeping.goal",
     minimize="cn.sweeping.goal",
+    Prune="cn.sweeping.prune",
+    Median="cn.sweeping.prune.median",
     Search="cn.sweeping.search",
     Cmaes="cn.sweeping.search.cmaes",
     Gp="cn.sweeping.search.gp",

@@ -76,8 +76,11 @@ def _submit_search(named: Named) -> tuple[str, Any]:
     return said, {**data, "workers": jobs, "asked": found.spent, "points": more.points}
 
 
-def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """Queue trials again that ended without a result; with unchanged code, a trial resumes from its last checkpoint."""
+def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = False) -> tuple[str, Any]:
+    """Queue trials again that ended without a result; with unchanged code, a trial resumes from its last checkpoint.
+
+    pruned: those that were pruned too. They are not pruned again.
+    """
     _refuse_new(named)
     planned = [] if named.sweep is None else named.planned()
     with named.store.locked():
@@ -86,10 +89,12 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
         wanted = {each.trial.id: each for each in adopt(named.store, found, planned)}
         picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
         for each in picked:
-            if others and not each.state.may_run_again:
+            if others and not _may_run_again(each, pruned):
                 what = f"{each.trial.id} is {each.state}, and is not run again"
-                raise UserError(lines(what, f"see: {named.command('status')}"))
-        again = [each for each in picked if each.state.may_run_again]
+                see = f"see: {named.command('status')}"
+                on = f"to go on with it: {named.command('retry')} {each.trial.id} --pruned"
+                raise UserError(lines(what, on if each.state == TrialStatus.PRUNED else see))
+        again = [each for each in picked if _may_run_again(each, pruned)]
         chosen = [
             wanted.get(each.trial.id) or Planned(each.trial, _launch(named, each, found))
             for each in again
@@ -108,6 +113,10 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
     if others:
         rest = f"is left alone; to run it again: {named.command('retry')}"
     return _queued(named, chosen, numbers, old, otherwise="nothing to run again", rest=rest)
+
+
+def _may_run_again(each: Standing, pruned: bool) -> bool:
+    return each.state.may_run_again or (pruned and each.state == TrialStatus.PRUNED)
 
 
 def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:

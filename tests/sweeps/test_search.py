@@ -71,7 +71,7 @@ def finished(project: Project, name: str) -> dict[str, int]:
     def ready() -> bool:
         nonlocal told
         told = project.asked("status", name)
-        return not told["search"]["searches"]
+        return not told["search"]["searches"] and not {"queued", "running", "waiting"} & told["counts"].keys()
 
     project.wait_for(ready, pause=0.5)
     return told["counts"]

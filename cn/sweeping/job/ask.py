@@ -32,6 +32,7 @@ class End:
 
     state: TrialStatus | None = None  # None: it has not begun
     value: float | None = None
+    step: int | None = None  # at which it was pruned
 
 
 class Asker:
@@ -106,6 +107,9 @@ class Asker:
         ends = [self._end(each) for each in trials]
         if any(each.state is None or each.state.is_alive for each in ends):
             return Past(values)
+        pruned = [each for each in ends if each.state == TrialStatus.PRUNED]
+        if pruned and pruned[0].value is not None:
+            return Past(values, PointState.PRUNED, pruned[0].value, pruned[0].step)
         done = [each.value for each in ends if each.state == TrialStatus.DONE and each.value is not None]
         return Past(values, PointState.DONE, statistics.fmean(done)) if done else Past(values, PointState.FAILED)
 
@@ -129,6 +133,8 @@ class Asker:
             if report.value is not None:
                 recorded["score"] = report.value
             end = End(TrialStatus.DONE, self.goal.of(recorded))
+        elif report.state == TrialStatus.PRUNED:
+            end = End(report.state, report.value, report.step)
         elif report.state.is_alive:
             return end  # its run may end without a new report
         self.ends[trial.id] = stamp, end

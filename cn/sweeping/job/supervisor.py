@@ -221,6 +221,9 @@ class Leader:
         report = replace(child.report, seconds=seconds, status=came.status)
         if "value" in came.answer and came.status == 0:
             report = replace(report, state=TrialStatus.DONE, value=came.answer["value"])
+        elif came.answer.get("pruned"):
+            step, value = self.notes.last(child.trial)
+            report = replace(report, state=TrialStatus.PRUNED, reason=f"pruned at step {step}", step=step, value=value)
         elif self.signal is not None and (came.stopped or came.status == -signal.SIGKILL or not came.knows):
             if self.why is None:
                 self._stop()

@@ -28,6 +28,7 @@ ORDER = (
     TrialStatus.CANCELLED,
     TrialStatus.QUEUED,
     TrialStatus.NEW,
+    TrialStatus.PRUNED,
     TrialStatus.DONE,
 )  # by need of a look
 ROWS = 40
@@ -118,7 +119,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
     folder = named.store.at(each.trial)
     metric = named.goal.metric
     far, reason = Progress(), each.reason
-    if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING) and tail:
+    if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING, TrialStatus.PRUNED) and tail:
         try:
             far = progress(folder, metric)
         except RunError as unread:  # one damaged file does not hide the other trials

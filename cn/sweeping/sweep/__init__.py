@@ -13,6 +13,7 @@ from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.sweeping.axes import Axes
 from cn.sweeping.goal import Goal
+from cn.sweeping.prune import Prune
 from cn.sweeping.search import Search
 from cn.sweeping.space import Space
 
@@ -30,6 +31,7 @@ class Sweep(CN):
     axes: Axes = Axes()
     goal: Goal | None = None  # by which the best trial is chosen; null: that of the base
     search: Annotated[Search | None, Neutral()] = None  # how points are drawn, if the axes are a space
+    prune: Annotated[Prune | None, Neutral()] = None  # which trials of a search end early
     launch: Launch = Local()
     give_up: Annotated[int, Ge(1)] | None = 3  # trials that fail alike before no other is started; null: never
     folder: Path | None = None  # of the sweep; null: outputs/sweeps/NAME
@@ -44,6 +46,8 @@ class Sweep(CN):
         if not drawn and self.search is not None:
             what = "search draws points out of a space, and axes has points of its own"
             raise ValueError(f'{what}; write: axes: Axes = space({{"optim.lr": log_uniform(1e-5, 1e-3)}})')
+        if self.prune is not None and not drawn:
+            raise ValueError("prune ends trials of a search, and search is null; write: prune=null")
         if drawn and type(self).resources is not Sweep.resources:
             raise ValueError("resources() gives trials jobs of their own, and the workers of a search share one launch")
 
