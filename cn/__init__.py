@@ -13,6 +13,7 @@ from cn.errors import MissingValueError as MissingValueError
 from cn.errors import RunError as RunError
 from cn.errors import UserError as UserError
 from cn.job import Job as Job
+from cn.job import Pruned as Pruned
 from cn.lazy import lazily
 from cn.nodes.derived import derive as derive
 from cn.nodes.node import CN as CN

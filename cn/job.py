@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from cn.errors import RunError
+
+PRUNED = 76  # exit status of a run that its sweep ended early
+
+
+class Pruned(RunError):  # noqa: N818
+    """The sweep ended the run early, by its field `prune`."""
+
+    status = PRUNED
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,15 @@ class Job:
     source: Path | None = None  # the folder given with --from
     folder: Path | None = None  # of the run; if the function makes its own: the one requested with Hydra's options
     group: str | None = None  # the folder shared by the runs of one -m
+    reports: Callable[[int, Mapping[str, float]], bool] | None = None  # of a sweep that prunes
+
+    def report(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Tell the sweep the metrics of a validation; call it after a checkpoint, in one process of the run.
+
+        Raises Pruned if the sweep ends the run, and RunError if the goal of the sweep is not among the metrics.
+        """
+        if self.reports is not None and self.reports(step, metrics):
+            raise Pruned(f"pruned at step {step}")
 
 
 class Request(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from cn import CNError, RunError, UserError
+from cn import CNError, Pruned, RunError, UserError
 from cn.errors import lines
 from cn.launching.ranks import FILES, Lost, output
 from cn.run_folder.folder import again, log
@@ -81,7 +81,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         stopped = Interrupted(lines(what, _on(folder)))
         stopped.status = stop.status
         return stopped
-    if isinstance(error, (UserError, _checkpoint.Unreadable)):
+    if isinstance(error, (Pruned, UserError, _checkpoint.Unreadable)):
         return error
     if isinstance(error, Diverged):
         lr = getattr(run.optim, "lr", None)

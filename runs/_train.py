@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from cn import CNError, Job, RunError, UserError
+from cn import CNError, Job, Pruned, RunError, UserError
 from cn.errors import lines
 from cn.launching.ranks import redirect_output
 from cn.run_folder.folder import again, claimed, command_line, create, write_json
@@ -194,7 +194,7 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
         told = explain(error, run, folder, stop, ranks)
         ranks.report_failure(told)
         try:
-            ended = RunStatus.INTERRUPTED if isinstance(told, Interrupted) else RunStatus.FAILED
+            ended = RunStatus.INTERRUPTED if isinstance(told, (Interrupted, Pruned)) else RunStatus.FAILED
             leave(ended, reason=str(told).partition("\n")[0])
         except OSError as second:
             note(folder, f"summary.json cannot be written: {second}")
@@ -228,6 +228,7 @@ def _guarded(
             write_json(folder / "tokenizer.json", training.dataset.vocabulary.record())
         screen.line(headline(run, training, ranks.size))
         state = training.read(folder / _checkpoint.LAST) if saved else None
+        training.report = job.report
         if state is not None:
             refuse_other(state, folder / _checkpoint.LAST, training)
             training.load_state_dict(state)
@@ -255,7 +256,7 @@ def _guarded(
         writer.finish(result)
         leave(RunStatus.FINISHED, **result, **({"skipped": record(skipped)} if skipped else {}))
         ended = RunStatus.FINISHED
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, Pruned, KeyboardInterrupt):
         ended = RunStatus.INTERRUPTED
         raise
     finally:

@@ -19,6 +19,15 @@ from cn.sweeping.axes import zipped as zipped
 from cn.sweeping.goal import Goal as Goal
 from cn.sweeping.goal import maximize as maximize
 from cn.sweeping.goal import minimize as minimize
+from cn.sweeping.prune import Prune as Prune
+from cn.sweeping.prune.median import Median as Median
+from cn.sweeping.search import Search as Search
+from cn.sweeping.search.cmaes import Cmaes as Cmaes
+from cn.sweeping.search.gp import Gp as Gp
+from cn.sweeping.search.random import Random as Random
+from cn.sweeping.search.tpe import Tpe as Tpe
+from cn.sweeping.space import Space as Space
+from cn.sweeping.space import space as space
 from runs import Run
 from runs.launch import Launch
 from runs.launch.local import Local

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import shlex
 import sys
@@ -33,6 +34,7 @@ HELP = """\
   report NAME                    all of it as one HTML page, report.html in the sweep's folder
 
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
+  --pruned  of retry: go on with pruned trials too
   --all     every row of a table
   --json    the same as JSON
   --raw     of logs: the bytes as they are, with what they would tell a terminal
@@ -55,6 +57,7 @@ def sweeps(words: list[str]) -> int:
     flags.add_argument("words", nargs="*")
     flags.add_argument("--json", action="store_true")
     flags.add_argument("--all", action="store_true")
+    flags.add_argument("--pruned", action="store_true")
     flags.add_argument("--raw", action="store_true")
     flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
@@ -71,6 +74,8 @@ def sweeps(words: list[str]) -> int:
         raise UserError(lines("-w watches a status", f"write: {verbs()} status NAME -w"))
     if given.raw and (given.verb != "logs" or given.json):
         raise UserError(lines("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw"))
+    if given.pruned and given.verb != "retry":
+        raise UserError(lines("--pruned goes on with pruned trials", f"write: {verbs()} retry NAME --pruned"))
     if given.verb is None:
         from cn.sweeping.showing import queries
 
@@ -91,6 +96,8 @@ def sweeps(words: list[str]) -> int:
         pour(queries.raw_log(find(name, overrides), others))
         return 0
     verb = _function("watch" if given.watch else given.verb)
+    if given.pruned:
+        verb = functools.partial(verb, pruned=True)
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
 
 

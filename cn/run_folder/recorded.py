@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from cn.errors import CNError, RunError, lines
-from cn.job import Job
+from cn.job import Job, Pruned
 from cn.run_folder.folder import claimed, command_line, create, log, write_json
 from cn.run_folder.progress import OWN, TIMES
 from cn.run_folder.status import RunStatus
@@ -104,6 +104,8 @@ def _ended(error: BaseException) -> tuple[RunStatus, str | None]:
         return RunStatus.INTERRUPTED, "stopped by Ctrl-C"
     if isinstance(error, TerminatedError):
         return RunStatus.INTERRUPTED, "stopped by SIGTERM"
+    if isinstance(error, Pruned):
+        return RunStatus.INTERRUPTED, str(error)
     if isinstance(error, SystemExit):
         if error.code in (None, 0):
             return RunStatus.FINISHED, None

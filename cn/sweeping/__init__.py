@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from cn.sweeping.goal import Goal as Goal
     from cn.sweeping.goal import maximize as maximize
     from cn.sweeping.goal import minimize as minimize
+    from cn.sweeping.prune import Prune as Prune
+    from cn.sweeping.prune.median import Median as Median
+    from cn.sweeping.search import Search as Search
+    from cn.sweeping.search.cmaes import Cmaes as Cmaes
+    from cn.sweeping.search.gp import Gp as Gp
+    from cn.sweeping.search.random import Random as Random
+    from cn.sweeping.search.tpe import Tpe as Tpe
+    from cn.sweeping.space import Space as Space
+    from cn.sweeping.space import space as space
     from cn.sweeping.submitting.dispatch import dispatch as dispatch
     from cn.sweeping.sweep import Sweep as Sweep
 
@@ -41,8 +50,16 @@ OFFERS = {
     "goal": ("Goal", "maximize", "minimize"),
     "planning.named": ("find",),
     "project": ("contract", "script", "verbs"),
+    "prune": ("Prune",),
+    "prune.median": ("Median",),
+    "search": ("Search",),
+    "search.cmaes": ("Cmaes",),
+    "search.gp": ("Gp",),
+    "search.random": ("Random",),
+    "search.tpe": ("Tpe",),
     "showing.report": ("report",),
     "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
+    "space": ("Space", "space"),
     "submitting.dispatch": ("dispatch",),
     "sweep": ("Sweep",),
 }
@@ -63,6 +80,15 @@ __getattr__ = lazily(
     Goal="cn.sweeping.goal",
     maximize="cn.sweeping.goal",
     minimize="cn.sweeping.goal",
+    Prune="cn.sweeping.prune",
+    Median="cn.sweeping.prune.median",
+    Search="cn.sweeping.search",
+    Cmaes="cn.sweeping.search.cmaes",
+    Gp="cn.sweeping.search.gp",
+    Random="cn.sweeping.search.random",
+    Tpe="cn.sweeping.search.tpe",
+    Space="cn.sweeping.space",
+    space="cn.sweeping.space",
     dispatch="cn.sweeping.submitting.dispatch",
     Sweep="cn.sweeping.sweep",
 )

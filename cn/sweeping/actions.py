@@ -11,8 +11,9 @@ from cn.errors import RunError, UserError, lines
 from cn.launching.launch import Launch
 from cn.run_folder.folder import again
 from cn.sweeping.folder.identity import identity, is_known
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.queues import launch_of, of_each, of_original
-from cn.sweeping.folder.standing import Standing, Sweeping, ended_so
+from cn.sweeping.folder.standing import Standing, Sweeping, ended_so, far
 from cn.sweeping.folder.store import BEGUN, LOG, REPORT, Store, of_trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.mend import adopt, mend
@@ -21,11 +22,14 @@ from cn.sweeping.planning.plan import Planned
 from cn.sweeping.project import verbs
 from cn.sweeping.submitting import submission
 from cn.sweeping.submitting.preview import many
-from cn.sweeping.submitting.submission import copy_code, recover
+from cn.sweeping.submitting.submission import Workers, copy_code, recover
+from cn.sweeping.submitting.workers import wanted
 
 
 def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """Queue the trials that were never submitted."""
+    """Queue the trials that were never submitted; of a search, the workers that ask for them."""
+    if named.sweep is not None and named.sweep.search is not None:
+        return _submit_search(named)
     planned = named.planned()
     with named.store.locked():
         _refuse_copy(named, "submit")
@@ -40,8 +44,43 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest)
 
 
-def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """Queue trials again that ended without a result; with unchanged code, a trial resumes from its last checkpoint."""
+def _submit_search(named: Named) -> tuple[str, Any]:
+    """Queue the workers of a search, with the trials that killed or cancelled workers left."""
+    with named.store.locked():
+        _refuse_copy(named, "submit")
+        found = recover(named.store, unknown=True)
+        more = wanted(named, found)
+        if more.workers is not None:
+            with named.store.written():
+                Points(named.store).set_ended(None)
+        numbers = queue(named, more.rows, found, search=more.workers)
+    going = {each.trial.id for each in more.rows}
+    old = [each for each in found.trials.values() if each.trial.id not in going]
+    counts = _counts(old)
+    jobs = 0 if more.workers is None else more.workers.jobs
+    text = f"queued {'1 worker' if jobs == 1 else f'{jobs} workers'}: {', '.join(numbers.values())}"
+    if not jobs:
+        text = "nothing new to queue" + (": its workers search" if found.live else "")
+    said = lines(
+        text + _listed(counts),
+        far(found, more.points) if found.spent else None,
+        f"{many(len(going))} of killed or cancelled workers {'goes' if len(going) == 1 else 'go'} on"
+        if going
+        else None,
+        f"see: {named.command('status')}",
+        f"{ended_so(counts)} is left alone; to run it again: {named.command('retry')}"
+        if any(each.may_run_again for each in counts)
+        else None,
+    )
+    data = {"queued": sorted(going), "batches": numbers, "before": counts, "folder": str(named.store.folder)}
+    return said, {**data, "workers": jobs, "asked": found.spent, "points": more.points}
+
+
+def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = False) -> tuple[str, Any]:
+    """Queue trials again that ended without a result; with unchanged code, a trial resumes from its last checkpoint.
+
+    pruned: those that were pruned too. They are not pruned again.
+    """
     _refuse_new(named)
     planned = [] if named.sweep is None else named.planned()
     with named.store.locked():
@@ -50,10 +89,12 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
         wanted = {each.trial.id: each for each in adopt(named.store, found, planned)}
         picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
         for each in picked:
-            if others and not each.state.may_run_again:
+            if others and not _may_run_again(each, pruned):
                 what = f"{each.trial.id} is {each.state}, and is not run again"
-                raise UserError(lines(what, f"see: {named.command('status')}"))
-        again = [each for each in picked if each.state.may_run_again]
+                see = f"see: {named.command('status')}"
+                on = f"to go on with it: {named.command('retry')} {each.trial.id} --pruned"
+                raise UserError(lines(what, on if each.state == TrialStatus.PRUNED else see))
+        again = [each for each in picked if _may_run_again(each, pruned)]
         chosen = [
             wanted.get(each.trial.id) or Planned(each.trial, _launch(named, each, found))
             for each in again
@@ -72,6 +113,10 @@ def retry(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any
     if others:
         rest = f"is left alone; to run it again: {named.command('retry')}"
     return _queued(named, chosen, numbers, old, otherwise="nothing to run again", rest=rest)
+
+
+def _may_run_again(each: Standing, pruned: bool) -> bool:
+    return each.state.may_run_again or (pruned and each.state == TrialStatus.PRUNED)
 
 
 def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
@@ -112,9 +157,9 @@ def _end(store: Store, found: Sweeping) -> list[str]:
     return [str(error) for error in asked.errors]
 
 
-def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str]:
-    """Queue the trials; return the queue's job numbers by the labels of the new batches."""
-    if not chosen:
+def queue(named: Named, chosen: list[Planned], found: Sweeping, *, search: Workers | None = None) -> dict[str, str]:
+    """Queue the trials and the workers; return the queue's job numbers by the labels of the new batches."""
+    if not chosen and search is None:
         return {}
     store, sweep = named.store, named.sweep
     if sweep is not None:
@@ -125,7 +170,8 @@ def queue(named: Named, chosen: list[Planned], found: Sweeping) -> dict[str, str
     _set_aside(store, chosen, found, called.snapshot)
     if sweep is not None:
         describe(store, named.goal, sweep)
-    return submission.submit(store, chosen, found, called, give_up=give_up, overrides=named.overrides, goal=named.goal)
+    more = {"give_up": give_up, "overrides": named.overrides, "goal": named.goal, "search": search}
+    return submission.submit(store, chosen, found, called, **more)
 
 
 def _is_known(each: Standing, found: Sweeping) -> bool:
@@ -158,17 +204,25 @@ def _queued(
     named: Named, chosen: list[Planned], numbers: dict[str, str], old: list[Standing], *, otherwise: str, rest: str
 ) -> tuple[str, Any]:
     """otherwise: the text if nothing is queued. rest: why the trials that ended without a result are not queued."""
-    counts = {state: sum(each.state == state for each in old) for state in TrialStatus if state != TrialStatus.NEW}
-    counts = {state: count for state, count in counts.items() if count}
-    others = ", ".join(f"{count} {state}" for state, count in counts.items())
-    told = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else otherwise
+    counts = _counts(old)
+    what = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else otherwise
     text = lines(
-        told + (f" ({others})" if others else ""),
+        what + _listed(counts),
         f"see: {named.command('status')}",
         f"{ended_so(counts)} {rest}" if any(each.may_run_again for each in counts) else None,
     )
     ids = [each.trial.id for each in chosen]
     return text, {"queued": ids, "batches": numbers, "before": counts, "folder": str(named.store.folder)}
+
+
+def _counts(old: list[Standing]) -> dict[TrialStatus, int]:
+    """Return the number of trials in each state but the new ones."""
+    counts = {state: sum(each.state == state for each in old) for state in TrialStatus if state != TrialStatus.NEW}
+    return {state: count for state, count in counts.items() if count}
+
+
+def _listed(counts: dict[TrialStatus, int]) -> str:
+    return f" ({', '.join(f'{count} {state}' for state, count in counts.items())})" if counts else ""
 
 
 def _refuse_new(named: Named) -> None:

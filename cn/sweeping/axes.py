@@ -61,7 +61,7 @@ class Axes(CN):
         if not self.points:
             raise ValueError("points is empty: [{}] is the base alone")
         _few(len(self), "points")
-        _check_keys(self.names())
+        check_axes(self.names())
 
 
 def grid(axes: Mapping[str, Sequence[Any]]) -> Axes:
@@ -93,7 +93,7 @@ def points(each: Sequence[Mapping[str, Any]]) -> Axes:
         raise UserError(lines("points([]) holds no point", "for the base alone: Axes()"))
     _few(len(each), "points(...)")
     for point in each:
-        _check_keys(point)
+        check_axes(point)
     return Axes(points=[{key: _value(key, value) for key, value in point.items()} for point in each])
 
 
@@ -113,7 +113,7 @@ def random(count: int, axes: Mapping[str, Sampler | Sequence[Any]], *, seed: int
         if isinstance(axis, Sampler):
             columns[key] = [axis.draw(part) for part in parts]
         else:
-            values = _values(key, axis)
+            values = values_of(key, axis)
             columns[key] = [values[place(part, len(values))] for part in parts]
     return Axes(points=[dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
 
@@ -125,7 +125,7 @@ def seeds(each: int | Sequence[int]) -> Axes:
             raise UserError(lines(f"seeds({each}) gives no seed", "write: seeds(3), or seeds([5, 7])"))
         each = range(each)
     _few(len(each), "seeds(...)")
-    values = _values("seed", each)
+    values = values_of("seed", each)
     wrong = [value for value in values if type(value) is not int]
     if wrong:
         raise UserError(lines(f"a seed is a whole number, not {short(repr(wrong[0]))}", "write: seeds([5, 7])"))
@@ -134,7 +134,7 @@ def seeds(each: int | Sequence[int]) -> Axes:
 
 def _columns(axes: Mapping[str, Sequence[Any]], name: str) -> dict[str, list[Any]]:
     _some(axes, name)
-    return {key: _values(key, values) for key, values in axes.items()}
+    return {key: values_of(key, values) for key, values in axes.items()}
 
 
 def _some(axes: Mapping[str, Any], name: str) -> None:
@@ -144,10 +144,11 @@ def _some(axes: Mapping[str, Any], name: str) -> None:
         raise UserError(lines(what, f'write: {name}({"25, " if name == "random" else ""}{{"seed": [1, 2]}})'))
     if not axes:
         raise UserError(lines(f"{name}(...) names no axis", "for the base alone: Axes()"))
-    _check_keys(axes)
+    check_axes(axes)
 
 
-def _check_keys(keys: Iterable[Any]) -> None:
+def check_axes(keys: Iterable[Any]) -> None:
+    """UserError for a key that is not the name of a field, or is given twice."""
     seen: dict[str, str] = {}
     for key in keys:
         if not isinstance(key, str):
@@ -178,7 +179,7 @@ def _few(count: int, what: str) -> None:
         raise UserError(lines(f"{what} has {count} points, and a sweep may have {MOST}", instead))
 
 
-def _values(key: str, values: Any) -> list[Any]:
+def values_of(key: str, values: Any) -> list[Any]:
     """Return the values of an axis in their JSON form."""
     if isinstance(values, Sampler):
         _value(key, values)
@@ -218,7 +219,7 @@ def _value(key: str, value: Any) -> Any:
             return {str(name): _value(key, item) for name, item in zip(names, table.values(), strict=True)}
     what = f"the axis {key} holds {short(repr(value))}, which is neither a plain value nor a node"
     if isinstance(value, Sampler):
-        what = f"the axis {key} is {value.text}, from which only random draws"
+        what = f"the axis {key} is {value.text}, from which only random and space draw"
         raise UserError(lines(what, f'write: random(25, {{"{key}": {value.text}}})'))
     if isinstance(value, type) and issubclass(value, CN):
         raise UserError(lines(f"the axis {key} holds the class {value.__name__}", f"write: {value.__name__}()"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cn.errors import UserError, lines
 
@@ -15,6 +16,7 @@ class Sampler:
 
     text: str  # its source text, for messages
     draw: Callable[[float], float | int]  # maps a number in [0, 1) to a value
+    form: dict[str, list[Any]]  # its JSON form, such as {"integers": [1, 3]}
 
 
 def log_range(first: float, last: float, count: int) -> list[float]:
@@ -35,7 +37,7 @@ def log_uniform(low: float, high: float) -> Sampler:
     text = f"log_uniform({low}, {high})"
     _above_zero(text, low, high, f"uniform({low}, {high})")
     _rising(text, low, high)
-    return Sampler(text, lambda part: _rounded(_power(low, high, part), 4, low, high))
+    return Sampler(text, lambda part: rounded(_power(low, high, part), low, high), {"log_uniform": [low, high]})
 
 
 def uniform(low: float, high: float) -> Sampler:
@@ -43,7 +45,7 @@ def uniform(low: float, high: float) -> Sampler:
     text = f"uniform({low}, {high})"
     _finite(text, low, high)
     _rising(text, low, high)
-    return Sampler(text, lambda part: _rounded(low + (high - low) * part, 4, low, high))
+    return Sampler(text, lambda part: rounded(low + (high - low) * part, low, high), {"uniform": [low, high]})
 
 
 def integers(low: int, high: int) -> Sampler:
@@ -52,12 +54,17 @@ def integers(low: int, high: int) -> Sampler:
     if type(low) is not int or type(high) is not int:
         raise UserError(lines(f"{text} must have whole numbers at its ends", f"write: uniform({low}, {high})"))
     _rising(text, low, high)
-    return Sampler(text, lambda part: low + place(part, high - low + 1))
+    return Sampler(text, lambda part: low + place(part, high - low + 1), {"integers": [low, high]})
 
 
 def place(part: float, count: int) -> int:
     """Map a number in [0, 1) to an index below `count`, in integer arithmetic: the same on every machine."""
     return int(part * 2**53) * count >> 53
+
+
+def rounded(value: float, low: float, high: float) -> float:
+    """Return a drawn number with 4 digits, and not beyond the ends."""
+    return _rounded(value, 4, low, high)
 
 
 def _range(text: str, first: float, last: float, count: int, at: Callable[[float], float]) -> list[float]:

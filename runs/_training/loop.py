@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from cn import RunError
+from cn import Pruned, RunError
 from cn.run_folder.shown import listed
 from data import BadExample
 from runs._training.evaluate import evaluate
@@ -99,6 +99,9 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                 keep(training, writer)
             if step == steps or training.reason is not None:
                 break
+            if training.pruned is not None:
+                leave(training, writer)
+                raise Pruned(training.pruned)
             if asked:
                 leave(training, writer)
                 raise Interrupted(f"stopped by {asked} after step {step} of {steps}")
@@ -150,3 +153,14 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     screen.line(f"{where}: validation {listed(own)}{' (best)' if best else ''}")
     if training.reason is not None:
         screen.line(f"ends early: {training.reason}")
+    elif not last:
+        training.pruned = training.ranks.broadcast(lambda: _pruned(training, metrics))
+
+
+def _pruned(training: Training, metrics: Metrics) -> str | None:
+    """Tell the sweep of the run, if it has one, the metrics of a validation; return why it ends the run."""
+    try:
+        training.report(training.step, metrics)
+    except Pruned as pruned:
+        return str(pruned)
+    return None

@@ -59,6 +59,8 @@ class Training:
     goal: tuple[Watched, ...] = field(init=False)  # the task's or a callback's; the second decides a tie
     kept: bool = False  # whether the checkpoint of this step is permanent
     reason: str | None = None  # why a callback ends the run
+    report: Callable[[int, dict[str, float]], None] = lambda step, metrics: None  # `Job.report`
+    pruned: str | None = None  # why the sweep of the run ends it
     average: nn.Module | None = None  # the averaged weights, evaluated instead of `module`
     bases: list[float] = field(init=False)  # the optimiser's own learning rates, multiplied by the schedule
 

@@ -274,12 +274,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "random(0)": (lambda: random(0, MIXED), "random(0, ...) draws no point\n  write: random(25, ...)"),
     "sampler in a grid": (
         lambda: grid({"lr": log_uniform(1e-5, 1e-3)}),  # pyright: ignore[reportArgumentType]
-        "the axis lr is log_uniform(1e-05, 0.001), from which only random draws\n"
+        "the axis lr is log_uniform(1e-05, 0.001), from which only random and space draw\n"
         '  write: random(25, {"lr": log_uniform(1e-05, 0.001)})',
     ),
     "sampler in a list": (
         lambda: random(3, {"n": [integers(1, 3)]}),
-        'the axis n is integers(1, 3), from which only random draws\n  write: random(25, {"n": integers(1, 3)})',
+        "the axis n is integers(1, 3), from which only random and space draw\n"
+        '  write: random(25, {"n": integers(1, 3)})',
     ),
     "class of a node": (
         lambda: grid({"model": [ViT]}),

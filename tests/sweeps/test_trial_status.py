@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_each_status_is_alive_or_may_run_again_or_neither() -> None:
-    assert [str(each) for each in TrialStatus] == ["new", "done", *ALIVE, *AGAIN]
+    assert [str(each) for each in TrialStatus] == ["new", "done", "pruned", *ALIVE, *AGAIN]
     assert [str(each) for each in TrialStatus if each.is_alive] == ALIVE
     assert [str(each) for each in TrialStatus if each.may_run_again] == AGAIN
 
@@ -36,7 +36,7 @@ def test_what_ended_without_a_result_is_told_in_one_order() -> None:
     assert ended_so([TrialStatus.CANCELLED, TrialStatus.FAILED]) == "what failed or was cancelled"
 
 
-@pytest.mark.parametrize("word", ["done", *ALIVE, *AGAIN])
+@pytest.mark.parametrize("word", ["done", "pruned", *ALIVE, *AGAIN])
 def test_a_report_is_written_and_read_with_its_plain_word(store: Store, word: str) -> None:
     report = Report(TrialStatus(word), "0001", "c0de", "1_0", "n1")
     store.set_report(TRIAL, report)

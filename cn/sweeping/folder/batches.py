@@ -44,6 +44,7 @@ class Batch:
     name: str | None = None  # name of its jobs in the queue; None in old files: derived from the folder
     makes_folder: bool = True  # whether the function makes the folder of its run itself
     home: str | None = None  # path of the sweep's folder at the submission, used by its jobs
+    search: dict[str, Any] | None = None  # the sweep, by cn.writing.record.plain, if its jobs search for points
 
     @property
     def code(self) -> str:

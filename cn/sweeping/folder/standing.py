@@ -11,6 +11,7 @@ from cn.launching.queue import Job, Queue
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import Identity, identity, is_known
+from cn.sweeping.folder.points import Point, Points
 from cn.sweeping.folder.queues import lister, of_each, of_original, queue_of
 from cn.sweeping.folder.store import Report, Store
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -58,6 +59,14 @@ class Sweeping:
     torn: set[str] = field(default_factory=set[str])  # batches with unreadable jobs
     headless: bool = False  # whether a batch's first line is unreadable, and so its launch
     stop: Stop | None = None
+    points: list[Point] = field(default_factory=list[Point])  # that a search has asked
+    spent: int = 0  # of the search's budget: the number of files of points
+    ended: str | None = None  # why a search ended before all of its points were asked
+
+    @property
+    def searches(self) -> bool:
+        """Whether workers of a search are in the queue, so that further points may come."""
+        return any(self.batches[label].search is not None for label in self.live if label in self.batches)
 
     def of_queues(self, store: Store) -> list[Batch]:
         """Return batches that cover every kind of queue that may have a job of the sweep."""
@@ -96,8 +105,15 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
 
 def _files(store: Store) -> Sweeping:
     """Return the state in the files, before any queue is queried."""
-    found = Sweeping(identity(store))
-    for label in store.labels():
+    found, points = Sweeping(identity(store)), Points(store)
+    found.points = points.every()
+    found.spent, found.ended = points.count, points.ended()
+    found.damaged += points.damaged
+    labels = store.labels()
+    for point in found.points:
+        if point.label not in labels:  # its batch is lost or was withdrawn
+            _add_point(found, point)
+    for label in labels:
         _add(store, found, label)
     for label in sorted(store.gone()):
         found.torn.add(label)
@@ -183,6 +199,17 @@ def _add(store: Store, found: Sweeping, label: str) -> None:
     for place, row in enumerate(rows):
         for trial in row or ():
             found.trials[trial.id] = Standing(trial, TrialStatus.QUEUED, label, place, head.code if head else "")
+    for point in found.points:
+        if point.label == label:
+            _add_point(found, point)
+
+
+def _add_point(found: Sweeping, point: Point) -> None:
+    """Add the trials of a point that a job has asked."""
+    batch = found.batches.get(point.label)
+    for trial in point.trials:
+        code = batch.code if batch is not None else ""
+        found.trials[trial.id] = Standing(trial, TrialStatus.QUEUED, point.label, point.job, code)
 
 
 def _add_lost(store: Store, found: Sweeping) -> None:
@@ -238,6 +265,12 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing]) -> None:
         cancelled = why is not None and why.lower().startswith("cancelled")
         each.state = TrialStatus.CANCELLED if cancelled else TrialStatus.FAILED
         each.reason = why or ("its job ended without a word" if each.report else "its job ended before it began")
+
+
+def far(found: Sweeping, points: int) -> str:
+    """Return how many of the points of a search are asked, and why no more are."""
+    text = f"{found.spent} of {max(found.spent, points)} points are asked"
+    return text + (f"; the search ended: {found.ended}" if found.ended is not None else "")
 
 
 def ended_so(states: Iterable[TrialStatus]) -> str:

@@ -50,10 +50,11 @@ class Report:
     attempt: int = 1
     started: float = 0.0  # of this attempt, seconds since the epoch
     seconds: float = 0.0  # of all earlier attempts
-    value: Any = None  # return value of the function
+    value: Any = None  # return value of the function; of a pruned trial, the goal's last value
     status: int | None = None  # exit status; negative: the signal that killed the process
     reason: str | None = None
     saved: float | None = None  # time of the last checkpoint before this attempt
+    step: int | None = None  # at which it was pruned
 
 
 class Store:

@@ -10,6 +10,7 @@ class TrialStatus(StrEnum):
 
     NEW = "new"  # never submitted
     DONE = "done"
+    PRUNED = "pruned"  # ended early by its sweep
     RUNNING = "running"
     WAITING = "waiting"  # interrupted, to go on from its last checkpoint
     QUEUED = "queued"
@@ -26,4 +27,4 @@ class TrialStatus(StrEnum):
     @property
     def may_run_again(self) -> bool:
         """Whether the trial ended without a result, so that `retry` queues it."""
-        return not self.is_alive and self not in (TrialStatus.NEW, TrialStatus.DONE)
+        return not self.is_alive and self not in (TrialStatus.NEW, TrialStatus.DONE, TrialStatus.PRUNED)

@@ -14,8 +14,10 @@ from cn import screen
 from cn.launching.queue import Here, Why
 from cn.run_folder.state_files import clear
 from cn.sweeping.folder.batches import Batch, Trial
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Report, Store, write
 from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.job.reporter import curve_of
 
 
 class Notes:
@@ -35,15 +37,15 @@ class Notes:
             complain(f"cannot write to {self.store.folder}: {error}")
 
     def is_over(self, trial: Trial) -> bool:
-        """Return whether the trial is done, or failed in this batch, which the queue has restarted.
+        """Return whether the trial is done, or failed or was pruned in this batch, which the queue has restarted.
 
         A trial whose run folder is finished is done, even if its report was lost.
         """
         report = self.store.known_report(trial)
         if report is None or report.state.is_alive:
             return self.store.is_done_unsaid(trial, report)
-        failed = report.state == TrialStatus.FAILED and report.label == self.batch.label
-        return failed or report.state == TrialStatus.DONE
+        ended = report.state in (TrialStatus.FAILED, TrialStatus.PRUNED) and report.label == self.batch.label
+        return ended or report.state == TrialStatus.DONE
 
     def begins(self, trial: Trial) -> Report:
         """Return the report of the next attempt, not yet written."""
@@ -80,7 +82,14 @@ class Notes:
 
     def waiting(self) -> list[Trial]:
         """Return the job's trials that were interrupted and wait for the requeued job."""
-        return [trial for job in self.batch.jobs for trial in job if self._waits(trial)]
+        trials = [trial for job in self.batch.jobs for trial in job]
+        if self.batch.search is not None:
+            trials += Points(self.store).of_job(self.batch.label, self.here.index)
+        return [trial for trial in trials if self._waits(trial)]
+
+    def last(self, trial: Trial) -> tuple[int | None, float | None]:
+        """Return the step and the value that a trial reported last."""
+        return max(curve_of(self.store.at(trial)).items(), default=(None, None))
 
     def lost(self, trial: Trial, error: Exception) -> None:
         """Record that an interrupted trial cannot resume, since its job could not be requeued."""

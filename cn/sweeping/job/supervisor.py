@@ -23,10 +23,12 @@ from cn.run_folder.folder import tell
 from cn.run_folder.state_files import DamagedError, clear, set_aside
 from cn.run_folder.status import RunStatus
 from cn.screen import say
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.standing import stopped
 from cn.sweeping.folder.store import BEGUN, LOG, Batch, Store, Trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.job import trial_process
+from cn.sweeping.job.asking import Asking
 from cn.sweeping.job.peers import Others, end_together
 from cn.sweeping.job.reports import Notes, add, complain
 from cn.sweeping.job.trial import run_trial
@@ -46,7 +48,9 @@ class Leader:
         self.notes = Notes(store, batch, here)
         self.show = show and len(here.environments) == 1  # the terminal can show only one trial at a time
         self.told = show
-        self.todo = deque(trial for job in batch.jobs for trial in job)
+        self.asking = None if batch.search is None else Asking(store, batch, here.index or 0)
+        asked = [] if batch.search is None else Points(store).of_job(batch.label, here.index)  # before a restart
+        self.todo = deque([*(trial for job in batch.jobs for trial in job), *asked])
         self.count = len(self.todo)
         self.fresh = True  # none of its trials has ended
         self.children: list[Child] = []
@@ -66,7 +70,7 @@ class Leader:
         snapshots.verify(self.snapshot)
         while True:
             self._start()
-            if not self.children:
+            if not self.children and not self._is_asking:
                 break
             self._wait(woken)
             if self.signal is not None and self.why is None:
@@ -80,6 +84,8 @@ class Leader:
                     self._over(child, [here, *self.others.elsewhere()])
                 elif self.others.nodes > 1:
                     end_together(child, self.others)
+        if self.asking is not None:
+            self.asking.close()
         if self.signal is not None and self.why is None:  # the signal arrived while nothing ran
             self._stop()
         signal.set_wakeup_fd(-1)
@@ -92,9 +98,12 @@ class Leader:
 
     def _wait(self, woken: int) -> None:
         """Wait until a child ends, a signal arrives, or another node sends a message."""
-        select.select([woken, *self.others.sockets()], [], [], 1 if self.others.nodes > 1 else 5)
+        asked = [self.asking.socket] if self.asking is not None and self.asking.socket is not None else []
+        ready, _, _ = select.select([woken, *self.others.sockets(), *asked], [], [], 1 if self.others.nodes > 1 else 5)
         while trial_process.read(woken):
             pass
+        if self.asking is not None and self.asking.socket in ready:
+            self._take(self.asking.answer())
         self.others.listen()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -110,9 +119,11 @@ class Leader:
         while self.todo and free and self.signal is None:
             if self._is_stopped():
                 self.todo.clear()
+                self._end_search()
                 break
             if self.others.lost:
                 self.refuse(self.others.lost)
+                self._end_search()
                 break
             trial = self.todo.popleft()
             if self.notes.is_over(trial):
@@ -121,6 +132,25 @@ class Leader:
                 self._fork(trial, free.pop())
             except OSError as error:  # a full disk: the message goes to the job's own output
                 complain(f"{trial.id} cannot be started: {error}")
+        if free and not self.todo and self.signal is None and self.asking is not None:
+            if self._is_stopped() or self.others.lost:
+                self._end_search()
+            else:
+                self.asking.ask()
+
+    @property
+    def _is_asking(self) -> bool:
+        """Whether the answer to an ask is still to come, and is wanted."""
+        return self.asking is not None and self.asking.waits and self.signal is None
+
+    def _take(self, trials: list[Trial]) -> None:
+        """Add the trials of a point that was asked to those that are to be started."""
+        self.todo.extend(trials)
+        self.count += len(trials)
+
+    def _end_search(self) -> None:
+        if self.asking is not None:
+            self.asking.close()
 
     def _is_stopped(self) -> bool:
         """Return whether too many trials of the same code failed alike, so that no further trial starts."""
@@ -191,6 +221,9 @@ class Leader:
         report = replace(child.report, seconds=seconds, status=came.status)
         if "value" in came.answer and came.status == 0:
             report = replace(report, state=TrialStatus.DONE, value=came.answer["value"])
+        elif came.answer.get("pruned"):
+            step, value = self.notes.last(child.trial)
+            report = replace(report, state=TrialStatus.PRUNED, reason=f"pruned at step {step}", step=step, value=value)
         elif self.signal is not None and (came.stopped or came.status == -signal.SIGKILL or not came.knows):
             if self.why is None:
                 self._stop()
@@ -208,12 +241,13 @@ class Leader:
             shown = f"{report.value:.4f}" if isinstance(report.value, float) else report.value
             what = f"failed: {report.reason}" if report.state == TrialStatus.FAILED else report.reason or shown
             say(f"[{self._number(child.trial)}/{self.count}] {what}")
-        if self.todo and self.signal is None:
+        if (self.todo or self.asking is not None) and self.signal is None:
             trial_process.share(parts[0].answer.get("modules", []))
 
     def _end(self) -> int:
         waiting = self.notes.waiting()
-        if self.why in ("preempted", "time") and (waiting or self.todo):
+        searches = self.asking is not None and not self.asking.over
+        if self.why in ("preempted", "time") and (waiting or self.todo or searches):
             try:
                 self.queue.requeue()
             except RunError as error:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from cn import program
 from cn.errors import CNError, UserError, short
-from cn.job import Job
+from cn.job import PRUNED, Job
 from cn.launching.processes import Part, Spread
 from cn.launching.ranks import Lost
 from cn.nodes.node import CN
@@ -29,6 +29,7 @@ from cn.run_folder.recorded import Recorded
 from cn.run_folder.state_files import DamagedError, read, set_aside
 from cn.screen import say
 from cn.sweeping.folder.store import Batch, Trial
+from cn.sweeping.job.reporter import reporter
 from cn.sweeping.submitting.snapshots import verify
 from cn.writing.command_line import command as words_of
 from cn.writing.record import FILE, dump, unplain
@@ -71,7 +72,9 @@ def run_trial(
             told["lost"] = str(error)
         else:
             _say(str(error))
-        if status <= 128:  # otherwise it was asked to stop
+        if status == PRUNED:
+            told["pruned"] = True
+        elif status <= 128:  # otherwise it was asked to stop
             told["reason"] = short(str(error).partition("\n")[0])
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
@@ -104,6 +107,7 @@ def _call(
         words = words or tuple(words_of(run))
     except UserError:  # the command line cannot name its class
         words = trial.words
+    reports = reporter(batch, snapshot.parents[1], folder)
     folder = near(folder)  # relative to the directory of the command
     if has_field(type(run)):
         vars(run)["folder"] = folder
@@ -115,11 +119,12 @@ def _call(
         call = Recorded(call)
     if resumes:
         _mend(run, folder)
-        job = Job(source=folder, argv=("--from", str(folder)), folder=None if batch.makes_folder else folder)
+        own = None if batch.makes_folder else folder
+        job = Job(source=folder, argv=("--from", str(folder)), folder=own, reports=reports)
         return call(run, job)
     begin = ("--from", batch.source) if batch.source else ()
     source = Path(batch.source) if batch.source else None
-    job = Job(overrides=words, argv=(*begin, *words), source=source, folder=folder)
+    job = Job(overrides=words, argv=(*begin, *words), source=source, folder=folder, reports=reports)
     return call(run, job)
 
 

@@ -18,6 +18,7 @@ from cn.lazy import needs
 from cn.nodes.to_json import plain
 from cn.paths import typed
 from cn.run_folder.state_files import DamagedError, read
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store, write
 from cn.sweeping.goal import Goal, maximize, of_run
 from cn.sweeping.planning.plan import Planned, plan
@@ -48,10 +49,13 @@ class Named(NamedTuple):
         return " ".join([verbs(), verb, self.name, *map(shlex.quote, words)])
 
     def planned(self) -> list[Planned]:
-        """Return the planned trials; UserError if the sweep has no class."""
+        """Return the planned trials, of a search those that were asked; UserError if the sweep has no class."""
         if self.sweep is None:
             what = f"{self.name} is the folder of a sweep that has no class, so there is nothing to plan"
             raise UserError(lines(what, f"to run again what failed: {self.command('retry')}"))
+        if self.sweep.search is not None:  # what it will ask is not known yet
+            trials = {trial.id: trial for each in Points(self.store).every() for trial in each.trials}
+            return [Planned(each, self.sweep.launch) for each in trials.values()]
         points = len(self.sweep.axes.points)
         if points < 2000 or not sys.stderr.isatty():
             return plan(self.sweep)

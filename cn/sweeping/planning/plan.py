@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -43,37 +43,54 @@ def plan(sweep: Sweep, report: Callable[[int, int], None] = lambda done, count: 
 
     Raises UserError for an invalid override, as the command line does.
     """
-    program.script = f"{sweep._function_.partition(':')[0]}.py"  # an axis names its fields
     found: dict[str, Planned] = {}
-    points, change = sweep.axes.points, type(sweep)
-    _refuse_own(sweep.base)
-    derives, keeps = change.derive is not Sweep.derive, change.keep is not Sweep.keep
-    asks = change.resources is not Sweep.resources
-    written = functools.cache(lambda key, text: _written(sweep.base, key, json.loads(text)))
+    composer = Composer(sweep)
+    points = sweep.axes.points
     for number, point in enumerate(points):
         report(number, len(points))
-        own = [each for key, value in point.items() for each in written(key, json.dumps(value))]
+        planned = composer.composed(point, found, place=len(found))
+        if planned is not None:
+            found[planned.trial.id] = planned
+    return apart(list(found.values()))
+
+
+class Composer:
+    """Composes the points of a sweep, one after the other."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        program.script = f"{sweep._function_.partition(':')[0]}.py"  # an axis names its fields
+        self.sweep, change = sweep, type(sweep)
+        _refuse_own(sweep.base)
+        self.derives, self.keeps = change.derive is not Sweep.derive, change.keep is not Sweep.keep
+        self.asks = change.resources is not Sweep.resources
+        self.written = functools.cache(lambda key, text: _written(sweep.base, key, json.loads(text)))
+
+    def composed(self, point: dict[str, Any], known: Container[str] = (), *, place: int) -> Planned | None:
+        """Return the trial of a point; None if keep() leaves it out, or its id is known.
+
+        Raises UserError for an invalid override, as the command line does.
+        """
+        sweep, name_of_class = self.sweep, type(self.sweep).__name__
+        own = [each for key, value in point.items() for each in self.written(key, json.dumps(value))]
         run = compose(sweep.base, own)
-        if derives:
+        if self.derives:
             more = _asked(sweep, "derive", run, own)
             if not isinstance(cast("Any", more), dict):
-                raise UserError(f"{change.__name__}.derive() gave {more!r}, and must give a dict of values by key")
+                raise UserError(f"{name_of_class}.derive() gave {more!r}, and must give a dict of values by key")
             own += [each for key, value in more.items() for each in _written(sweep.base, key, value)]
             run = compose(sweep.base, own)
-        if keeps and not _asked(sweep, "keep", run, own):
-            continue
+        if self.keeps and not _asked(sweep, "keep", run, own):
+            return None
         config = plain(run)
         name = identity(run, config, own)
-        if name not in found:
-            launch = _asked(sweep, "resources", run, own) if asks else sweep.launch
-            if not isinstance(cast("Any", launch), Launch):
-                raise UserError(
-                    f"{change.__name__}.resources() gave {launch!r}, and must give a Launch, such as Slurm()"
-                )
-            own_folder = folder_of(run)
-            folder = of_trial(name) if own_folder is None else str(own_folder.absolute())
-            found[name] = Planned(Trial(name, tuple(own), config, folder, place=len(found)), launch)
-    return apart(list(found.values()))
+        if name in known:
+            return None
+        launch = _asked(sweep, "resources", run, own) if self.asks else sweep.launch
+        if not isinstance(cast("Any", launch), Launch):
+            raise UserError(f"{name_of_class}.resources() gave {launch!r}, and must give a Launch, such as Slurm()")
+        own_folder = folder_of(run)
+        folder = of_trial(name) if own_folder is None else str(own_folder.absolute())
+        return Planned(Trial(name, tuple(own), config, folder, place=place), launch)
 
 
 def identity(run: CN, config: dict[str, Any], words: Sequence[str] = ()) -> str:

@@ -69,7 +69,7 @@ def watch(named: Named, others: Sequence[str], *, every: bool, pause: float = 5)
         while True:
             found = look(named.store, unknown=True)
             said = show(named, found, every=every)
-            if not any(each.state.is_alive for each in found.trials.values()):
+            if not found.searches and not any(each.state.is_alive for each in found.trials.values()):
                 return said
             live.update(Text(escaped(said[0])), refresh=console.is_terminal)
             time.sleep(pause)

@@ -80,7 +80,7 @@ def outcomes(named: Named) -> list[Outcome]:
             recorded = whole_summary(named.store.at(each.trial)) if begun else {}
         except DamagedError as damaged:
             reason = reason or str(damaged)
-        if each.report is not None and each.report.value is not None:
+        if each.report is not None and each.report.value is not None and each.state == TrialStatus.DONE:
             recorded = {**recorded, "score": each.report.value}
         outcomes.append(Outcome(each.trial, each.state, reason, recorded, each.code if begun else None))
     return outcomes

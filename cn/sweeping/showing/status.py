@@ -12,7 +12,7 @@ from typing import Any
 from cn.errors import RunError, lines, short
 from cn.run_folder.progress import Progress, last_lines, progress, whole_summary
 from cn.run_folder.state_files import DamagedError
-from cn.sweeping.folder.standing import Standing, Sweeping
+from cn.sweeping.folder.standing import Standing, Sweeping, far
 from cn.sweeping.folder.store import LOG
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
@@ -28,6 +28,7 @@ ORDER = (
     TrialStatus.CANCELLED,
     TrialStatus.QUEUED,
     TrialStatus.NEW,
+    TrialStatus.PRUNED,
     TrialStatus.DONE,
 )  # by need of a look
 ROWS = 40
@@ -35,7 +36,7 @@ ROWS = 40
 
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
-    if not found.trials and not found.damaged:
+    if not found.trials and not found.damaged and not found.searches:
         text, none = str(named.never()) + _elsewhere(named, found) + _silent(found), {"counts": {}, "trials": []}
         return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
@@ -50,7 +51,8 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     text = table(header, rows)
     if len(shown) < len(data):
         text += f"\n... and {len(data) - len(shown)} more: --all"
-    text += "\n\n" + ", ".join(f"{count} {state}" for state, count in counts.items())
+    text += "\n\n" + (", ".join(f"{count} {state}" for state, count in counts.items()) or "no trial yet")
+    text += _search(named, found)
     stop, last = found.stop, list(found.batches.values())[-1:]
     if stop is not None and last and stop.code == last[0].code:
         text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
@@ -65,8 +67,21 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     text += f"\n  to mend it: {named.command('retry')}" if damaged else ""
     extra: dict[str, Any] = {"stopped": stop and vars(stop), "silent": found.silent, "unknown": found.unknown}
     extra["folder"] = str(named.store.folder)
+    if found.spent or found.searches:
+        extra["search"] = {"asked": found.spent, "searches": found.searches, "ended": found.ended}
     extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
     return text, {"counts": counts, "trials": data, **extra}
+
+
+def _search(named: Named, found: Sweeping) -> str:
+    """What is said of a search: how many points are asked, and whether workers ask for more."""
+    if not found.spent and not found.searches:
+        return ""
+    if named.sweep is not None and named.sweep.search is not None:
+        asked = far(found, named.sweep.search.trials)
+    else:
+        asked = f"{found.spent} points are asked"
+    return f"\n{asked}" + ("; its workers search" if found.searches else "")
 
 
 def _silent(found: Sweeping) -> str:
@@ -104,7 +119,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
     folder = named.store.at(each.trial)
     metric = named.goal.metric
     far, reason = Progress(), each.reason
-    if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING) and tail:
+    if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING, TrialStatus.PRUNED) and tail:
         try:
             far = progress(folder, metric)
         except RunError as unread:  # one damaged file does not hide the other trials

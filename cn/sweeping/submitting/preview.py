@@ -13,13 +13,15 @@ from cn.run_folder.differences import ABSENT, differences, values_in
 from cn.run_folder.differences import text as as_text
 from cn.run_folder.state_files import DamagedError
 from cn.run_folder.where import names_in, says_where
-from cn.sweeping.folder.standing import Sweeping, ended_so
+from cn.sweeping.folder.standing import Sweeping, ended_so, far
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.project import root_of
+from cn.sweeping.space import Space
 from cn.sweeping.submitting import snapshots
 from cn.sweeping.submitting.submission import alike, divide
+from cn.sweeping.submitting.workers import Wanted, wanted
 from cn.table import table
 
 ROWS = 20
@@ -39,14 +41,17 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
     gone = [name for name in found.trials if name not in state and name not in old]
     rows = [[each.trial.id, state[each.trial.id], " ".join(each.trial.words)] for each in planned]
     shown = rows if every else rows[:ROWS]
-    text = [table(["trial", "state", "what"], shown)]
+    search = wanted(named, found) if named.sweep is not None and named.sweep.search is not None else None
+    text = [table(["trial", "state", "what"], shown)] if shown or search is None else []
     if len(shown) < len(rows):
         text.append(f"... and {len(rows) - len(shown)} more: --all")
-    text.append("")
-    text.append(", ".join(f"{count} {each}" for each, count in counts.items()) or "no trial at all")
+    text += [""] if text else []
+    text += [", ".join(f"{count} {each}" for each, count in counts.items()) or "no trial at all"] if text else []
+    if search is not None:
+        text += _of_search(named, found, search)
     if any(each.may_run_again for each in counts):
         text.append(f"{ended_so(counts)} is left alone; to run it again: {named.command('retry')}")
-    if left := len(named.sweep.axes.points) - len(planned) if named.sweep is not None else 0:
+    if left := len(named.sweep.axes.points) - len(planned) if named.sweep is not None and search is None else 0:
         text.append(
             f"{left} of {left + len(planned)} points are left out: by keep(), or because another is the same run"
         )
@@ -72,12 +77,27 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
         "edited": files,
         "gone": gone,
         "damaged": [{"file": str(each.path), "why": each.why} for each in found.damaged],
+        **({"asked": found.spent, "points": search.points} if search is not None else {}),
         "trials": [
             {"id": row[0], "state": row[1], "words": list(each.trial.words)}
             for row, each in zip(rows, planned, strict=True)
         ],
     }
     return "\n".join(text), data
+
+
+def _of_search(named: Named, found: Sweeping, search: Wanted) -> list[str]:
+    """Return how far a search is, what it searches, and what a submission would start."""
+    assert named.sweep is not None
+    assert isinstance(named.sweep.axes, Space)
+    measures = len(named.sweep.axes.points)
+    text = [far(found, search.points), f"{named.sweep.search!r} draws points from {named.sweep.axes.described()}"]
+    text += [f"each point is measured {measures} times"] if measures > 1 else []
+    if search.workers is not None:
+        count, where = search.workers.jobs, " on this machine" if named.sweep.launch.is_here else ""
+        text.append(f"to submit: {'1 worker' if count == 1 else f'{count} workers'}{where}")
+        text += [f"{many(len(search.rows))} of killed or cancelled workers would go on"] if search.rows else []
+    return text
 
 
 def many(count: int) -> str:

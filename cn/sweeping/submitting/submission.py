@@ -19,6 +19,7 @@ from cn.run_folder.folder import refuse_taken
 from cn.sweeping.folder import secrets_file
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import next_name, write_identity
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.queues import ask
 from cn.sweeping.folder.standing import Sweeping, look
 from cn.sweeping.folder.store import Store
@@ -26,6 +27,7 @@ from cn.sweeping.goal import Goal
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.project import root_of, verbs
 from cn.sweeping.submitting import snapshots
+from cn.sweeping.sweep import Sweep
 
 
 class Called(NamedTuple):
@@ -49,6 +51,13 @@ class Lane(NamedTuple):
     end: int
     width: int | None
     after: int | None  # index of the lane that must end before; None: no dependency
+
+
+class Workers(NamedTuple):
+    """The jobs of a search."""
+
+    sweep: Sweep
+    jobs: int
 
 
 def recover(store: Store, *, unknown: bool = False, tolerant: bool = False) -> Sweeping:
@@ -85,11 +94,11 @@ def recover(store: Store, *, unknown: bool = False, tolerant: bool = False) -> S
 
 def _seen(store: Store, label: str) -> str | None:
     """Return the batch's job number from a trial's report, in case all of its jobs are over."""
-    for job in store.salvaged(label).rows:
-        for trial in job or ():
-            report = store.known_report(trial)
-            if report is not None and report.label == label:
-                return report.job.partition("_")[0]
+    rows = [trial for job in store.salvaged(label).rows for trial in job or ()]
+    for trial in [*rows, *Points(store).of_job(label, None)]:
+        report = store.known_report(trial)
+        if report is not None and report.label == label:
+            return report.job.partition("_")[0]
     return None
 
 
@@ -102,17 +111,25 @@ def submit(
     give_up: int | None = None,
     overrides: tuple[str, ...] = (),
     goal: Goal,
+    search: Workers | None = None,
 ) -> dict[str, str]:
-    """Queue the chosen trials; return the job numbers by label. The store must be locked, after `recover`."""
+    """Queue the chosen trials; return the job numbers by label. The store must be locked, after `recover`.
+
+    search: the workers of a search, of which each begins with its part of the trials, and asks for points then.
+    """
     for each in chosen:
         if each.trial.id not in found.trials:
             refuse_taken(store.at(each.trial))
     name, home = next_name(store), store.folder.absolute()
     numbers: dict[str, str] = {}
-    for launch, trials in alike(chosen):
+    groups = alike(chosen) if search is None else [(search.sweep.launch, [each.trial for each in chosen])]
+    for launch, trials in groups:
         queue = launch.build()
-        size = max(1, queue.pack)
-        jobs = [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
+        if search is None:
+            size = max(1, queue.pack)
+            jobs = [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
+        else:
+            jobs = [tuple(trials[i :: search.jobs]) for i in range(search.jobs)]
         taken = sum(batch.width or 0 for label, batch in found.batches.items() if label in found.live)
         free = None if queue.parallel is None else queue.parallel - taken
         before = (
@@ -133,6 +150,7 @@ def submit(
                 goal=plain(goal),
                 name=name,
                 home=str(home),
+                search=None if search is None else plain(search.sweep),
             )
             label = batch.label
             with store.written():

@@ -10,8 +10,12 @@ from annotated_types import Ge
 from cn.launching.launch import Launch
 from cn.launching.launch.local import Local
 from cn.nodes.node import CN
+from cn.nodes.notes import Neutral
 from cn.sweeping.axes import Axes
 from cn.sweeping.goal import Goal
+from cn.sweeping.prune import Prune
+from cn.sweeping.search import Search
+from cn.sweeping.space import Space
 
 
 class Sweep(CN):
@@ -26,12 +30,26 @@ class Sweep(CN):
         base: CN
     axes: Axes = Axes()
     goal: Goal | None = None  # by which the best trial is chosen; null: that of the base
+    search: Annotated[Search | None, Neutral()] = None  # how points are drawn, if the axes are a space
+    prune: Annotated[Prune | None, Neutral()] = None  # which trials of a search end early
     launch: Launch = Local()
     give_up: Annotated[int, Ge(1)] | None = 3  # trials that fail alike before no other is started; null: never
     folder: Path | None = None  # of the sweep; null: outputs/sweeps/NAME
 
     _function_: ClassVar[str] = "train:train"  # called with each trial's run: the function `train` of train.py
     _makes_folder_: ClassVar[bool] = False  # whether it makes the run's folder itself: main(train, folder=False)
+
+    def check(self) -> None:
+        drawn = isinstance(self.axes, Space)
+        if drawn and self.search is None:
+            raise ValueError("axes is a space, and search is null; write: search: Search = Tpe(trials=25)")
+        if not drawn and self.search is not None:
+            what = "search draws points out of a space, and axes has points of its own"
+            raise ValueError(f'{what}; write: axes: Axes = space({{"optim.lr": log_uniform(1e-5, 1e-3)}})')
+        if self.prune is not None and not drawn:
+            raise ValueError("prune ends trials of a search, and search is null; write: prune=null")
+        if drawn and type(self).resources is not Sweep.resources:
+            raise ValueError("resources() gives trials jobs of their own, and the workers of a search share one launch")
 
     def keep(self, trial: Any) -> bool:
         """Return whether the trial belongs to the sweep."""

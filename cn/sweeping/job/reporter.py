@@ -1,0 +1,72 @@
+"""What `Job.report` does in a trial of a sweep that prunes: record the value, and ask whether the trial ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cn.errors import RunError, hint, lines
+from cn.run_folder.state_files import DamagedError, content
+from cn.sweeping.folder.batches import Batch
+from cn.sweeping.folder.points import Points
+from cn.sweeping.folder.store import Store
+from cn.sweeping.goal import Goal
+from cn.sweeping.prune import Curve
+from cn.sweeping.sweep import Sweep
+from cn.writing.record import unplain
+
+FILE = "reports.jsonl"  # of a trial's folder
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """It is copied to each process of the trial."""
+
+    sweep: dict[str, Any]  # by cn.writing.record.plain
+    goal: dict[str, Any]
+    store: Path  # the sweep's folder
+    folder: Path  # of the trial
+
+    def __call__(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """Record the goal's value, and return whether the trial ends. RunError if the goal is not among the metrics."""
+        goal, sweep = unplain(self.goal), unplain(self.sweep)
+        assert isinstance(goal, Goal)
+        assert isinstance(sweep, Sweep)
+        assert sweep.prune is not None
+        value = goal.of(metrics)
+        if value is None:
+            what = f"prune follows {goal.metric}, and the validation after step {step} came to none"
+            raise RunError(lines(what, hint(goal.metric, metrics), "without it: prune=null"))
+        with (self.folder / FILE).open("a") as file:
+            file.write(json.dumps({"step": step, "value": value}) + "\n")
+        sign = 1.0 if goal.direction == "maximize" else -1.0
+        store = Store(self.store)
+        trials = (trial for each in Points(store).every() for trial in each.trials)
+        folders = {store.at(trial).absolute() for trial in trials} - {self.folder.absolute()}
+        others = [curve for folder in sorted(folders) if (curve := curve_of(folder, sign))]
+        return sweep.prune.prunes(curve_of(self.folder, sign), others)
+
+
+def reporter(batch: Batch, store: Path, folder: Path) -> Reporter | None:
+    """Return what a trial of a batch reports to; None if its sweep prunes nothing."""
+    if batch.search is None or batch.goal is None or batch.search.get("prune") is None:
+        return None
+    return Reporter(batch.search, batch.goal, store, folder.absolute())
+
+
+def curve_of(folder: Path, sign: float = 1.0) -> Curve:
+    """Return the reported values of a trial, times the sign; a line that was cut short is left out."""
+    found: dict[int, float] = {}
+    try:
+        text = content(folder / FILE) or b""
+    except DamagedError:
+        return found
+    for line in text.splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            told = cast("dict[str, Any]", json.loads(line))
+            found[int(told["step"])] = sign * float(told["value"])
+    return found

@@ -1,0 +1,31 @@
+"""How a sweep chooses its points out of a space: `search=tpe` on the command line, and a field of a sweep."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated
+
+from annotated_types import Ge
+
+from cn.nodes.node import CN
+from cn.sweeping.search.past import Past, Suggestion
+from cn.sweeping.space import Space
+
+
+class Search(CN):
+    """Each worker asks for a point as soon as it is free, until all points are asked."""
+
+    trials: Annotated[int, Ge(1)] = 25  # points in all; a larger number goes on
+    seed: Annotated[int, Ge(0)] = 0
+
+    @abstractmethod
+    def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:
+        """Return the values of a further point.
+
+        past: the points that were asked before, with what is known of each. number: of this suggestion; the same
+        number and the same past give the same point.
+        """
+
+    def begin(self) -> None:
+        """Import what `suggest` needs. UserError if a package is missing."""

@@ -1,0 +1,34 @@
+"""python -m sweeps submit NAME search=cmaes search.trials=200"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from annotated_types import Ge
+
+from cn.sweeping.search import Search, study
+from cn.sweeping.search.past import Past, Suggestion
+from cn.sweeping.space import Space
+
+
+class Cmaes(Search):
+    """Covariance matrix adaptation, for many points of numbers; choices of a list are drawn at random. Of Optuna."""
+
+    startup: Annotated[int, Ge(1)] = 1  # points drawn at random before
+
+    def begin(self) -> None:
+        study.begin("search=cmaes", "cmaes")
+
+    def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:
+        from optuna.samplers import CmaEsSampler
+
+        return study.suggest(
+            lambda: CmaEsSampler(
+                n_startup_trials=self.startup,
+                seed=study.seed_of(self.seed, number),
+            ),
+            space,
+            past,
+            maximize=maximize,
+        )

@@ -1,0 +1,16 @@
+"""python -m sweeps submit NAME search=random search.trials=50"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cn.sweeping.search import Search
+from cn.sweeping.search.past import Past, Suggestion
+from cn.sweeping.space import Space
+
+
+class Random(Search):
+    """Independent draws: the points are those of the axes `random(trials, ...)` with the same seed."""
+
+    def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:
+        return Suggestion(space.draw(number, self.seed))

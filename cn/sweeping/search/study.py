@@ -1,0 +1,120 @@
+"""Optuna's samplers: an in-memory study is built from the past, and asked for one point."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cn.lazy import needs
+from cn.sweeping.ranges import rounded
+from cn.sweeping.search.past import Past, PointState, Suggestion
+from cn.sweeping.space import Distribution, Space
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+WHICH = "space"  # the parameter that chooses one of several spaces
+
+
+def begin(option: str, *packages: str) -> None:
+    """Import Optuna. UserError if it, or a package that the sampler needs, is missing."""
+    needs(option, "optuna", *packages, install="'cn[search]'")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Return the seed of the sampler for one suggestion."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:4], "big")
+
+
+def suggest(sampler: Callable[[], BaseSampler], space: Space, past: Sequence[Past], *, maximize: bool) -> Suggestion:
+    """Return the point that a sampler chooses; points that the space cannot give are not told."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about parts of Optuna that may change
+        study = optuna.create_study(direction="maximize" if maximize else "minimize", sampler=sampler())
+        names = _names(space)
+        told = (_frozen(each, space, names) for each in past)
+        study.add_trials([each for each in told if each is not None])
+        trial = study.ask()
+        which = 0
+        if len(space.spaces) > 1:
+            which = int(trial.suggest_categorical(WHICH, range(len(space.spaces))))
+        values: dict[str, Any] = {}
+        for key, form in space.spaces[which].items():
+            values[key] = _value(form, trial._suggest(names[which][key], _distribution(form)))
+        attributes = study._storage.get_trial_system_attrs(trial._trial_id)
+    return Suggestion(values, dict(attributes))
+
+
+def _names(space: Space) -> list[dict[str, str]]:
+    """Return Optuna's name of each key of each space; one name has one distribution."""
+    forms: dict[str, list[Distribution]] = {}
+    for each in space.spaces:
+        for key, form in each.items():
+            forms.setdefault(key, []).append(form)
+    return [
+        {key: key if all(form == forms[key][0] for form in forms[key]) else f"{key} ({number})" for key in each}
+        for number, each in enumerate(space.spaces)
+    ]
+
+
+def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTrial | None:
+    from optuna.distributions import CategoricalDistribution
+    from optuna.trial import TrialState, create_trial
+
+    which = space.fitting(each.values)
+    if which is None:
+        return None
+    forms = space.spaces[which]
+    parameters = {names[which][key]: _parameter(forms[key], value) for key, value in each.values.items()}
+    distributions = {names[which][key]: _distribution(form) for key, form in forms.items()}
+    if len(space.spaces) > 1:
+        parameters[WHICH] = which
+        distributions[WHICH] = CategoricalDistribution(range(len(space.spaces)))
+    state = {
+        PointState.RUNNING: TrialState.RUNNING,
+        PointState.DONE: TrialState.COMPLETE,
+        PointState.PRUNED: TrialState.PRUNED,
+        PointState.FAILED: TrialState.FAIL,
+    }[each.state]
+    at = {} if each.step is None or each.value is None else {each.step: each.value}
+    return create_trial(
+        state=state,
+        value=each.value if each.state in (PointState.DONE, PointState.PRUNED) else None,
+        params=parameters,
+        distributions=distributions,
+        system_attrs=each.attributes,
+        intermediate_values=at,
+    )
+
+
+def _distribution(form: Distribution) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    ((kind, given),) = form.items()
+    if kind == "choices":
+        return CategoricalDistribution(list(dict.fromkeys(map(json.dumps, given))))
+    if kind == "integers":
+        return IntDistribution(*given)
+    return FloatDistribution(*given, log=kind == "log_uniform")
+
+
+def _parameter(form: Distribution, value: Any) -> Any:
+    """Return a value as Optuna's parameter: a choice is its JSON text, since Optuna takes no lists and no nodes."""
+    return json.dumps(value) if "choices" in form else value
+
+
+def _value(form: Distribution, parameter: Any) -> Any:
+    ((kind, given),) = form.items()
+    if kind == "choices":
+        return json.loads(parameter)
+    return int(parameter) if kind == "integers" else rounded(parameter, *given)

@@ -1,0 +1,59 @@
+"""What a submission of a search queues: workers that ask for points, and trials that killed workers left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cn.sweeping.folder.batches import Batch
+from cn.sweeping.folder.standing import Standing, Sweeping
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.planning.named import Named
+from cn.sweeping.planning.plan import Composer, Planned
+from cn.sweeping.space import Space
+from cn.sweeping.submitting.submission import Workers
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is left to do."""
+
+    rows: list[Planned]  # trials that were asked and have no end, and no job
+    left: int  # points that were not asked, and that no live worker will ask
+    points: int  # in all
+    workers: Workers | None  # None: there is nothing to do, or live workers do it
+
+
+def wanted(named: Named, found: Sweeping) -> Wanted:
+    """Return what a submission queues. UserError if a package is missing, or the space does not fit the base."""
+    sweep = named.sweep
+    assert sweep is not None
+    assert sweep.search is not None
+    assert isinstance(sweep.axes, Space)
+    sweep.search.begin()
+    composer = Composer(sweep)
+    for measure in sweep.axes.points:
+        composer.composed({**sweep.axes.draw(0, sweep.search.seed), **measure}, place=0)
+    asked = {trial.id for each in found.points for trial in each.trials}
+    rows = [
+        Planned(each.trial, sweep.launch) for name, each in found.trials.items() if name in asked and _is_left(each)
+    ]
+    points = sweep.search.trials
+    live = [found.batches[label] for label in found.live if label in found.batches]
+    left = 0 if any(_points(each) >= points for each in live) else max(0, points - found.spent)
+    if not rows and not left:
+        return Wanted(rows, left, points, None)
+    queue = sweep.launch.build()
+    jobs = -(-(len(rows) + left) // max(1, queue.pack))
+    return Wanted(rows, left, points, Workers(sweep, jobs if queue.parallel is None else min(jobs, queue.parallel)))
+
+
+def _is_left(each: Standing) -> bool:
+    """Return whether a trial was lost with its worker or cancelled, so that it has no end of its own."""
+    lost = each.state == TrialStatus.FAILED and (each.report is None or each.report.state.is_alive)
+    return lost or each.state == TrialStatus.CANCELLED
+
+
+def _points(batch: Batch) -> int:
+    """Return how many points the workers of a batch ask for in all."""
+    search = (batch.search or {}).get("search") or {}
+    return search.get("trials", 0)

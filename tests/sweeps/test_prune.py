@@ -1,0 +1,125 @@
+"""A trial that is worse than the others at the same step ends early, and can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+import pytest
+
+from sweeps import Median, log_uniform, random
+from tests.sweeps.project import Project
+from tests.sweeps.test_search import finished, hunt, points
+
+SAVED = '            last.with_suffix(".part").replace(last)\n'
+REPORTS = (
+    SAVED
+    + """\
+            if step < run.steps:
+                job.report(step, {"validation/accuracy": run.value * step})
+"""
+)
+AXES = 'space({"value": log_uniform(1e-3, 1)})'
+VALUES = [point["value"] for point in random(12, {"value": log_uniform(1e-3, 1)}).points]
+
+
+@pytest.fixture
+def pruning(project: Project) -> Project:
+    """A project whose runs report each step."""
+    door = (project.folder / "train.py").read_text()
+    assert SAVED in door
+    project.write("train.py", door.replace(SAVED, REPORTS))
+    return project
+
+
+def expected(values: list[float], steps: int) -> list[int | None]:
+    """The step at which each trial is pruned by the median, if one follows the other; None: it is done."""
+    ended: list[tuple[float, int, int | None]] = []
+    for value in values:
+        at: int | None = None
+        for step in range(3, steps):
+            others = [other * step for other, last, _ in ended if last >= step]
+            if len(others) >= 4 and value * step < statistics.median(others):
+                at = step
+                break
+        ended.append((value, steps - 1 if at is None else at, at))
+    return [at for _, _, at in ended]
+
+
+def test_the_median_prunes_what_is_below_it_at_the_same_step() -> None:
+    rule = Median(after=1, others=2)
+    rising = [{1: 1.0, 2: 2.0, 3: 9.0}, {1: 3.0, 2: 4.0}]
+    assert not rule.prunes({1: 0.0}, rising)  # too early
+    assert rule.prunes({1: 0.0, 2: 2.9}, rising)
+    assert not rule.prunes({1: 0.0, 2: 3.0}, rising)
+    assert not rule.prunes({1: 3.0, 2: 2.0}, rising)  # its best counts
+    assert not rule.prunes({1: 0.0, 2: 0.0, 3: 0.0}, rising)  # only one has come so far
+
+
+def test_pruned_trials_say_at_which_step_count_as_done_and_can_be_gone_on_with(pruning: Project):
+    name = hunt(pruning, "Random(trials=12)", axes=AXES, base="steps=6", parallel=1)
+    pruning.sweeps("submit", name, "prune=median")
+    counts = finished(pruning, name)
+    steps = expected(VALUES, 6)
+    assert 0 < sum(step is not None for step in steps) < 12
+    assert counts == {"done": steps.count(None), "pruned": 12 - steps.count(None)}
+    trials = {trial["id"]: trial for trial in pruning.trials(name)}
+    for point, step in zip(points(pruning), steps, strict=True):
+        trial = trials[point["trials"][0]["id"]]
+        assert trial["reason"] == (None if step is None else f"pruned at step {step}")
+        assert pruning.steps(trial) == list(range(1, 1 + (6 if step is None else step)))
+    assert "nothing new to queue" in pruning.sweeps("submit", name, "prune=median")
+    one = next(trial["id"] for trial in trials.values() if trial["state"] == "pruned")
+    said = pruning.sweeps("retry", name, one, status=2)
+    assert (
+        said == f"{one} is pruned, and is not run again\n"
+        f"  to go on with it: python -m sweeps retry hunt prune=median {one} --pruned\n"
+    )
+    pruning.sweeps("retry", name, "--pruned")
+    assert finished(pruning, name) == {"done": 12}
+    for trial in pruning.trials(name):
+        assert pruning.steps(trial) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_goal_that_no_validation_reports_is_refused(pruning: Project):
+    name = hunt(pruning, "Random(trials=1)", axes=AXES, base="steps=2", parallel=1)
+    text = (pruning.folder / "sweeps/hunt.py").read_text().replace("Axes, ", "Axes, Goal, minimize, ", 1)
+    pruning.write("sweeps/hunt.py", f'{text}    goal: Goal = minimize("validation/loss")\n')
+    pruning.sweeps("submit", name, "prune=median")
+    assert finished(pruning, name) == {"failed": 1}
+    assert pruning.only(name)["reason"] == "prune follows validation/loss, and the validation after step 1 came to none"
+
+
+def test_all_processes_of_a_run_are_pruned_together_after_a_checkpoint(real: Project):
+    """Learning rates of nearly 0 come last, and end at their second validation; one goes on to the end."""
+    real.write(
+        "sweeps/hunt.py",
+        """
+from runs import Run
+from runs.default import Default
+from runs.launch import Launch
+from runs.launch.local import Local
+from sweeps import Axes, Median, Prune, Random, Search, Sweep, space
+
+
+class Hunt(Sweep):
+    base: Run = Default(epochs=4, gpu=-1)
+    axes: Axes = space({"optim.lr": [1e-2, 1e-9]})
+    search: Search = Random(trials=2, seed=0)
+    prune: Prune = Median(after=1, others=1)
+    launch: Launch = Local(processes=2)
+""",
+    )
+    real.sweeps("submit", "hunt")
+    assert finished(real, "hunt") == {"done": 1, "pruned": 1}
+    pruned = next(trial for trial in real.trials("hunt") if trial["state"] == "pruned")
+    assert pruned["reason"] == "pruned at step 78"
+    folder = real.folder / pruned["folder"]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["state"], summary["reason"], summary["processes"]) == ("interrupted", "pruned at step 78", 2)
+    assert (folder / "last.pt").exists()
+    real.sweeps("retry", "hunt", "--pruned")
+    assert finished(real, "hunt") == {"done": 2}
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    steps = [told["step"] for line in lines if "validation/loss" in (told := json.loads(line))]
+    assert steps == [39, 78, 117, 156]

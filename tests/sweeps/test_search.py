@@ -1,0 +1,263 @@
+"""A search asks for points one after the other, trains them, and goes on after anything was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random as random_module
+import signal
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from cn.launching.locks import held_below
+from sweeps import integers, log_uniform, random
+from tests.sweeps.cluster import Cluster
+from tests.sweeps.project import Project, words
+from tests.sweeps.test_disasters import supervisor
+from tests.sweeps.test_interrupted import preempt
+
+SEARCH = '''
+from runs import Run
+from runs.launch import Launch
+from runs.launch.local import Local
+from runs.told import Told
+from sweeps import Axes, Cmaes, Gp, Random, Search, Sweep, Tpe, integers, log_uniform, seeds, space
+
+
+class Hunt(Sweep):
+    """Which value?"""
+
+    base: Run = Told({base})
+    axes: Axes = {axes}
+    search: Search = {search}
+    launch: Launch = Local(parallel={parallel})
+'''
+AXES = 'space({"value": log_uniform(1e-3, 1), "steps": integers(1, 3)})'
+
+
+def hunt(
+    project: Project, search: str = "Random(trials=12)", *, axes: str = AXES, base: str = "", parallel: int = 3
+) -> str:
+    """Write the search; its name."""
+    project.write("sweeps/hunt.py", SEARCH.format(search=search, axes=axes, base=base, parallel=parallel))
+    return "hunt"
+
+
+def points(project: Project, folder: str = "outputs/sweeps/hunt") -> list[dict[str, Any]]:
+    """What the files of the points say, in order."""
+    paths = sorted((project.folder / folder / "search").glob("0*.json"))
+    assert [int(path.stem) for path in paths] == list(range(len(paths)))
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def once_each(project: Project, count: int, folder: str = "outputs/sweeps/hunt") -> None:
+    """So many points were asked, no two alike, and each has run to its end once."""
+    asked = points(project, folder)
+    assert len(asked) == count
+    ids = [trial["id"] for point in asked for trial in point["trials"]]
+    assert len(set(ids)) == len(ids)
+    notes = [project.folder / folder / "trials" / each[:2] / each / "begun" for each in ids]
+    assert [path.read_text().count("ended") for path in notes] == [1] * len(ids)
+    assert len(project.reports(folder)) == len(ids)
+
+
+def finished(project: Project, name: str) -> dict[str, int]:
+    """Wait until no worker searches and no trial runs; the counts of states."""
+    told: dict[str, Any] = {}
+
+    def ready() -> bool:
+        nonlocal told
+        told = project.asked("status", name)
+        return not told["search"]["searches"] and not {"queued", "running", "waiting"} & told["counts"].keys()
+
+    project.wait_for(ready, pause=0.5)
+    return told["counts"]
+
+
+def test_a_random_search_runs_the_points_of_random_axes(project: Project):
+    name = hunt(project)
+    said = project.sweeps("plan", name)
+    assert said == (
+        "0 of 12 points are asked\n"
+        'Random(trials=12, seed=0) draws points from space({"value": log_uniform(0.001, 1), "steps": integers(1, 3)})\n'
+        "to submit: 3 workers on this machine\n"
+    )
+    assert project.sweeps("submit", name).startswith("queued 3 workers: ")
+    project.wait("outputs/sweeps/hunt", lambda reports: [each["state"] for each in reports] == ["done"] * 12)
+    once_each(project, 12)
+    drawn = random(12, {"value": log_uniform(1e-3, 1), "steps": integers(1, 3)}).points
+    assert [point["values"] for point in points(project)] == drawn
+    assert finished(project, name) == {"done": 12}
+    best = project.asked("best", name)
+    assert best["value"] == max(point["value"] for point in drawn)
+    assert project.sweeps("submit", name).splitlines()[:2] == [
+        "nothing new to queue (12 done)",
+        "  12 of 12 points are asked",
+    ]
+    assert "queued 3 workers" in project.sweeps("submit", name, "search.trials=20")
+    project.wait("outputs/sweeps/hunt", lambda reports: len(reports) == 20)
+    finished(project, name)
+    once_each(project, 20)
+    assert [point["values"] for point in points(project)[:12]] == drawn
+
+
+def kill(project: Project, folder: str = "outputs/sweeps/hunt") -> None:
+    """Kill the supervisor of each batch, and wait until its processes are gone."""
+    for path in (project.folder / folder / "jobs").glob("*.id"):
+        with suppress(ProcessLookupError):
+            os.kill(int(path.read_text()), signal.SIGKILL)
+    project.wait_for(lambda: not held_below(project.folder / folder / "jobs"))
+
+
+@pytest.mark.parametrize("sampler", ["Random", "Tpe"])
+def test_workers_killed_at_random_moments_and_submitted_again_lose_and_repeat_nothing(project: Project, sampler: str):
+    name = hunt(project, f"{sampler}(trials=120)", base="pause=0.02", parallel=8)
+    moments = random_module.Random(0)
+    for _ in range(8):
+        project.sweeps("submit", name)
+        time.sleep(moments.uniform(0.2, 2.0))
+        kill(project)
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 120}
+    once_each(project, 120)
+    assert "nothing new to queue (120 done)" in project.sweeps("submit", name)
+
+
+def test_eight_processes_that_ask_at_once_and_are_killed_at_random_moments_ask_each_point_once(project: Project):
+    name = hunt(project, "Random(trials=300)")
+    project.write("many.py", MANY)
+    project.type("many.py", name)
+    asked = points(project)
+    assert len(asked) == 300
+    assert len({json.dumps(point["values"]) for point in asked}) == 300
+    draws = [point["draw"] for point in asked]
+    assert draws == sorted(set(draws))
+    assert draws[-1] < 310
+
+
+MANY = """
+import os, random, signal, sys, time
+
+from cn.nodes.to_json import plain
+from cn.sweeping.folder.batches import Batch
+from cn.sweeping.job.ask import Asker
+from cn.sweeping.planning.named import find
+
+named = find(sys.argv[1])
+batch = Batch("0001-abcd", "", "", {}, os.getcwd(), None, None, None, (), goal=plain(named.goal),
+              search=plain(named.sweep))
+
+
+def begin(job):
+    pid = os.fork()
+    if pid == 0:
+        asker = Asker(named.store, batch, job)
+        while asker.ask() is not None:
+            pass
+        os._exit(0)
+    return pid
+
+
+alive = {begin(job) for job in range(8)}
+moments = random.Random(0)
+for _ in range(20):
+    time.sleep(moments.uniform(0, 0.1))
+    pid = moments.choice(sorted(alive))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    alive = alive - {pid} | {begin(9)}
+for pid in alive:
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+def test_a_point_is_measured_with_each_seed_and_its_value_is_the_mean(project: Project):
+    name = hunt(project, "Tpe(trials=4, startup=2)", axes=f"{AXES} * seeds(3)")
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 12}
+    once_each(project, 4)
+    rows = project.asked("results", name)["rows"]
+    assert [row["count"] for row in rows] == [3] * 4
+
+
+def test_a_search_ends_and_says_so_when_its_space_holds_no_further_point(project: Project):
+    name = hunt(project, axes='space({"steps": [1, 2, 3]})')
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 3}
+    assert project.sweeps("plan", name).splitlines()[-3] == (
+        "3 of 12 points are asked; the search ended: 20 suggestions in a row were points that are known already, or "
+        "that keep() leaves out: 3 of 12 points are asked"
+    )
+
+
+def test_an_error_in_the_sampler_ends_the_search_and_not_the_trials(project: Project):
+    name = hunt(project, "Broken(trials=5)")
+    text = (project.folder / "sweeps/hunt.py").read_text()
+    own = "\n\nclass Broken(Random):\n    def suggest(self, space, past, number, *, maximize):\n"
+    own += "        if number == 2:\n            raise ValueError('no idea')\n"
+    own += "        return super().suggest(space, past, number, maximize=maximize)\n\n\nclass Hunt"
+    project.write("sweeps/hunt.py", text.replace("\n\nclass Hunt", own))
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 2}
+    assert "2 of 5 points are asked; the search ended: ValueError: no idea" in project.sweeps("plan", name)
+
+
+REFUSED = {
+    "a space without a search": (
+        {"search": "None"},
+        "axes is a space, and search is null; write: search: Search = Tpe(trials=25)\n"
+        "  Hunt is defined in sweeps/hunt.py:9\n",
+    ),
+    "a search over points": (
+        {"axes": "seeds(3)"},
+        "search draws points out of a space, and axes has points of its own; write: axes: Axes = "
+        'space({"optim.lr": log_uniform(1e-5, 1e-3)})\n  Hunt is defined in sweeps/hunt.py:9\n',
+    ),
+    "a field that the base lacks": (
+        {"axes": 'space({"valeu": [1, 2]})'},
+        "valeu=2: Told has no field 'valeu'\n  defined in runs/told.py:13\n"
+        "  nearest: value, validate_batch, validate_every\n  see: python train.py --help\n",
+    ),
+    "a space and points": (
+        {"axes": AXES + " + seeds(3)"},
+        "sweeps/hunt.py cannot be used\n  a space and points are added: a search draws from spaces alone\n"
+        '    write: space({"optim.lr": [0.1]}) for points as a space\n',
+    ),
+    "an axis twice": (
+        {"axes": AXES + ' * space({"steps": [1]})'},
+        "sweeps/hunt.py cannot be used\n  both factors of a product give steps values\n    keep it in one of them\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "text"), REFUSED.values(), ids=REFUSED)
+def test_what_a_search_cannot_do_is_refused(project: Project, changed: dict[str, str], text: str):
+    name = hunt(project, **changed)
+    path = project.folder / "sweeps/hunt.py"
+    path.write_text(path.read_text().replace("search: Search =", "search: Search | None ="))
+    assert project.sweeps("plan", name, status=2) == text
+
+
+def test_on_a_cluster_workers_that_are_preempted_or_killed_go_on(project: Project, slurm: Cluster):
+    """The jobs on one node are preempted; another is killed with -9, and the search is submitted again."""
+    name = hunt(project, "Tpe(trials=40, startup=5)", base="pause=0.15", parallel=4)
+    place = words("slurm", gpus=1, hours=0.5, partition="low", parallel=8)
+    assert project.sweeps("submit", name, *place).startswith("queued 8 workers: ")
+    project.wait_for(lambda: len(points(project)) >= 10)
+    preempt(slurm, "n1")
+    project.wait_for(lambda: any(report["state"] == "waiting" for report in project.reports("outputs/sweeps/hunt")))
+    for trial in [each for each in project.trials(name) if each["state"] == "running"][:2]:
+        pid = project.begun(trial)[-1].get("pid")
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(supervisor(pid), signal.SIGKILL)
+    for job in {each["job"] for each in project.trials(name) if each["state"] == "waiting"}:
+        slurm.start_requeued(job)
+    counts = finished(project, name)
+    assert sum(counts.values()) == 40
+    project.sweeps("submit", name, *place)
+    assert finished(project, name) == {"done": 40}
+    once_each(project, 40)
