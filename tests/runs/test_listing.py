@@ -360,7 +360,7 @@ def test_words_that_cannot_be_meant(make, said):
         "there is no folder 'outputs/no'\n  nearest: outputs/one\n  see: python -m runs -h\n"
     )
     assert said("-o", "x.png", status=2) == (
-        "-o says where plot and export put their file\n  write: python -m runs plot A B -o FILE\n"
+        "-o says where plot, report and export put their file\n  write: python -m runs plot A B -o FILE\n"
     )
     assert said("--al", status=2) == (
         "unrecognized arguments: --al\n  nearest: --all, --last, --help\n  see: python -m runs --help\n"
