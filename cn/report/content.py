@@ -16,6 +16,7 @@ from cn.run_folder.metrics import read
 CLASSES = ":"  # the value of a node is its class: `models.vit:Vit`
 PICTURES = 3
 LARGEST = 1_000_000  # bytes of one picture
+WELL = ("done", "finished", "pruned", "running", "queued", "waiting")  # states that are no failure
 
 Direction = Literal["maximize", "minimize"]
 
@@ -81,7 +82,7 @@ def content(
     best = (min if direction == "minimize" else max)(valued, key=lambda each: each.goal or 0.0, default=None)
     reasons: dict[str, list[str]] = {}
     for each in found:
-        if each.reason and each.state not in ("done", "finished"):
+        if each.reason and each.state not in WELL:
             reasons.setdefault(each.reason, []).append(each.name)
     return Content(
         title=title,

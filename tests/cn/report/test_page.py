@@ -42,7 +42,7 @@ def entries(count: int, points: int = 5) -> list[Entry]:
                 goal=value if state == "done" else None,
                 seconds=float(number),
                 curve=[(10.0 * step, value * step / points) for step in range(1, points + 1)],
-                reason="ValueError: no such thing" if state == "failed" else None,
+                reason={"failed": "ValueError: no such thing", "pruned": "pruned at step 3"}.get(state),
                 order=float(number),
             )
         )
