@@ -125,7 +125,7 @@ function drawParallel() {
   const line = { color: shown.map((each) => each.goal), colorscale: "Viridis", reversescale: less, showscale: true };
   const names = [...data.fields, data.goal];
   Plotly.react(plot("parallel"), [{ type: "parcoords", dimensions, line, labelfont: { color: style },
-    tickfont: { color: style }, rangefont: { color: style } }], layout({ margin: { l: 80, r: 40, t: 50, b: 20 } }), options);
+    tickfont: { color: style }, rangefont: { color: style } }], layout({ margin: { l: 80, r: 40, t: 50, b: 40 } }), options);
   const drawn = plot("parallel");
   drawn.removeAllListeners("plotly_restyle");
   drawn.on("plotly_restyle", () => {
