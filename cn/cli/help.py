@@ -36,6 +36,7 @@ FLAGS = """\
   --from FOLDER        start from the run that FOLDER records
   --explain [NAME]     where each value comes from; with NAME, only that value or what is below it
   --save-as NAME       write the composed run as a class, so that run=NAME chooses it
+  --schema             print all that can be chosen and set as JSON Schema (draft 2020-12)
   -i, --info [WHAT]    what Hydra knows: plugins, search path, defaults
   -sc install=bash     tab completion for bash (zsh, fish):
     eval "$(python SCRIPT -sc install=bash)"

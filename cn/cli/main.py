@@ -53,7 +53,7 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
         args.overrides.insert(0, args.explain)  # --explain run=NAME: explain all values
         args.explain = ""
     asked = args.help, args.version, args.shell_completion, args.cfg, args.info, args.hydra_help, args.save_as
-    if any(asked) or args.explain is not None:
+    if args.schema or any(asked) or args.explain is not None:
         with answering():
             return _do(function, contract, args, words, launcher)
     any_letter()
@@ -160,6 +160,11 @@ def _do(
         from cn.cli.save_as import save
 
         say(save(contract, base, args.overrides, args.save_as, args.source))
+    elif args.schema:
+        from cn.cli.schema import schema_text
+
+        say(schema_text(contract, base, args.overrides))
+        gc.freeze()  # as above
     elif args.cfg:
         from cn.writing.python import as_python
 
@@ -182,16 +187,17 @@ def _do(
 
 
 def _refuse_two(args: argparse.Namespace, of_plain: bool) -> None:
-    """Raise UserError if `--explain` or `--save-as` is combined with another action."""
+    """Raise UserError if `--explain`, `--save-as` or `--schema` is combined with another action."""
     asked = {
         "--explain": args.explain is not None,
         "--save-as": args.save_as is not None,
+        "--schema": args.schema,
         "-m": args.multirun,
         "--cfg": args.cfg == "job",
         "Hydra's own options": of_plain,
     }
     flags = [flag for flag, given in asked.items() if given]
-    if len(flags) > 1 and flags[0] in ("--explain", "--save-as"):
+    if len(flags) > 1 and flags[0] in ("--explain", "--save-as", "--schema"):
         raise UserError(lines(f"{flags[0]} does not go together with {flags[1]}", "leave out one of the two"))
 
 

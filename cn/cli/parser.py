@@ -53,6 +53,7 @@ def parser() -> Parser:
     flags.add_argument("--from", dest="source", action=TypedPath)
     flags.add_argument("--explain", nargs="?", const="")
     flags.add_argument("--save-as", metavar="NAME")
+    flags.add_argument("--schema", action="store_true")
     flags.add_argument("--shell-completion", "-sc", action="store_true")
     flags.add_argument("--info", "-i", nargs="?", const="all")
     flags.add_argument("--hydra-help", action="store_true")
