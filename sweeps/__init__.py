@@ -20,6 +20,7 @@ from cn.sweeping.goal import Goal as Goal
 from cn.sweeping.goal import maximize as maximize
 from cn.sweeping.goal import minimize as minimize
 from cn.sweeping.prune import Prune as Prune
+from cn.sweeping.prune.halving import Halving as Halving
 from cn.sweeping.prune.median import Median as Median
 from cn.sweeping.search import Search as Search
 from cn.sweeping.search.cmaes import Cmaes as Cmaes

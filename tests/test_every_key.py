@@ -40,11 +40,11 @@ from runs.optim import Optim
 from runs.schedule import Schedule
 from runs.task import Task
 from runs.training import Training
-from sweeps import Sweep
+from sweeps import Prune, Search, Sweep
 
 CONTRACTS: list[Any] = [
     *(Model, Head, Attention, Data, Tokenizer, Run, Optim, Schedule, Task, Training),
-    *(Callback, Benchmark, Logger, Launch, Sweep),
+    *(Callback, Benchmark, Logger, Launch, Sweep, Search, Prune),
 ]
 WITHIN = {  # runs of which these are a part, since some of their values follow from others of a run
     "task=distil": ["run=distil"],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cn.sweeping.goal import maximize as maximize
     from cn.sweeping.goal import minimize as minimize
     from cn.sweeping.prune import Prune as Prune
+    from cn.sweeping.prune.halving import Halving as Halving
     from cn.sweeping.prune.median import Median as Median
     from cn.sweeping.search import Search as Search
     from cn.sweeping.search.cmaes import Cmaes as Cmaes
@@ -51,6 +52,7 @@ OFFERS = {
     "planning.named": ("find",),
     "project": ("contract", "script", "verbs"),
     "prune": ("Prune",),
+    "prune.halving": ("Halving",),
     "prune.median": ("Median",),
     "search": ("Search",),
     "search.cmaes": ("Cmaes",),
@@ -81,6 +83,7 @@ __getattr__ = lazily(
     maximize="cn.sweeping.goal",
     minimize="cn.sweeping.goal",
     Prune="cn.sweeping.prune",
+    Halving="cn.sweeping.prune.halving",
     Median="cn.sweeping.prune.median",
     Search="cn.sweeping.search",
     Cmaes="cn.sweeping.search.cmaes",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
+from random import Random
 
 import pytest
 
-from sweeps import Median, log_uniform, random
+from cn.sweeping.job.reporter import curve_of
+from sweeps import Halving, Median, log_uniform, random
 from tests.sweeps.project import Project
-from tests.sweeps.test_search import finished, hunt, points
+from tests.sweeps.test_search import finished, hunt, kill, points
 
 SAVED = '            last.with_suffix(".part").replace(last)\n'
 REPORTS = (
@@ -123,3 +126,50 @@ class Hunt(Sweep):
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     steps = [told["step"] for line in lines if "validation/loss" in (told := json.loads(line))]
     assert steps == [39, 78, 117, 156]
+
+
+def test_halving_prunes_all_but_one_in_factor_of_those_at_a_rung_and_promotes_them_once_they_are() -> None:
+    rule = Halving(after=1, factor=3)
+    assert rule.prunes({1: 0.5}, [])  # of one, none
+    assert rule.prunes({1: 0.5}, [{1: 0.4}])
+    assert not rule.prunes({1: 0.5}, [{1: 0.4}, {1: 0.3}])
+    assert rule.prunes({1: 0.5}, [{1: 0.6}, {1: 0.3}])
+    assert not rule.prunes({1: 0.5, 2: 0.1}, [{1: 0.6, 2: 0.7}])  # no rung
+    curves = {"a": {1: 0.1}, "b": {1: 0.3}, "c": {1: 0.2}}
+    assert rule.promotes(curves, ["a", "b", "c"]) == "b"
+    assert rule.promotes(curves, ["a", "c"]) is None
+    assert rule.promotes({"a": {1: 0.1}, "b": {1: 0.3}}, ["a", "b"]) is None
+    further = {name: {1: value, 2: value, 3: value} for name, value in (("d", 0.6), ("e", 0.7), ("f", 0.8))}
+    assert rule.promotes(curves | further, ["b", "f"]) == "f"  # the highest rung first
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_with_halving_promoted_trials_go_on_from_their_checkpoints(pruning: Project, killed: bool):
+    base = f"steps=10, pause={0.02 if killed else 0}"
+    name = hunt(pruning, "Random(trials=30)", axes=AXES, base=base, parallel=3)
+    if killed:
+        moments = Random(1)
+        for _ in range(5):
+            pruning.sweeps("submit", name, "prune=halving")
+            time.sleep(moments.uniform(0.3, 1.5))
+            kill(pruning)
+    pruning.sweeps("submit", name, "prune=halving")
+    counts = finished(pruning, name)
+    assert counts.keys() == {"done", "pruned"}
+    assert sum(counts.values()) == 30
+    curves: dict[str, dict[int, float]] = {}
+    pruned: list[str] = []
+    for trial in pruning.trials(name):
+        steps = pruning.steps(trial)
+        assert sorted(set(steps)) == list(range(1, len(set(steps)) + 1))
+        if not killed:
+            assert steps == list(range(1, len(steps) + 1))
+        assert len(set(steps)) in (1, 3, 9, 10)
+        curves[trial["id"]] = dict(curve_of(pruning.folder / trial["folder"]))
+        if trial["state"] == "pruned":
+            pruned.append(trial["id"])
+            assert trial["reason"] == f"pruned at step {len(set(steps))}"
+    assert Halving().promotes(curves, pruned) is None  # whatever belongs to the best of its rung has gone on
+    assert len([curve for curve in curves.values() if len(curve) > 1]) >= 10
+    best = max(curves, key=lambda each: curves[each][1])
+    assert best not in pruned

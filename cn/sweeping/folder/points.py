@@ -1,24 +1,25 @@
 """The points that a search has asked: search/000012.json in the sweep's folder, written before a trial of it begins.
 
 The number of these files is the part of the search's budget that is spent. They are written under a lock, one after
-the other, so that their numbers have no gap.
+the other, so that their numbers have no gap. search/promoted-000003.json says that a pruned trial goes on.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.store import Store, write
 
 FOLDER = "search"
+T = TypeVar("T")
 ENDED = "ended.json"
 
 
@@ -35,6 +36,26 @@ class Point:
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # the sampler's own
 
 
+@dataclass(frozen=True)
+class Promotion:
+    """A pruned trial that goes on."""
+
+    number: int
+    trial: str
+    step: int  # at which it was pruned; up to it, it is not pruned again
+    label: str  # of the batch whose job goes on with it
+    job: int
+
+
+class Owner(NamedTuple):
+    """The job that runs a trial of a point."""
+
+    trial: Trial
+    label: str
+    job: int
+    until: int = -1  # the step of its last promotion
+
+
 class Points:
     """The points in a sweep's folder; each file is read once."""
 
@@ -42,12 +63,27 @@ class Points:
         self.store, self.folder = store, store.folder / FOLDER
         self.damaged: list[DamagedError] = []
         self._read: list[Point | None] = []  # None for a damaged file
+        self._promoted: list[Promotion | None] = []
 
     def every(self) -> list[Point]:
         """Return all readable points in order; `count` includes the damaged ones."""
-        while (point := self._next()) is not False:
-            self._read.append(point)
+        self._read += self._further(self.path, self.count, _point)
         return [each for each in self._read if each is not None]
+
+    def owners(self) -> dict[str, Owner]:
+        """Return the job of each trial by the trial's id: that which asked, or which goes on with a pruned one."""
+        found = {trial.id: Owner(trial, each.label, each.job) for each in self.every() for trial in each.trials}
+        self._promoted += self._further(self._path_promoted, len(self._promoted), _promotion)
+        for each in self._promoted:
+            if each is not None and each.trial in found:
+                found[each.trial] = Owner(found[each.trial].trial, each.label, each.job, each.step)
+        return found
+
+    def promote(self, trial: str, step: int, label: str, job: int) -> None:
+        """Record that a job goes on with a pruned trial; the folder must be locked, after `owners`."""
+        promotion = Promotion(len(self._promoted), trial, step, label, job)
+        write(self._path_promoted(promotion.number), json.dumps(asdict(promotion)) + "\n")
+        self._promoted.append(promotion)
 
     @property
     def count(self) -> int:
@@ -55,10 +91,8 @@ class Points:
         return len(self._read)
 
     def of_job(self, label: str, job: int | None) -> list[Trial]:
-        """Return the trials that a job asked; None: any job of the batch."""
-        return [
-            trial for each in self.every() if each.label == label and job in (None, each.job) for trial in each.trials
-        ]
+        """Return the trials that a job asked or goes on with; None: any job of the batch."""
+        return [each.trial for each in self.owners().values() if each.label == label and job in (None, each.job)]
 
     def add(self, point: Point) -> None:
         """Record a point that is about to be begun; the folder must be locked."""
@@ -94,15 +128,26 @@ class Points:
         else:
             (self.folder / ENDED).unlink(missing_ok=True)
 
-    def _next(self) -> Point | bool | None:
-        """Read the next file: None if it is damaged, False if there is none."""
-        path = self.path(self.count)
-        try:
-            text = content(path)
-            return False if text is None else _point(parsed(text, path), path)
-        except DamagedError as why:
-            self.damaged.append(why)
-            return None
+    def _path_promoted(self, number: int) -> Path:
+        return self.folder / f"promoted-{number:06d}.json"
+
+    def _further(self, path: Callable[[int], Path], number: int, build: Callable[[Any, Path], T]) -> list[T | None]:
+        """Read the files from a number on; None for a damaged one."""
+        found: list[T | None] = []
+        while True:
+            at = path(number + len(found))
+            try:
+                text = content(at)
+                if text is None:
+                    return found
+                found.append(build(parsed(text, at), at))
+            except DamagedError as why:
+                self.damaged.append(why)
+                found.append(None)
+
+
+def _promotion(told: Any, path: Path) -> Promotion:
+    return built(Promotion, told, path)
 
 
 def _point(told: Any, path: Path) -> Point:

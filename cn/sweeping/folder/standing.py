@@ -11,7 +11,7 @@ from cn.launching.queue import Job, Queue
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import Identity, identity, is_known
-from cn.sweeping.folder.points import Point, Points
+from cn.sweeping.folder.points import Owner, Point, Points
 from cn.sweeping.folder.queues import lister, of_each, of_original, queue_of
 from cn.sweeping.folder.store import Report, Store
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -32,6 +32,7 @@ class Standing:
     report: Report | None = None
     reason: str | None = None
     damaged: DamagedError | None = None  # the trial's own file
+    until: int = -1  # the step at which a search last promoted it: if it was pruned by then, it is to go on
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,15 @@ def _files(store: Store) -> Sweeping:
     found.spent, found.ended = points.count, points.ended()
     found.damaged += points.damaged
     labels = store.labels()
-    for point in found.points:
-        if point.label not in labels:  # its batch is lost or was withdrawn
-            _add_point(found, point)
+    owners = points.owners().values()
+    for owner in owners:
+        if owner.label not in labels:  # its batch is lost or was withdrawn
+            _add_owned(found, owner)
     for label in labels:
         _add(store, found, label)
+        for owner in owners:
+            if owner.label == label:
+                _add_owned(found, owner)
     for label in sorted(store.gone()):
         found.torn.add(label)
         found.headless = True
@@ -199,17 +204,15 @@ def _add(store: Store, found: Sweeping, label: str) -> None:
     for place, row in enumerate(rows):
         for trial in row or ():
             found.trials[trial.id] = Standing(trial, TrialStatus.QUEUED, label, place, head.code if head else "")
-    for point in found.points:
-        if point.label == label:
-            _add_point(found, point)
 
 
-def _add_point(found: Sweeping, point: Point) -> None:
-    """Add the trials of a point that a job has asked."""
-    batch = found.batches.get(point.label)
-    for trial in point.trials:
-        code = batch.code if batch is not None else ""
-        found.trials[trial.id] = Standing(trial, TrialStatus.QUEUED, point.label, point.job, code)
+def _add_owned(found: Sweeping, owner: Owner) -> None:
+    """Add a trial of a point that a search has asked."""
+    batch = found.batches.get(owner.label)
+    code = batch.code if batch is not None else ""
+    found.trials[owner.trial.id] = Standing(
+        owner.trial, TrialStatus.QUEUED, owner.label, owner.job, code, until=owner.until
+    )
 
 
 def _add_lost(store: Store, found: Sweeping) -> None:
@@ -232,6 +235,8 @@ def _read(store: Store, each: Standing) -> None:
         report = store.report(each.trial)
     except DamagedError as why:
         each.damaged, each.reason = why, str(why)
+    if report is not None and report.goes_on(each.until):
+        return
     if report is not None and report.label == each.label:
         each.report, each.state, each.reason, each.code = report, report.state, report.reason, report.code
     elif store.is_done_unsaid(each.trial, report):

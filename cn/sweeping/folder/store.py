@@ -56,6 +56,10 @@ class Report:
     saved: float | None = None  # time of the last checkpoint before this attempt
     step: int | None = None  # at which it was pruned
 
+    def goes_on(self, until: int) -> bool:
+        """Return whether the trial was pruned, and has been promoted since."""
+        return self.state == TrialStatus.PRUNED and self.step is not None and self.step <= until
+
 
 class Store:
     """A sweep's folder."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from cn.run_folder.progress import summary
 from cn.sweeping.folder.batches import Batch, Trial
-from cn.sweeping.folder.points import Point, Points
+from cn.sweeping.folder.points import Owner, Point, Points
 from cn.sweeping.folder.store import REPORT, Store
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.goal import Goal
+from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.plan import Composer, Planned
+from cn.sweeping.prune import Prune
 from cn.sweeping.search.past import Past, PointState
 from cn.sweeping.space import Space
 from cn.sweeping.sweep import Sweep
@@ -33,6 +35,7 @@ class End:
     state: TrialStatus | None = None  # None: it has not begun
     value: float | None = None
     step: int | None = None  # at which it was pruned
+    label: str = ""  # of its batch
 
 
 class Asker:
@@ -51,15 +54,21 @@ class Asker:
         self.points = Points(store)
         self.rows: dict[str, dict[str, Trial]] = {}  # label of a batch -> its trials by id
         self.ends: dict[str, tuple[tuple[int, int], End]] = {}  # id of a trial -> state of its file, and its end
+        self.owners: dict[str, Owner] = {}
+        self.prune = sweep.prune
         self.search.begin()
 
-    def ask(self) -> int | None:
+    def ask(self) -> int | str | None:
         """Write a further point and return its number; None if all points are asked.
+
+        Before that, a pruned trial that is to go on: write that, and return its id.
 
         Raises EndError if no new point is found, and CNError if a point cannot be composed.
         """
         with self.points.locked():
-            points = self.points.every()
+            points, self.owners = self.points.every(), self.points.owners()
+            if (trial := self._promoted()) is not None:
+                return trial
             if self.points.count >= self.search.trials:
                 return None
             known = self._known(points)
@@ -79,6 +88,27 @@ class Asker:
             what = f"{TRIES} suggestions in a row were points that are known already, or that keep() leaves out"
             raise EndError(f"{what}: {len(points)} of {self.search.trials} points are asked")
 
+    def _promoted(self) -> str | None:
+        """Return a pruned trial that goes on, after that is written."""
+        if self.prune is None or type(self.prune).promotes is Prune.promotes:
+            return None
+        ends = {name: self._end(owner.trial) for name, owner in self.owners.items()}
+        self._read_rows()
+        pruned = {
+            name: end.step
+            for name, end in ends.items()
+            if end.state == TrialStatus.PRUNED and end.step is not None and not self._is_queued(name, end.label)
+        }
+        trials = (owner.trial for owner in self.owners.values())
+        name = promoted(self.store, self.prune, self.goal, trials, list(pruned))
+        if name is not None:
+            self.points.promote(name, pruned[name], self.label, self.job)
+        return name
+
+    def _is_queued(self, name: str, label: str) -> bool:
+        """Return whether a batch after this one goes on with the trial."""
+        return any(name in rows for later, rows in self.rows.items() if later > label)
+
     def _composed(self, values: dict[str, Any]) -> list[Planned]:
         """Return the trials of a point, one for each repeated measure that is not left out."""
         measures = self.space.points
@@ -91,12 +121,16 @@ class Asker:
 
     def _known(self, points: list[Point]) -> dict[str, Trial]:
         """Return all trials that were submitted or asked."""
+        self._read_rows()
+        known = {name: trial for rows in self.rows.values() for name, trial in rows.items()}
+        return known | {trial.id: trial for each in points for trial in each.trials}
+
+    def _read_rows(self) -> None:
+        """Read the rows of batches that are new."""
         for label in self.store.labels():
             if label not in self.rows:
                 rows = self.store.salvaged(label).rows
                 self.rows[label] = {trial.id: trial for row in rows for trial in row or ()}
-        known = {name: trial for rows in self.rows.values() for name, trial in rows.items()}
-        return known | {trial.id: trial for each in points for trial in each.trials}
 
     def _past(self, point: Point) -> Past:
         past = self._known_past(point.values, list(point.trials))
@@ -114,6 +148,12 @@ class Asker:
         return Past(values, PointState.DONE, statistics.fmean(done)) if done else Past(values, PointState.FAILED)
 
     def _end(self, trial: Trial) -> End:
+        """Return how a trial ended; a pruned one that goes on has not."""
+        end, owner = self._read_end(trial), self.owners.get(trial.id)
+        goes_on = owner is not None and end.step is not None and end.step <= owner.until
+        return End(TrialStatus.WAITING) if goes_on else end
+
+    def _read_end(self, trial: Trial) -> End:
         """Read how a trial ended, unless its file is unchanged since it was read."""
         try:
             found = (self.store.at(trial) / REPORT).stat()
@@ -134,7 +174,7 @@ class Asker:
                 recorded["score"] = report.value
             end = End(TrialStatus.DONE, self.goal.of(recorded))
         elif report.state == TrialStatus.PRUNED:
-            end = End(report.state, report.value, report.step)
+            end = End(report.state, report.value, report.step, report.label)
         elif report.state.is_alive:
             return end  # its run may end without a new report
         self.ends[trial.id] = stamp, end

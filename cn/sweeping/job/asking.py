@@ -33,12 +33,13 @@ class Asking:
         self.points = Points(store)
         self.waits = False  # for the answer to an ask
         self.over = False  # no further point comes
+        self.idle = False  # nothing is to be asked until a trial of this job ends, by which a pruned one may go on
         self.socket: socket.socket | None = None
         self.pid: int | None = None
 
     def ask(self) -> None:
         """Ask for a point, unless an ask is under way."""
-        if self.waits or self.over:
+        if self.waits or self.over or self.idle:
             return
         if self.socket is None:
             self._begin()
@@ -48,7 +49,7 @@ class Asking:
             self.socket.send(b"?")
 
     def answer(self) -> list[Trial]:
-        """Return the trials of the point that was asked; none if no further point comes. Call it once there is one."""
+        """Return the trials of the point that was asked; none if all are asked. Call it once there is an answer."""
         assert self.socket is not None
         try:
             told: dict[str, Any] = json.loads(self.socket.recv(65536) or b"{}")
@@ -57,8 +58,13 @@ class Asking:
         self.waits = False
         number = told.get("point")
         if number is not None:
-            points = self.points.every()
-            return [trial for each in points if each.number == number for trial in each.trials]
+            owners = self.points.owners()
+            if isinstance(number, str):  # the id of a pruned trial that goes on
+                return [owners[number].trial]
+            return [trial for each in self.points.every() if each.number == number for trial in each.trials]
+        if "point" in told:
+            self.idle = True
+            return []
         if not told:
             told["reason"] = "the process that asks for points is gone"
         if (reason := told.get("reason")) is not None:

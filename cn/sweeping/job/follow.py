@@ -13,8 +13,9 @@ from cn.launching.processes import GRACE, Part
 from cn.launching.queue import Here, Queue
 from cn.launching.ranks import output
 from cn.screen import say
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.secrets_file import read
-from cn.sweeping.folder.store import Batch, Store
+from cn.sweeping.folder.store import Batch, Store, Trial
 from cn.sweeping.job import trial_process
 from cn.sweeping.job.connection import WAIT, Link, connect
 from cn.sweeping.job.trial import run_trial
@@ -90,9 +91,16 @@ class Follower:
         say(f"the first node of the job is not reached ({where})", error=True)
         return None
 
+    def _trial(self, name: str) -> Trial:
+        """Return the trial of this id; one that a search has asked since the job began is in the sweep's folder."""
+        if name not in self.trials:
+            self.trials |= {each.id: each for each in Points(self.store).of_job(self.batch.label, self.here.index)}
+        return self.trials[name]
+
     def _begin(self, address: str, *, trial: str, port: int, resumes: bool) -> None:
         """Start the trial's processes; output before each has its own file goes to that of the node's first rank."""
-        folder = self.store.at(self.trials[trial])
+        each = self._trial(trial)
+        folder = self.store.at(each)
         count = self.queue.processes
         part = Part(self.here.node * count, self.queue.nodes * count, address, port)
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +108,7 @@ class Follower:
             self.pid, self.pipe = trial_process.fork(
                 lambda answer: run_trial(
                     self.batch,
-                    self.trials[trial],
+                    each,
                     folder,
                     self.store.folder / "code" / self.batch.snapshot,
                     environment=self.here.environments[0],

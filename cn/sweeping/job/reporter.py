@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from cn.errors import RunError, hint, lines
 from cn.run_folder.state_files import DamagedError, content
-from cn.sweeping.folder.batches import Batch
+from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
-from cn.sweeping.prune import Curve
+from cn.sweeping.prune import Curve, Prune
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
 
@@ -45,8 +45,10 @@ class Reporter:
             file.write(json.dumps({"step": step, "value": value}) + "\n")
         sign = 1.0 if goal.direction == "maximize" else -1.0
         store = Store(self.store)
-        trials = (trial for each in Points(store).every() for trial in each.trials)
-        folders = {store.at(trial).absolute() for trial in trials} - {self.folder.absolute()}
+        owners = Points(store).owners().values()
+        folders = {store.at(each.trial).absolute(): each.until for each in owners}
+        if step <= folders.pop(self.folder, -1):
+            return False
         others = [curve for folder in sorted(folders) if (curve := curve_of(folder, sign))]
         return sweep.prune.prunes(curve_of(self.folder, sign), others)
 
@@ -56,6 +58,13 @@ def reporter(batch: Batch, store: Path, folder: Path) -> Reporter | None:
     if batch.search is None or batch.goal is None or batch.search.get("prune") is None:
         return None
     return Reporter(batch.search, batch.goal, store, folder.absolute())
+
+
+def promoted(store: Store, prune: Prune, goal: Goal, trials: Iterable[Trial], pruned: Sequence[str]) -> str | None:
+    """Return the id of the pruned trial that goes on next, of all trials of a search; None if there is none."""
+    sign = 1.0 if goal.direction == "maximize" else -1.0
+    curves = {each.id: curve for each in trials if (curve := curve_of(store.at(each), sign))}
+    return prune.promotes(curves, pruned)
 
 
 def curve_of(folder: Path, sign: float = 1.0) -> Curve:

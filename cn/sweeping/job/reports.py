@@ -44,6 +44,10 @@ class Notes:
         report = self.store.known_report(trial)
         if report is None or report.state.is_alive:
             return self.store.is_done_unsaid(trial, report)
+        if report.state == TrialStatus.PRUNED:
+            owner = Points(self.store).owners().get(trial.id)
+            if owner is not None and report.goes_on(owner.until):
+                return False
         ended = report.state in (TrialStatus.FAILED, TrialStatus.PRUNED) and report.label == self.batch.label
         return ended or report.state == TrialStatus.DONE
 

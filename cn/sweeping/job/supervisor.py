@@ -213,6 +213,8 @@ class Leader:
         came = chosen(parts)
         trial_process.kill_group(child.pid)
         self.fresh = False
+        if self.asking is not None:
+            self.asking.idle = False
         if came.status in (143, -signal.SIGTERM):
             end = time.monotonic() + LATE
             while self.signal is None and time.monotonic() < end:
@@ -246,7 +248,7 @@ class Leader:
 
     def _end(self) -> int:
         waiting = self.notes.waiting()
-        searches = self.asking is not None and not self.asking.over
+        searches = self.asking is not None and not self.asking.over and not self.asking.idle
         if self.why in ("preempted", "time") and (waiting or self.todo or searches):
             try:
                 self.queue.requeue()

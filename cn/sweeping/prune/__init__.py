@@ -24,3 +24,10 @@ class Prune(CN):
 
         own: its validations up to now. others: those of all other trials of the sweep, running ones too.
         """
+
+    def promotes(self, curves: Mapping[str, Curve], pruned: Sequence[str]) -> str | None:
+        """Return the id of a pruned trial that is to go on from its checkpoint; None if there is none.
+
+        curves: the validations of all trials, by id. pruned: the ids of those that were pruned and have not gone on.
+        """
+        return None

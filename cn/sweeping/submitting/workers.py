@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cn.sweeping.folder.batches import Batch
 from cn.sweeping.folder.standing import Standing, Sweeping
 from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.space import Space
@@ -18,7 +19,7 @@ class Wanted:
     """What is left to do."""
 
     rows: list[Planned]  # trials that were asked and have no end, and no job
-    left: int  # points that were not asked, and that no live worker will ask
+    left: int  # points to ask, or pruned trials that may go on, which no live worker does
     points: int  # in all
     workers: Workers | None  # None: there is nothing to do, or live workers do it
 
@@ -39,7 +40,14 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
     ]
     points = sweep.search.trials
     live = [found.batches[label] for label in found.live if label in found.batches]
-    left = 0 if any(_points(each) >= points for each in live) else max(0, points - found.spent)
+    searched = any(_points(each) >= points for each in live)
+    left = 0 if searched else max(0, points - found.spent)
+    if not searched and not left and sweep.prune is not None:
+        known = {name: each for name, each in found.trials.items() if name in asked}
+        pruned = [name for name, each in known.items() if each.state == TrialStatus.PRUNED]
+        trials = (each.trial for each in known.values())
+        if promoted(named.store, sweep.prune, named.goal, trials, pruned) is not None:
+            left = len(pruned)  # at most so many go on
     if not rows and not left:
         return Wanted(rows, left, points, None)
     queue = sweep.launch.build()
