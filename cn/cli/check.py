@@ -10,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -197,7 +197,7 @@ def _composed_at(commit: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _ending() -> Iterator[None]:
+def _ending() -> Generator[None]:
     """Turn SIGTERM into an exit, so that temporary folders are removed."""
 
     def end(number: int, frame: Any) -> None:
@@ -211,7 +211,7 @@ def _ending() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[composed.Report]:
+def _progress() -> Generator[composed.Report]:
     """Show on a terminal what is checked now."""
     if not sys.stderr.isatty():
         yield lambda what: None

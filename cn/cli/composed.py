@@ -38,8 +38,9 @@ def composed(report: Report = lambda what: None) -> State:
     found: State = {"options": 0, "runs": {}, "sweeps": {}, "failures": []}
     broken: set[tuple[str, str]] = set()
     seen: set[type] = set()
-    held, sweeps = contracts(found["failures"]), _sweeps()
-    for contract in dict.fromkeys([*held, *filter(None, [sweeps])]):
+    sweeps = _sweeps()
+    held: list[Any] = contracts(found["failures"]) + ([] if sweeps is None else [sweeps])
+    for contract in dict.fromkeys(held):
         options, bad = discover.options((contract,))
         broken |= {(each.file, each.why) for each in bad}
         for name, cls in options.items():

@@ -249,4 +249,4 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else MISSING
     inner = cast("Any", value.values() if isinstance(value, dict) else value if isinstance(value, list) else [])
-    return MISSING if any(finite(each) is MISSING for each in inner) else value
+    return MISSING if any(finite(each) is MISSING for each in inner) else cast("Any", value)
