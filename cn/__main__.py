@@ -1,4 +1,4 @@
-"""python -m cn runs|sweeps|new      (commands of any project, beside the project's own program)"""
+"""python -m cn runs|sweeps|check|new      (commands of any project, beside the project's own program)"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cn.errors import UserError, hint, lines, short
 from cn.screen import answering, say
 from cn.table import fold
 
-VERBS = ("runs", "sweeps", "new")
+VERBS = ("runs", "sweeps", "check", "new")
 HELP = """\
 python -m cn VERB ...
 
@@ -18,6 +18,7 @@ python -m cn VERB ...
   runs diff A B ...    what differs in their configurations, and what they came to
   sweeps               the sweeps of this project
   sweeps VERB NAME     plan, submit, status, logs, cancel, retry, results or best of a sweep
+  check                whether everything composes, and with --against REV, what a commit changed
   new PROJECT          a small project in a new folder, which runs, sweeps and passes its own test
 
   -h, --help: this page; python -m cn VERB -h: that of a verb"""
@@ -39,6 +40,10 @@ def _main(words: list[str]) -> int | None:
         from cn.cli.sweeps import sweeps
 
         return sweeps(rest)
+    elif verb == "check":
+        from cn.cli.check import check
+
+        return check(rest)
     elif verb == "new":
         from cn.cli.new import new
 

@@ -2,6 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
+    "check": ("check",),
     "exit_status": ("exit_status",),
     "main": ("main",),
     "new": ("new",),

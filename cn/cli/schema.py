@@ -248,6 +248,5 @@ def finite(value: Any) -> Any:
     """Return a JSON value unchanged; MISSING if it holds inf or nan, which JSON does not have."""
     if isinstance(value, float):
         return value if math.isfinite(value) else MISSING
-    items: Any = cast("dict[str, Any]", value).values() if isinstance(value, dict) else value
-    inner = cast("list[Any]", items) if isinstance(value, (dict, list)) else []
+    inner = cast("Any", value.values() if isinstance(value, dict) else value if isinstance(value, list) else [])
     return MISSING if any(finite(each) is MISSING for each in inner) else cast("Any", value)

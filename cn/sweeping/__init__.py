@@ -48,6 +48,8 @@ OFFERS = {
         "uniform",
         "zipped",
     ),
+    "folder.standing": ("look",),
+    "folder.trial_status": ("TrialStatus",),
     "goal": ("Goal", "maximize", "minimize"),
     "planning.named": ("find",),
     "project": ("contract", "script", "verbs"),
