@@ -74,7 +74,8 @@ def test_it_is_in_the_config_store_under_the_group_of_its_path(cls: Any) -> None
     assert entry.node._metadata.object_type is cls
     folder, _, file = cls.__module__.rpartition(".")
     assert file in key.option.split("/")
-    assert folder.split(".")[0].removesuffix("s") == key.group.split("/")[0] or folder.startswith("runs.")
+    group = key.group.split("/")[0]
+    assert folder.split(".")[0].removesuffix("s") == group or folder.startswith("runs.") or folder.endswith(f".{group}")
 
 
 @pytest.mark.parametrize("cls", nodes(*CONTRACTS))

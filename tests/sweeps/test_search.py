@@ -205,6 +205,95 @@ def test_an_error_in_the_sampler_ends_the_search_and_not_the_trials(project: Pro
     assert "2 of 5 points are asked; the search ended: ValueError: no idea" in project.sweeps("plan", name)
 
 
+def test_what_was_cancelled_goes_on_when_it_is_submitted_again(project: Project):
+    name = hunt(project, base="pause=0.2")
+    project.sweeps("submit", name)
+    project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) >= 5)
+    project.sweeps("cancel", name)
+    counts = finished(project, name)
+    assert counts["cancelled"] == 3
+    assert sum(counts.values()) < 12
+    said = project.sweeps("submit", name)
+    assert "  3 trials of killed or cancelled workers go on\n" in said
+    assert finished(project, name) == {"done": 12}
+    once_each(project, 12)
+
+
+def test_a_second_submission_queues_no_workers_beside_those_that_search(project: Project):
+    name = hunt(project, base="pause=0.3", parallel=2)
+    assert "queued 2 workers" in project.sweeps("submit", name)
+    assert project.sweeps("submit", name).startswith("nothing new to queue: its workers search")
+    project.wait_for(lambda: len(points(project)) >= 2)
+    assert "points are asked; its workers search" in project.sweeps("status", name)
+    assert "queued 2 workers" in project.sweeps("submit", name, "search.trials=14")  # they wait for the others to end
+    assert finished(project, name) == {"done": 14}
+    once_each(project, 14)
+
+
+def test_trials_that_fail_alike_end_the_search_and_are_run_again_by_retry(project: Project):
+    name = hunt(project, base="act='raise', at=0", parallel=1)
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"failed": 3}
+    assert len(points(project)) <= 4
+    project.write("train.py", (project.folder / "train.py").read_text().replace("raise Zero", "return; raise Zero"))
+    project.sweeps("retry", name)
+    assert finished(project, name) == {"done": 3}
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 12}
+    assert len(points(project)) == 12
+
+
+def test_a_damaged_file_of_a_point_is_named_and_its_part_of_the_budget_is_spent(project: Project):
+    name = hunt(project)
+    project.sweeps("submit", name)
+    finished(project, name)
+    (project.folder / "outputs/sweeps/hunt/search/000003.json").write_text("{")
+    assert "outputs/sweeps/hunt/search/000003.json is damaged: it holds no JSON" in project.sweeps("status", name)
+    assert "nothing new to queue (11 done)" in project.sweeps("submit", name)
+    project.sweeps("retry", name)
+    assert "is damaged" not in project.sweeps("status", name)
+    assert (project.folder / "outputs/sweeps/hunt/search/000003.json.damaged").read_text() == "{"
+    project.sweeps("submit", name, "search.trials=14")
+    assert finished(project, name) == {"done": 13}
+    assert len(points(project)) == 14
+
+
+def test_keep_and_derive_are_those_of_the_sweep(project: Project):
+    name = hunt(project, "Random(trials=5)", axes='space({"steps": integers(1, 99)})')
+    more = """
+    def keep(self, trial):
+        return trial.steps % 2 == 1
+
+    def derive(self, trial):
+        return {"pause": trial.steps / 1000}
+"""
+    project.write("sweeps/hunt.py", (project.folder / "sweeps/hunt.py").read_text() + more)
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 5}
+    drawn = [point["steps"] for point in random(50, {"steps": integers(1, 99)}).points]
+    odd = list(dict.fromkeys(steps for steps in drawn if steps % 2))[:5]
+    told = [trial["words"] for trial in project.trials(name)]
+    assert told == [[f"steps={steps}", f"pause={steps / 1000}"] for steps in odd]
+
+
+def test_a_missing_package_is_told_before_anything_is_queued(project: Project):
+    name = hunt(project, "Tpe(trials=5)")
+    project.write("without.py", WITHOUT)
+    said = project.type("without.py", "submit", name, status=2)
+    assert said == "search=tpe: optuna is not installed\n  type: pip install 'cn[search]'\n"
+
+
+WITHOUT = """
+import importlib.util, sys
+
+import cn.lazy
+from sweeps.__main__ import main
+
+cn.lazy.find_spec = lambda name: None if name == "optuna" else importlib.util.find_spec(name)
+sys.exit(main())
+"""
+
+
 REFUSED = {
     "a space without a search": (
         {"search": "None"},

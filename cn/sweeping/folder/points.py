@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from cn.run_folder.state_files import DamagedError, built, content, parsed
+from cn.run_folder.state_files import DamagedError, built, content, parsed, set_aside
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.store import Store, write
 
@@ -30,7 +30,7 @@ class Point:
     number: int
     draw: int  # number of the sampler's suggestion
     values: dict[str, Any]  # field -> value, in JSON form
-    trials: tuple[Trial, ...]  # one for each repeated measure
+    trials: tuple[Trial, ...]  # one for each repeated measure; none if its file was damaged and is lost
     label: str  # of the batch whose job asked
     job: int  # index of that job
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # the sampler's own
@@ -90,6 +90,19 @@ class Points:
         """The number of points that were asked, as of the last call of `every`."""
         return len(self._read)
 
+    def mend(self) -> None:
+        """Set damaged files aside; in the place of each stands an empty one, so that its part of the budget is spent.
+
+        The search must be locked.
+        """
+        self.owners()
+        for number, each in enumerate(self._read):
+            if each is None:
+                self._empty(self.path(number), Point(number, -1, {}, (), "", 0))
+        for number, each in enumerate(self._promoted):
+            if each is None:
+                self._empty(self._path_promoted(number), Promotion(number, "", -1, "", 0))
+
     def of_job(self, label: str, job: int | None) -> list[Trial]:
         """Return the trials that a job asked or goes on with; None: any job of the batch."""
         return [each.trial for each in self.owners().values() if each.label == label and job in (None, each.job)]
@@ -128,6 +141,10 @@ class Points:
         else:
             (self.folder / ENDED).unlink(missing_ok=True)
 
+    def _empty(self, path: Path, instead: Point | Promotion) -> None:
+        set_aside(path)
+        write(path, json.dumps(asdict(instead)) + "\n")
+
     def _path_promoted(self, number: int) -> Path:
         return self.folder / f"promoted-{number:06d}.json"
 
@@ -154,6 +171,6 @@ def _point(told: Any, path: Path) -> Point:
     """Build a point from its file. Raises DamagedError."""
     point = built(Point, {**told, "trials": []} if isinstance(told, dict) else told, path)
     several = told.get("trials")
-    if not isinstance(several, list) or not several:
+    if not isinstance(several, list):
         raise DamagedError(path, "it holds no trials")
     return replace(point, trials=tuple(built(Trial, each, path) for each in several))

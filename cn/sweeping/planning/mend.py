@@ -15,6 +15,7 @@ from cn.run_folder.progress import summary
 from cn.run_folder.state_files import LONGEST, DamagedError, set_aside
 from cn.sweeping.folder import batches
 from cn.sweeping.folder.batches import Batch, Trial
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.standing import Standing, Sweeping
 from cn.sweeping.folder.store import REPORT, Report, Store, of_trial, write
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -81,6 +82,10 @@ def mend(named: Named, found: Sweeping) -> None:
     store = named.store
     for label in store.labels():
         _mend_batch(store, label, found)
+    points = Points(store)
+    if found.spent:
+        with points.locked():
+            points.mend()
     for label in store.gone() - found.live:
         set_aside(store.jobs / f"{label}.id")
     for name in ("stop.json", "failures.jsonl"):

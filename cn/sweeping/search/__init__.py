@@ -17,7 +17,7 @@ class Search(CN):
     """Each worker asks for a point as soon as it is free, until all points are asked."""
 
     trials: Annotated[int, Ge(1)] = 25  # points in all; a larger number goes on
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Ge(0)] = 0  # of the sampler; the same seed and the same past give the same point
 
     @abstractmethod
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:

@@ -1,0 +1,112 @@
+"""A space draws what its distributions hold, and each sampler comes near the best point of a simple function."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from cn import UserError
+from cn.nodes.to_json import plain
+from cn.sweeping.search import Search
+from cn.sweeping.search.past import Past, PointState, Suggestion
+from cn.writing.record import unplain
+from sweeps import Cmaes, Gp, Random, Space, Tpe, grid, integers, log_uniform, random, seeds, space, uniform
+
+AXES = {"lr": log_uniform(1e-5, 1e-1), "depth": integers(1, 8), "drop": uniform(0, 1), "head": ["a", ["b"], None]}
+SAMPLERS: list[Search] = [Random(), Tpe(), Cmaes(), Gp()]
+
+
+def loss(values: dict[str, Any]) -> float:
+    return (math.log10(values["lr"]) + 3) ** 2 + (values["depth"] - 5) ** 2 / 10 + values["drop"]
+
+
+def searched(search: Search, drawn: Space, count: int, *, sign: int = 1) -> list[Past]:
+    """The points of a search, each with its loss, as they are told to it."""
+    search.begin()
+    past: list[Past] = []
+    for number in range(count):
+        found = search.suggest(drawn, past, number, maximize=sign < 0)
+        assert drawn.fitting(found.values) is not None
+        kept: dict[str, Any] = json.loads(json.dumps(found.attributes))  # as the file of a point keeps them
+        value = sign * loss(found.values)
+        past.append(Past(found.values, PointState.DONE, value, None, kept))
+    return past
+
+
+@pytest.mark.parametrize("search", SAMPLERS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_sampler_finds_better_points_than_it_began_with_and_the_same_again(search: Search, sign: int) -> None:
+    drawn = space(AXES)
+    past = searched(search, drawn, 40, sign=sign)
+    first, last = (min(abs(each.value or 0) for each in part) for part in (past[:10], past[10:]))
+    assert isinstance(search, Random) or last < first
+    again: Suggestion = search.suggest(drawn, past[:-1], 39, maximize=sign < 0)
+    assert again.values == past[-1].values
+
+
+@pytest.mark.parametrize("search", SAMPLERS, ids=lambda each: type(each).__name__)
+def test_of_a_sum_each_point_comes_from_one_space_and_running_failed_and_pruned_points_may_be_told(
+    search: Search,
+) -> None:
+    drawn = space({"model": ["vit"], "depth": integers(4, 12)}) + space({"model": ["resnet"], "depth": [18, 34]})
+    search.begin()
+    states = [PointState.DONE, PointState.RUNNING, PointState.FAILED, PointState.PRUNED]
+    past: list[Past] = []
+    for number in range(24):
+        found, state = search.suggest(drawn, past, number, maximize=True), states[number % 4]
+        known = state in (PointState.DONE, PointState.PRUNED)
+        step = 3 if state == PointState.PRUNED else None
+        past.append(Past(found.values, state, 0.5 if known else None, step, found.attributes))
+    for each in past:
+        depths = range(4, 13) if each.values["model"] == "vit" else (18, 34)
+        assert each.values["depth"] in depths
+    assert {each.values["model"] for each in past} == {"vit", "resnet"}
+    past.append(Past({"of": "another space"}, PointState.DONE, 0.5))
+    search.suggest(drawn, past, 24, maximize=True)
+
+
+def test_points_of_one_space_are_those_of_random_axes() -> None:
+    drawn = space(AXES)
+    assert [drawn.draw(number, 7) for number in range(20)] == random(20, AXES, seed=7).points
+
+
+def test_a_space_is_multiplied_added_recorded_and_measured_repeatedly() -> None:
+    one, other = space({"a": integers(1, 3)}), space({"b": [0.1, 0.2]})
+    assert (one * other).spaces == [{"a": {"integers": [1, 3]}, "b": {"choices": [0.1, 0.2]}}]
+    assert (one + other).spaces == [{"a": {"integers": [1, 3]}}, {"b": {"choices": [0.1, 0.2]}}]
+    assert ((one + other) * space({"c": [1]})).keys() == ["a", "c", "b"]
+    measured = one * seeds(3)
+    assert measured == seeds(3) * one == Space(points=seeds(3).points, spaces=one.spaces)
+    assert unplain(json.loads(json.dumps(plain(measured)))) == measured
+    assert (measured * grid({"part": [1, 2]})).points == (seeds(3) * grid({"part": [1, 2]})).points
+
+
+REFUSED = {
+    "no dict": (lambda: space([1]), "space(...) takes a dict from key to distribution, not [1]"),
+    "no axis": (lambda: space({}), "space(...) takes a dict from key to distribution, not {}"),
+    "other measures": (
+        lambda: space({"a": [1]}) * seeds(2) + space({"b": [1]}),
+        "the terms of a sum are measured differently often",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "text"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_space_is_refused(make: Any, text: str) -> None:
+    with pytest.raises(UserError) as error:
+        make()
+    assert text in str(error.value)
+
+
+def test_a_record_that_is_no_space_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"^a is \{'normal': \[0, 1\]\}, which is no distribution: one of log_uniform, "
+    ):
+        Space(spaces=[{"a": {"normal": [0, 1]}}]).check()
+    with pytest.raises(
+        ValueError, match=r"^a is drawn, and is given for the repeated measures: keep it in one of them$"
+    ):
+        Space(points=[{"a": 1}], spaces=[{"a": {"choices": [1]}}]).check()
