@@ -140,8 +140,8 @@ def _done(name: str) -> set[str]:
 
 def shown(found: dict[str, Any], against: str | None) -> str:
     """Return what was found as a text."""
-    many = {"options": "options", "runs": "runs", "sweeps": "sweeps", "recorded": "recorded runs"}
-    counts = ", ".join(f"{found[key]} {word}" for key, word in many.items())
+    what = {"options": "option", "runs": "run", "sweeps": "sweep", "recorded": "recorded run"}
+    counts = ", ".join(f"{found[key]} {word}{'' if found[key] == 1 else 's'}" for key, word in what.items())
     parts = [f"checked: {counts}"]
     for each in found["failures"]:
         parts += ["", f"{each['what']} fails", *(f"  {line.strip()}" for line in each["why"])]

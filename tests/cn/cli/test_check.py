@@ -15,7 +15,7 @@ import pytest
 
 from tests.cn.conftest import REPOSITORY, start
 
-COUNTS = "checked: 7 options, 1 runs, 1 sweeps, 0 recorded runs\n"
+COUNTS = "checked: 7 options, 1 run, 1 sweep, 0 recorded runs\n"
 
 
 @pytest.fixture
