@@ -49,9 +49,10 @@ class Page:
         return told["result"].get("value")
 
     def until(self, script: str) -> None:
-        """Wait until a JavaScript expression is true."""
-        again = f"const look = () => ({script}) ? done(1) : requestAnimationFrame(look)"
-        self.value(f"new Promise((done) => {{ {again}; look(); }})")
+        """Wait until a JavaScript expression is true, for at most 2000 frames."""
+        again = "left ? requestAnimationFrame(() => look(left - 1)) : done(false)"
+        look = f"const look = (left) => ({script}) ? done(true) : {again}"
+        assert self.value(f"new Promise((done) => {{ {look}; look(2000); }})"), f"it never comes to {script}"
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Press the mouse at one point, move it to another, and let go."""
