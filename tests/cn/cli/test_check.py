@@ -62,6 +62,7 @@ def test_nothing_is_found_in_a_project_that_composes(project: Path) -> None:
 
 
 def test_a_changed_default_is_told_field_by_field_with_the_done_trials_that_it_orphans(project: Path) -> None:
+    pytest.importorskip("rich", reason="rich, which shows a status that is watched, is not installed")
     submitted = start(project, "-m", "cn", "sweeps", "submit", "rates")
     assert submitted.returncode == 0, submitted.stderr
     assert start(project, "-m", "cn", "sweeps", "status", "rates", "-w").returncode == 0

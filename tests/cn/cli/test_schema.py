@@ -86,7 +86,13 @@ def test_a_value_of_a_union_is_valid_whichever_member_it_has(wide: Any, run: Any
     assert [unplain(each).near for each in records] == values  # type: ignore[attr-defined]
 
 
-SCALAR = st.none() | st.booleans() | st.integers(-3, 12) | st.sampled_from([0.5, -0.5, 1.5, 1e9, "", "a", "x", "small"])
+# no 1.0, which is an integer to JSON Schema and a float to CN
+SCALAR = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 12)
+    | st.sampled_from([0.5, -0.5, 1.5, 1e9 + 0.5, "", "a", "x", "small"])
+)
 KEYS = st.sampled_from(["a", "1", "-3", "01", "small", "checkpoint", "_member_"])
 JSON = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=2))
 
