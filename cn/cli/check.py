@@ -185,8 +185,11 @@ def _composed_at(commit: str) -> dict[str, Any]:
         if made.returncode:
             raise UserError(lines(f"git cannot give the code of {commit[:10]}", made.stderr.strip()))
         code = Path(folder, "code")
-        with tarfile.open(archive) as tar:
-            tar.extractall(code, filter="data")
+        try:
+            with tarfile.open(archive) as tar:
+                tar.extractall(code, filter="data")
+        except tarfile.TarError as error:
+            raise UserError(lines(f"the code of {commit[:10]} cannot be unpacked", short(str(error)))) from None
         command = [sys.executable, "-c", CODE, str(Path(composed.__file__).resolve())]
         done = subprocess.run(command, cwd=code, capture_output=True, text=True)
         if done.returncode:

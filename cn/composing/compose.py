@@ -38,7 +38,7 @@ ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
 
 class RenamedWarning(Notice):
-    """A field was named by an old name of it."""
+    """An override uses an old name of a field."""
 
 
 def compose(what: type[T] | T, overrides: Iterable[str] = (), *, partial: bool = False) -> T:

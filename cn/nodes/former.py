@@ -1,4 +1,4 @@
-"""Fields that were renamed, moved or added, and classes that were: old records load, and runs keep their hash.
+"""Renamed, moved and added fields, and renamed or moved classes: old records load, and runs keep their hash.
 
     hidden: Annotated[int, Was("hidden_dim")] = 128         # a field that had another name
     mixup: Annotated[float, Neutral()] = 0.0                # a new field; the default is what was done before
@@ -46,7 +46,8 @@ def past(cls: Any) -> Past:
     moved: dict[str, dict[str, str]] = {}
     for old, place in cast("dict[str, str]", getattr(cls, "_moved_", {})).items():
         child, _, field = place.partition(".")
-        moved.setdefault(child, {})[old] = field
+        if _check_moved(cls, old, child, field):
+            moved.setdefault(child, {})[old] = field
     return Past(
         name=former[-1] if former else f"{cls.__module__}:{cls.__qualname__}",
         neutral={
@@ -55,6 +56,15 @@ def past(cls: Any) -> Past:
         moved=moved,
         names={name: note.names[-1] for name, each in notes.items() for note in each if isinstance(note, Was)},
     )
+
+
+def _check_moved(cls: Any, old: str, child: str, field: str) -> bool:
+    """Return whether a class has the child node by default; DefinitionError if its own `_moved_` is wrong."""
+    there = child in cls._nodes and cls._fields[child].default_factory is not MISSING
+    if "_moved_" in vars(cls) and not (there and field in cast("Any", type(_default(cls, child)))._fields):
+        what = f"{cls.__name__}._moved_ puts {old!r} at {f'{child}.{field}'!r}, which is no field of a child node"
+        raise DefinitionError(lines(what, 'write: {"old": "child.field"}, of a child that has a default'))
+    return there
 
 
 def neutral(cls: Any) -> Record:
@@ -86,6 +96,8 @@ def former_classes(cls: type) -> tuple[str, ...]:
     if not (isinstance(told, tuple) and all(isinstance(each, str) for each in cast("tuple[Any, ...]", told))):
         raise DefinitionError(f'{cls.__name__}._was_ is {told!r}: write _was_ = ("models.old.Vit",)')
     each_one = cast("tuple[str, ...]", told)
+    if wrong := next((each for each in each_one if "." not in each and ":" not in each), None):
+        raise DefinitionError(f'{cls.__name__}._was_ names {wrong!r} without its module: write "models.old.{wrong}"')
     return tuple(each if ":" in each else ":".join(each.rsplit(".", 1)) for each in each_one)
 
 

@@ -14,10 +14,10 @@ class Was:
     """
 
     def __init__(self, *names: str) -> None:
-        wrong = next((each for each in names if not str.isidentifier(str(each))), None)
-        if wrong is not None or not names:
-            what = f"Was({wrong!r}) gives no name of a field" if names else "Was() names no field"
-            raise DefinitionError(f'{what}: write Was("old_name")')
+        for each in names or (None,):
+            if not isinstance(each, str) or not each.isidentifier():
+                what = f"Was({each!r}) gives no name of a field" if names else "Was() names no field"
+                raise DefinitionError(f'{what}: write Was("old_name")')
         self.names = names
 
 
@@ -29,5 +29,11 @@ Note = Was | Neutral
 
 
 def notes_of(annotation: Any) -> tuple[Note, ...]:
-    """Return the notes of an evaluated annotation."""
-    return tuple(each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, (Was, Neutral)))
+    """Return the notes of an annotation. DefinitionError for a note that is not called, or for two of one kind."""
+    found: list[Any] = list(getattr(annotation, "__metadata__", ()))
+    for each in (Was, Neutral):
+        if each in found:
+            raise DefinitionError(f"cannot be annotated with {each.__name__}: write {each.__name__}(...)")
+        if sum(isinstance(note, each) for note in found) > 1:
+            raise DefinitionError(f"has {each.__name__}(...) twice: write one, with all names")
+    return tuple(each for each in found if isinstance(each, (Was, Neutral)))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib
 import inspect
@@ -25,7 +26,7 @@ def locate(name: str) -> Any:
     exist.
     """
     parts = name.split(".")
-    for depth in range(len(parts) - 1, 0, -1):
+    for depth in range(len(parts) - 1, 0, -1) if all(parts) else ():
         module = ".".join(parts[:depth])
         try:
             found: Any = importlib.import_module(module)
@@ -43,12 +44,21 @@ def locate(name: str) -> Any:
                 )
             found = getattr(found, part)
         return found
-    raise UserError(
-        lines(
-            f"{name} does not exist: no module is called {parts[0]!r}",
-            "install the package, or mend the name in `_target_`",
-        )
+    what = f"no module is called {parts[0]!r}" if len(parts) > 1 or not parts[0] else "it names no module"
+    instead = (
+        f"write: builtins.{name}" if name in dir(builtins) else "install the package, or mend the name in `_target_`"
     )
+    raise UserError(lines(f"{name} does not exist: {what}", instead))
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Return the object of a dotted name; UserError if it does not exist or cannot be called."""
+    found = locate(name)
+    if not callable(found):
+        raise UserError(
+            lines(f"{name} cannot be called: it is a {type(found).__name__}", "mend the name in `_target_`")
+        )
+    return found
 
 
 def instantiate(node: CN, *args: Any, **later: Any) -> Any:
@@ -57,7 +67,7 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
     _partial_: return a `functools.partial` instead of calling.
     _args_: positional arguments; late ones take their place.
     _recursive_: whether targets below are called first: those of child nodes, and those in lists and dicts.
-    _convert_: "all" passes a child node without a target as a dict; otherwise the node itself is passed.
+    _convert_: "all" passes a child node without a target as a dict, unless _recursive_ is off; else the node is passed.
     Raises UserError if the target does not exist, or if one of these names has another value.
     """
     given = {name: getattr(node, name) for name in FLAGS if hasattr(node, name)}
@@ -75,7 +85,7 @@ def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict
     build = functools.partial(_build, every=flags["_convert_"] == "all") if flags["_recursive_"] else _same
     fields = {name: build(value) for name, value in own.items() if is_field(name)}
     positional = args or tuple(build(value) for value in flags["_args_"])
-    call: Callable[..., Any] = locate(target)
+    call = _function(target)
     if flags["_partial_"]:
         return functools.partial(call, *positional, **{**fields, **later})
     return call(*positional, **{**fields, **later})
@@ -98,7 +108,7 @@ def target_of(node: CN | type[CN]) -> str:
 
 def check_target(cls: type[CN]) -> None:
     """Raise UserError if the target of a class does not exist, or lacks a parameter for one of the fields."""
-    call = locate(target_of(cls))
+    call = _function(target_of(cls))
     try:
         takes = dict(inspect.signature(call).parameters)
     except ValueError:  # of a class or function in C that does not say what it takes

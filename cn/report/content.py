@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from cn.errors import CNError
 from cn.run_folder.differences import ABSENT, Values, differences
 from cn.run_folder.metrics import read
 
-CLASSES = ":"  # the value of a node is its class: `models.vit:Vit`
+CLASS_NAME = re.compile(r"[\w-]+(\.[\w-]+)+:[A-Za-z_][\w.]*")  # the value of a node: `models.vit:ViT`
 PICTURES = 3
 LARGEST = 1_000_000  # bytes of one picture
 WELL = ("done", "finished", "pruned", "running", "queued", "waiting")  # states that are no failure
@@ -136,7 +137,7 @@ def _short(value: Any) -> Any:
     if isinstance(value, (int, float, bool)):
         return value if not isinstance(value, float) or math.isfinite(value) else str(value)
     text = str(value)
-    return text.rsplit(CLASSES, 1)[-1] if CLASSES in text and " " not in text else text
+    return text.rpartition(":")[2] if CLASS_NAME.fullmatch(text) else text
 
 
 def _pictures(folder: Path) -> list[dict[str, str]]:

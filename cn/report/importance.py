@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+LARGEST = 1e300  # a larger number, or none at all such as inf, is one of several choices
 FEWEST = 10  # entries with a value; with fewer, the shares are chance
 
 
@@ -39,7 +40,7 @@ def _distribution(values: list[Any]) -> Any:
     """Return the range of a field's numbers, logarithmic over two orders of magnitude; else its choices."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    numbers = [value for value in values if type(value) in (int, float) and -LARGEST < value < LARGEST]
     if len(numbers) < len(values) or len(set(numbers)) < 2:
         return CategoricalDistribution(tuple(dict.fromkeys(map(str, values))))
     low, high = float(min(numbers)), float(max(numbers))

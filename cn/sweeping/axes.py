@@ -35,10 +35,10 @@ class Axes(CN):
     points: list[dict[str, Any]] = [{}]  # field -> value; {} is the base itself
 
     def __mul__(self, other: Axes) -> Axes:
-        theirs = {_address(key): key for key in other.names()}
+        theirs = {address(key): key for key in other.names()}
         for key in self.names():
-            if _address(key) in theirs:
-                both = " and ".join(dict.fromkeys([key, theirs[_address(key)]]))
+            if address(key) in theirs:
+                both = " and ".join(dict.fromkeys([key, theirs[address(key)]]))
                 raise UserError(lines(f"both factors of a product give {both} values", "keep it in one of them"))
         _few(len(self) * len(other), "a product")
         return Axes(points=[mine | others for mine in self.points for others in other.points])
@@ -164,12 +164,12 @@ def check_axes(keys: Iterable[Any]) -> None:
                 what = f"the axis {short(repr(key))} holds a value"
                 instead = short(f'"{name}": ["{value}"]')
             raise UserError(lines(what, f"write: {instead}"))
-        if _address(key) in seen:
-            raise UserError(lines(f"{seen[_address(key)]} and {key} are one axis", "keep one of them"))
-        seen[_address(key)] = key
+        if address(key) in seen:
+            raise UserError(lines(f"{seen[address(key)]} and {key} are one axis", "keep one of them"))
+        seen[address(key)] = key
 
 
-def _address(key: str) -> str:
+def address(key: str) -> str:
     return key.replace("/", ".")
 
 

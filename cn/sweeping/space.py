@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, cast
 
 from cn.errors import UserError, lines, short
-from cn.sweeping.axes import Axes, Sampler, check_axes, values_of
+from cn.sweeping.axes import Axes, Sampler, address, check_axes, values_of
 from cn.sweeping.ranges import integers, log_uniform, place, uniform
 
 Values = dict[str, Any]  # field -> value
@@ -30,12 +30,14 @@ class Space(Axes):
     spaces: list[dict[str, Any]]  # field -> distribution; a point is drawn from one of them
 
     def __mul__(self, other: Axes) -> Space:
-        for key in other.keys() if isinstance(other, Space) else other.names():
-            if key in self.keys():
-                raise UserError(lines(f"both factors of a product give {key} values", "keep it in one of them"))
+        theirs = {address(key): key for key in (*other.names(), *(other.keys() if isinstance(other, Space) else ()))}
+        for key in (*self.keys(), *self.names()):
+            if address(key) in theirs:
+                both = " and ".join(dict.fromkeys([key, theirs[address(key)]]))
+                raise UserError(lines(f"both factors of a product give {both} values", "keep it in one of them"))
         measured = (Axes(points=self.points) * Axes(points=other.points)).points
-        theirs = cast("list[Values]", other.spaces if isinstance(other, Space) else [{}])
-        return Space(points=measured, spaces=[mine | others for mine in self.spaces for others in theirs])
+        spaces = cast("list[Values]", other.spaces if isinstance(other, Space) else [{}])
+        return Space(points=measured, spaces=[mine | others for mine in self.spaces for others in spaces])
 
     __rmul__ = __mul__
 

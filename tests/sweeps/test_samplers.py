@@ -87,6 +87,14 @@ def test_a_space_is_multiplied_added_recorded_and_measured_repeatedly() -> None:
 REFUSED = {
     "no dict": (lambda: space([1]), "space(...) takes a dict from key to distribution, not [1]"),
     "no axis": (lambda: space({}), "space(...) takes a dict from key to distribution, not {}"),
+    "one field in two ways": (
+        lambda: space({"model/head": ["a"]}) * grid({"model.head": ["b"]}),
+        "both factors of a product give model/head and model.head values",
+    ),
+    "measured and drawn": (
+        lambda: space({"a": [1]}) * seeds(2) * space({"seed": [5]}),
+        "both factors of a product give seed values",
+    ),
     "other measures": (
         lambda: space({"a": [1]}) * seeds(2) + space({"b": [1]}),
         "the terms of a sum are measured differently often",

@@ -12,7 +12,7 @@ from cn.sweeping.prune import Curve, Prune
 
 
 class Median(Prune):
-    """A trial ends if its best value is below the median of what the others had reached at the same step."""
+    """A trial ends if its best value is worse than the median of what the others had reached at the same step."""
 
     others: Annotated[int, Ge(1)] = 4  # trials that must have reached the step
 

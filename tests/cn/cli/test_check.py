@@ -189,3 +189,15 @@ def test_the_code_of_the_commit_is_removed_if_the_check_is_ended(project: Path, 
     os.killpg(started.pid, number)
     assert started.wait() in (130, 143)
     assert list(temporary.iterdir()) == []
+
+
+def test_code_that_cannot_be_unpacked_safely_is_told(project: Path) -> None:
+    (project / "sets").symlink_to("/data/sets")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "second")
+    status, printed, errors = check(project, "--against", "HEAD")
+    first, second = errors.splitlines()
+    assert (status, printed) == (2, "")
+    assert first.startswith("the code of ")
+    assert first.endswith(" cannot be unpacked")
+    assert "sets" in second

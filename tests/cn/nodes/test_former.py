@@ -196,6 +196,10 @@ BODIES = {
     "a record could mean either",
     "a: Annotated[int, Was()] = 1": 'No.a Was() names no field: write Was("old_name")',
     "a: Annotated[int, Was('x y')] = 1": "No.a Was('x y') gives no name of a field: write Was(\"old_name\")",
+    "a: Annotated[int, Was(None)] = 1": 'No.a Was(None) gives no name of a field: write Was("old_name")',
+    "a: Annotated[int, Was('b'), Was('c')] = 1": "No.a has Was(...) twice: write one, with all names",
+    "a: Annotated[int, Neutral] = 1": "No.a cannot be annotated with Neutral: write Neutral(...)",
+    "a: Annotated[int, Was] = 1": "No.a cannot be annotated with Was: write Was(...)",
     "a: Annotated[int, Was(3)] = 1": 'No.a Was(3) gives no name of a field: write Was("old_name")',
 }
 
@@ -262,3 +266,35 @@ def test_runs_of_before_and_after_differ_in_what_was_changed_alone(node_tree, tm
     whole = {"_class_": "runs.first:Base", "model": {"_class_": "models.old:Transformer", "depth": 5}}
     now = plain(cn.compose(Run, ["model.depth=6"]))
     assert differences([values_in(whole), values_in(now)]) == {"model.depth": [5, 6]}
+
+
+@pytest.mark.parametrize("place", ["chld.smooth", "child", "child.smoth", "perhaps.size", "must.size"])
+def test_a_moved_field_must_be_one_of_a_child_that_is_there(place: str):
+    class Holds(CN):
+        must: Renamed
+        child: Task = Task()
+        perhaps: Task | None = None
+
+        _moved_: ClassVar[dict[str, str]] = {"smooth": place}
+
+    with pytest.raises(DefinitionError) as refused:
+        current(Holds, {"smooth": 0.1})
+    where = place if "." in place else f"{place}."
+    told = f"Holds._moved_ puts 'smooth' at {where!r}, which is no field of a child node"
+    assert str(refused.value).splitlines()[0] == told
+
+
+def test_a_subclass_whose_child_lacks_the_moved_field_keeps_its_form():
+    class Other(Run):
+        task: Part = Part()  # type: ignore[assignment]
+
+    assert before(Other())["task"] == old("Part", size=3)
+
+
+def test_a_former_class_is_named_with_its_module():
+    class Bare(CN):
+        _was_ = ("Old",)
+
+    with pytest.raises(DefinitionError) as refused:
+        before(Bare())
+    assert str(refused.value) == "Bare._was_ names 'Old' without its module: write \"models.old.Old\""

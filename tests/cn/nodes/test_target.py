@@ -102,8 +102,9 @@ NOT_THERE = {
     "  choose from: days, max, microseconds, min, resolution, seconds, total_seconds",
     "nowhere.at.all": "nowhere.at.all does not exist: no module is called 'nowhere'\n"
     "  install the package, or mend the name in `_target_`",
-    "nowhere": "nowhere does not exist: no module is called 'nowhere'\n"
-    "  install the package, or mend the name in `_target_`",
+    "nowhere": "nowhere does not exist: it names no module\n  install the package, or mend the name in `_target_`",
+    "print": "print does not exist: it names no module\n  write: builtins.print",
+    ".optim": ".optim does not exist: no module is called ''\n  install the package, or mend the name in `_target_`",
     "": " does not exist: no module is called ''\n  install the package, or mend the name in `_target_`",
     "json.decoderr.X": "json.decoderr.X does not exist: json has no 'decoderr'\n"
     "  nearest: decoder, encoder, JSONDecoder",
@@ -286,3 +287,13 @@ def test_a_field_that_is_given_by_position_already_is_no_parameter_any_more() ->
 
 def test_a_target_that_does_not_say_what_it_takes_is_not_checked() -> None:
     check_target(Delta)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("math.pi", "float"), ("os.path", "module")])
+def test_a_target_that_cannot_be_called_is_refused(name: str, kind: str) -> None:
+    scope: dict[str, Any] = {"CN": CN, "__name__": __name__}
+    exec(f"class No(CN):\n    _target_: str = {name!r}\n", scope)
+    for call in (lambda: instantiate(scope["No"]()), lambda: check_target(scope["No"])):
+        with pytest.raises(UserError) as refused:
+            call()
+        assert str(refused.value) == f"{name} cannot be called: it is a {kind}\n  mend the name in `_target_`"

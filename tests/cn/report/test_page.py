@@ -233,3 +233,15 @@ def test_the_field_that_matters_is_the_most_important() -> None:
 @pytest.mark.parametrize(("count", "told"), [(0, "no field differs"), (8, "7 entries have a value, and 10 are needed")])
 def test_importance_that_is_not_known_says_why(count: int, told: str) -> None:
     assert made(count).importance == told
+
+
+def test_only_the_class_of_a_node_is_shortened() -> None:
+    texts = ["s3://a/x", "hf:resnet", "12:30", "a: b", "models.vit:ViT"]
+    found = [
+        Entry(str(n), "done", "f", {"text": text, "clip": each}, float(n), None, [])
+        for n, (text, each) in enumerate(zip(texts * 3, [float("inf"), 1.0, 2] * 5, strict=True))
+    ]
+    what = content("it", "score", "maximize", found, commands={})
+    assert [each["values"][what.fields.index("text")] for each in what.entries] == [*texts[:4], "ViT"] * 3
+    assert isinstance(what.importance, dict)
+    assert set(what.importance) == {"text", "clip"}
