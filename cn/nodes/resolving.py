@@ -72,11 +72,8 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
 def old_names(cls: NodeType) -> dict[str, str]:
     """Return the fields of a class by each of their old names: `Annotated[int, Was("old")]`."""
     resolve(cls)
-    return _old_names(cls._notes)
-
-
-def _old_names(notes: dict[str, tuple[Note, ...]]) -> dict[str, str]:
-    return {old: name for name, each in notes.items() for note in each if isinstance(note, Was) for old in note.names}
+    notes = cls._notes.items()
+    return {old: name for name, each in notes for note in each if isinstance(note, Was) for old in note.names}
 
 
 def _evaluator(cls: type) -> Callable[[str], Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from cn.run_folder.folder import again
 from cn.run_folder.folders import names
 from cn.run_folder.listing import standing
 from cn.run_folder.progress import goal as goal_of
-from cn.run_folder.progress import summary
+from cn.run_folder.progress import summary, value_of
 from cn.run_folder.where import names_in
 
 
@@ -47,7 +46,7 @@ def of_runs(folders: list[Path]) -> Content:
                 state=str(state),
                 folder=str(folder),
                 values=values_in(record),
-                goal=_value(told, metric),
+                goal=value_of(told, metric),
                 seconds=told.get("seconds"),
                 curve=curve(folder / "metrics.jsonl", metric),
                 reason=reason,
@@ -57,9 +56,3 @@ def of_runs(folders: list[Path]) -> Content:
         )
     what = shlex.join(map(str, folders)) if len(folders) <= 4 else f"{len(folders)} runs"
     return content(what, metric, "minimize" if less else "maximize", entries, apart=tuple(where), commands={})
-
-
-def _value(told: dict[str, Any], metric: str) -> float | None:
-    """Return the best value of a metric in a summary, or else its last one."""
-    value = told.get(f"best/{metric}", told.get(metric))
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -23,7 +23,7 @@ OFFERS = {
     "folders": ("below", "find", "names", "to_train"),
     "listing": ("describe", "show", "standing"),
     "metrics": ("Record", "read", "records"),
-    "progress": ("OWN", "Progress", "goal", "last_lines", "progress", "summary", "whole_summary"),
+    "progress": ("OWN", "Progress", "goal", "last_lines", "progress", "summary", "value_of", "whole_summary"),
     "recorded": ("Recorded",),
     "shown": ("drawable", "listed", "log_scale", "number", "whole_ticks"),
     "state_files": (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -75,6 +77,14 @@ def progress(folder: Path, metric: str) -> Progress:
 def goal(said: dict[str, Any]) -> Watched:
     """Return the goal in a summary; the default for an old summary without one."""
     return Watched.said(said.get("goal", ""))
+
+
+def value_of(said: Mapping[str, Any], metric: str) -> float | None:
+    """Return the value of a run in its summary, `best/METRIC` before `METRIC`; None if it is missing or not finite."""
+    value = said.get(f"best/{metric}", said.get(metric))
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def best(folder: Path, goal: Watched) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from cn.nodes.node import CN
+from cn.run_folder.progress import value_of
 
 
 class Goal(CN):
@@ -17,10 +18,7 @@ class Goal(CN):
 
     def of(self, summary: Mapping[str, Any]) -> float | None:
         """Return the value of a run, `best/METRIC` before `METRIC`; None if it is missing or not finite."""
-        value = summary.get(f"best/{self.metric}", summary.get(self.metric))
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            return None
-        return float(value)
+        return value_of(summary, self.metric)
 
     def order(self, value: float | None) -> float:
         """Sort key for `sorted(..., key=goal.order)`: best first, and values that are not finite last."""

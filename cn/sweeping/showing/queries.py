@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cn.discovery import discover
 from cn.errors import UserError, lines
@@ -27,6 +27,9 @@ from cn.sweeping.showing.status import show
 from cn.table import table
 from cn.writing.command_line import command as words_of
 from cn.writing.record import load, unplain
+
+if TYPE_CHECKING:
+    from cn.sweeping.showing.scores import Row
 
 
 def every() -> tuple[str, Any]:
@@ -145,9 +148,15 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
 
 def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
     """Return the best setting's value over its seeds, and the command that repeats its best trial."""
+    from cn.sweeping.showing import scores
+
+    return best_of(named, scores.results(scores.outcomes(named), named.goal))
+
+
+def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
+    """Return the same from the results of a sweep. UserError if no trial has a value."""
     from cn.sweeping.showing import result_table, scores
 
-    rows = scores.results(scores.outcomes(named), named.goal)
     row = scores.best(rows, named.name)
     (outcome, value), *others_of_it = row.values
     folder = named.store.at(outcome.trial)

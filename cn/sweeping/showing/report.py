@@ -10,11 +10,10 @@ from cn.report.content import Content, Entry, content, curve
 from cn.report.page import write
 from cn.run_folder.differences import values_in
 from cn.run_folder.where import names_in
-from cn.sweeping.folder.standing import look
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
 from cn.sweeping.showing import result_table, scores
-from cn.sweeping.showing.queries import best
+from cn.sweeping.showing.queries import best_of
 
 
 def report(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
@@ -28,10 +27,9 @@ def of_sweep(named: Named) -> Content:
     """Return the content of a sweep's report. UserError if nothing of it was submitted."""
     store, goal = named.store, named.goal
     outcomes = scores.outcomes(named)
-    reports = {name: each.report for name, each in look(store).trials.items()}
     entries: list[Entry] = []
     for each in outcomes:
-        folder, report = store.at(each.trial), reports.get(each.trial.id)
+        folder = store.at(each.trial)
         entries.append(
             Entry(
                 name=each.trial.id,
@@ -42,13 +40,14 @@ def of_sweep(named: Named) -> Content:
                 seconds=each.summary.get("seconds"),
                 curve=curve(folder / "metrics.jsonl", goal.metric),
                 reason=each.reason,
-                order=report.started if report is not None else float("inf"),
+                order=float("inf") if each.started is None else each.started,
             )
         )
     commands = {"made by": named.command("submit") if named.sweep is not None else named.command("retry")}
     try:
-        commands = {"repeats the best": best(named, (), every=False)[1]["command"], **commands}
-        settings = [_setting(row) for row in scores.results(outcomes, goal) if row.count > 1]
+        rows = scores.results(outcomes, goal)
+        commands = {"repeats the best": best_of(named, rows)[1]["command"], **commands}
+        settings = [_setting(row) for row in rows if row.count > 1]
     except UserError:  # nothing has a result yet
         settings = []
     apart = {name for each in outcomes[:1] if each.trial.config for name in names_in(each.trial.config)}

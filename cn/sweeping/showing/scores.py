@@ -30,6 +30,7 @@ class Outcome:
     reason: str | None  # why the trial failed or waits
     summary: dict[str, Any]  # summary.json, and the function's return value as `score`
     code: str | None  # digest of the trial's code; None if it has not begun
+    started: float | None = None  # seconds since the epoch, of the last attempt; None if it has not begun
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def outcomes(named: Named) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for each in found.values():
         begun, reason = each.report is not None or each.state == TrialStatus.DONE, each.reason
+        started = each.report.started if each.report is not None else None
         recorded: dict[str, Any] = {}
         try:
             recorded = whole_summary(named.store.at(each.trial)) if begun else {}
@@ -82,7 +84,7 @@ def outcomes(named: Named) -> list[Outcome]:
             reason = reason or str(damaged)
         if each.report is not None and each.report.value is not None and each.state == TrialStatus.DONE:
             recorded = {**recorded, "score": each.report.value}
-        outcomes.append(Outcome(each.trial, each.state, reason, recorded, each.code if begun else None))
+        outcomes.append(Outcome(each.trial, each.state, reason, recorded, each.code if begun else None, started))
     return outcomes
 
 
