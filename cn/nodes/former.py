@@ -68,7 +68,7 @@ def _check_moved(cls: Any, old: str, child: str, field: str) -> bool:
 
 
 def neutral(cls: Any) -> Record:
-    """Return the new fields of a class that change no hash, with the defaults at which they do not, in JSON form."""
+    """Return the neutral fields of a class, with the defaults at which they leave the hash unchanged, in JSON form."""
     return past(cls).neutral
 
 
@@ -127,9 +127,9 @@ def current(cls: Any, record: Record) -> Record:
 def before(node: CN, record: Record) -> Record:
     """Return the record of a node in its oldest form, if that form can express it.
 
-    In that form, neutral fields at their defaults are absent, and fields and classes have their oldest names. The child
-    node that received moved fields is absent too, if it is the class's default otherwise. A run that existed then gets
-    the hash that it had.
+    In that form, neutral fields at their defaults are absent, and fields and classes have their oldest names. A child
+    node that received moved fields is absent too, if its other fields are at their defaults. So a run from before the
+    change keeps its hash.
     """
     cls, found = type(node), dict(record)
     told = past(cls)

@@ -22,7 +22,7 @@ class Was:
 
 
 class Neutral:
-    """The field is new, and its default is what was done before it was there. So the default changes no run's hash."""
+    """A new field. With its default, a run behaves as before the field existed, so the default changes no hash."""
 
 
 Note = Was | Neutral

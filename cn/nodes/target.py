@@ -124,7 +124,7 @@ def check_target(cls: type[CN]) -> None:
 
 
 def _build(value: Any, *, every: bool) -> Any:
-    """Build what names a target in a value, at any depth. every: child nodes without a target become dicts."""
+    """Call the targets in a value, at any depth. every: child nodes without a target become dicts."""
     build = functools.partial(_build, every=every)
     if isinstance(value, CN):
         if "_target_" in type(value)._fields:

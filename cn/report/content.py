@@ -34,8 +34,8 @@ class Entry:
     seconds: float | None
     curve: list[tuple[float, float]]  # step and value of the goal's metric, in order
     reason: str | None = None
-    command: str | None = None  # that repeats it
-    order: float = 0.0  # the entries are listed by it: seconds since the epoch
+    command: str | None = None  # the command that repeats the run
+    order: float = 0.0  # sort key: its start, in seconds since the epoch
 
 
 @dataclass(frozen=True)

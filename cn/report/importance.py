@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 LARGEST = 1e300  # a larger number, or none at all such as inf, is one of several choices
-FEWEST = 10  # entries with a value; with fewer, the shares are chance
+FEWEST = 10  # entries with a value; with fewer, the shares mean nothing
 
 
 def importance(
     rows: list[list[Any]], fields: list[str], goals: list[float], direction: Literal["minimize", "maximize"]
 ) -> dict[str, float] | str:
-    """Return the share of each field, which add up to 1, or the reason why they are not known.
+    """Return the shares of the fields, which add up to 1, or the reason why they are not known.
 
     rows: the values of the fields in each entry that has a value of the goal. goals: these values.
     """

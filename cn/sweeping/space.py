@@ -25,7 +25,7 @@ MAKERS: dict[str, Callable[[Any, Any], Sampler]] = {
 
 
 class Space(Axes):
-    """`a + b` draws each point from one of them, `a * b` from both, and `a * seeds(3)` measures each point thrice."""
+    """`a + b` draws each point from one of them, `a * b` from both; `a * seeds(3)` runs each point three times."""
 
     spaces: list[dict[str, Any]]  # field -> distribution; a point is drawn from one of them
 

@@ -71,7 +71,7 @@ class Points:
         return [each for each in self._read if each is not None]
 
     def owners(self) -> dict[str, Owner]:
-        """Return the job of each trial by the trial's id: that which asked, or which goes on with a pruned one."""
+        """Return the owner of each trial by its id: the job that asked for it, or the last that resumed it."""
         found = {trial.id: Owner(trial, each.label, each.job) for each in self.every() for trial in each.trials}
         self._promoted += self._further(self._path_promoted, len(self._promoted), _promotion)
         for each in self._promoted:
@@ -91,7 +91,7 @@ class Points:
         return len(self._read)
 
     def mend(self) -> None:
-        """Set damaged files aside; in the place of each stands an empty one, so that its part of the budget is spent.
+        """Set damaged files aside, and replace each with an empty one, so that it still counts against the budget.
 
         The search must be locked.
         """

@@ -89,7 +89,7 @@ class Asker:
             raise EndError(f"{what}: {len(points)} of {self.search.trials} points are asked")
 
     def _promoted(self) -> str | None:
-        """Return a pruned trial that goes on, after that is written."""
+        """Record that a pruned trial goes on, and return its id; None if none does."""
         if self.prune is None or type(self.prune).promotes is Prune.promotes:
             return None
         ends = {name: self._end(owner.trial) for name, owner in self.owners.items()}
@@ -137,7 +137,7 @@ class Asker:
         return dataclasses.replace(past, attributes=point.attributes)
 
     def _known_past(self, values: dict[str, Any], trials: list[Trial]) -> Past:
-        """Return what is known of a point: its value is the mean over the trials that are done."""
+        """Return what is known of a point: the mean of its done trials, or the value of its first pruned one."""
         ends = [self._end(each) for each in trials]
         if any(each.state is None or each.state.is_alive for each in ends):
             return Past(values)

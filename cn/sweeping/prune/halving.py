@@ -18,7 +18,7 @@ class Halving(Prune):
     """
 
     after: Annotated[int, Ge(1)] = 1  # validations of a trial at the first rung
-    factor: Annotated[int, Ge(2)] = 3  # of the trials at a rung, 1 in so many goes on
+    factor: Annotated[int, Ge(2)] = 3  # one in so many trials at a rung goes on
 
     def prunes(self, own: Curve, others: Sequence[Curve]) -> bool:
         rung = len(own)
