@@ -1,6 +1,6 @@
 """Apply overrides to a node: walk the path of an override to a node, then choose an option or set a value there."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
+# (_fields and _frozen belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cn.nodes.field_types import Child, Kind, Mismatch
 from cn.nodes.node import CN
 from cn.nodes.resolving import old_names, resolve
 from cn.nodes.texts import Texts
-from cn.nodes.traversal import is_field, walk
+from cn.nodes.traversal import children, is_field, thaw, walk
 
 
 class Tree:
@@ -61,6 +61,8 @@ class Tree:
                         f"write: {address}=NAME too ({kind.name})",
                     )
                 )
+            if below._frozen:  # it is shared with another tree
+                below = _own(node, name, path[at - 1] if kind.many else None, below)
             node, types = below, kind.types
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
@@ -162,6 +164,13 @@ class Tree:
         except UserError as error:
             raise UserError(lines(str(error), where(type(node), rest[0]))) from None
         vars(node)[rest[0]] = new
+
+
+def _own(node: CN, name: str, key: str | None, shared: CN) -> CN:
+    """Return a copy of a shared child node, which takes its place; nodes below the copy stay shared."""
+    copy = thaw(shared, {id(child) for _, child in children(shared)})
+    vars(node)[name] = copy if key is None else {**vars(node)[name], key: copy}
+    return copy
 
 
 def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:

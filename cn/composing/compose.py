@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn.composing.apply import Tree, find, kinds, option_of
@@ -55,10 +55,17 @@ def compose(what: type[T] | T, overrides: Iterable[str] = (), *, partial: bool =
     return root
 
 
-def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable[[CN], Tree] = Tree) -> T:
+def assemble(
+    what: type[T] | T,
+    overrides: Iterable[str] = (),
+    tree_of: Callable[[CN], Tree] = Tree,
+    keep: Container[int] = (),
+) -> T:
     """Apply the overrides only: values are not yet derived, checked or frozen, and required fields may be missing.
 
     tree_of: makes the tree that the overrides are applied to; a subclass of Tree may record the changes.
+    keep: the ids of nodes of a composed instance that the result shares, as far as no override changes them; see
+        `settled`.
     """
     overrides = overrides if isinstance(overrides, str) else list(overrides)
     try:
@@ -75,9 +82,9 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
     if isinstance(what, type):
         root, assignments = _root(what, assignments)
     else:
-        root = cast("T", thaw(what))
+        root = cast("T", thaw(what, keep))
         if assignments:
-            _underive(root)
+            _underive(root, keep)
     tree = tree_of(root)
     late: list[tuple[CN, list[str], Assignment]] = []
     for each in sorted(assignments, key=lambda each: (len(each.path), each.interpolated, ORDER[each.verb])):
@@ -131,11 +138,11 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
     return error.fitting(fits)
 
 
-def finish(root: CN, *, partial: bool = False) -> None:
-    """Check required fields, derive values, run `check()` and freeze. partial: as in `compose`."""
+def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> None:
+    """Check required fields, derive values, run `check()` and freeze. partial, keep: as in `compose` and `assemble`."""
     unset = [
         (f"{address}.{name}" if address else name, node, name, isinstance(field.default, Derived))
-        for address, node in walk(root)
+        for address, node in walk(root, skip=keep)
         for name, field in type(node)._fields.items()
         if name not in node.__dict__
     ]
@@ -155,7 +162,7 @@ def finish(root: CN, *, partial: bool = False) -> None:
         )
     if unset:
         derive_absent(root, partial=partial)
-    nodes = list(walk(root))
+    nodes = list(walk(root, skip=keep))
     for address, node in reversed(nodes):
         kinds(node)  # an annotation with undefined names must be resolvable now
         with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
@@ -191,8 +198,8 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
     return cast("type[T]", find((what,), option, chosen.text))(), rest
 
 
-def _underive(root: CN) -> None:
-    for _, node in walk(root):
+def _underive(root: CN, keep: Container[int]) -> None:
+    for _, node in walk(root, skip=keep):
         for name in node._derived:
             vars(node).pop(name, None)
         object.__setattr__(node, "_derived", frozenset())

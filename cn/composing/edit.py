@@ -15,12 +15,11 @@ from cn.nodes.texts import Texts, texts_of
 
 def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) -> Any:
     """Return the new value for `old` (`...`: no value yet); as in Hydra, dicts are merged and lists replaced."""
-    there = f"{each.text}: {each.key} is there already; write {each.at(each.key)}"
     if len(rest) == 1:
         if each.verb == "delete":
             raise UserError(f"{each.text}: {each.key} is a field of its class and cannot be deleted; set it instead")
         if each.verb == "add" and old is not ...:
-            raise UserError(there)
+            raise UserError(f"{each.text}: {each.key} is there already; write {each.at(each.key)}")
         if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
             new = cast("dict[Any, Any]", value)
             return kind.accept(*_merged(bare(_inner(kind, old)), cast("dict[Any, Any]", old), new, each.texts))

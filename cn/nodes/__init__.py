@@ -27,5 +27,5 @@ OFFERS = {
     "target": ("instantiate", "locate", "target_of"),
     "texts": ("Texts", "texts_of"),
     "to_json": ("CLASS", "DERIVED", "plain"),
-    "traversal": ("alike", "differences", "freeze", "is_field", "thaw", "values", "walk"),
+    "traversal": ("alike", "children", "differences", "freeze", "is_field", "settled", "thaw", "values", "walk"),
 }

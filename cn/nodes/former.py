@@ -13,6 +13,7 @@ Each of these may stand in any class of a run. The default of a neutral field is
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import MISSING
 from typing import Any, NamedTuple, cast
 
@@ -124,22 +125,26 @@ def current(cls: Any, record: Record) -> Record:
     return found
 
 
-def before(node: CN, record: Record) -> Record:
+def before(node: CN, record: Record, known: Mapping[int, Record] | None = None) -> Record:
     """Return the record of a node in its oldest form, if that form can express it.
 
     In that form, neutral fields at their defaults are absent, and fields and classes have their oldest names. A child
     node that received moved fields is absent too, if its other fields are at their defaults. So a run from before the
     change keeps its hash.
+
+    known: results by the id of a node, which become part of the new result.
     """
+    if known and id(node) in known:
+        return known[id(node)]
     cls, found = type(node), dict(record)
     told = past(cls)
     for name in cast("Any", cls)._nodes:
         child = vars(node).get(name)
         if isinstance(child, dict):
             nodes = cast("dict[str, CN]", child)
-            found[name] = {key: before(each, record[name][key]) for key, each in nodes.items()}
+            found[name] = {key: before(each, record[name][key], known) for key, each in nodes.items()}
         elif child is not None:
-            found[name] = before(child, record[name])
+            found[name] = before(child, record[name], known)
     for name, default in told.neutral.items():
         if name in found and _given(found[name]) == default:
             del found[name]

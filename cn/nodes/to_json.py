@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from cn.nodes.field_types import Child, Kind
@@ -14,10 +15,14 @@ from cn.nodes.traversal import values
 CLASS, DERIVED = "_class_", "_derived_"
 
 
-def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
+def plain(node: CN, *, tagged: bool = True, known: Mapping[int, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the node as dicts, lists and scalars; `tagged` adds the class of each node and the names of derived
     fields.
+
+    known: results of before, by the id of a node; they become part of the new result.
     """
+    if known and id(node) in known:
+        return known[id(node)]
     kinds = cast("dict[str, Kind]", resolve(type(node)))
     result: dict[str, Any] = {CLASS: f"{type(node).__module__}:{type(node).__qualname__}"} if tagged else {}
     if tagged and node._derived:
@@ -27,7 +32,9 @@ def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
         if not isinstance(kind, Child):
             result[name] = kind.plain(value)
         elif isinstance(value, dict):
-            result[name] = {key: plain(child, tagged=tagged) for key, child in cast("dict[str, CN]", value).items()}
+            result[name] = {
+                key: plain(child, tagged=tagged, known=known) for key, child in cast("dict[str, CN]", value).items()
+            }
         else:
-            result[name] = None if value is None else plain(value, tagged=tagged)
+            result[name] = None if value is None else plain(value, tagged=tagged, known=known)
     return result

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from cn.nodes.field_types import same
@@ -51,11 +51,15 @@ def children(node: CN) -> Iterator[tuple[str, CN]]:
                     yield f"{name}.{key}", item
 
 
-def walk(node: CN, address: str = "") -> Iterator[tuple[str, CN]]:
-    """Yield the node and all nodes below it with their addresses, parents first."""
+def walk(node: CN, address: str = "", skip: Container[int] = ()) -> Iterator[tuple[str, CN]]:
+    """Yield the node and all nodes below it with their addresses, parents first.
+
+    skip: the ids of nodes that are left out, with all below them.
+    """
     yield address, node
     for name, child in children(node):
-        yield from walk(child, f"{address}.{name}" if address else name)
+        if id(child) not in skip:
+            yield from walk(child, f"{address}.{name}" if address else name, skip)
 
 
 def differences(node: CN, base: CN, *, nested: bool = True) -> Iterator[tuple[str, Any, Any]]:
@@ -89,19 +93,33 @@ def alike(value: Any, other: Any, *, nested: bool = True) -> bool:
 SIMPLE = frozenset({int, float, str, bool, type(None)})
 
 
-def thaw(value: Any) -> Any:
-    """Return a mutable deep copy of a node or value."""
+def thaw(value: Any, keep: Container[int] = ()) -> Any:
+    """Return a mutable deep copy of a node or value. keep: the ids of nodes that the copy shares."""
     if isinstance(type(value), NodeType):
+        if id(value) in keep:
+            return value
         copy = object.__new__(value.__class__)
-        own = {k: v if type(v) in SIMPLE else thaw(v) for k, v in value.__dict__.items()}
+        own = {k: v if type(v) in SIMPLE else thaw(v, keep) for k, v in value.__dict__.items()}
         copy.__setstate__((own, False, value._derived))
         return copy
     if isinstance(value, (list, tuple)):
         items = cast("list[Any] | tuple[Any, ...]", value)
-        return type(items)(map(thaw, items))
+        return type(items)(thaw(item, keep) for item in items)
     if isinstance(value, dict):
-        return {key: thaw(item) for key, item in cast("dict[Any, Any]", value).items()}
+        return {key: thaw(item, keep) for key, item in cast("dict[Any, Any]", value).items()}
     return value
+
+
+def settled(root: CN) -> dict[int, CN]:
+    """Return, by id, the nodes below a composed node that hold no derived value, nor do nodes below them.
+
+    A change of another node cannot change these.
+    """
+    found: dict[int, CN] = {}
+    for _, each in reversed(list(walk(root))[1:]):
+        if not each._derived and all(id(child) in found for _, child in children(each)):
+            found[id(each)] = each
+    return found
 
 
 def freeze(node: CN) -> None:

@@ -11,22 +11,21 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cn import program
-from cn.composing.compose import compose
 from cn.discovery.source import file, where
 from cn.errors import CNError, UserError, lines, short
 from cn.launching.launch import Launch
 from cn.nodes.former import before, neutral, oldest
 from cn.nodes.node import CN
-from cn.nodes.to_json import CLASS, DERIVED, plain
+from cn.nodes.to_json import CLASS, DERIVED
 from cn.nodes.traversal import walk
 from cn.run_folder.folder import folder_of
 from cn.run_folder.where import field_of, usual
 from cn.sweeping.folder.store import Trial, of_trial
+from cn.sweeping.planning.variants import ENCODE, Variants
 from cn.sweeping.sweep import Sweep
 from cn.writing.command_line import word, words
 from cn.writing.record import unplain
 
-ENCODE = json.JSONEncoder(sort_keys=True).encode
 UNHASHED = ("folder", "launch")  # never part of a hash; other `_where_` fields are hashed with their defaults
 
 
@@ -61,6 +60,7 @@ class Composer:
         program.script = f"{sweep._function_.partition(':')[0]}.py"  # an axis names its fields
         self.sweep, change = sweep, type(sweep)
         _refuse_own(sweep.base)
+        self.variants = Variants(sweep.base)
         self.derives, self.keeps = change.derive is not Sweep.derive, change.keep is not Sweep.keep
         self.asks = change.resources is not Sweep.resources
         self.written = functools.cache(lambda key, text: _written(sweep.base, key, json.loads(text)))
@@ -72,17 +72,19 @@ class Composer:
         """
         sweep, name_of_class = self.sweep, type(self.sweep).__name__
         own = [each for key, value in point.items() for each in self.written(key, json.dumps(value))]
-        run = compose(sweep.base, own)
+        variants, rest = self.variants.of(own)
+        run = variants.run(rest)
         if self.derives:
             more = _asked(sweep, "derive", run, own)
             if not isinstance(cast("Any", more), dict):
                 raise UserError(f"{name_of_class}.derive() gave {more!r}, and must give a dict of values by key")
             own += [each for key, value in more.items() for each in _written(sweep.base, key, value)]
-            run = compose(sweep.base, own)
+            variants, rest = self.variants.of(own)
+            run = variants.run(rest)
         if self.keeps and not _asked(sweep, "keep", run, own):
             return None
-        config = plain(run)
-        name = identity(run, config, own)
+        config = variants.record(run)
+        name = identity(run, config, own, variants)
         if name in known:
             return None
         launch = _asked(sweep, "resources", run, own) if self.asks else sweep.launch
@@ -93,14 +95,15 @@ class Composer:
         return Planned(Trial(name, tuple(own), config, folder, place=place), launch)
 
 
-def identity(run: CN, config: dict[str, Any], words: Sequence[str] = ()) -> str:
+def identity(run: CN, config: dict[str, Any], words: Sequence[str] = (), variants: Variants | None = None) -> str:
     """Return ten hex digits: the hash of a run's whole configuration, including defaults.
 
     The fields in `Run._where_` are excluded, unless the sweep varies them.
 
     config: the run's record. words: the overrides that distinguish the run within its sweep.
+    variants: of which the run is one; the hash is the same without them.
     """
-    kept, new = before(run, config), neutral(type(run))
+    kept, new = dict(before(run, config, variants.former if variants else None)), neutral(type(run))
     derived = cast("list[str]", kept.pop(DERIVED, []))
     varied = {field_of(word) for word in words}
     for name, default in usual(type(run)).items():
@@ -111,7 +114,8 @@ def identity(run: CN, config: dict[str, Any], words: Sequence[str] = ()) -> str:
             kept[old] = default
             derived = [each for each in derived if each != old]
     kept |= {DERIVED: derived} if derived else {}
-    return hashlib.sha256(ENCODE(kept).encode()).hexdigest()[:10]
+    text = variants.encoded(kept) if variants else ENCODE(kept)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def apart(planned: list[Planned]) -> list[Planned]:
