@@ -37,7 +37,9 @@ WORDS = (
 )
 
 
-@pytest.mark.parametrize("base", [CifarViT(), Default(model=ViT(dim=96, depth=3), epochs=4)], ids=["cifar_vit", "default"])
+@pytest.mark.parametrize(
+    "base", [CifarViT(), Default(model=ViT(dim=96, depth=3), epochs=4)], ids=["cifar_vit", "default"]
+)
 def test_each_variant_equals_the_run_composed_alone(base: Any):
     variants = Variants(base)
     first = copy.deepcopy(plain(variants.base))
