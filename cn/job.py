@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cn.errors import RunError
+
+if TYPE_CHECKING:
+    from cn.run_folder.branches import Past
 
 PRUNED = 76  # exit status of a run that its sweep ended early
 
@@ -28,6 +31,8 @@ class Job:
     folder: Path | None = None  # of the run; if the function makes its own: the one requested with Hydra's options
     group: str | None = None  # the folder shared by the runs of one -m
     reports: Callable[[int, Mapping[str, float]], bool] | None = None  # of a sweep that prunes
+    past: Past | None = None  # where the run begins, if another trial of its sweep has computed its first steps
+    branches: tuple[int, ...] = ()  # steps after which others go on from the run's state
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Tell the sweep the metrics of a validation; call it after a checkpoint, in one process of the run.

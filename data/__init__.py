@@ -68,6 +68,10 @@ class Data(CN):
         """Return the packages that `build` imports and a plain installation lacks; the extra `hub` installs them."""
         return ()
 
+    def examples(self) -> int | None:
+        """Return the number of training examples if it is known before the data are read; None if it is not."""
+        return None
+
     @abstractmethod
     def build(self, *, seed: int) -> Dataset:
         """Return the data, in memory; `seed` alone decides which examples are held out."""
@@ -163,6 +167,11 @@ class Table(Data):
         from data._table import assemble
 
         return assemble(features, values, targets=targets, validation=self.validation, test=self.test, seed=seed)
+
+
+def rest(count: int, *shares: float) -> int:
+    """Return how many of the examples are left when these shares of them are held out."""
+    return count - sum(round(share * count) for share in shares)
 
 
 def check_shares(*, validation: float, test: float) -> None:

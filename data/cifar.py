@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from data import Published
+from data import Published, rest
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -30,6 +30,9 @@ class Cifar(Published):
 
     def side(self) -> int:
         return 32
+
+    def examples(self) -> int:
+        return rest(50_000, self.validation)
 
     def build(self, *, seed: int) -> Dataset:
         from data import divide

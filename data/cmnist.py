@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from data import Published
+from data import Published, rest
 from data.mnist import ADDRESS, MD5, TEST, TRAIN
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class Cmnist(Published):
 
     def side(self) -> int:
         return 28
+
+    def examples(self) -> int:
+        return rest(60_000, self.validation)
 
     def build(self, *, seed: int) -> Dataset:
         from data import divide

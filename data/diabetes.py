@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data import Table
+from data import Table, rest
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 class Diabetes(Table):
     """442 patients: ten measurements, and how their diabetes progressed in a year (Efron et al. 2004)."""
+
+    def examples(self) -> int:
+        return rest(442, self.validation, self.test)
 
     def build(self, *, seed: int) -> Dataset:
         from data._table import read_diabetes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data import Images, Share, check_shares
+from data import Images, Share, check_shares, rest
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -22,6 +22,9 @@ class Digits(Images):
     def check(self) -> None:
         super().check()
         check_shares(validation=self.validation, test=self.test)
+
+    def examples(self) -> int:
+        return rest(1797, self.validation, self.test)
 
     def build(self, *, seed: int) -> Dataset:
         from data import divide

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from data import Published
+from data import Published, rest
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -35,6 +35,9 @@ class Mnist(Published):
 
     def side(self) -> int:
         return 28
+
+    def examples(self) -> int:
+        return rest(rest(10_000, 0.2) if self.images == "t10k" else 60_000, self.validation)
 
     def build(self, *, seed: int) -> Dataset:
         from data import divide

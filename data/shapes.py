@@ -23,6 +23,9 @@ class Shapes(Data):
 
     _holds = ("images", "masks")
 
+    def examples(self) -> int:
+        return self.count
+
     def build(self, *, seed: int) -> Dataset:
         from data._shapes import make
 

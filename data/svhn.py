@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data import Published
+from data import Published, rest
 
 if TYPE_CHECKING:
     from data import Dataset
@@ -22,6 +22,9 @@ class Svhn(Published):
 
     def side(self) -> int:
         return 32
+
+    def examples(self) -> int:
+        return rest(73_257, self.validation)
 
     def build(self, *, seed: int) -> Dataset:
         from data import divide

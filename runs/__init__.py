@@ -31,6 +31,7 @@ from runs.task import Task
 from runs.task.classify import Classify
 
 if TYPE_CHECKING:
+    from cn.sweeping.course import Course
     from cn.sweeping.goal import Goal
     from runs._training.state import Training as Training
 
@@ -72,6 +73,7 @@ class Run(CN):
     # Fields that say where a run is computed and how it is followed. On the same hardware, by as many processes, none
     # changes a bit of the result. `parallel` does, as fsdp adds up in another order than ddp. A subclass adds its own.
     _where_: ClassVar[tuple[str, ...]] = ("folder", "launch", "mode", "gpu", "log_every", "save_every", "logger")
+    _course_: ClassVar[tuple[str, ...]] = ("epochs", "steps", "schedule")  # fields that decide its length, see `course`
     _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
 
     def goal(self) -> Goal:
@@ -80,6 +82,15 @@ class Run(CN):
 
         own = self.task.goal()[0]
         return (minimize if own.less else maximize)(own.name)
+
+    def course(self) -> Course | str:
+        """Return the factor of the learning rate at each step, and what else the length decides; or why it is unknown.
+
+        Two runs that differ in the fields of `_course_` alone are one run up to the step at which this differs.
+        """
+        from runs._course import course
+
+        return course(self)
 
     def check(self) -> None:
         from cn.run_folder.where import names

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -17,13 +17,15 @@ from torch.optim import Optimizer
 from cn import CNError, Job, Pruned, RunError, UserError
 from cn.errors import lines
 from cn.launching.ranks import redirect_output
-from cn.run_folder.folder import again, claimed, command_line, create, write_json
+from cn.run_folder.branches import Past
+from cn.run_folder.folder import again, claimed, command_line, create, log, write_json
 from cn.run_folder.progress import summary as summary_of
 from cn.run_folder.shown import listed, number
 from cn.run_folder.status import RunStatus, is_finished
 from data import Dataset
 from runs import Run, _checkpoint
 from runs._asked import Asked, asked
+from runs._branches import begin_from
 from runs._curves import draw
 from runs._failure import explain, note
 from runs._fitting import refuse_other
@@ -67,6 +69,11 @@ def train(run: Run, job: Job, request: Asked | None = None) -> float:
             if ranks.first:
                 _checkpoint.clean(folder)
             redirect_output(folder, ranks.rank)
+            if found is None and job.past is not None:
+                told = ranks.broadcast(lambda: begin_from(cast("Past", job.past), folder, run.log_every))
+                if ranks.first:
+                    log(folder, told)
+                found = folder if ranks.broadcast(lambda: _checkpoint.exists(folder)) else None
             return _attempt(run, job, folder, ranks, resumed=found is not None)
 
 
@@ -228,7 +235,7 @@ def _guarded(
             write_json(folder / "tokenizer.json", training.dataset.vocabulary.record())
         screen.line(headline(run, training, ranks.size))
         state = training.read(folder / _checkpoint.LAST) if saved else None
-        training.report = job.report
+        training.report, training.branches = job.report, frozenset(job.branches)
         if state is not None:
             refuse_other(state, folder / _checkpoint.LAST, training)
             training.load_state_dict(state)

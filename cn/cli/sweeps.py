@@ -35,6 +35,7 @@ HELP = """\
 
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
   --pruned  of retry: go on with pruned trials too
+  --why     of plan: from which other trial each goes on, or why it begins at step 0
   --all     every row of a table
   --json    the same as JSON
   --raw     of logs: the bytes as they are, with what they would tell a terminal
@@ -58,6 +59,7 @@ def sweeps(words: list[str]) -> int:
     flags.add_argument("--json", action="store_true")
     flags.add_argument("--all", action="store_true")
     flags.add_argument("--pruned", action="store_true")
+    flags.add_argument("--why", action="store_true")
     flags.add_argument("--raw", action="store_true")
     flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
@@ -76,6 +78,8 @@ def sweeps(words: list[str]) -> int:
         raise UserError(lines("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw"))
     if given.pruned and given.verb != "retry":
         raise UserError(lines("--pruned goes on with pruned trials", f"write: {verbs()} retry NAME --pruned"))
+    if given.why and given.verb != "plan":
+        raise UserError(lines("--why explains a plan", f"write: {verbs()} plan NAME --why"))
     if given.verb is None:
         from cn.sweeping.showing import queries
 
@@ -98,6 +102,8 @@ def sweeps(words: list[str]) -> int:
     verb = _function("watch" if given.watch else given.verb)
     if given.pruned:
         verb = functools.partial(verb, pruned=True)
+    if given.why:
+        verb = functools.partial(verb, why=True)
     return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
 
 

@@ -19,6 +19,7 @@ from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.mend import adopt, mend
 from cn.sweeping.planning.named import Named, describe
 from cn.sweeping.planning.plan import Planned
+from cn.sweeping.planning.sharing import Shared, share
 from cn.sweeping.project import verbs
 from cn.sweeping.submitting import submission
 from cn.sweeping.submitting.preview import many
@@ -37,11 +38,11 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
         planned = adopt(named.store, found, planned)
         known = {identity for identity, each in found.trials.items() if each.state != TrialStatus.NEW}
         chosen = [each for each in planned if each.trial.id not in known]
-        numbers = queue(named, chosen, found)
+        numbers, shared = queue(named, chosen, found)
     old = [found.trials[each.trial.id] for each in planned if each.trial.id in known]
     rest = f"is left alone; to run it again: {named.command('retry')}"
     nothing = "nothing new to queue" if planned else "nothing to queue: keep() leaves out every point"
-    return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest)
+    return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest, shared=shared)
 
 
 def _submit_search(named: Named) -> tuple[str, Any]:
@@ -53,7 +54,7 @@ def _submit_search(named: Named) -> tuple[str, Any]:
         if more.workers is not None:
             with named.store.written():
                 Points(named.store).set_ended(None)
-        numbers = queue(named, more.rows, found, search=more.workers)
+        numbers, _ = queue(named, more.rows, found, search=more.workers)
     going = {each.trial.id for each in more.rows}
     old = [each for each in found.trials.values() if each.trial.id not in going]
     counts = _counts(old)
@@ -104,7 +105,7 @@ def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = Fa
         ]
         if found.torn and not others:
             chosen += [each for name, each in wanted.items() if name not in found.trials]
-        numbers = queue(named, chosen, found)
+        numbers, shared = queue(named, chosen, found)
         with named.store.written():
             mend(named, found)
     queued = {each.trial.id for each in chosen}
@@ -112,7 +113,7 @@ def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = Fa
     rest = f"is no longer planned; to run it again all the same: {named.command('retry')} TRIAL ..."
     if others:
         rest = f"is left alone; to run it again: {named.command('retry')}"
-    return _queued(named, chosen, numbers, old, otherwise="nothing to run again", rest=rest)
+    return _queued(named, chosen, numbers, old, otherwise="nothing to run again", rest=rest, shared=shared)
 
 
 def _may_run_again(each: Standing, pruned: bool) -> bool:
@@ -157,10 +158,14 @@ def _end(store: Store, found: Sweeping) -> list[str]:
     return [str(error) for error in asked.errors]
 
 
-def queue(named: Named, chosen: list[Planned], found: Sweeping, *, search: Workers | None = None) -> dict[str, str]:
-    """Queue the trials and the workers; return the queue's job numbers by the labels of the new batches."""
+def queue(
+    named: Named, chosen: list[Planned], found: Sweeping, *, search: Workers | None = None
+) -> tuple[dict[str, str], str | None]:
+    """Queue the trials and the workers; return the queue's job numbers by the labels of the new batches, and what the
+    trials share.
+    """
     if not chosen and search is None:
-        return {}
+        return {}, None
     store, sweep = named.store, named.sweep
     if sweep is not None:
         called, give_up = copy_code(store, sweep._function_, sweep._makes_folder_), sweep.give_up
@@ -168,10 +173,13 @@ def queue(named: Named, chosen: list[Planned], found: Sweeping, *, search: Worke
         first = next(iter(found.batches.values()))
         called, give_up = copy_code(store, first.function, first.makes_folder, first.source), first.give_up
     _set_aside(store, chosen, found, called.snapshot)
+    shared = Shared(chosen)
+    if sweep is not None and sweep.search is None:
+        shared = share(chosen, found, called.snapshot.partition("-")[0])
     if sweep is not None:
         describe(store, named.goal, sweep)
     more = {"give_up": give_up, "overrides": named.overrides, "goal": named.goal, "search": search}
-    return submission.submit(store, chosen, found, called, **more)
+    return submission.submit(store, shared.planned, found, called, **more), shared.described()
 
 
 def _is_known(each: Standing, found: Sweeping) -> bool:
@@ -201,13 +209,24 @@ def _set_aside(store: Store, chosen: list[Planned], found: Sweeping, snapshot: s
 
 
 def _queued(
-    named: Named, chosen: list[Planned], numbers: dict[str, str], old: list[Standing], *, otherwise: str, rest: str
+    named: Named,
+    chosen: list[Planned],
+    numbers: dict[str, str],
+    old: list[Standing],
+    *,
+    otherwise: str,
+    rest: str,
+    shared: str | None,
 ) -> tuple[str, Any]:
-    """otherwise: the text if nothing is queued. rest: why the trials that ended without a result are not queued."""
+    """Say what was queued.
+
+    otherwise: the text if nothing is. rest: why trials that ended without a result are not. shared: what trials share.
+    """
     counts = _counts(old)
     what = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else otherwise
     text = lines(
         what + _listed(counts),
+        shared,
         f"see: {named.command('status')}",
         f"{ended_so(counts)} {rest}" if any(each.may_run_again for each in counts) else None,
     )

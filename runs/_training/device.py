@@ -14,6 +14,7 @@ from torch import nn
 from cn import UserError
 from cn.errors import lines
 from runs import Run
+from runs._course import COMPILES
 from runs._processes.collectives import ALONE, Ranks
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}
@@ -62,7 +63,7 @@ def choose(run: Run, *, steps: int, ranks: Ranks = ALONE) -> Device:
     if run.precision == "fp16" and not cuda:
         raise UserError(lines("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16"))
     precision = _best(device, ranks) if run.precision == "auto" else run.precision
-    compiled = run.compile if run.compile is not None else cuda and steps >= 1000
+    compiled = run.compile if run.compile is not None else cuda and steps >= COMPILES
     return Device(device, PRECISIONS[precision], precision == "fp16", compiled)
 
 

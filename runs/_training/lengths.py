@@ -9,6 +9,7 @@ from cn import UserError
 from cn.errors import lines
 from data import Dataset
 from runs import Run
+from runs._course import steps_per_epoch
 from runs._processes.collectives import Ranks
 from runs._training.device import Device
 
@@ -28,7 +29,7 @@ def lengths(run: Run, data: Dataset, ranks: Ranks) -> tuple[int, int]:
             what = f"data: {type(run.data).__name__} has no end, and a run must have one"
             raise UserError(lines(what, "write: steps=10000"))
         return batch, run.steps
-    return batch, examples // (batch * run.accumulate)
+    return batch, steps_per_epoch(run, examples)
 
 
 def own_device(run: Run, device: Device, ranks: Ranks) -> Device:

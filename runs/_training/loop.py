@@ -15,6 +15,7 @@ from torch import nn
 from cn import Pruned, RunError
 from cn.run_folder.shown import listed
 from data import BadExample
+from runs._branches import leave_branch
 from runs._training.evaluate import evaluate
 from runs._training.forward import forward
 from runs._training.log import Diverged, Later, leave, report, rest
@@ -42,6 +43,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     on_step, on_log = bind(training.hooks, "on_step"), bind(training.hooks, "on_log")
     several = ranks.size > 1
     k, log_every, save_every, clip = run.accumulate, run.log_every, run.save_every, run.clip
+    branches = training.branches
     step, steps = training.step, training.steps
     due = training.validates_after(step)  # the next step with a validation
     later: Later | None = None
@@ -49,6 +51,8 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
     clock = time.monotonic
     if step == 0 and training.reason is not None:
         raise RunError(f"a callback ended the run before its first step: {training.reason}")
+    if step > 0:
+        leave_branch(training)  # its checkpoint was saved, and the process killed before it could do this
     module.train()
     batches = feed(training)
     try:
@@ -94,9 +98,11 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                 module.train()
                 due = training.validates_after(step)
                 asked = stop.asked  # this step has a checkpoint already
-            elif asked or (save_every is not None and step % save_every == 0):
+            elif asked or step in branches or (save_every is not None and step % save_every == 0):
                 later = report(later, writer)
                 keep(training, writer)
+            if step in branches:
+                leave_branch(training)
             if step == steps or training.reason is not None:
                 break
             if training.pruned is not None:
@@ -128,6 +134,10 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     """Evaluate the validation split, call the hooks, and save; after the last step its log is written first."""
     last = training.step == training.steps or training.reason is not None
+    sums = (
+        training.total.clone(),
+        dict(training.parts),
+    )  # a longer run goes on from this checkpoint, and logs them later
     if last:
         report(rest(training), writer)
     own = evaluate(training, training.dataset.validation)
@@ -148,6 +158,9 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     if best:
         training.best = dict(metrics)
     writer.put(metrics)
+    if last:
+        training.total.copy_(sums[0])
+        training.parts.update(sums[1])
     keep(training, writer, best=best)
     where = f"epoch {training.epoch:g}, step {training.step}"
     screen.line(f"{where}: validation {listed(own)}{' (best)' if best else ''}")

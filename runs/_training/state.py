@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from torch.optim import Optimizer
 from cn.run_folder.watched import Watched
 from data import Dataset, Stream
 from runs import Run, _checkpoint
+from runs._course import next_validation
 from runs._processes.collectives import ALONE, Ranks, reseed
 from runs._training.device import Device, random_state, set_random_state
 from runs.callbacks._hooks import Hooks, address, restore, states
@@ -61,6 +60,7 @@ class Training:
     reason: str | None = None  # why a callback ends the run
     report: Callable[[int, dict[str, float]], None] = lambda step, metrics: None  # `Job.report`
     pruned: str | None = None  # why the sweep of the run ends it
+    branches: frozenset[int] = frozenset()  # steps after which others go on from this run
     average: nn.Module | None = None  # the averaged weights, evaluated instead of `module`
     bases: list[float] = field(init=False)  # the optimiser's own learning rates, multiplied by the schedule
 
@@ -113,10 +113,7 @@ class Training:
 
     def validates_after(self, step: int) -> int:
         """Return the next step after this one that ends with a validation."""
-        run = self.run
-        between = Fraction(str(run.validate_every)) * self.per_epoch  # exact: 0.1 is a tenth, not the nearest float
-        between = Fraction(run.validate_steps) if run.validate_steps is not None else between
-        return math.ceil((step // between + 1) * between)
+        return next_validation(self.run, step, self.per_epoch)
 
     def better(self, metrics: dict[str, float]) -> bool:
         """Return whether this validation is the best so far."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cn import CN
 from cn.lazy import lazily
@@ -16,6 +16,8 @@ __getattr__ = lazily(__name__, Hooks="runs.callbacks._hooks")
 
 class Callback(CN):
     """One of several that a run holds by name: `callbacks=[early_stopping,model_summary]`."""
+
+    _any_length_: ClassVar[bool] = False  # whether its hooks do the same at a step, however long the run is
 
     @abstractmethod
     def build(self) -> Hooks:

@@ -19,6 +19,8 @@ class Checkpoint(Callback):
     mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
     every: Annotated[int, Ge(1)] | None = None  # validations from one kept as step-STEP.pt to the next; null: none is
 
+    _any_length_ = True
+
     def build(self) -> Keeper:
         from cn.run_folder.watched import Watched
         from runs.callbacks._checkpoint import Keeper

@@ -15,6 +15,8 @@ class CleanGit(Callback):
 
     untracked: bool = True  # whether a file that git neither tracks nor ignores counts
 
+    _any_length_ = True
+
     def build(self) -> CleanTree:
         from runs.callbacks._clean_git import CleanTree
 

@@ -21,6 +21,8 @@ class EarlyStopping(Callback):
     patience: Annotated[int, Ge(1)] = 5  # validations without an improvement
     least: Annotated[float, Ge(0), Lt(inf)] = 0.0  # an improvement by less than this is none
 
+    _any_length_ = True
+
     def build(self) -> Stopper:
         from cn.run_folder.watched import Watched
         from runs.callbacks._early_stopping import Stopper

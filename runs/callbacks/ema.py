@@ -17,6 +17,8 @@ class Ema(Callback):
 
     decay: Annotated[float, Gt(0), Lt(1)] = 0.999  # of the average at each step; at most (1 + step) / (10 + step)
 
+    _any_length_ = True
+
     def build(self) -> Average:
         from runs.callbacks._ema import Average
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class LearningRate(Callback):
     """Writes the learning rate among the metrics, for each group of parameters that has one of its own."""
 
+    _any_length_ = True
+
     def build(self) -> Rates:
         from runs.callbacks._learning_rate import Rates
 

@@ -17,6 +17,8 @@ class ModelSummary(Callback):
 
     depth: Annotated[int, Ge(1)] = 2  # levels of modules within modules
 
+    _any_length_ = True
+
     def build(self) -> Summary:
         from runs.callbacks._model_summary import Summary
 

@@ -16,6 +16,8 @@ class Predictions(Callback):
     Of images there are 16; with classes they are 16 of the first 256, the wrong ones first.
     """
 
+    _any_length_ = True
+
     def build(self) -> Shown:
         from runs.callbacks._predictions import Shown
 

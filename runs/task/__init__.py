@@ -25,6 +25,8 @@ class Task(CN):
 
     _feeds: ClassVar[tuple[str, ...] | None] = None  # the model's input, if it is not the data's examples
 
+    _any_length_: ClassVar[bool] = False  # whether its steps are the same, however long the run is
+
     @abstractmethod
     def goal(self) -> tuple[Watched, ...]:
         """Return the metrics that decide the best validation, in order; the run's score is the first."""

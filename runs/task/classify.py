@@ -28,6 +28,7 @@ class Classify(Task):
     cutmix: Alpha = 0.0  # the same; a window is another image's (arXiv:1905.04899); with both, a coin for each batch
 
     _needs = ("classes",)
+    _any_length_ = True
 
     def goal(self) -> tuple[Watched, ...]:
         return maximize("accuracy"), minimize("loss")

@@ -18,6 +18,7 @@ class Reconstruct(Task):
     """Each image from itself, through whatever is narrow in the model; labels are not looked at."""
 
     _needs = ("images",)
+    _any_length_ = True
 
     def goal(self) -> tuple[Watched, ...]:
         return (minimize("loss"),)

@@ -19,6 +19,7 @@ class Regress(Task):
     loss: Literal["squared", "absolute", "huber"] = "squared"  # of targets scaled to deviation 1
 
     _needs = ("targets",)
+    _any_length_ = True
 
     def goal(self) -> tuple[Watched, ...]:
         return (minimize("loss"),)

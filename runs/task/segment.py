@@ -18,6 +18,7 @@ class Segment(Task):
 
     _needs = ("images", "masks")
     _takes = "maps"
+    _any_length_ = True
 
     def goal(self) -> tuple[Watched, ...]:
         return maximize("mean_iou"), minimize("loss")

@@ -56,6 +56,7 @@ from runs._launch import launch
 
 
 def train(run: Run, job: Job) -> float:
+    from cn.run_folder.branches import carry, leave
     from cn.run_folder.folder import create
     from runs._asked import asked
     from runs._processes.stop import Stop
@@ -63,7 +64,9 @@ def train(run: Run, job: Job) -> float:
     source, resumed, _ = asked(run, job)
     folder = source if resumed else create(run, job)
     last = folder / "last.pt"
-    step = int(last.read_text()) if resumed and last.exists() else 0
+    if job.past is not None and not resumed:
+        carry(job.past.folder, folder, ["last.pt", "metrics.jsonl"])
+    step = int(last.read_text()) if last.exists() else 0
     print("begins after step", step, "sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     gpu, node = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("SLURMD_NODENAME")
     with (folder / "begun").open("a+") as file:
@@ -85,6 +88,8 @@ def train(run: Run, job: Job) -> float:
             print(json.dumps({"step": step, "validation/accuracy": step / run.steps}), file=metrics, flush=True)
             last.with_suffix(".part").write_text(str(step))
             last.with_suffix(".part").replace(last)
+            if step in job.branches:
+                leave(folder, step, ["last.pt", "metrics.jsonl"])
             if stop.asked:
                 error = RunError(f"stopped by {stop.asked} after step {step}")
                 error.status = stop.status

@@ -21,6 +21,9 @@ class Trial:
     folder: str  # relative to the sweep's folder
     typed: tuple[str, ...] = ()  # all overrides of a trial from the command line
     place: int = 0  # index in the plan of its submission
+    past: str = ""  # folder of the trial from whose state it begins
+    after: int = 0  # the step of that state
+    branches: tuple[int, ...] = ()  # steps after which others go on from this trial
 
 
 Row = tuple[Trial, ...]  # the trials of one job

@@ -212,7 +212,11 @@ class Store:
 
     def is_finished(self, trial: Trial) -> bool:
         """Return whether the summary of the trial's run says that it ended with a result."""
-        return is_finished(summary(self.at(trial)))
+        return self.is_finished_in(self.at(trial))
+
+    def is_finished_in(self, folder: Path) -> bool:
+        """Return whether the summary of the run in a trial's folder says that it ended with a result."""
+        return is_finished(summary(folder))
 
     def is_done_unsaid(self, trial: Trial, report: Report | None) -> bool:
         """Return whether the trial's run is finished although no report says how the trial ended.

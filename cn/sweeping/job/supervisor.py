@@ -19,6 +19,7 @@ from typing import IO
 from cn.errors import RunError, lines
 from cn.launching.processes import Part, free_port
 from cn.launching.queue import Here, Queue, Why
+from cn.run_folder.branches import branch
 from cn.run_folder.folder import tell
 from cn.run_folder.state_files import DamagedError, clear, set_aside
 from cn.run_folder.status import RunStatus
@@ -98,8 +99,10 @@ class Leader:
 
     def _wait(self, woken: int) -> None:
         """Wait until a child ends, a signal arrives, or another node sends a message."""
+        waits = self.todo and len(self.children) < len(self.here.environments)  # for a state that no signal tells of
+        pause = 0.2 if waits else 1 if self.others.nodes > 1 else 5  # s
         asked = [self.asking.socket] if self.asking is not None and self.asking.socket is not None else []
-        ready, _, _ = select.select([woken, *self.others.sockets(), *asked], [], [], 1 if self.others.nodes > 1 else 5)
+        ready, _, _ = select.select([woken, *self.others.sockets(), *asked], [], [], pause)
         while trial_process.read(woken):
             pass
         if self.asking is not None and self.asking.socket in ready:
@@ -116,7 +119,7 @@ class Leader:
 
     def _start(self) -> None:
         free = set(range(len(self.here.environments))) - {child.slot for child in self.children}
-        while self.todo and free and self.signal is None:
+        while free and self.signal is None and (trial := self._next()) is not None:
             if self._is_stopped():
                 self.todo.clear()
                 self._end_search()
@@ -125,7 +128,7 @@ class Leader:
                 self.refuse(self.others.lost)
                 self._end_search()
                 break
-            trial = self.todo.popleft()
+            self.todo.remove(trial)
             if self.notes.is_over(trial):
                 continue
             try:
@@ -137,6 +140,14 @@ class Leader:
                 self._end_search()
             else:
                 self.asking.ask()
+
+    def _next(self) -> Trial | None:
+        """Return the first trial that may begin: one that goes on from another waits for the state of that one."""
+        waited_for = {each.folder for each in (*self.todo, *(child.trial for child in self.children))}
+        return next((each for each in self.todo if self._may_begin(each, waited_for)), None)
+
+    def _may_begin(self, trial: Trial, waited_for: set[str]) -> bool:
+        return trial.past not in waited_for or branch(self.store.folder / trial.past, trial.after).is_dir()
 
     @property
     def _is_asking(self) -> bool:

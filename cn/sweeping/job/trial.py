@@ -28,7 +28,8 @@ from cn.run_folder.folder import has_field, near
 from cn.run_folder.recorded import Recorded
 from cn.run_folder.state_files import DamagedError, read, set_aside
 from cn.screen import say
-from cn.sweeping.folder.store import Batch, Trial
+from cn.sweeping.folder.past import state_before
+from cn.sweeping.folder.store import Batch, Store, Trial
 from cn.sweeping.job.reporter import reporter
 from cn.sweeping.submitting.snapshots import verify
 from cn.writing.command_line import command as words_of
@@ -120,11 +121,20 @@ def _call(
     if resumes:
         _mend(run, folder)
         own = None if batch.makes_folder else folder
-        job = Job(source=folder, argv=("--from", str(folder)), folder=own, reports=reports)
+        job = Job(source=folder, argv=("--from", str(folder)), folder=own, reports=reports, branches=trial.branches)
         return call(run, job)
     begin = ("--from", batch.source) if batch.source else ()
     source = Path(batch.source) if batch.source else None
-    job = Job(overrides=words, argv=(*begin, *words), source=source, folder=folder, reports=reports)
+    past = state_before(Store(snapshot.parents[1]), trial)
+    job = Job(
+        overrides=words,
+        argv=(*begin, *words),
+        source=source,
+        folder=folder,
+        reports=reports,
+        past=None if past is None else past._replace(folder=near(past.folder)),
+        branches=trial.branches,
+    )
     return call(run, job)
 
 

@@ -42,14 +42,16 @@ def every() -> tuple[str, Any]:
     return text, data
 
 
-def plan(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """Return what `submit` would queue, and its cost; nothing is started or written."""
+def plan(named: Named, others: Sequence[str], *, every: bool, why: bool = False) -> tuple[str, Any]:
+    """Return what `submit` would queue, and its cost; nothing is started or written.
 
+    why: say of each new trial from which other it goes on, or why it begins at step 0.
+    """
     from cn.sweeping.submitting.preview import preview
 
     planned, found = named.planned(), look(named.store)
     planned = adopt(named.store, found, planned)
-    return preview(named, planned, found, every=every)
+    return preview(named, planned, found, every=every, why=why)
 
 
 def status(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:

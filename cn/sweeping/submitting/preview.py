@@ -17,34 +17,50 @@ from cn.sweeping.folder.standing import Sweeping, ended_so, far
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Planned
+from cn.sweeping.planning.sharing import Shared, share
+from cn.sweeping.planning.why import reasons
 from cn.sweeping.project import root_of
 from cn.sweeping.space import Space
 from cn.sweeping.submitting import snapshots
-from cn.sweeping.submitting.submission import alike, divide
+from cn.sweeping.submitting.submission import alike, divide, rows
 from cn.sweeping.submitting.workers import Wanted, wanted
 from cn.table import table
 
 ROWS = 20
 
 
-def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
-    """Return the preview as text and as plain data."""
+def preview(
+    named: Named, planned: list[Planned], found: Sweeping, *, every: bool, why: bool
+) -> tuple[str, dict[str, Any]]:
+    """Return the preview as text and as plain data. why: say of each new trial from which it goes on, or why not."""
     state = {
         each.trial.id: found.trials[each.trial.id].state if each.trial.id in found.trials else TrialStatus.NEW
         for each in planned
     }
     counts = dict(Counter(state.values()))
     new = [each for each in planned if state[each.trial.id] == TrialStatus.NEW]
-    arrays, hours = cost(new)
+    code = snapshots.digest(root_of(named.sweep._function_)) if named.sweep is not None else ""
+    shared = share(new, found, code) if named.sweep is not None and named.sweep.search is None else Shared(new)
+    arrays, hours = cost(shared.planned)
     old = changed(planned, found)
-    files = edited(named, planned, found)
+    files = edited(named, planned, found, code)
     gone = [name for name in found.trials if name not in state and name not in old]
-    rows = [[each.trial.id, state[each.trial.id], " ".join(each.trial.words)] for each in planned]
-    shown = rows if every else rows[:ROWS]
+    listed = [[each.trial.id, state[each.trial.id], " ".join(each.trial.words)] for each in planned]
+    shown = listed if every else listed[:ROWS]
     search = wanted(named, found) if named.sweep is not None and named.sweep.search is not None else None
-    text = [table(["trial", "state", "what"], shown)] if shown or search is None else []
-    if len(shown) < len(rows):
-        text.append(f"... and {len(rows) - len(shown)} more: --all")
+    if why:
+        ended = [each.trial for each in found.trials.values()]
+        told = dict(
+            zip(
+                (each.trial.id for each in new),
+                reasons(shared.planned, ended, len(new) if every else ROWS),
+                strict=False,
+            )
+        )
+        shown = [[*row, told.get(row[0], "is not new")] for row in shown]
+    text = [table(["trial", "state", "what", *(["past"] if why else [])], shown)] if shown or search is None else []
+    if len(shown) < len(listed):
+        text.append(f"... and {len(listed) - len(shown)} more: --all")
     text += [""] if text else []
     text += [", ".join(f"{count} {each}" for each, count in counts.items()) or "no trial at all"] if text else []
     if search is not None:
@@ -59,6 +75,7 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
         jobs = f"{arrays} {'array' if arrays == 1 else 'arrays'}"
         jobs += f", at most {hours:g} GPU-hours" if hours is not None else ""
         text.append(f"to submit: {f'{many(len(new))} on this machine' if new[0].launch.is_here else jobs}")
+    text += [shared.described() or ""] if shared.saved else []
     alike_ones = Counter(short(", ".join(differs)) for differs in old.values())
     for differs, count in list(alike_ones.items())[:ROWS]:
         text.append(f"changed since: {many(count)} had {differs}")
@@ -77,10 +94,11 @@ def preview(named: Named, planned: list[Planned], found: Sweeping, *, every: boo
         "edited": files,
         "gone": gone,
         "damaged": [{"file": str(each.path), "why": each.why} for each in found.damaged],
+        **({"steps": shared.steps, "shared": shared.saved} if shared.saved else {}),
         **({"asked": found.spent, "points": search.points} if search is not None else {}),
         "trials": [
             {"id": row[0], "state": row[1], "words": list(each.trial.words)}
-            for row, each in zip(rows, planned, strict=True)
+            for row, each in zip(listed, planned, strict=True)
         ],
     }
     return "\n".join(text), data
@@ -111,7 +129,7 @@ def cost(new: list[Planned]) -> tuple[int, float | None]:
         if launch.is_here:
             continue
         queue = launch.build()
-        jobs = -(-len(trials) // queue.pack)
+        jobs = len(rows(trials, queue.pack, together=True))
         arrays += len(divide(jobs, _most(queue), queue.parallel))
         hours.append(None if launch.most_gpu_hours is None else jobs * launch.most_gpu_hours)
     known = [each for each in hours if each is not None]
@@ -147,12 +165,11 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
             yield f"{key}={as_text(now if before is ABSENT else before)} ({told})"
 
 
-def edited(named: Named, planned: list[Planned], found: Sweeping) -> list[str]:
+def edited(named: Named, planned: list[Planned], found: Sweeping, code: str) -> list[str]:
     """Return the files that differ from the code of trials that `submit` leaves alone."""
     assert named.sweep is not None
     root = root_of(named.sweep._function_)
-    now = snapshots.digest(root)
-    codes = {found.trials[each.trial.id].code for each in planned if each.trial.id in found.trials} - {now}
+    codes = {found.trials[each.trial.id].code for each in planned if each.trial.id in found.trials} - {code}
     files: dict[str, None] = {}
     for snapshot in sorted({batch.snapshot for batch in found.batches.values() if batch.code in codes}):
         folder = named.store.folder / "code" / snapshot

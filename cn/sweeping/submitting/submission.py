@@ -25,6 +25,7 @@ from cn.sweeping.folder.standing import Sweeping, look
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
 from cn.sweeping.planning.plan import Planned
+from cn.sweeping.planning.sharing import components
 from cn.sweeping.project import root_of, verbs
 from cn.sweeping.submitting import snapshots
 from cn.sweeping.sweep import Sweep
@@ -126,8 +127,7 @@ def submit(
     for launch, trials in groups:
         queue = launch.build()
         if search is None:
-            size = max(1, queue.pack)
-            jobs = [tuple(trials[i : i + size]) for i in range(0, len(trials), size)]
+            jobs = rows(trials, queue.pack, together=not launch.is_here)
         else:
             jobs = [tuple(trials[i :: search.jobs]) for i in range(search.jobs)]
         taken = sum(batch.width or 0 for label, batch in found.batches.items() if label in found.live)
@@ -264,6 +264,15 @@ def divide(count: int, most: int, parallel: int | None) -> list[Lane]:
         return [Lane(start, end, width, None) for (start, end), width in zip(pairs, share, strict=True)]
     chains = [(start, end, 1, i - parallel if i >= parallel else None) for i, (start, end) in enumerate(pairs)]
     return [Lane(*each) for each in chains]
+
+
+def rows(trials: list[Trial], pack: int, *, together: bool) -> list[tuple[Trial, ...]]:
+    """Return the trials of each job: `pack` at once. together: trials that go on from one another are in one job."""
+    size = max(1, pack)
+    trees = components(trials) if together else []
+    found = [tuple(each) for each in trees if len(each) > 1]
+    single = [each for tree in trees if len(tree) == 1 for each in tree] if together else trials
+    return [*found, *(tuple(single[i : i + size]) for i in range(0, len(single), size))]
 
 
 def alike(chosen: Sequence[Planned]) -> list[tuple[Launch, list[Trial]]]:
