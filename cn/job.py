@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cn.errors import RunError
-
-if TYPE_CHECKING:
-    from cn.run_folder.branches import Past
 
 PRUNED = 76  # exit status of a run that its sweep ended early
 
@@ -41,6 +38,13 @@ class Job:
         """
         if self.reports is not None and self.reports(step, metrics):
             raise Pruned(f"pruned at step {step}")
+
+
+class Past(NamedTuple):
+    """Where a run begins: with the state that another run had after a step."""
+
+    folder: Path  # that holds the state
+    step: int
 
 
 class Request(NamedTuple):

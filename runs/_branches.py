@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from cn import CNError
 from cn.files import write_whole
-from cn.run_folder.branches import Past, carry, leave
+from cn.job import Past
+from cn.run_folder.branches import carry, leave
 from cn.run_folder.metrics import read
 from runs import _checkpoint
 

@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 
 from cn import CNError, Job, Pruned, RunError, UserError
 from cn.errors import lines
+from cn.job import Past
 from cn.launching.ranks import redirect_output
-from cn.run_folder.branches import Past
 from cn.run_folder.folder import again, claimed, command_line, create, log, write_json
 from cn.run_folder.progress import summary as summary_of
 from cn.run_folder.shown import listed, number

@@ -2,7 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "branches": ("Past", "branch", "carry", "leave"),
+    "branches": ("branch", "carry", "leave"),
     "differences": ("ABSENT", "Compare", "Values", "diff", "differences", "record_of", "text", "values", "values_in"),
     "flat": ("flat",),
     "folder": (

@@ -9,16 +9,8 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 NAME = "branches"
-
-
-class Past(NamedTuple):
-    """Where a run begins: with the state that another run had after a step."""
-
-    folder: Path  # that holds the state
-    step: int
 
 
 def branch(folder: Path, step: int) -> Path:

@@ -48,6 +48,7 @@ OFFERS = {
         "uniform",
         "zipped",
     ),
+    "course": ("Course",),
     "folder.standing": ("look",),
     "folder.trial_status": ("TrialStatus",),
     "goal": ("Goal", "maximize", "minimize"),

@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 
 from cn import UserError
-from data.cifar import Cifar
+from data import Data
+from data.cifar import Cifar, Hundred
+from data.cmnist import Cmnist
+from data.diabetes import Diabetes
 from data.digits import Digits
-from data.mnist import Mnist
+from data.linnerud import Linnerud
+from data.mnist import Mnist, TenThousand
+from data.shapes import Shapes
+from data.svhn import Svhn
 
 HOUSE = Path(__file__).parents[2]
 
@@ -55,3 +61,25 @@ def test_values_out_of_range(cls, values, text):
 )
 def test_values_in_range(node):
     node.check()
+
+
+@pytest.mark.parametrize(
+    "data", [Digits(), Digits(test=0.3), Diabetes(validation=0.15), Linnerud(), Shapes(count=50)], ids=repr
+)
+def test_the_number_of_training_examples_is_known_before_they_are_read(data: Data):
+    assert data.build(seed=1).length == data.examples()
+
+
+def test_the_number_of_training_examples_of_published_files_is_known():
+    assert [each.examples() for each in (Mnist(), TenThousand(), Cmnist(), Cifar(), Hundred(), Svhn())] == [
+        54_000,
+        7200,
+        54_000,
+        45_000,
+        45_000,
+        65_931,
+    ]
+    root = HOUSE.parent / "shared" / "data" / "mnist"
+    if root.is_dir():
+        data = TenThousand(root=root)
+        assert data.build(seed=1).length == data.examples()

@@ -10,9 +10,9 @@ import pytest
 
 from cn import Job
 from cn.composing.compose import compose
+from cn.job import Past
 from cn.launching.launch.local import Local
 from cn.nodes.to_json import plain
-from cn.run_folder.branches import Past
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.identity import Identity
 from cn.sweeping.folder.past import state_before

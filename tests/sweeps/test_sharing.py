@@ -192,6 +192,16 @@ def test_a_trial_whose_past_was_killed_begins_at_step_0(project: Project):
     assert project.steps(second) == list(range(1, 501))
 
 
+def test_a_done_trial_goes_on_when_its_base_is_longer(project: Project):
+    lengths(project, "seeds(2)", f"{CONSTANT}, steps=5")
+    project.sweeps("submit", "lengths")
+    ended(project)
+    said = project.sweeps("submit", "lengths", "base.steps=8")
+    assert said.splitlines()[1] == "  10 of 16 steps are shared, and trained once"
+    ended(project)
+    assert {each["step"] for trial in project.trials("lengths") for each in project.begun(trial)[:1]} == {0, 5}
+
+
 @pytest.mark.slow
 def test_a_killed_supervisor_loses_nothing_of_what_is_shared(project: Project):
     lengths(project, CHAIN.replace("3, 6, 12", "30, 60, 120"), f"{CONSTANT}, pause=0.02")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cn.run_folder.branches import Past, branch
+from cn.job import Past
+from cn.run_folder.branches import branch
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.store import Store
 

@@ -6,6 +6,7 @@ computes it, and each other one goes on from there. The trials of a group form a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import warnings
@@ -16,8 +17,8 @@ from typing import Any, cast
 
 from cn.errors import CNError
 from cn.nodes.node import CN
-from cn.nodes.to_json import DERIVED
-from cn.run_folder.where import field_of, names
+from cn.nodes.to_json import CLASS, DERIVED
+from cn.run_folder.where import names
 from cn.sweeping.course import Course, course_of, fields_of_length
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.queues import launch_of
@@ -64,16 +65,17 @@ def share(planned: Sequence[Planned], found: Sweeping, code: str) -> Shared:
 
     A trial may also go on from one of `found` that is done, if that ran the same code.
     """
-    if not _vary_length(planned):
-        return Shared(list(planned))
-    groups: dict[str, list[Compared]] = defaultdict(list)
-    old = [
-        Planned(each.trial, launch_of(found.batches[each.label]))
+    done = [
+        each
         for each in found.trials.values()
         if each.state == TrialStatus.DONE and each.code == code and each.trial.config and each.label in found.batches
     ]
-    for each, done in [*((each, False) for each in planned), *((each, True) for each in old)]:
-        if isinstance(compared := compare(each, done=done), Compared):
+    if not planned or not _vary_length([each.trial.config for each in (*planned, *done)]):
+        return Shared(list(planned))
+    groups: dict[str, list[Compared]] = defaultdict(list)
+    old = [Planned(each.trial, launch_of(found.batches[each.label])) for each in done]
+    for each, is_done in [*((each, False) for each in planned), *((each, True) for each in old)]:
+        if isinstance(compared := compare(each, done=is_done), Compared):
             groups[compared.group].append(compared)
     pasts: dict[str, tuple[Trial, int]] = {}
     for group in groups.values():
@@ -135,17 +137,14 @@ def reached(donor: Compared, other: Compared) -> int:
     return max(step, 0)
 
 
-def _vary_length(planned: Sequence[Planned]) -> bool:
-    """Return whether the trials differ in fields of length, so that some may share their past."""
-    kinds = {str(each.trial.config.get("_class_")): each.trial for each in planned if each.trial.config}
+def _vary_length(configs: Sequence[dict[str, Any]]) -> bool:
+    """Return whether runs differ in fields of length, so that some may share their past."""
+    kinds = {str(each.get(CLASS)): each for each in configs}
+    of_length: set[str] = set()
     for each in kinds.values():
-        try:
-            of_length = fields_of_length(type(cast("CN", unplain(each.config))))
-        except CNError:
-            continue
-        if any(field_of(word) in of_length for one in planned for word in one.trial.words):
-            return True
-    return False
+        with contextlib.suppress(CNError):
+            of_length |= {*fields_of_length(type(cast("CN", unplain(each))))}
+    return any(each.get(name) != configs[0].get(name) for name in of_length for each in configs)
 
 
 def _tree(group: list[Compared]) -> dict[str, tuple[Trial, int]]:
