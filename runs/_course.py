@@ -7,6 +7,7 @@ import functools
 import json
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cn.errors import CNError
@@ -18,6 +19,7 @@ from runs.schedule import Schedule
 if TYPE_CHECKING:
     from runs import Run
 
+NVIDIA = Path("/dev/nvidiactl")  # is there if a GPU is
 COMPILES = 1000  # steps from which on a run is compiled on a GPU, unless it says so itself
 
 
@@ -50,7 +52,7 @@ def course(run: Run) -> Course | str:
         return f"data: {examples} training examples are fewer than a step takes"
     steps = run.steps if run.steps is not None else run.epochs * per_epoch
     facts: dict[str, Any] = {"per_epoch": per_epoch, "log_every": run.log_every, "cpu": run.gpu == -1}
-    if run.compile is None and run.gpu != -1:
+    if run.compile is None and run.gpu != -1 and NVIDIA.exists():  # elsewhere, the run itself finds this out
         facts["compiled"] = steps >= COMPILES
     try:
         rates = _rates(json.dumps(plain(run.schedule)), steps)

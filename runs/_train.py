@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -70,11 +70,16 @@ def train(run: Run, job: Job, request: Asked | None = None) -> float:
                 _checkpoint.clean(folder)
             redirect_output(folder, ranks.rank)
             if found is None and job.past is not None:
-                told = ranks.broadcast(lambda: begin_from(cast("Past", job.past), folder, run.log_every))
-                if ranks.first:
-                    log(folder, told)
+                _begin_from(job.past, folder, run, ranks)
                 found = folder if ranks.broadcast(lambda: _checkpoint.exists(folder)) else None
             return _attempt(run, job, folder, ranks, resumed=found is not None)
+
+
+def _begin_from(past: Past, folder: Path, run: Run, ranks: Ranks) -> None:
+    """Take over the state of another trial, if it is one that this run would come to."""
+    known = run.course()
+    device = choose(run, steps=0 if isinstance(known, str) else len(known.rates), ranks=ranks)
+    ranks.broadcast(lambda: log(folder, begin_from(past, folder, run, device)))
 
 
 def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:

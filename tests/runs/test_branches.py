@@ -151,13 +151,11 @@ def test_two_processes_share_their_past_too(quiet: Store, left: Any, ranks: Any,
     words = [*STEPS, "log_every=3", "schedule=trapezoid", "schedule.warmup=1", "schedule.cooldown=1"]
     found = shared([*words, "epochs=2"], [*words, "epochs=3"], [*words, "steps=10"])
     assert [each.trial.after for each in found.planned] == [0, 9, 7]
-
-    def work() -> None:
-        train_all(found, quiet)
-        for each in found.planned:
-            trained(each.trial, quiet, Path("own", each.trial.id))
-
-    assert ranks(2, work) == [0, 0]
+    for each in (trial for tree in components([each.trial for each in found.planned]) for trial in tree):
+        past = state_before(quiet, each)
+        own, shares = Path("own", each.id), {"past": past, "branches": each.branches}
+        assert ranks(2, lambda each=each, shares=shares: trained(each, quiet, quiet.at(each), **shares)) == [0, 0]
+        assert ranks(2, lambda each=each, own=own: trained(each, quiet, own)) == [0, 0]
     for each in found.planned:
         own, branch = left(Path("own", each.trial.id)), left(quiet.at(each.trial))
         assert unlike(own, branch, differences) == []
@@ -227,3 +225,15 @@ def test_a_trial_whose_past_ended_early_begins_at_step_0(quiet: Store):
     trained(planned([*words, "epochs=1"]).trial, quiet, quiet.at(first))
     said = trained(second, quiet, quiet.at(second), past=Past(quiet.at(first), 8))
     assert said.startswith(f"begins at step 0: {quiet.at(first)} has the state after step 4, not after 8\n")
+
+
+def test_a_trial_whose_past_was_computed_otherwise_begins_at_step_0(quiet: Store):
+    words = [*STEPS, "schedule=constant"]
+    found = shared([*words, "epochs=1"], [*words, "epochs=2"])
+    first, second = (each.trial for each in found.planned)
+    trained(first, quiet, quiet.at(first))
+    path = quiet.at(first) / "summary.json"
+    path.write_text(path.read_text().replace("1 threads", "7 threads"))
+    said = trained(second, quiet, quiet.at(second), past=state_before(quiet, second))
+    what = f"the state in {quiet.at(first)} is of cpu (7 threads), fp32, and this run is on cpu (1 threads), fp32\n"
+    assert said.startswith(f"begins at step 0: {what}")
