@@ -32,14 +32,14 @@ from runs import Run
 from runs.launch import Launch
 from runs.launch.local import Local
 from runs.told import Told
-from sweeps import Axes, Search, Sweep, Random, space, uniform
+from sweeps import Axes, Random, Search, Sweep, integers, log_uniform, space, uniform
 
 
 class Hunt(Sweep):
     """Uneven trials."""
 
     base: Run = Told()
-    axes: Axes = space({{"pause": uniform({low}, {high})}})
+    axes: Axes = space({axes})
     search: Search = Random(trials={trials})
     launch: Launch = Local(parallel={parallel})
 '''
@@ -178,6 +178,8 @@ class Pruning(Sweep):
     search: Search = Random(trials=27)
     launch: Launch = Local(parallel=2)
 '''
+UNEVEN = '{"pause": uniform(1, 8)}'
+THREE = '{"optim.lr": log_uniform(1e-5, 1e-3), "seed": integers(0, 1000), "value": [0.0, 0.1]}'
 Function = Callable[[list[float]], float]
 
 
@@ -225,21 +227,15 @@ PROBLEMS = {
 
 def idle(setting: Setting) -> Iterator[Row]:
     """Forty trials of 1 to 8 s on four places, each asked when a place is free."""
-    project, places = (
-        _hunt(setting.folder / "project", low=1, high=8, trials=12 if setting.quick else 40, parallel=4),
-        4,
-    )
+    places, trials = 4, 12 if setting.quick else 40
+    project = _hunt(setting.folder / "project", axes=UNEVEN, trials=trials, parallel=places)
     _submitted(project, "hunt")
-    spans = [(begun[0]["time"], begun[-1]["ended"]) for begun in map(project.begun, project.trials("hunt"))]
-    lengths = [end - begin for begin, end in sorted(spans)]
-    took = max(end for _, end in spans) - min(begin for begin, _ in spans)
-    best = min(packed(sorted(lengths, reverse=True), places), packed(lengths, places))
-    note = (
-        f"{took:.1f} s, packed as drawn {packed(lengths, places):.1f} s, best {max(best, sum(lengths) / places):.1f} s"
-    )
-    yield at_most(
-        "search on 4 places, of the same lengths packed as drawn", took / packed(lengths, places), 1.05, note=note
-    )
+    spans = sorted((begun[0]["time"], begun[-1]["ended"]) for begun in map(project.begun, project.trials("hunt")))
+    lengths = [end - begin for begin, end in spans]
+    took, drawn = max(end for _, end in spans) - spans[0][0], packed(lengths, places)
+    best = max(min(packed(sorted(lengths, reverse=True), places), drawn), sum(lengths) / places)
+    note = f"{took:.1f} s; packed as drawn {drawn:.1f} s, longest first {best:.1f} s"
+    yield at_most("search of uneven trials on 4 places, of the best packing", took / best, 1.05, note=note)
 
 
 def packed(lengths: Sequence[float], places: int) -> float:
@@ -252,7 +248,7 @@ def packed(lengths: Sequence[float], places: int) -> float:
 
 def asks(setting: Setting) -> Iterator[Row]:
     """The time of an ask under the lock, and many that ask at once."""
-    project = _hunt(setting.folder / "project", low=0, high=1, trials=200 if setting.quick else 2000, parallel=4)
+    project = _hunt(setting.folder / "project", axes=THREE, trials=200 if setting.quick else 2000, parallel=4)
     project.write("asks.py", ASKS)
     told = [json.loads(line) for line in _python(project, "asks.py", "4" if setting.quick else "12").splitlines()][1:]
     seconds = median(each for each, _ in told)
