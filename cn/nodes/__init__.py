@@ -3,7 +3,7 @@
 # What other packages may import, by file.
 OFFERS = {
     "containers": ("Items", "Row", "Table"),
-    "derived": ("Derived", "derive", "deriving"),
+    "derived": ("Derived", "Deriving", "Nested", "derive", "derives", "deriving"),
     "former": ("before", "current", "former_classes", "neutral", "oldest"),
     "field_types": (
         "Anything",
@@ -19,7 +19,7 @@ OFFERS = {
         "VALUE",
         "same",
     ),
-    "node": ("CN", "CNMeta"),
+    "node": ("CN", "CNMeta", "NONE", "put"),
     "notes": ("Neutral", "Was"),
     "patch": ("Change", "Patch"),
     "ranges": ("Ranged", "bare"),
