@@ -22,6 +22,7 @@ from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import resolve
 
 KEY = "patches"
+TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 
 
 def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
@@ -45,14 +46,16 @@ def patches_of(root: CN, typed: Iterable[Assignment]) -> dict[str, type[Patch]]:
     return found
 
 
-@contextlib.contextmanager
-def of_patch(root: CN, each: Assignment) -> Generator[None]:
+def of_patch(root: CN, each: Assignment) -> contextlib.AbstractContextManager[None]:
     """Context manager: an error about a change names its patch. A change that waits for a node is told in a Notice."""
+    return _of_patch(root, each) if each.place else TYPED
+
+
+@contextlib.contextmanager
+def _of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:
-        if not each.place:
-            raise
         if (why := _waiting(root, each)) is not None:
             warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
             return
