@@ -1,6 +1,6 @@
 """`--explain`: for each value of a composed run, the chain of places that set the value; the last one won."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
+# (_fields and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from typing import Any, NamedTuple, cast
 
 from cn import program
 from cn.composing.apply import Tree, kinds
-from cn.composing.compose import assemble, finish, root_name
-from cn.composing.overrides import Assignment
+from cn.composing.compose import assemble, root_name
+from cn.composing.finish import finish
+from cn.composing.overrides import Assignment, parse
+from cn.composing.patches import KEY as PATCHES
+from cn.composing.patches import patches_of
 from cn.discovery import source
 from cn.errors import UserError, hint, lines, short
-from cn.nodes.derived import Derived
+from cn.nodes.derived import Derived, derives
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN, CNMeta
-from cn.nodes.traversal import alike, is_field, thaw, walk
+from cn.nodes.traversal import address_of, alike, is_field, thaw, walk
 from cn.table import fold
 from cn.writing.displayed import displayed
 
@@ -75,9 +78,13 @@ class Traced(Tree):
         super().set(node, kind, rest, each, value)
         self._note(node, kind, rest[0], each)
 
+    def derived(self, node: CN, name: str) -> None:
+        super().derived(node, name)
+        self._enter(node, self.above[id(node)])
+
     def _note(self, node: CN, kind: Kind, name: str, each: Assignment) -> None:
         links = self.typed.setdefault((id(node), name), [])
-        links.append(Link(_text(kind, vars(node)[name]), f"command line, {each.text}"))
+        links.append(Link(_text(kind, {**vars(node), **node._late}[name]), each.origin))
 
     def _enter(self, node: CN, above: tuple[Step, ...]) -> None:
         self.nodes.append(node)
@@ -107,11 +114,13 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
         finish(done)
     except UserError as error:
         note = f"\n\nnot complete: {error}"
-    rows = [_root(contract, root, overrides, folder), *_rows(trees[0], root, done, folder)]
+    rows = [_root(contract, root, overrides, folder), *_patches(root, overrides)]
+    rows += _rows(trees[0], root, done, folder)
     asked = address.replace("/", ".")
-    chosen = [row for row in rows if not asked or row.address == asked or row.address.startswith(f"{asked}.")]
+    places = [(row.address.replace("/", "."), row) for row in rows]
+    chosen = [row for at, row in places if not asked or at == asked or at.startswith(f"{asked}.")]
     holder, _, entry = asked.rpartition(".")
-    chosen = chosen or [row for row in rows if row.address == holder and entry in row.entries]
+    chosen = chosen or [row for at, row in places if at == holder and entry in row.entries]
     if not chosen:
         near = hint(asked, [row.address for row in rows])
         why = f"--explain {short(address)}: there is no value at {short(address)}"
@@ -126,8 +135,16 @@ def _root(contract: Any, root: CN, overrides: list[str], folder: Path | None) ->
     return Row(name, f"= {cls.__name__}", [Link(cls.__name__, f"{source.place(cls)}; {how}")])
 
 
+def _patches(root: CN, overrides: list[str]) -> Iterator[Row]:
+    for each in parse(overrides):
+        if named := patches_of(root, [each]):
+            yield Row(PATCHES, f"= [{', '.join(named)}]", [Link("", each.origin)])
+
+
 def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row]:
-    for (address, node), (_, final) in zip(walk(root), walk(done), strict=True):
+    assembled = dict(walk(root))
+    for address, final in walk(done):
+        node = assembled.get(address, final)  # a node that is derived was not assembled
         for name in filter(is_field, type(node)._fields):
             kind = kinds(node)[name]
             links = [*_classes(node, name, kind), *_presets(tree, node, name, kind)]
@@ -137,11 +154,11 @@ def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row
             links += tree.typed.get((id(node), name), [])
             if name in vars(final):
                 now = f"= {_text(kind, vars(final)[name])}"
-            elif isinstance(type(node)._fields[name].default, Derived):
+            elif derives(final, name) is not None:
                 now = "is derived once the run is complete"
             else:
                 now = "is required and was not given"
-            yield Row(f"{address}.{name}" if address else name, now, links, _entries(vars(final).get(name)))
+            yield Row(address_of(address, type(node), name), now, links, _entries(vars(final).get(name)))
 
 
 def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
@@ -155,17 +172,18 @@ def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
 
 def _presets(tree: Traced, node: CN, name: str, kind: Kind) -> Iterator[Link]:
     """Yield the values set by the classes above a node, as in `model: Model = ViT(depth=12)`; the outermost last."""
-    steps = tree.above[id(node)]
+    steps = tree.above.get(id(node), ())
     before = _default(type(node)._fields[name])
     for i in reversed(range(len(steps))):
         holder, field, _ = steps[i]
         found = _preset(steps[i:], type(node))
-        if found is None or name not in vars(found):
+        given = {} if found is None else {**vars(found), **found._late}
+        if name not in given:
             continue
         cls: Any = next(base for base in type(holder).__mro__ if field in source.own_annotations(base))
-        set_here = not alike(vars(found)[name], before, nested=False)
+        set_here = not alike(given[name], before, nested=False)
         if set_here or _is_written(source.default(cls, field), steps[i:], name):
-            before = vars(found)[name]
+            before = given[name]
             yield Link(_text(kind, before), f"{cls.__name__}.{field}, {source.place(cls, field)}")
 
 

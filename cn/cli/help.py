@@ -13,17 +13,18 @@ from typing import Any, cast
 
 from cn import program
 from cn.composing.choices import keys, tolerant
-from cn.composing.compose import assemble, finish
+from cn.composing.compose import assemble
+from cn.composing.finish import finish
 from cn.composing.overrides import parse
 from cn.discovery import discover, registry, source
 from cn.errors import UserError
-from cn.nodes.derived import Derived
+from cn.nodes.derived import derives
 from cn.nodes.field_types import SCALARS, Child, Either, Kind, Member, Mismatch, OneOf, same
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
 from cn.nodes.resolving import resolve
 from cn.nodes.texts import texts_of
-from cn.nodes.traversal import is_field, thaw, values, walk
+from cn.nodes.traversal import address_of, is_field, thaw, values, walk
 from cn.screen import width
 from cn.table import NARROW, fold
 from cn.writing.displayed import displayed
@@ -58,7 +59,7 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
             raise
         note = f"\nnot complete: {error}\n"
     parts = [f"python {program.script} [NAME=VALUE ...]", "", "choose"]
-    parts += _choices(contract, root)
+    parts += _choices(contract, root, overrides)
     for address, node in walk(root) if root is not None else ():
         if rows := list(_rows(address, node)):
             doc = (type(node).__doc__ or "").strip().split("\n")[0]
@@ -67,10 +68,10 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
     return "\n".join([fold("\n".join(parts)), note, fold(flags.replace("SCRIPT", program.script))])
 
 
-def _choices(contract: Any, root: CN | None) -> list[str]:
+def _choices(contract: Any, root: CN | None, words: list[str]) -> list[str]:
     found: list[str] = []
     broken: dict[discover.Broken, None] = {}
-    listed = [(key, discover.options(types), kind, now) for key, types, kind, now in keys(contract, root)]
+    listed = [(key, discover.options(types), kind, now) for key, types, kind, now in keys(contract, root, words)]
     before = max(len(key) for key, *_ in listed) + 4
     room = max((width() or WIDTH) - before, NARROW)
     for key, (names, bad), kind, now in listed:
@@ -95,10 +96,10 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
     cls = type(node)
     own = values(node)
     for name, kind in _plain_fields(node):
-        value = "derived" if isinstance(cls._fields[name].default, Derived) else "???"
+        value = "???" if derives(node, name) is None else "derived"
         value = displayed(kind, own[name]) if name in own else value
         yield (
-            f"{address}.{name}" if address else name,
+            address_of(address, type(node), name),
             kind.name,
             value,
             source.comment(cls, name),
@@ -152,7 +153,7 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
         ]
         return [f"{name}.{each}" for name, held in several for each in held]
     nodes = walk(root) if root is not None else ()
-    fields = [f"{at}.{name}=".lstrip(".") for at, node in nodes for name, _ in _plain_fields(node)]
+    fields = [f"{address_of(at, type(node), name)}=" for at, node in nodes for name, _ in _plain_fields(node)]
     return [*(f"{name}=" for name in chosen), *fields]
 
 
@@ -182,8 +183,8 @@ def _choosable(kind: Kind) -> Iterator[tuple[str, Any]]:
 
 
 def _kind_at(root: CN | None, key: str) -> Kind | None:
-    address, _, name = key.rpartition(".")
     for at, node in walk(root) if root is not None else ():
-        if at == address:
-            return cast("dict[str, Kind]", resolve(type(node))).get(name)
+        for name, kind in _plain_fields(node):
+            if address_of(at, type(node), name) == key:
+                return kind
     return None

@@ -4,11 +4,13 @@
 OFFERS = {
     "apply": ("Tree", "kinds"),
     "choices": ("keys", "options_at", "tolerant"),
-    "compose": ("ORDER", "assemble", "compose", "finish", "fitting", "root_name"),
+    "compose": ("ORDER", "assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "read_sources", "share_derived"),
     "edit": ("edit",),
+    "finish": ("finish",),
     "interpolation": ("in_words",),
     "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
-    "plain_words": ("Verb", "quoted"),
+    "patches": ("KEY", "patches_of"),
+    "plain_words": ("KEY", "Verb", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
 }

@@ -7,16 +7,26 @@ from __future__ import annotations
 from typing import Any, cast
 
 from cn import program
+from cn.composing.deriving import derive_one
 from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.derived import Derived, Nested, derives
 from cn.nodes.field_types import Child, Kind, Mismatch
-from cn.nodes.node import CN
-from cn.nodes.resolving import old_names, resolve
+from cn.nodes.node import CN, put
+from cn.nodes.resolving import by_key, old_names, resolve
 from cn.nodes.texts import Texts
-from cn.nodes.traversal import children, is_field, thaw, walk
+from cn.nodes.traversal import children, is_field, thaw
+
+
+class DerivedChild(Exception):  # noqa: N818  (it is no error)
+    """An override is about the inside of a node that is derived, and has to wait until all other values are set."""
+
+    def __init__(self, node: CN, name: str) -> None:
+        super().__init__(name)
+        self.node, self.name = node, name
 
 
 class Tree:
@@ -34,17 +44,26 @@ class Tree:
         while True:
             name = path[at]
             kind = kinds(node).get(name) if is_field(name) else None
+            if kind is None and (end := _field_with_key(node, path, at)) is not None:
+                path[at : end[1]] = [end[0]]
+                continue
             if kind is None and (now := old_names(cast("type[CN]", type(node))).get(name)) is not None:
                 path[at] = now
                 self.renamed[each.text] = tuple(path)
                 continue
             if kind is None:
-                raise UserError(_unknown(self, each, node, name, types))
+                from cn.composing.unknown_field import unknown_field
+
+                raise UserError(unknown_field(self, each, node, name, types))
             rest = path[at:]
             if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
+                if isinstance(kind, Child) and kind.many and each.verb != "set" and derives(node, name) is not None:
+                    raise DerivedChild(node, name)
                 return node, rest
             below = node.__dict__.get(name)
             at += 1
+            if derives(node, name) is not None:
+                raise DerivedChild(node, name)
             if kind.many:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
@@ -67,7 +86,7 @@ class Tree:
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
         """Choose an option for a node field."""
-        dotted = "." in each.key and each.verb != "delete"
+        dotted = "." in each.key and each.verb != "delete" and not each.place
         if dotted:
             one = kind.replace(many=False) if kind.many and len(rest) > 1 else kind
             raise UserError(
@@ -79,7 +98,9 @@ class Tree:
             )
         own = vars(node)
         name = rest[0]
-        if kind.many:
+        if isinstance(each.value, Derived):
+            put(node, name, each.value)
+        elif kind.many:
             self.choose_many(own, kind, rest, each)
         elif each.verb == "delete" or (each.value is None and each.raw is not None):
             if not kind.optional:
@@ -104,9 +125,9 @@ class Tree:
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
         before = cast("dict[str, CN]", own.get(name, {}))
-        listed = _listed(each.value, each.texts)
+        listed = _listed(each)
         if each.verb == "delete":
-            dropped = [key] if key is not None else list(before) if each.raw is None else list(map(str, listed))
+            dropped = [key] if key is not None else list(before) if each.raw is None else [entry for entry, _ in listed]
             for one in dropped:
                 if one not in before:
                     raise UserError(lines(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before)))
@@ -124,8 +145,7 @@ class Tree:
             own[name] = {**before, key: self.option(kind, each, _option(each.value, each.texts), before.get(key))}
         else:
             chosen: dict[str, CN] = {}
-            for option in listed:
-                entry = str(option).replace("/", "_")
+            for entry, option in listed:
                 if entry in chosen or (each.verb == "add" and entry in before):
                     instead = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
                     raise UserError(lines(f"{each.text}: {name} holds {short(entry)!r} already", instead))
@@ -137,12 +157,16 @@ class Tree:
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
             raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
-        cls = find(kind.types, option, each.text)
+        if isinstance(option, kind.types):
+            return thaw(option)
+        cls = option if isinstance(option, type) else find(kind.types, str(option), each.text)
+        if not issubclass(cls, kind.types):
+            raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", _options(kind)))
         return before if type(before) is cls else cls()
 
     def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
         """Set a field, or an element of the container in the field."""
-        if "/" in each.key:
+        if "/" in each.key and "." not in each.key and rest[0] not in by_key(cast("Any", type(node))).values():
             raise UserError(
                 lines(
                     f"{each.text}: {each.key} is a value ({kind.name}), not a node",
@@ -150,7 +174,8 @@ class Tree:
                     f"to set it: {each.at(each.key.replace('/', '.'))}",
                 )
             )
-        old = node.__dict__.get(rest[0], ...)
+        derived = derives(node, rest[0])
+        old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
         try:
             new = edit(kind, old, rest, each, value)
         except Mismatch as error:
@@ -159,11 +184,22 @@ class Tree:
             why = f"{each.text}: {each.key} is {error}, not {_shown(each)}"
             near = nearest(str(each.raw), kind.choices())
             like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
-            other = meant(each, lambda one: _fits(kind, old, rest, one))
+            other = () if each.place else meant(each, lambda one: _fits(kind, old, rest, one))
             raise UserError(lines(why, where(type(node), rest[0]), like, *other)) from None
         except UserError as error:
             raise UserError(lines(str(error), where(type(node), rest[0]))) from None
-        vars(node)[rest[0]] = new
+        put(node, rest[0], new)
+
+    def derived(self, node: CN, name: str) -> None:
+        """Compute a derived node, so that overrides can change it."""
+        derive_one(self.root, node, name)
+
+
+def _field_with_key(node: CN, path: list[str], at: int) -> tuple[str, int] | None:
+    """Return the field whose key begins at this place of a path, and where the key ends; None if there is none."""
+    keys = by_key(cast("Any", type(node)))
+    ends = range(at + 1, len(path) + 1) if keys else ()
+    return next(((keys[key], end) for end in ends if (key := "/".join(path[at:end])) in keys), None)
 
 
 def _own(node: CN, name: str, key: str | None, shared: CN) -> CN:
@@ -181,42 +217,6 @@ def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
         raise type(error)(f"{text}: {error}") from None
 
 
-def _unknown(tree: Tree, each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
-    cls = type(node)
-    types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
-    others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
-    has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
-    own = list(filter(is_field, cls._fields))
-    near = hint(name, own)
-    below = [(f"{address}.{field}", field) for address, child in walk(node) if address for field in type(child)._fields]
-    likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
-    if likely and (name in likely or not nearest(name, own)):
-        above = each.path[: each.path.index(name)]
-        found = [".".join([*above, at]) for at, field in below if field in likely]
-        near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
-        near = near or f"nearest: {', '.join(found)}"
-    return lines(
-        f"{each.text}: {cls.__name__} has no field {short(name)!r}",
-        where(cls),
-        near,
-        has,
-        f"see: python {program.script} --help",
-    )
-
-
-def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
-    """Return the override to write for a field that exists in a node below the given one, or None."""
-    path = (*address.split("."), *each.path[at + 1 :])
-    try:
-        node, rest = tree.locate(each.replace(path=path))
-    except UserError:
-        return None
-    chosen = isinstance(kinds(node)[rest[0]], Child)
-    sign = {"set": "", "add": "+", "force": "++", "delete": "~"}[each.verb]
-    key = sign + ("/" if chosen and each.verb != "delete" else ".").join(path)
-    return f"write: {each.at(key) if each.raw is not None else key}"
-
-
 def _shown(each: Assignment) -> str:
     shown = "null" if each.value is None else repr(each.value) if isinstance(each.value, str) else str(each.raw)
     return short(shown)
@@ -227,18 +227,20 @@ def _options(kind: Child) -> str:
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 
 
-def _listed(value: Any, texts: Texts) -> list[Any]:
-    """Return the options that a value names: none, one or several."""
-    if value is None:
-        return []
-    if isinstance(value, list):
-        return [_option(*each) for each in zip(cast("list[Any]", value), texts, strict=True)]
-    return [_option(value, texts)]
+def _listed(each: Assignment) -> list[tuple[str, Any]]:
+    """Return the options that a value names, none, one or several, each with the name of its entry."""
+    value: Any = each.value
+    if each.place and isinstance(value, dict):
+        return list(cast("dict[str, Any]", value).items())
+    items = [] if value is None else cast("list[Any]", value) if isinstance(value, list) else [value]
+    texts = each.texts if isinstance(value, list) and each.texts is not None else [each.texts] * len(items)
+    options = [_option(*pair) for pair in zip(items, texts, strict=True)]
+    return [(str(option_of(option) or option).replace("/", "_"), option) for option in options]
 
 
 def _option(value: Any, texts: Texts) -> Any:
-    """Return the name of an option as typed; a list or dict is returned unchanged."""
-    return cast("Any", value) if isinstance(value, (list, dict)) else texts
+    """Return the name of an option as typed; a list or dict is returned unchanged, and what no text stands for."""
+    return cast("Any", value) if isinstance(value, (list, dict)) or texts is None else texts
 
 
 def _choosing(kind: Child, each: Assignment) -> str:
@@ -257,8 +259,9 @@ def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
 
 
 def option_of(node: Any) -> str | None:
-    """Return the option name of a node, or None."""
-    key = registry.key_of(type(node)) if isinstance(node, CN) else None
+    """Return the option name of a node or a node class; None for other values, and for a class that is no option."""
+    cls = node if isinstance(node, type) else type(node)
+    key = registry.key_of(cls) if issubclass(cls, CN) else None
     return key.option if key else None
 
 

@@ -8,6 +8,7 @@ from cn import program
 from cn.composing.overrides import Assignment
 from cn.errors import UserError, hint, short
 from cn.nodes.containers import Items, Row, Table
+from cn.nodes.derived import Derived
 from cn.nodes.field_types import SCALARS, Anything, Either, Kind, Mismatch, same
 from cn.nodes.ranges import Ranged, bare
 from cn.nodes.texts import Texts, texts_of
@@ -23,7 +24,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
         if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
             new = cast("dict[Any, Any]", value)
             return kind.accept(*_merged(bare(_inner(kind, old)), cast("dict[Any, Any]", old), new, each.texts))
-        return kind.accept(value, each.texts)
+        return value if isinstance(value, Derived) else kind.accept(value, each.texts)
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
     if isinstance(inner, Ranged):
@@ -66,6 +67,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
 
 def _merged(table: Kind, old: dict[Any, Any], new: dict[Any, Any], texts: Texts) -> tuple[dict[Any, Any], Texts]:
     """Merge a dict into another; return the result and its texts."""
+    texts = dict.fromkeys(new, (None, None)) if texts is None else texts
     names = {key: table.key_of(key, texts[key][0]) if isinstance(table, Table) else key for key in new}
     if len(set(names.values())) < len(names):
         raise Mismatch(table.name, "with each key once")

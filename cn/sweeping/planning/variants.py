@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cn.composing.apply import kinds
-from cn.composing.compose import assemble, compose, finish
+from cn.composing.compose import assemble, compose
+from cn.composing.finish import finish
+from cn.composing.patches import KEY
 from cn.errors import UserError
 from cn.nodes.field_types import Child
 from cn.nodes.former import before
@@ -36,8 +38,8 @@ class Variants:
         """
         fields = kinds(self.base)
         chosen = tuple(each for each in words if isinstance(fields.get(each.partition("=")[0]), Child))
-        if not chosen or any("${" in each for each in chosen):
-            return self, words
+        if not chosen or any("${" in each for each in chosen) or any(each.startswith(f"{KEY}=") for each in words):
+            return self, words  # what is typed comes after a patch, so it cannot be chosen before
         if chosen not in self.chosen:
             try:
                 self.chosen[chosen] = Variants(compose(self.base, chosen))
