@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from cn.sweeping.search.past import Past, PointState
+from sweeps import Tpe, integers, log_uniform, space
 from tests.sweeps.project import Project
-from tests.sweeps.test_search import finished, hunt, once_each, points
+from tests.sweeps.test_search import AXES, finished, hunt, once_each, points
 
 FIRST = [{"value": 0.5, "steps": 2}, {"value": 0.25, "steps": 3}]
 
@@ -134,3 +138,89 @@ def test_a_space_without_a_valid_point_is_refused_before_anything_is_queued(proj
     name = hunt(project, axes='space({"steps": [2], "at": [1, 2, 3]})')
     said = project.sweeps("submit", name, status=2)
     assert said == "2 steps are no number of steps\n  Told is defined in runs/told.py:13\n"
+
+
+def another(project: Project, search: str, *, axes: str = AXES) -> str:
+    """Write a second search beside `hunt`; its name."""
+    path = project.folder / "sweeps/hunt.py"
+    kept = path.read_text() if path.exists() else None
+    hunt(project, search, axes=axes, parallel=1)
+    project.write("sweeps/chase.py", path.read_text().replace("class Hunt", "class Chase"))
+    path.unlink()
+    if kept is not None:
+        project.write("sweeps/hunt.py", kept)
+    return "chase"
+
+
+def test_points_of_another_search_are_told_first_and_what_is_left_out_is_said(project: Project):
+    first = [{"value": 0.9, "steps": 1}, {"value": 0.1, "steps": 3}]
+    name = another(project, "Tpe(trials=3, startup=8, start=['hunt'])", axes=AXES.replace("1e-3, 1)", "1e-3, 0.8)"))
+    hunt(project, f"Random(trials=10, first={first})", base="steps=2", parallel=4)
+    project.sweeps("submit", "hunt")
+    assert finished(project, "hunt") == {"done": 10}
+    one = points(project)[3]["trials"][0]
+    report = project.folder / "outputs/sweeps/hunt" / one["folder"] / "trial.json"
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"state": "failed"}))
+    high = [point for point in points(project) if point["values"]["value"] > 0.8]
+    why = f"value={high[0]['values']['value']} is not in log_uniform(0.001, 0.8)"
+    left = f"1 do not fit the space: {why}; 1 have no value"
+    assert f"8 of 10 points of hunt are told first; {left}" in project.sweeps("plan", name).splitlines()
+    said = project.sweeps("submit", name)
+    assert f"  8 of 10 points of hunt are told first; {left}" in said.splitlines()
+    assert finished(project, name) == {"done": 3}
+    told = json.loads((project.folder / "outputs/sweeps/chase/search/start.json").read_text())["points"]
+    kept = [point["values"] for point in points(project) if point not in (*high, points(project)[3])]
+    assert [each["values"] for each in told] == kept
+    assert [each["value"] for each in told] == [each["value"] for each in kept]
+    assert {each["state"] for each in told} == {"done"}
+    own = points(project, "outputs/sweeps/chase")
+    assert len(own) == 3
+    alone = Tpe(trials=3, startup=8)
+    alone.begin()
+    drawn = space({"value": log_uniform(1e-3, 0.8), "steps": integers(1, 3)})
+    past = [Past(each["values"], PointState.DONE, each["value"]) for each in told]
+    assert alone.suggest(drawn, past, 0, maximize=True).values == own[0]["values"]
+    assert alone.suggest(drawn, [], 0, maximize=True).values != own[0]["values"]
+
+
+def test_points_are_told_from_a_folder_that_the_command_line_names(project: Project):
+    hunt(project, "Random(trials=2)", parallel=1)
+    project.sweeps("submit", "hunt")
+    finished(project, "hunt")
+    name = another(project, "Tpe(trials=2)")
+    said = project.sweeps("plan", name, "search.start=[outputs/sweeps/hunt]")
+    assert "2 of 2 points of outputs/sweeps/hunt are told first" in said.splitlines()
+
+
+def test_a_start_that_cannot_be_told_is_refused(project: Project):
+    hunt(project, "Random(trials=2)", parallel=1)
+    name = another(project, "Tpe(trials=2)")
+    said = project.sweeps("plan", name, "search.start=[hunt]", status=2)
+    assert said == "nothing of search.start=hunt was submitted\n  write: python -m sweeps submit hunt\n"
+    project.sweeps("submit", "hunt")
+    finished(project, "hunt")
+    assert project.sweeps("plan", name, "search.start=[hunt]", "search=random", status=2) == (
+        "search: start tells points of other searches, and random draws without them: choose tpe or gp\n"
+        "  Random is defined in cn/sweeping/search/random.py:12\n"
+    )
+    assert project.sweeps("plan", name, "search.start=[chase]", status=2) == (
+        "search.start=chase is this sweep, whose own points are told anyway\n  leave it out\n"
+    )
+    assert project.sweeps("plan", name, "search.start=[hunnt]", status=2).splitlines()[2] == "  nearest: hunt"
+    text = (project.folder / "sweeps/chase.py").read_text().replace("Axes, ", "Axes, Goal, minimize, ", 1)
+    project.write("sweeps/chase.py", f'{text}    goal: Goal = minimize("loss")\n')
+    assert project.sweeps("plan", name, "search.start=[hunt]", status=2) == (
+        "search.start=hunt has another goal: maximize validation/accuracy, and here it is minimize loss\n"
+        "  leave it out, or give both the same goal\n"
+    )
+    name = another(project, "Tpe(trials=2)", axes='space({"value": [1, 2]})')
+    value = points(project)[0]["values"]["value"]
+    assert project.sweeps("plan", name, "search.start=[hunt]", status=2) == (
+        f"no point of search.start=hunt can be told: 2 do not fit the space: value={value} is none of [1, 2]\n"
+        "  leave it out\n"
+    )
+    project.sweep("three", "seeds(3)")
+    project.sweeps("submit", "three")
+    assert project.sweeps("plan", name, "search.start=[three]", status=2) == (
+        "no point of search.start=three can be told: it is no search, or has asked none yet\n  leave it out\n"
+    )

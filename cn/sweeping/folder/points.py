@@ -1,7 +1,7 @@
 """The points that a search has asked: search/000012.json in the sweep's folder, written before a trial of it begins.
 
 The number of these files is the part of the search's budget that is spent. search/promoted-000003.json says that a
-pruned trial goes on.
+pruned trial goes on, and search/start.json holds the points of other searches that its sampler is told first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,9 +18,11 @@ from cn.run_folder.state_files import DamagedError, built, content, parsed
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.numbered import Numbered
 from cn.sweeping.folder.store import Store, write
+from cn.sweeping.search.past import Past
 
 FOLDER = "search"
 ENDED = "ended.json"
+START = "start.json"
 GIVEN = -1  # the draw of a point that no sampler suggested
 
 
@@ -116,6 +118,21 @@ class Points:
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def start(self) -> list[Past]:
+        """Return the points of other searches that are told first. Raises DamagedError."""
+        path = self.folder / START
+        text = content(path)
+        told = {"points": []} if text is None else parsed(text, path)
+        several = told.get("points") if isinstance(told, dict) else None
+        if not isinstance(several, list):
+            raise DamagedError(path, "it holds no points")
+        return [built(Past, each, path) for each in several]
+
+    def set_start(self, points: list[Past]) -> None:
+        """Record the points of other searches that are told first."""
+        if points or (self.folder / START).exists():
+            write(self.folder / START, json.dumps({"points": [asdict(each) for each in points]}) + "\n")
 
     def ended(self) -> str | None:
         """Return why a search ended before all of its points were asked; None if it did not."""

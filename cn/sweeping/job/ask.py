@@ -44,7 +44,7 @@ class Asker:
         self.search, self.space, self.composer = sweep.search, sweep.axes, Composer(sweep)
         self.points, self.ends = Points(store), Ends(store, goal)
         self.rows: dict[str, dict[str, Trial]] = {}  # label of a batch -> its trials by id
-        self.prune = sweep.prune
+        self.prune, self.start = sweep.prune, self.points.start()
         self.search.begin()
 
     def ask(self) -> int | str | None:
@@ -65,7 +65,7 @@ class Asker:
                     return None
                 if self._begun(Suggestion(values), GIVEN, known) is None:
                     return self.points.count - 1
-            past = [self._past(each) for each in self.points.every()]
+            past = [*self.start, *(self._past(each) for each in self.points.every())]
             first = 1 + max((each.draw for each in points), default=GIVEN)
             for draw in range(first, first + TRIES):
                 if self._is_spent:

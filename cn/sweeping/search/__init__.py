@@ -20,6 +20,7 @@ class Search(CN):
     trials: Annotated[int, Ge(1)] = 25  # points in all; a larger number goes on
     seed: Annotated[int, Ge(0)] = 0  # of the sampler; the same seed and the same past give the same point
     first: Annotated[list[dict[str, Any]], Neutral()] = []  # points (field -> value) that are asked before all others
+    start: Annotated[list[str], Neutral()] = []  # other searches, by name or folder, whose points are told first
 
     def check(self) -> None:
         if len(self.first) > self.trials:

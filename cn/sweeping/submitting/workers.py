@@ -14,6 +14,7 @@ from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.search import Search
 from cn.sweeping.space import Space
+from cn.sweeping.submitting.start import Start, start_of
 from cn.sweeping.submitting.submission import Workers
 from cn.sweeping.sweep import Sweep
 
@@ -26,6 +27,7 @@ class Wanted:
     left: int  # points to ask, or pruned trials that may go on, which no live worker does
     points: int  # in all
     workers: Workers | None  # None: there is nothing to do, or live workers do it
+    start: Start  # what the workers are told of other searches
 
 
 def wanted(named: Named, found: Sweeping) -> Wanted:
@@ -51,10 +53,11 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
         if promoted(named.store, sweep.prune, named.goal, trials, pruned) is not None:
             left = len(pruned)  # at most so many go on
     if not rows and not left:
-        return Wanted(rows, left, points, None)
+        return Wanted(rows, left, points, None, Start([], []))
     queue = sweep.launch.build()
     jobs = -(-(len(rows) + left) // max(1, queue.pack))
-    return Wanted(rows, left, points, Workers(sweep, jobs if queue.parallel is None else min(jobs, queue.parallel)))
+    workers = Workers(sweep, jobs if queue.parallel is None else min(jobs, queue.parallel))
+    return Wanted(rows, left, points, workers, start_of(named))
 
 
 def _refuse_unfit(sweep: Sweep, search: Search, space: Space) -> None:
