@@ -54,7 +54,10 @@ def _near(option: str, fields: Collection[str], known: list[str]) -> tuple[list[
         found = [key for key in fields if key.startswith(name) and not {".", "/"} & set(key)]
     else:
         found = get_close_matches(name, fields)
-    return (found[:SHOWN], []) if found else ([], nearest(option, known))
+    if found:
+        return found[:SHOWN], []
+    bare = {each.lstrip("-"): each for each in known}  # two dashes in common are no likeness
+    return [], [bare[each] for each in nearest(option.lstrip("-"), bare)]
 
 
 def _fields(root: CN) -> Iterator[tuple[str, Kind]]:

@@ -54,6 +54,7 @@ def _submit_search(named: Named) -> tuple[str, Any]:
         if more.workers is not None:
             with named.store.written():
                 Points(named.store).set_ended(None)
+                Points(named.store).set_start(more.start.points)
         numbers, _ = queue(named, more.rows, found, search=more.workers)
     going = {each.trial.id for each in more.rows}
     old = [each for each in found.trials.values() if each.trial.id not in going]
@@ -65,6 +66,7 @@ def _submit_search(named: Named) -> tuple[str, Any]:
     said = lines(
         text + _listed(counts),
         far(found, more.points) if found.spent else None,
+        *more.start.said,
         f"{many(len(going))} of killed or cancelled workers {'goes' if len(going) == 1 else 'go'} on"
         if going
         else None,
@@ -74,7 +76,7 @@ def _submit_search(named: Named) -> tuple[str, Any]:
         else None,
     )
     data = {"queued": sorted(going), "batches": numbers, "before": counts, "folder": str(named.store.folder)}
-    return said, {**data, "workers": jobs, "asked": found.spent, "points": more.points}
+    return said, {**data, "workers": jobs, "asked": found.spent, "points": more.points, "told": len(more.start.points)}
 
 
 def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = False) -> tuple[str, Any]:

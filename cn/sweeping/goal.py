@@ -26,6 +26,10 @@ class Goal(CN):
             return math.inf
         return -value if self.direction == "maximize" else value
 
+    def described(self) -> str:
+        """Return `maximize validation/accuracy`."""
+        return f"{self.direction} {self.metric}"
+
     def check(self) -> None:
         if not self.metric.strip():
             raise ValueError("metric is empty, and must name a value of summary.json, such as validation/accuracy")

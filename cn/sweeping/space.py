@@ -7,11 +7,11 @@ Distributions are kept in JSON form: {"log_uniform": [1e-5, 0.001]}, {"uniform":
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, hint, lines, short
 from cn.sweeping.axes import Axes, Sampler, address, check_axes, values_of
 from cn.sweeping.ranges import integers, log_uniform, place, uniform
 
@@ -69,6 +69,12 @@ class Space(Axes):
                 return number
         return None
 
+    def refusal(self, values: Values) -> str | None:
+        """Return why these values are no point of the space, or None if they are: of a sum, of the nearest term."""
+        if self.fitting(values) is not None:
+            return None
+        return min((list(_reasons(each, values)) for each in self.spaces), key=len)[0]
+
     def described(self) -> str:
         """Return its source text, without the repeated measures."""
         return " + ".join(
@@ -114,6 +120,19 @@ def _part(name: str, number: int) -> float:
     for _ in range(number):
         stream.random()
     return stream.random()
+
+
+def _reasons(forms: dict[str, Any], values: Values) -> Iterator[str]:
+    """Yield each reason why the values are no point of a space."""
+    for key, value in values.items():
+        if key not in forms:
+            yield f"{short(repr(key))} is not in the space; {hint(key, forms)}"
+        elif not _holds(forms[key], value):
+            where = "none of" if "choices" in forms[key] else "not in"
+            yield f"{key}={short(repr(value))} is {where} {_text(forms[key])}"
+    for key in forms:
+        if key not in values:
+            yield f"it has no value for {key}"
 
 
 def _holds(form: Distribution, value: Any) -> bool:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from cn.sweeping.job.reporter import curve_of
-from sweeps import Halving, Median, log_uniform, random
+from cn.nodes.to_json import plain
+from cn.sweeping.folder.batches import Batch, Trial
+from cn.sweeping.folder.points import Point, Points
+from cn.sweeping.folder.store import Store
+from cn.sweeping.job import reporter as reporter_module
+from cn.sweeping.job.reporter import curve_of, reporter
+from sweeps import Halving, Median, log_uniform, maximize, random
+from sweeps.fcn_search import FcnSearch
 from tests.sweeps.project import Project
 from tests.sweeps.test_search import finished, hunt, kill, points
 
@@ -57,6 +64,34 @@ def test_the_median_prunes_what_is_below_it_at_the_same_step() -> None:
     assert not rule.prunes({1: 0.0, 2: 3.0}, rising)
     assert not rule.prunes({1: 3.0, 2: 2.0}, rising)  # its best counts
     assert not rule.prunes({1: 0.0, 2: 0.0, 3: 0.0}, rising)  # only one has come so far
+
+
+def test_a_reporter_reads_the_sweep_once_and_of_the_others_what_has_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = FcnSearch(prune=Median(after=1, others=1))
+    batch = Batch("0001", "", "", {}, "", None, None, None, (), goal=plain(maximize("a")), search=plain(sweep))
+    store = Store(tmp_path)
+    trials = [Trial(name, (), {}, f"trials/{name}") for name in ("one", "two")]
+    points = Points(store)
+    for number, trial in enumerate(trials):
+        store.at(trial).mkdir(parents=True)
+        points.add(Point(number, number, {}, (trial,), "0001", 0))
+    one, two = (reporter(batch, store.folder, store.at(trial)) for trial in trials)
+    assert one is not None
+    assert two is not None
+    assert [one(step, {"a": step}) for step in (1, 2)] == [False, False]
+    assert two(1, {"a": 0.0}) is False
+    read: list[object] = []
+    for name in ("unplain", "curve_of"):
+        true = getattr(reporter_module, name)
+        monkeypatch.setattr(reporter_module, name, lambda *words, true=true: read.append(words) or true(*words))
+    assert two(2, {"a": 0.0}) is True
+    assert [words[0] for words in read] == [store.at(trials[1]).absolute()]  # its own curve alone
+    one(3, {"a": 3.0})
+    read.clear()
+    assert two(3, {"a": 9.0}) is False
+    assert len(read) == 2
 
 
 def test_pruned_trials_say_at_which_step_count_as_done_and_can_be_gone_on_with(pruning: Project):

@@ -73,7 +73,7 @@ def test_no_verb_imports_torch(project: Project):
             "  see: python -m sweeps plan two --help",
         ),
         ("plan two --seed 3", "there is no option --seed\n  write: base.seed=3\n  see: python -m sweeps --help"),
-        ("status --seed 3", "there is no option --seed\n  nearest: --pruned\n  see: python -m sweeps --help"),
+        ("status --seed 3", "there is no option --seed\n  see: python -m sweeps --help"),
         ("plan seed=1", "plan of which sweep?\n  see: python -m sweeps"),
         ("pln two", "there is no verb 'pln'\n  nearest: plan\n  see: python -m sweeps -h"),
     ],

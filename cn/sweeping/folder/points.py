@@ -1,26 +1,29 @@
 """The points that a search has asked: search/000012.json in the sweep's folder, written before a trial of it begins.
 
-The number of these files is the part of the search's budget that is spent. They are written under a lock, one after
-the other, so that their numbers have no gap. search/promoted-000003.json says that a pruned trial goes on.
+The number of these files is the part of the search's budget that is spent. search/promoted-000003.json says that a
+pruned trial goes on, and search/start.json holds the points of other searches that its sampler is told first.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from cn.run_folder.state_files import DamagedError, built, content, parsed, set_aside
+from cn.run_folder.state_files import DamagedError, built, content, parsed
 from cn.sweeping.folder.batches import Trial
+from cn.sweeping.folder.numbered import Numbered
 from cn.sweeping.folder.store import Store, write
+from cn.sweeping.search.past import Past
 
 FOLDER = "search"
-T = TypeVar("T")
 ENDED = "ended.json"
+START = "start.json"
+GIVEN = -1  # the draw of a point that no sampler suggested
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,13 @@ class Point:
     """A point of a search, as it was asked."""
 
     number: int
-    draw: int  # number of the sampler's suggestion
+    draw: int  # number of the sampler's suggestion, or GIVEN
     values: dict[str, Any]  # field -> value, in JSON form
-    trials: tuple[Trial, ...]  # one for each repeated measure; none if its file was damaged and is lost
+    trials: tuple[Trial, ...]  # one for each repeated measure; none if its file was damaged, or it is invalid
     label: str  # of the batch whose job asked
     job: int  # index of that job
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # the sampler's own
+    reason: str | None = None  # why it is invalid: no run can be composed of it
 
 
 @dataclass(frozen=True)
@@ -61,47 +65,42 @@ class Points:
 
     def __init__(self, store: Store) -> None:
         self.store, self.folder = store, store.folder / FOLDER
-        self.damaged: list[DamagedError] = []
-        self._read: list[Point | None] = []  # None for a damaged file
-        self._promoted: list[Promotion | None] = []
+        self._points = Numbered(self.folder, "", _point, lambda number: Point(number, GIVEN, {}, (), "", 0))
+        self._promoted = Numbered(self.folder, "promoted-", _promotion, lambda number: Promotion(number, "", -1, "", 0))
+
+    @property
+    def damaged(self) -> list[DamagedError]:
+        """The errors of the files that could not be read."""
+        return [*self._points.damaged, *self._promoted.damaged]
 
     def every(self) -> list[Point]:
         """Return all readable points in order; `count` includes the damaged ones."""
-        self._read += self._further(self.path, self.count, _point)
-        return [each for each in self._read if each is not None]
+        return self._points.every()
 
     def owners(self) -> dict[str, Owner]:
         """Return the owner of each trial by its id: the job that asked for it, or the last that resumed it."""
         found = {trial.id: Owner(trial, each.label, each.job) for each in self.every() for trial in each.trials}
-        self._promoted += self._further(self._path_promoted, len(self._promoted), _promotion)
-        for each in self._promoted:
-            if each is not None and each.trial in found:
+        for each in self._promoted.every():
+            if each.trial in found:
                 found[each.trial] = Owner(found[each.trial].trial, each.label, each.job, each.step)
         return found
 
     def promote(self, trial: str, step: int, label: str, job: int) -> None:
         """Record that a job goes on with a pruned trial; the folder must be locked, after `owners`."""
-        promotion = Promotion(len(self._promoted), trial, step, label, job)
-        write(self._path_promoted(promotion.number), json.dumps(asdict(promotion)) + "\n")
-        self._promoted.append(promotion)
+        self._promoted.add(Promotion(len(self._promoted.known), trial, step, label, job))
 
     @property
     def count(self) -> int:
         """The number of points that were asked, as of the last call of `every`."""
-        return len(self._read)
+        return len(self._points.known)
 
     def mend(self) -> None:
         """Set damaged files aside, and replace each with an empty one, so that it still counts against the budget.
 
         The search must be locked.
         """
-        self.owners()
-        for number, each in enumerate(self._read):
-            if each is None:
-                self._empty(self.path(number), Point(number, -1, {}, (), "", 0))
-        for number, each in enumerate(self._promoted):
-            if each is None:
-                self._empty(self._path_promoted(number), Promotion(number, "", -1, "", 0))
+        self._points.mend()
+        self._promoted.mend()
 
     def of_job(self, label: str, job: int | None) -> list[Trial]:
         """Return the trials that a job asked or goes on with; None: any job of the batch."""
@@ -110,11 +109,7 @@ class Points:
     def add(self, point: Point) -> None:
         """Record a point that is about to be begun; the folder must be locked."""
         assert point.number == self.count
-        write(self.path(point.number), json.dumps(asdict(point)) + "\n")
-        self._read.append(point)
-
-    def path(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.json"
+        self._points.add(point)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -123,6 +118,21 @@ class Points:
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def start(self) -> list[Past]:
+        """Return the points of other searches that are told first. Raises DamagedError."""
+        path = self.folder / START
+        text = content(path)
+        told = {"points": []} if text is None else parsed(text, path)
+        several = told.get("points") if isinstance(told, dict) else None
+        if not isinstance(several, list):
+            raise DamagedError(path, "it holds no points")
+        return [built(Past, each, path) for each in several]
+
+    def set_start(self, points: list[Past]) -> None:
+        """Record the points of other searches that are told first."""
+        if points or (self.folder / START).exists():
+            write(self.folder / START, json.dumps({"points": [asdict(each) for each in points]}) + "\n")
 
     def ended(self) -> str | None:
         """Return why a search ended before all of its points were asked; None if it did not."""
@@ -140,27 +150,6 @@ class Points:
             write(self.folder / ENDED, json.dumps({"reason": reason}) + "\n")
         else:
             (self.folder / ENDED).unlink(missing_ok=True)
-
-    def _empty(self, path: Path, instead: Point | Promotion) -> None:
-        set_aside(path)
-        write(path, json.dumps(asdict(instead)) + "\n")
-
-    def _path_promoted(self, number: int) -> Path:
-        return self.folder / f"promoted-{number:06d}.json"
-
-    def _further(self, path: Callable[[int], Path], number: int, build: Callable[[Any, Path], T]) -> list[T | None]:
-        """Read the files from a number on; None for a damaged one."""
-        found: list[T | None] = []
-        while True:
-            at = path(number + len(found))
-            try:
-                text = content(at)
-                if text is None:
-                    return found
-                found.append(build(parsed(text, at), at))
-            except DamagedError as why:
-                self.damaged.append(why)
-                found.append(None)
 
 
 def _promotion(told: Any, path: Path) -> Promotion:

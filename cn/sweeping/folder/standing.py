@@ -109,9 +109,9 @@ def _files(store: Store) -> Sweeping:
     found, points = Sweeping(identity(store)), Points(store)
     found.points = points.every()
     found.spent, found.ended = points.count, points.ended()
-    found.damaged += points.damaged
     labels = store.labels()
     owners = points.owners().values()
+    found.damaged += points.damaged
     for owner in owners:
         if owner.label not in labels:  # its batch is lost or was withdrawn
             _add_owned(found, owner)
@@ -275,6 +275,8 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing]) -> None:
 def far(found: Sweeping, points: int) -> str:
     """Return how many of the points of a search are asked, and why no more are."""
     text = f"{found.spent} of {max(found.spent, points)} points are asked"
+    if invalid := [each.reason for each in found.points if each.reason is not None]:
+        text += f", {len(invalid)} of them invalid: {invalid[-1]}"
     return text + (f"; the search ended: {found.ended}" if found.ended is not None else "")
 
 

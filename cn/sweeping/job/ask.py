@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
-from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
-from cn.run_folder.progress import summary
+from cn.errors import CNError, short
 from cn.sweeping.folder.batches import Batch, Trial
-from cn.sweeping.folder.points import Owner, Point, Points
-from cn.sweeping.folder.store import REPORT, Store
+from cn.sweeping.folder.points import GIVEN, Point, Points
+from cn.sweeping.folder.store import Store
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.goal import Goal
+from cn.sweeping.job.ends import Ends
 from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.prune import Prune
-from cn.sweeping.search.past import Past, PointState
+from cn.sweeping.search.past import Past, PointState, Suggestion
 from cn.sweeping.space import Space
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
 
 TRIES = 20  # suggestions in a row that are known already, or that keep() leaves out, before the search ends
+INVALID = 5  # points in a row of which no run can be composed, before the search ends
 
 
 class EndError(Exception):
     """The search ends before all of its points are asked."""
-
-
-@dataclass(frozen=True)
-class End:
-    """What is known of a trial."""
-
-    state: TrialStatus | None = None  # None: it has not begun
-    value: float | None = None
-    step: int | None = None  # at which it was pruned
-    label: str = ""  # of its batch
 
 
 class Asker:
@@ -51,11 +42,9 @@ class Asker:
         assert sweep.search is not None
         self.store, self.label, self.job, self.goal = store, batch.label, job, goal
         self.search, self.space, self.composer = sweep.search, sweep.axes, Composer(sweep)
-        self.points = Points(store)
+        self.points, self.ends = Points(store), Ends(store, goal)
         self.rows: dict[str, dict[str, Trial]] = {}  # label of a batch -> its trials by id
-        self.ends: dict[str, tuple[tuple[int, int], End]] = {}  # id of a trial -> state of its file, and its end
-        self.owners: dict[str, Owner] = {}
-        self.prune = sweep.prune
+        self.prune, self.start = sweep.prune, self.points.start()
         self.search.begin()
 
     def ask(self) -> int | str | None:
@@ -63,43 +52,70 @@ class Asker:
 
         Before that, a pruned trial that is to go on: write that, and return its id.
 
-        Raises EndError if no new point is found, and CNError if a point cannot be composed.
+        Raises EndError if no new point is found, or if several in a row are invalid.
         """
         with self.points.locked():
-            points, self.owners = self.points.every(), self.points.owners()
+            points, self.ends.owners = self.points.every(), self.points.owners()
             if (trial := self._promoted()) is not None:
                 return trial
-            if self.points.count >= self.search.trials:
-                return None
             known = self._known(points)
-            past = [self._past(each) for each in points]
-            first = 1 + max((each.draw for each in points), default=-1)
+            asked = [each.values for each in points]
+            for values in [each for each in self.search.first if each not in asked]:
+                if self._is_spent:
+                    return None
+                if self._begun(Suggestion(values), GIVEN, known) is None:
+                    return self.points.count - 1
+            past = [*self.start, *(self._past(each) for each in self.points.every())]
+            first = 1 + max((each.draw for each in points), default=GIVEN)
             for draw in range(first, first + TRIES):
+                if self._is_spent:
+                    return None
                 told = self.search.suggest(self.space, past, draw, maximize=self.goal.direction == "maximize")
-                planned = self._composed(told.values)
-                fresh = [each.trial for each in planned if each.trial.id not in known]
-                if fresh:
-                    number = self.points.count
-                    self.points.add(
-                        Point(number, draw, told.values, tuple(fresh), self.label, self.job, told.attributes)
-                    )
-                    return number
-                past.append(self._known_past(told.values, [known[each.trial.id] for each in planned]))
+                before = self._begun(told, draw, known)
+                if before is None:
+                    return self.points.count - 1
+                past.append(before)
             what = f"{TRIES} suggestions in a row were points that are known already, or that keep() leaves out"
             raise EndError(f"{what}: {len(points)} of {self.search.trials} points are asked")
+
+    @property
+    def _is_spent(self) -> bool:
+        return self.points.count >= self.search.trials
+
+    def _begun(self, told: Suggestion, draw: int, known: dict[str, Trial]) -> Past | None:
+        """Write a point that is to be run; return what is known of it instead if it was run before, or is invalid.
+
+        An invalid point is written too, with the reason. Raises EndError after several invalid points in a row.
+        """
+        number, reason, fresh = self.points.count, None, list[Trial]()
+        try:
+            planned = self._composed(told.values)
+            fresh = [each.trial for each in planned if each.trial.id not in known]
+            if not fresh:
+                return self.ends.past(told.values, [known[each.trial.id] for each in planned])
+        except CNError as error:
+            reason = short(str(error).partition("\n")[0])
+        self.points.add(Point(number, draw, told.values, tuple(fresh), self.label, self.job, told.attributes, reason))
+        if reason is None:
+            return None
+        invalid = list(takewhile(lambda each: each.reason is not None, reversed(self.points.every())))
+        if len(invalid) >= INVALID:
+            raise EndError(f"{len(invalid)} points in a row are invalid: {reason}")
+        return Past(told.values, PointState.FAILED)
 
     def _promoted(self) -> str | None:
         """Record that a pruned trial goes on, and return its id; None if none does."""
         if self.prune is None or type(self.prune).promotes is Prune.promotes:
             return None
-        ends = {name: self._end(owner.trial) for name, owner in self.owners.items()}
+        owners = self.ends.owners
+        ends = {name: self.ends.of(owner.trial) for name, owner in owners.items()}
         self._read_rows()
         pruned = {
             name: end.step
             for name, end in ends.items()
             if end.state == TrialStatus.PRUNED and end.step is not None and not self._is_queued(name, end.label)
         }
-        trials = (owner.trial for owner in self.owners.values())
+        trials = (owner.trial for owner in owners.values())
         name = promoted(self.store, self.prune, self.goal, trials, list(pruned))
         if name is not None:
             self.points.promote(name, pruned[name], self.label, self.job)
@@ -133,49 +149,4 @@ class Asker:
                 self.rows[label] = {trial.id: trial for row in rows for trial in row or ()}
 
     def _past(self, point: Point) -> Past:
-        past = self._known_past(point.values, list(point.trials))
-        return dataclasses.replace(past, attributes=point.attributes)
-
-    def _known_past(self, values: dict[str, Any], trials: list[Trial]) -> Past:
-        """Return what is known of a point: the mean of its done trials, or the value of its first pruned one."""
-        ends = [self._end(each) for each in trials]
-        if any(each.state is None or each.state.is_alive for each in ends):
-            return Past(values)
-        pruned = [each for each in ends if each.state == TrialStatus.PRUNED]
-        if pruned and pruned[0].value is not None:
-            return Past(values, PointState.PRUNED, pruned[0].value, pruned[0].step)
-        done = [each.value for each in ends if each.state == TrialStatus.DONE and each.value is not None]
-        return Past(values, PointState.DONE, statistics.fmean(done)) if done else Past(values, PointState.FAILED)
-
-    def _end(self, trial: Trial) -> End:
-        """Return how a trial ended; a pruned one that goes on has not."""
-        end, owner = self._read_end(trial), self.owners.get(trial.id)
-        goes_on = owner is not None and end.step is not None and end.step <= owner.until
-        return End(TrialStatus.WAITING) if goes_on else end
-
-    def _read_end(self, trial: Trial) -> End:
-        """Read how a trial ended, unless its file is unchanged since it was read."""
-        try:
-            found = (self.store.at(trial) / REPORT).stat()
-        except OSError:
-            return End()
-        stamp = found.st_mtime_ns, found.st_ino
-        known = self.ends.get(trial.id)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        report = self.store.known_report(trial)
-        if report is None:
-            return End()
-        end = End(report.state)
-        unsaid = self.store.is_done_unsaid(trial, report)  # its supervisor was killed
-        if unsaid or report.state == TrialStatus.DONE:
-            recorded = summary(self.store.at(trial))
-            if report.value is not None:
-                recorded["score"] = report.value
-            end = End(TrialStatus.DONE, self.goal.of(recorded))
-        elif report.state == TrialStatus.PRUNED:
-            end = End(report.state, report.value, report.step, report.label)
-        elif report.state.is_alive:
-            return end  # its run may end without a new report
-        self.ends[trial.id] = stamp, end
-        return end
+        return dataclasses.replace(self.ends.past(point.values, point.trials), attributes=point.attributes)

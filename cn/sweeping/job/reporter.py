@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from cn.errors import RunError, hint, lines
 from cn.run_folder.state_files import DamagedError, content
@@ -22,6 +23,15 @@ from cn.writing.record import unplain
 FILE = "reports.jsonl"  # of a trial's folder
 
 
+class Rule(NamedTuple):
+    """What a process of the trial reads once."""
+
+    prune: Prune
+    goal: Goal
+    points: Points
+    curves: dict[Path, tuple[int, Curve]]  # folder of a trial -> bytes of its file, and what they hold
+
+
 @dataclass(frozen=True)
 class Reporter:
     """It is copied to each process of the trial."""
@@ -31,12 +41,17 @@ class Reporter:
     store: Path  # the sweep's folder
     folder: Path  # of the trial
 
-    def __call__(self, step: int, metrics: Mapping[str, float]) -> bool:
-        """Record the goal's value, and return whether the trial ends. RunError if the goal is not among the metrics."""
+    @functools.cached_property
+    def rule(self) -> Rule:
         goal, sweep = unplain(self.goal), unplain(self.sweep)
         assert isinstance(goal, Goal)
         assert isinstance(sweep, Sweep)
         assert sweep.prune is not None
+        return Rule(sweep.prune, goal, Points(Store(self.store)), {})
+
+    def __call__(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """Record the goal's value, and return whether the trial ends. RunError if the goal is not among the metrics."""
+        prune, goal, points, curves = self.rule
         value = goal.of(metrics)
         if value is None:
             what = f"prune follows {goal.metric}, and the validation after step {step} came to none"
@@ -44,13 +59,12 @@ class Reporter:
         with (self.folder / FILE).open("a") as file:
             file.write(json.dumps({"step": step, "value": value}) + "\n")
         sign = 1.0 if goal.direction == "maximize" else -1.0
-        store = Store(self.store)
-        owners = Points(store).owners().values()
-        folders = {store.at(each.trial).absolute(): each.until for each in owners}
+        owners = points.owners().values()
+        folders = {points.store.at(each.trial).absolute(): each.until for each in owners}
         if step <= folders.pop(self.folder, -1):
             return False
-        others = [curve for folder in sorted(folders) if (curve := curve_of(folder, sign))]
-        return sweep.prune.prunes(curve_of(self.folder, sign), others)
+        others = [curve for folder in sorted(folders) if (curve := _curve(folder, sign, curves))]
+        return prune.prunes(curve_of(self.folder, sign), others)
 
 
 def reporter(batch: Batch, store: Path, folder: Path) -> Reporter | None:
@@ -65,6 +79,17 @@ def promoted(store: Store, prune: Prune, goal: Goal, trials: Iterable[Trial], pr
     sign = 1.0 if goal.direction == "maximize" else -1.0
     curves = {each.id: curve for each in trials if (curve := curve_of(store.at(each), sign))}
     return prune.promotes(curves, pruned)
+
+
+def _curve(folder: Path, sign: float, known: dict[Path, tuple[int, Curve]]) -> Curve:
+    """Return the same as `curve_of`; a file that has not grown is not read again."""
+    try:
+        size = (folder / FILE).stat().st_size
+    except OSError:
+        return {}
+    if folder not in known or known[folder][0] != size:
+        known[folder] = size, curve_of(folder, sign)
+    return known[folder][1]
 
 
 def curve_of(folder: Path, sign: float = 1.0) -> Curve:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge
 
 from cn.nodes.node import CN
+from cn.nodes.notes import Neutral
 from cn.sweeping.search.past import Past, Suggestion
 from cn.sweeping.space import Space
 
@@ -18,6 +19,12 @@ class Search(CN):
 
     trials: Annotated[int, Ge(1)] = 25  # points in all; a larger number goes on
     seed: Annotated[int, Ge(0)] = 0  # of the sampler; the same seed and the same past give the same point
+    first: Annotated[list[dict[str, Any]], Neutral()] = []  # points (field -> value) that are asked before all others
+    start: Annotated[list[str], Neutral()] = []  # other searches, by name or folder, whose points are told first
+
+    def check(self) -> None:
+        if len(self.first) > self.trials:
+            raise ValueError(f"first has {len(self.first)} points, and trials is {self.trials}: they count as trials")
 
     @abstractmethod
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:

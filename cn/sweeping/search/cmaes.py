@@ -17,6 +17,13 @@ class Cmaes(Search):
 
     startup: Annotated[int, Ge(1)] = 1  # points drawn at random before
 
+    def check(self) -> None:
+        super().check()
+        if self.start:
+            raise ValueError(
+                "start tells points of other searches, and cmaes learns from its own points alone: choose tpe or gp"
+            )
+
     def begin(self) -> None:
         study.begin("search=cmaes", "cmaes")
 

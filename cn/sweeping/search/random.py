@@ -12,5 +12,10 @@ from cn.sweeping.space import Space
 class Random(Search):
     """Independent draws: the points are those of the axes `random(trials, ...)` with the same seed."""
 
+    def check(self) -> None:
+        super().check()
+        if self.start:
+            raise ValueError("start tells points of other searches, and random draws without them: choose tpe or gp")
+
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:
         return Suggestion(space.draw(number, self.seed))

@@ -36,7 +36,7 @@ ROWS = 40
 
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
-    if not found.trials and not found.damaged and not found.searches:
+    if not found.trials and not found.damaged and not found.searches and not found.spent:
         text, none = str(named.never()) + _elsewhere(named, found) + _silent(found), {"counts": {}, "trials": []}
         return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
@@ -68,7 +68,8 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     extra: dict[str, Any] = {"stopped": stop and vars(stop), "silent": found.silent, "unknown": found.unknown}
     extra["folder"] = str(named.store.folder)
     if found.spent or found.searches:
-        extra["search"] = {"asked": found.spent, "searches": found.searches, "ended": found.ended}
+        invalid = [{"values": each.values, "reason": each.reason} for each in found.points if each.reason is not None]
+        extra["search"] = {"asked": found.spent, "searches": found.searches, "ended": found.ended, "invalid": invalid}
     extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
     return text, {"counts": counts, "trials": data, **extra}
 

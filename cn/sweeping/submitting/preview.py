@@ -9,6 +9,7 @@ from typing import Any
 
 from cn.errors import CNError, short
 from cn.launching.queue import MOST, Queue
+from cn.nodes.traversal import values
 from cn.run_folder.differences import ABSENT, differences, values_in
 from cn.run_folder.differences import text as as_text
 from cn.run_folder.state_files import DamagedError
@@ -20,6 +21,7 @@ from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import Shared, share
 from cn.sweeping.planning.why import reasons
 from cn.sweeping.project import root_of
+from cn.sweeping.search import Search
 from cn.sweeping.space import Space
 from cn.sweeping.submitting import snapshots
 from cn.sweeping.submitting.submission import alike, divide, rows
@@ -109,13 +111,25 @@ def _of_search(named: Named, found: Sweeping, search: Wanted) -> list[str]:
     assert named.sweep is not None
     assert isinstance(named.sweep.axes, Space)
     measures = len(named.sweep.axes.points)
-    text = [far(found, search.points), f"{named.sweep.search!r} draws points from {named.sweep.axes.described()}"]
+    sampler = named.sweep.search
+    assert sampler is not None
+    text = [far(found, search.points), f"{_brief(sampler)} draws points from {named.sweep.axes.described()}"]
+    asked = [each.values for each in found.points]
+    if given := sum(each not in asked for each in sampler.first):
+        text.append(f"{given} given {'point is' if given == 1 else 'points are'} asked first")
+    text += search.start.said
     text += [f"each point is measured {measures} times"] if measures > 1 else []
     if search.workers is not None:
         count, where = search.workers.jobs, " on this machine" if named.sweep.launch.is_here else ""
         text.append(f"to submit: {'1 worker' if count == 1 else f'{count} workers'}{where}")
         text += [f"{many(len(search.rows))} of killed or cancelled workers would go on"] if search.rows else []
     return text
+
+
+def _brief(search: Search) -> str:
+    """Return the source text of a search without its points."""
+    own = {name: value for name, value in values(search).items() if name not in ("first", "start")}
+    return f"{type(search).__name__}({', '.join(f'{name}={value!r}' for name, value in own.items())})"
 
 
 def many(count: int) -> str:

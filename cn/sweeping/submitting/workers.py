@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cn.errors import CNError, UserError
 from cn.sweeping.folder.batches import Batch
 from cn.sweeping.folder.standing import Standing, Sweeping
 from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.job.ask import INVALID
 from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Composer, Planned
+from cn.sweeping.search import Search
 from cn.sweeping.space import Space
+from cn.sweeping.submitting.start import Start, start_of
 from cn.sweeping.submitting.submission import Workers
+from cn.sweeping.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Wanted:
     left: int  # points to ask, or pruned trials that may go on, which no live worker does
     points: int  # in all
     workers: Workers | None  # None: there is nothing to do, or live workers do it
+    start: Start  # what the workers are told of other searches
 
 
 def wanted(named: Named, found: Sweeping) -> Wanted:
@@ -31,9 +37,7 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
     assert sweep.search is not None
     assert isinstance(sweep.axes, Space)
     sweep.search.begin()
-    composer = Composer(sweep)
-    for measure in sweep.axes.points:
-        composer.composed({**sweep.axes.draw(0, sweep.search.seed), **measure}, place=0)
+    _refuse_unfit(sweep, sweep.search, sweep.axes)
     asked = {trial.id for each in found.points for trial in each.trials}
     rows = [
         Planned(each.trial, sweep.launch) for name, each in found.trials.items() if name in asked and _is_left(each)
@@ -49,10 +53,29 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
         if promoted(named.store, sweep.prune, named.goal, trials, pruned) is not None:
             left = len(pruned)  # at most so many go on
     if not rows and not left:
-        return Wanted(rows, left, points, None)
+        return Wanted(rows, left, points, None, Start([], []))
     queue = sweep.launch.build()
     jobs = -(-(len(rows) + left) // max(1, queue.pack))
-    return Wanted(rows, left, points, Workers(sweep, jobs if queue.parallel is None else min(jobs, queue.parallel)))
+    workers = Workers(sweep, jobs if queue.parallel is None else min(jobs, queue.parallel))
+    return Wanted(rows, left, points, workers, start_of(named))
+
+
+def _refuse_unfit(sweep: Sweep, search: Search, space: Space) -> None:
+    """Refuse a given point of which no run can be composed, and a space of which the first draws are all so."""
+    composer = Composer(sweep)
+    for number, values in enumerate(search.first):
+        if all(composer.composed({**values, **measure}, place=0) is None for measure in space.points):
+            raise UserError(f"search.first[{number}] is a point that {type(sweep).__name__}.keep() leaves out")
+    errors: list[CNError] = []
+    for number in range(INVALID):
+        try:
+            for measure in space.points:
+                composer.composed({**space.draw(number, search.seed), **measure}, place=0)
+        except CNError as error:
+            errors.append(error)
+        else:
+            return
+    raise errors[0]
 
 
 def _is_left(each: Standing) -> bool:

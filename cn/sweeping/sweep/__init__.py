@@ -43,6 +43,10 @@ class Sweep(CN):
         drawn = isinstance(self.axes, Space)
         if drawn and self.search is None:
             raise ValueError("axes is a space, and search is null; write: search: Search = Tpe(trials=25)")
+        if isinstance(self.axes, Space) and self.search is not None:
+            for number, each in enumerate(self.search.first):
+                if (why := self.axes.refusal(each)) is not None:
+                    raise ValueError(f"search.first[{number}] is no point of axes: {why}")
         if not drawn and self.search is not None:
             what = "search draws points out of a space, and axes has points of its own"
             raise ValueError(f'{what}; write: axes: Axes = space({{"optim.lr": log_uniform(1e-5, 1e-3)}})')

@@ -132,7 +132,7 @@ MISTAKES: dict[str, str] = {
     "--cfg job -p seed": f"--package seed: there is no node at seed\n{HELP}",
     "--cfg job -p nope.x": f"--package nope.x: there is no node at nope.x\n{HELP}",
     "--cfg": f"argument --cfg/-c: expected one argument\n{HELP}",
-    "--nope": f"there is no option --nope\n  nearest: --info\n{HELP}",
+    "--nope": f"there is no option --nope\n{HELP}",
     "--multirn seed=1,2": f"there is no option --multirn\n  nearest: --multirun\n{HELP}",
     "-x": f"there is no option -x\n{HELP}",
     "--from ~nobody_is_called_so/x": "~nobody_is_called_so/x: there is no home folder ~nobody_is_called_so\n"

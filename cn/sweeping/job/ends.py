@@ -1,0 +1,79 @@
+"""How the trials of a search ended, and what a sampler is told of their points."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cn.run_folder.progress import summary
+from cn.sweeping.folder.batches import Trial
+from cn.sweeping.folder.points import Owner
+from cn.sweeping.folder.store import REPORT, Store
+from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.goal import Goal
+from cn.sweeping.search.past import Past, PointState
+
+
+@dataclass(frozen=True)
+class End:
+    """What is known of a trial."""
+
+    state: TrialStatus | None = None  # None: it has not begun
+    value: float | None = None
+    step: int | None = None  # at which it was pruned
+    label: str = ""  # of its batch
+
+
+class Ends:
+    """Remembers the ends of trials, so that each file is read once."""
+
+    def __init__(self, store: Store, goal: Goal) -> None:
+        self.store, self.goal = store, goal
+        self.owners: Mapping[str, Owner] = {}  # of the trials of points, which say whether a pruned one goes on
+        self.known: dict[str, tuple[tuple[int, int], End]] = {}  # id of a trial -> state of its file, and its end
+
+    def past(self, values: dict[str, Any], trials: Sequence[Trial]) -> Past:
+        """Return what is known of a point: the mean of its done trials, or the value of its first pruned one."""
+        ends = [self.of(each) for each in trials]
+        if any(each.state is None or each.state.is_alive for each in ends):
+            return Past(values)
+        pruned = [each for each in ends if each.state == TrialStatus.PRUNED]
+        if pruned and pruned[0].value is not None:
+            return Past(values, PointState.PRUNED, pruned[0].value, pruned[0].step)
+        done = [each.value for each in ends if each.state == TrialStatus.DONE and each.value is not None]
+        return Past(values, PointState.DONE, statistics.fmean(done)) if done else Past(values, PointState.FAILED)
+
+    def of(self, trial: Trial) -> End:
+        """Return how a trial ended; a pruned one that goes on has not."""
+        end, owner = self._read(trial), self.owners.get(trial.id)
+        goes_on = owner is not None and end.step is not None and end.step <= owner.until
+        return End(TrialStatus.WAITING) if goes_on else end
+
+    def _read(self, trial: Trial) -> End:
+        """Read how a trial ended, unless its file is unchanged since it was read."""
+        try:
+            found = (self.store.at(trial) / REPORT).stat()
+        except OSError:
+            return End()
+        stamp = found.st_mtime_ns, found.st_ino
+        known = self.known.get(trial.id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        report = self.store.known_report(trial)
+        if report is None:
+            return End()
+        end = End(report.state)
+        unsaid = self.store.is_done_unsaid(trial, report)  # its supervisor was killed
+        if unsaid or report.state == TrialStatus.DONE:
+            recorded = summary(self.store.at(trial))
+            if report.value is not None:
+                recorded["score"] = report.value
+            end = End(TrialStatus.DONE, self.goal.of(recorded))
+        elif report.state == TrialStatus.PRUNED:
+            end = End(report.state, report.value, report.step, report.label)
+        elif report.state.is_alive:
+            return end  # its run may end without a new report
+        self.known[trial.id] = stamp, end
+        return end
