@@ -69,8 +69,10 @@ def train(run: Run, job: Job, request: Asked | None = None) -> float:
             if ranks.first:
                 _checkpoint.clean(folder)
             redirect_output(folder, ranks.rank)
-            if found is None and job.past is not None:
-                _begin_from(job.past, folder, run, ranks)
+            if (
+                found is None and (past := ranks.broadcast(lambda: job.past)) is not None
+            ):  # other nodes may see it later
+                _begin_from(past, folder, run, ranks)
                 found = folder if ranks.broadcast(lambda: _checkpoint.exists(folder)) else None
             return _attempt(run, job, folder, ranks, resumed=found is not None)
 

@@ -206,15 +206,15 @@ def test_an_error_in_the_sampler_ends_the_search_and_not_the_trials(project: Pro
 
 
 def test_what_was_cancelled_goes_on_when_it_is_submitted_again(project: Project):
-    name = hunt(project, base="pause=0.2")
+    name = hunt(project, base="pause=0.6")
     project.sweeps("submit", name)
     project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) >= 5)
     project.sweeps("cancel", name)
     counts = finished(project, name)
-    assert counts["cancelled"] == 3
+    assert 2 <= counts["cancelled"] <= 3  # a worker may be between two trials
     assert sum(counts.values()) < 12
     said = project.sweeps("submit", name)
-    assert "  3 trials of killed or cancelled workers go on\n" in said
+    assert f"  {counts['cancelled']} trials of killed or cancelled workers go on\n" in said
     assert finished(project, name) == {"done": 12}
     once_each(project, 12)
 
