@@ -36,6 +36,7 @@ class Entry:
     reason: str | None = None
     command: str | None = None  # the command that repeats the run
     order: float = 0.0  # sort key: its start, in seconds since the epoch
+    others: tuple[float | None, ...] = ()  # the values of further goals
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Content:
     settings: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])  # means and spreads over seeds
     importance: dict[str, float] | str = ""  # of each field, or why it is not known
     pictures: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    others: dict[str, str] = field(default_factory=dict[str, str])  # further goals: metric -> direction
+    compared: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])  # settings by several goals
 
     def plain(self) -> dict[str, Any]:
         """Return the content as JSON values."""
@@ -68,10 +71,13 @@ def content(
     apart: tuple[str, ...] = (),
     commands: dict[str, str],
     settings: list[dict[str, Any]] | None = None,
+    others: dict[str, str] | None = None,
+    compared: list[dict[str, Any]] | None = None,
 ) -> Content:
     """Return the content for these entries.
 
-    metric: that of the goal. apart: fields that say where a run is computed, and explain no result.
+    metric: that of the goal. others: further goals. apart: fields that say where a run is computed, and explain no
+    result. compared: the means of settings for each goal, and whether they are on the Pareto front.
     """
     from cn.report.importance import importance
     from cn.run_folder.where import says_where
@@ -102,6 +108,8 @@ def content(
             direction,
         ),
         pictures=_pictures(Path(best.folder)) if best is not None else [],
+        others=others or {},
+        compared=compared or [],
     )
 
 
@@ -124,6 +132,7 @@ def _plain(each: Entry, row: list[Any]) -> dict[str, Any]:
         "folder": each.folder,
         "values": [None if value is ABSENT else _short(value) for value in row],
         "goal": each.goal,
+        "others": each.others,
         "seconds": each.seconds,
         "steps": [step for step, _ in each.curve],
         "curve": [value for _, value in each.curve],

@@ -159,6 +159,46 @@ function drawSeeds() {
   layout({ xaxis: { title: { text: data.goal } } }), options);
 }
 
+// A panel for each further goal over the first; the line is the front of these two, the stars are that of all goals.
+function drawFront(chosen) {
+  const goals = Object.keys(data.others);
+  if (!goals.length || !data.compared.length) return hide("front");
+  const names = new Set(chosen.map((each) => each.name));
+  const shown = data.compared.filter((each) => each.names.some((name) => names.has(name)));
+  const columns = Math.min(3, goals.length), rows = Math.ceil(goals.length / columns);
+  plot("front").style.height = `${320 * rows}px`;
+  const look = layout({ grid: { rows, columns, pattern: "independent" } });
+  const traces = goals.flatMap((goal, i) => {
+    const of = i === 0 ? "" : String(i + 1), y = shown.map((each) => each.means[i + 1]);
+    const wide = y.length && Math.min(...y) > 0 && Math.max(...y) / Math.min(...y) >= 100;
+    look[`xaxis${of}`] = { ...look.xaxis, title: { text: data.goal } };
+    look[`yaxis${of}`] = { ...look.yaxis, title: { text: goal }, type: wide ? "log" : "linear" };
+    const place = { xaxis: `x${of}`, yaxis: `y${of}` };
+    const told = (each) => `${escaped(each.what).replace(/ /g, "<br>")}<br>${[data.goal, ...goals].map((name, j) =>
+      `${escaped(name)} ${each.means[j].toPrecision(5)}`).join("<br>")}`;
+    const group = (list, more) => ({ x: list.map((each) => each.means[0]), y: list.map((each) => each.means[i + 1]),
+      text: list.map(told), hoverinfo: "text", mode: "markers", ...place, ...more });
+    return [
+      { ...group(frontOf(shown, 0, i + 1), {}), mode: "lines", hoverinfo: "skip", line: { width: 1, color: "#d9480f" } },
+      group(shown.filter((each) => !each.front), { name: "others", marker: { size: 7, color: color("done") } }),
+      group(shown.filter((each) => each.front), { name: "front", marker: { size: 12, color: "#d9480f", symbol: "star" } }),
+    ];
+  });
+  Plotly.react(plot("front"), traces, look, options);
+}
+
+// The settings that are on the front of two goals, in the order of the first.
+function frontOf(list, a, b) {
+  const smaller = [data.direction, ...Object.values(data.others)].map((each) => each === "minimize");
+  const cost = (each, i) => (smaller[i] ? each.means[i] : -each.means[i]);
+  let least = Infinity;
+  return [...list].sort((p, q) => cost(p, a) - cost(q, a) || cost(p, b) - cost(q, b)).filter((each) => {
+    const better = cost(each, b) < least;
+    if (better) least = cost(each, b);
+    return better;
+  });
+}
+
 function drawSlices(chosen) {
   const shown = chosen.filter((each) => each.goal !== null);
   if (!data.fields.length || !valued.length) return hide("slices");
@@ -179,9 +219,11 @@ function drawSlices(chosen) {
 }
 
 function drawTable(chosen) {
-  const columns = ["name", "state", data.goal, "seconds", ...data.fields];
+  const others = Object.keys(data.others);
+  const columns = ["name", "state", data.goal, ...others, "seconds", ...data.fields];
   const cell = { name: (each) => each.name, state: (each) => each.state, [data.goal]: (each) => each.goal,
     seconds: (each) => each.seconds };
+  others.forEach((name, i) => { cell[name] = (each) => each.others[i]; });
   const value = (name, each) => (cell[name] && !data.fields.includes(name) ? cell[name](each) : valueOf(name, each));
   const rows = [...chosen];
   if (order.column !== null) {
@@ -229,7 +271,9 @@ function fill() {
   find("#title").textContent = data.title;
   const counts = Object.entries(data.counts).map(([state, count]) => `${count} ${state}`).join(", ");
   const told = best === null ? "no value yet" : `best ${data.goal}: ${best.goal.toPrecision(6)} (${best.name})`;
-  find("#summary").textContent = `${told}; ${data.direction} ${data.goal}; ${counts}`;
+  const goals = { [data.goal]: data.direction, ...data.others };
+  const aims = Object.entries(goals).map(([goal, direction]) => `${direction} ${goal}`).join(" and ");
+  find("#summary").textContent = `${told}; ${aims}; ${counts}`;
   for (const [title, command] of Object.entries(data.commands)) {
     const row = document.createElement("div"), name = document.createElement("span");
     const code = document.createElement("code"), copy = document.createElement("button");
@@ -264,6 +308,7 @@ function update() {
   const chosen = entries.filter(isChosen);
   find("#shown").textContent = `${chosen.length} of ${entries.length}`;
   drawHistory(chosen);
+  drawFront(chosen);
   drawCurves(chosen);
   drawSlices(chosen);
   drawTable(chosen);

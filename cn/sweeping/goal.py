@@ -1,12 +1,14 @@
-"""The goal of a sweep: which trial is the best."""
+"""The goal of a sweep: which trial is the best. Several goals, `maximize("a") & minimize("b")`, have a Pareto front."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
+from cn.errors import UserError, lines
 from cn.nodes.node import CN
+from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
 
 
@@ -15,6 +17,37 @@ class Goal(CN):
 
     metric: str  # such as validation/accuracy
     direction: Literal["maximize", "minimize"]
+    others: Annotated[dict[str, Literal["maximize", "minimize"]], Neutral()] = {}  # further goals: metric -> direction
+
+    def __and__(self, other: Goal) -> Goal:
+        """Return both goals together; the first is that of curves, and orders what is equally good."""
+        mine, theirs = ({each.metric: each.direction for each in goal.each()} for goal in (self, other))
+        if twice := mine.keys() & theirs.keys():
+            raise UserError(lines(f"{min(twice)} is a goal twice", "keep it in one of them"))
+        return Goal(metric=self.metric, direction=self.direction, others={**self.others, **theirs})
+
+    def each(self) -> list[Goal]:
+        """Return the single goals."""
+        first = Goal(metric=self.metric, direction=self.direction)
+        return [first, *(Goal(metric=metric, direction=direction) for metric, direction in self.others.items())]
+
+    def values(self, summary: Mapping[str, Any]) -> tuple[float, ...] | None:
+        """Return the value of a run for each single goal; None if one is missing or not finite."""
+        found = [each.of(summary) for each in self.each()]
+        known = tuple(value for value in found if value is not None)
+        return known if len(known) == len(found) else None
+
+    def front(self, rows: Sequence[Sequence[float]]) -> list[bool]:
+        """Return for each row, which has a value for each single goal, whether no other row dominates it.
+
+        A row dominates another if it is better in one goal and not worse in any.
+        """
+        goals = self.each()
+        costs = [tuple(goal.order(value) for goal, value in zip(goals, row, strict=True)) for row in rows]
+        return [
+            not any(other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in costs)
+            for own in costs
+        ]
 
     def of(self, summary: Mapping[str, Any]) -> float | None:
         """Return the value of a run, `best/METRIC` before `METRIC`; None if it is missing or not finite."""
@@ -27,12 +60,16 @@ class Goal(CN):
         return -value if self.direction == "maximize" else value
 
     def described(self) -> str:
-        """Return `maximize validation/accuracy`."""
-        return f"{self.direction} {self.metric}"
+        """Return `maximize validation/accuracy and minimize parameters`."""
+        return " and ".join(f"{each.direction} {each.metric}" for each in self.each())
 
     def check(self) -> None:
         if not self.metric.strip():
             raise ValueError("metric is empty, and must name a value of summary.json, such as validation/accuracy")
+        if not all(each.strip() for each in self.others):
+            raise ValueError("others has an empty name, and must name values of summary.json, such as parameters")
+        if self.metric in self.others:
+            raise ValueError(f"others holds {self.metric}, which is the first goal: leave it out")
 
 
 def of_run(run: CN, metric: str | None = None) -> Goal:

@@ -70,7 +70,7 @@ class Asker:
             for draw in range(first, first + TRIES):
                 if self._is_spent:
                     return None
-                told = self.search.suggest(self.space, past, draw, maximize=self.goal.direction == "maximize")
+                told = self._suggested(past, draw)
                 before = self._begun(told, draw, known)
                 if before is None:
                     return self.points.count - 1
@@ -81,6 +81,12 @@ class Asker:
     @property
     def _is_spent(self) -> bool:
         return self.points.count >= self.search.trials
+
+    def _suggested(self, past: list[Past], draw: int) -> Suggestion:
+        maximize = [each.direction == "maximize" for each in self.goal.each()]
+        if len(maximize) > 1:
+            return self.search.suggest_several(self.space, past, draw, maximize=maximize)
+        return self.search.suggest(self.space, past, draw, maximize=maximize[0])
 
     def _begun(self, told: Suggestion, draw: int, known: dict[str, Trial]) -> Past | None:
         """Write a point that is to be run; return what is known of it instead if it was run before, or is invalid.

@@ -21,7 +21,7 @@ class End:
     """What is known of a trial."""
 
     state: TrialStatus | None = None  # None: it has not begun
-    value: float | None = None
+    values: tuple[float, ...] | None = None  # of each goal
     step: int | None = None  # at which it was pruned
     label: str = ""  # of its batch
 
@@ -40,10 +40,13 @@ class Ends:
         if any(each.state is None or each.state.is_alive for each in ends):
             return Past(values)
         pruned = [each for each in ends if each.state == TrialStatus.PRUNED]
-        if pruned and pruned[0].value is not None:
-            return Past(values, PointState.PRUNED, pruned[0].value, pruned[0].step)
-        done = [each.value for each in ends if each.state == TrialStatus.DONE and each.value is not None]
-        return Past(values, PointState.DONE, statistics.fmean(done)) if done else Past(values, PointState.FAILED)
+        if pruned and pruned[0].values is not None:
+            return Past(values, PointState.PRUNED, pruned[0].values[0], pruned[0].step)
+        done = [each.values for each in ends if each.state == TrialStatus.DONE and each.values is not None]
+        if not done:
+            return Past(values, PointState.FAILED)
+        first, *others = (statistics.fmean(column) for column in zip(*done, strict=True))
+        return Past(values, PointState.DONE, first, others=tuple(others))
 
     def of(self, trial: Trial) -> End:
         """Return how a trial ended; a pruned one that goes on has not."""
@@ -70,9 +73,10 @@ class Ends:
             recorded = summary(self.store.at(trial))
             if report.value is not None:
                 recorded["score"] = report.value
-            end = End(TrialStatus.DONE, self.goal.of(recorded))
+            end = End(TrialStatus.DONE, self.goal.values(recorded))
         elif report.state == TrialStatus.PRUNED:
-            end = End(report.state, report.value, report.step, report.label)
+            values = (report.value,) if isinstance(report.value, (int, float)) else None
+            end = End(report.state, values, report.step, report.label)
         elif report.state.is_alive:
             return end  # its run may end without a new report
         self.known[trial.id] = stamp, end

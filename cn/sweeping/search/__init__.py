@@ -34,5 +34,14 @@ class Search(CN):
         number and the same past give the same point.
         """
 
+    def suggest_several(
+        self, space: Space, past: Sequence[Past], number: int, *, maximize: Sequence[bool]
+    ) -> Suggestion:
+        """Do the same as `suggest` for several goals; a class without this method of its own takes one goal.
+
+        maximize: for each goal, whether larger values are better.
+        """
+        raise NotImplementedError
+
     def begin(self) -> None:
         """Import what `suggest` needs. UserError if a package is missing."""

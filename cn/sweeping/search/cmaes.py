@@ -37,5 +37,5 @@ class Cmaes(Search):
             ),
             space,
             past,
-            maximize=maximize,
+            maximize=[maximize],
         )

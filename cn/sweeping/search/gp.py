@@ -30,5 +30,5 @@ class Gp(Search):
             ),
             space,
             past,
-            maximize=maximize,
+            maximize=[maximize],
         )

@@ -25,6 +25,7 @@ class Past:
     value: float | None = None  # of the goal: the mean over the repeated measures; of a pruned point, the last
     step: int | None = None  # at which it was pruned
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # the sampler's own, as it gave them
+    others: tuple[float, ...] = ()  # of further goals, if it is done
 
 
 @dataclass(frozen=True)

@@ -19,3 +19,8 @@ class Random(Search):
 
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:
         return Suggestion(space.draw(number, self.seed))
+
+    def suggest_several(
+        self, space: Space, past: Sequence[Past], number: int, *, maximize: Sequence[bool]
+    ) -> Suggestion:
+        return Suggestion(space.draw(number, self.seed))

@@ -34,13 +34,16 @@ def seed_of(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:4], "big")
 
 
-def suggest(sampler: Callable[[], BaseSampler], space: Space, past: Sequence[Past], *, maximize: bool) -> Suggestion:
+def suggest(
+    sampler: Callable[[], BaseSampler], space: Space, past: Sequence[Past], *, maximize: Sequence[bool]
+) -> Suggestion:
     """Return the point that a sampler chooses; points that the space cannot give are not told."""
     import optuna
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about parts of Optuna that may change
-        study = optuna.create_study(direction="maximize" if maximize else "minimize", sampler=sampler())
+        directions = ["maximize" if each else "minimize" for each in maximize]
+        study = optuna.create_study(directions=directions, sampler=sampler())
         names = _names(space)
         told = (_frozen(each, space, names) for each in past)
         study.add_trials([each for each in told if each is not None])
@@ -89,7 +92,7 @@ def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTria
     at = {} if each.step is None or each.value is None else {each.step: each.value}
     return create_trial(
         state=state,
-        value=each.value if each.state in (PointState.DONE, PointState.PRUNED) else None,
+        values=[each.value, *each.others] if each.state in (PointState.DONE, PointState.PRUNED) else None,
         params=parameters,
         distributions=distributions,
         system_attrs=each.attributes,

@@ -21,6 +21,11 @@ class Tpe(Search):
         study.begin("search=tpe")
 
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:
+        return self.suggest_several(space, past, number, maximize=[maximize])
+
+    def suggest_several(
+        self, space: Space, past: Sequence[Past], number: int, *, maximize: Sequence[bool]
+    ) -> Suggestion:
         from optuna.samplers import TPESampler
 
         return study.suggest(

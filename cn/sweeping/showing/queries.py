@@ -133,7 +133,10 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
     outcomes = scores.outcomes(named)
     rows = scores.results(outcomes, named.goal)
     folder = named.store.folder
-    data = {"goal": named.goal.metric, "direction": named.goal.direction, "rows": result_table.as_json(rows)}
+    several = bool(named.goal.others)
+    data: dict[str, Any] = {"goal": named.goal.metric, "direction": named.goal.direction}
+    data |= {"others": named.goal.others} if several else {}
+    data["rows"] = result_table.as_json(rows, several=several)
     shown = rows if every else rows[:40]
     text = result_table.table(shown, named.goal)
     if len(shown) < len(rows):
@@ -149,10 +152,18 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
 
 
 def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """Return the best setting's value over its seeds, and the command that repeats its best trial."""
+    """Return the best setting's value over its seeds, and the command that repeats its best trial.
+
+    Of several goals, return that of each setting on the Pareto front.
+    """
     from cn.sweeping.showing import scores
 
-    return best_of(named, scores.results(scores.outcomes(named), named.goal))
+    rows = scores.results(scores.outcomes(named), named.goal)
+    text, data = best_of(named, rows)
+    if not named.goal.others:
+        return text, data
+    front = [best_of(named, [row]) for row in rows if row.front]
+    return "\n\n".join(text for text, _ in front), {**data, "front": [each for _, each in front]}
 
 
 def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
@@ -167,6 +178,8 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {result_table.measured(row, decimals)}"
+    further = list(zip(named.goal.others, row.means[1:], strict=True))
+    told += "".join(f", {name} {result_table.shown(mean, result_table.decimals_for([mean]))}" for name, mean in further)
     data = {
         "id": outcome.trial.id,
         "command": typed,
@@ -177,6 +190,7 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
         "count": row.count,
         "expected": row.expected,
         "value": value,
+        **({"others": dict(further)} if further else {}),
     }
     return f"{typed}\n\n{told}\ntrial {outcome.trial.id}{own}\n{folder}", data
 

@@ -40,24 +40,46 @@ def of_sweep(named: Named) -> Content:
                 seconds=each.summary.get("seconds"),
                 curve=curve(folder / "metrics.jsonl", goal.metric),
                 reason=each.reason,
+                others=tuple(one.of(each.summary) for one in goal.each()[1:]) if each.state == TrialStatus.DONE else (),
                 order=float("inf") if each.started is None else each.started,
             )
         )
     commands = {"made by": named.command("submit") if named.sweep is not None else named.command("retry")}
+    compared: list[dict[str, Any]] = []
     try:
         rows = scores.results(outcomes, goal)
         commands = {"repeats the best": best_of(named, rows)[1]["command"], **commands}
         settings = [_setting(row) for row in rows if row.count > 1]
+        if goal.others:
+            commands = {"repeats the first of the front": commands.pop("repeats the best"), **commands}
+            compared = [_compared(row) for row in rows if row.values]
     except UserError:  # nothing has a result yet
         settings = []
     apart = {name for each in outcomes[:1] if each.trial.config for name in names_in(each.trial.config)}
     return content(
-        named.name, goal.metric, goal.direction, entries, apart=tuple(apart), commands=commands, settings=settings
+        named.name,
+        goal.metric,
+        goal.direction,
+        entries,
+        apart=tuple(apart),
+        commands=commands,
+        settings=settings,
+        others=dict(goal.others),
+        compared=compared,
     )
 
 
 def _setting(row: scores.Row) -> dict[str, Any]:
     """Return the mean and the spread of a setting that several seeds have measured."""
     values = [value for _, value in row.values]
-    what = " ".join(f"{key}={value}" for key, value in result_table.assigned(row.words).items()) or "the base"
-    return {"what": what, "mean": row.mean, "spread": row.spread, "values": values}
+    return {"what": _what(row), "mean": row.mean, "spread": row.spread, "values": values}
+
+
+def _compared(row: scores.Row) -> dict[str, Any]:
+    """Return the means of a setting for each goal, the names of its trials, and whether it is on the Pareto front."""
+    names = [each.trial.id for each, _ in row.values]
+    return {"what": _what(row), "names": names, "means": list(row.means), "front": row.front}
+
+
+def _what(row: scores.Row) -> str:
+    return " ".join(f"{key}={value}" for key, value in result_table.assigned(row.words).items()) or "the base"

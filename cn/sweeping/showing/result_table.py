@@ -19,6 +19,7 @@ def table(rows: list[Row], goal: Goal) -> str:
     names = varied(rows)
     several = len({row.code for row in rows if row.values}) > 1
     decimals = decimals_of(rows)
+    further = [decimals_for(row.means[place] for row in rows if row.values) for place in range(1, len(goal.each()))]
     columns = [_column([assigned(row.words).get(name, "") for row in rows]) for name in names]
     cells: list[list[str]] = []
     for place, row in enumerate(rows):
@@ -29,12 +30,15 @@ def table(rows: list[Row], goal: Goal) -> str:
                 *(column[place] for column in columns),
                 *([(row.code or "")[:8]] if several else []),
                 mean + spread,
+                *(shown(row.means[place], each) if row.values else "-" for place, each in enumerate(further, 1)),
+                *(["*" if row.front else ""] if further else []),
                 f"{row.count}/{row.expected}",
                 why_missing(row),
                 row.values[0][0].trial.id if row.values else "",
             ]
         )
-    header = [*names, *(["code"] if several else []), goal.metric, "n", "missing", "best trial"]
+    goals = [*(each.metric for each in goal.each()), *(["front"] if further else [])]
+    header = [*names, *(["code"] if several else []), *goals, "n", "missing", "best trial"]
     if not any(row.missing for row in rows):
         place = header.index("missing", len(names))
         for line in (header, *cells):
@@ -66,8 +70,8 @@ def csv(rows: list[Row]) -> str:
     return written.getvalue()
 
 
-def as_json(rows: list[Row]) -> list[dict[str, Any]]:
-    """The rows as plain data."""
+def as_json(rows: list[Row], *, several: bool = False) -> list[dict[str, Any]]:
+    """The rows as plain data. several: there are several goals."""
 
     def plain(each: Outcome) -> dict[str, Any]:
         seed = assigned(each.trial.words).get("seed")
@@ -79,6 +83,7 @@ def as_json(rows: list[Row]) -> list[dict[str, Any]]:
             "code": row.code,
             "mean": row.mean,
             "spread": row.spread,
+            **({"means": list(row.means), "front": row.front} if several else {}),
             "count": row.count,
             "expected": row.expected,
             "best": row.values[0][0].trial.id if row.values else None,
@@ -146,7 +151,12 @@ def _column(texts: list[str]) -> list[str]:
 
 def decimals_of(rows: list[Row]) -> int:
     """Return the decimals that show four digits of the best mean; all other values use the same."""
-    mean = next((row.mean for row in rows if row.mean), None)
+    return decimals_for(row.mean for row in rows)
+
+
+def decimals_for(means: Iterable[float | None]) -> int:
+    """Return the decimals that show four digits of the first mean that is not 0."""
+    mean = next((each for each in means if each), None)
     return 4 if mean is None else max(0, 3 - math.floor(math.log10(abs(mean))))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cn import program
@@ -41,6 +41,8 @@ class Row:
     code: str | None  # code of the values; without values, of the trials, or None if they differ
     values: tuple[tuple[Outcome, float], ...]  # of done trials, best first
     missing: tuple[tuple[Outcome, str], ...]  # the other trials, each with why it has no value
+    means: tuple[float, ...] = ()  # of each goal, over the seeds; none without a value
+    front: bool = False  # whether no other row is better in one goal and not worse in any
 
     @property
     def mean(self) -> float | None:
@@ -91,9 +93,8 @@ def outcomes(named: Named) -> list[Outcome]:
 def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
     """Return the rows, best first, settings without a value last; ties keep their order.
 
-    A setting that was run by several versions of the code has a row for each. UserError if no finished trial recorded
-    the
-    goal.
+    Of several goals, those on the Pareto front come first, each part in the order of the first goal. A setting that was
+    run by several versions of the code has a row for each. UserError if no finished trial recorded a goal.
     """
     outcomes = list(outcomes)
     settings: dict[tuple[str, ...], list[Outcome]] = {}
@@ -105,11 +106,11 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
         valued: dict[str | None, list[tuple[Outcome, float]]] = {}
         missing: dict[int, str] = {}  # index of the trial -> why it has no value
         for place, each in enumerate(trials):
-            value = goal.of(each.summary) if each.state == TrialStatus.DONE else None
-            if value is None:
+            known = goal.values(each.summary) if each.state == TrialStatus.DONE else None
+            if known is None:
                 missing[place] = _why(each, goal)
             else:
-                valued.setdefault(each.code, []).append((each, value))
+                valued.setdefault(each.code, []).append((each, known[0]))
         codes = {each.code for each in trials}
         if not valued:
             code = codes.pop() if len(codes) == 1 else None
@@ -117,13 +118,23 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
         for code, values in valued.items():
             values.sort(key=lambda pair: goal.order(pair[1]))
             others = {place: "other code" for place, each in enumerate(trials) if each.code != code} | missing
-            rows.append(
-                Row(words, code, tuple(values), tuple((trials[place], others[place]) for place in sorted(others)))
-            )
+            left = tuple((trials[place], others[place]) for place in sorted(others))
+            columns = zip(*(goal.values(each.summary) or () for each, _ in values), strict=True)
+            rows.append(Row(words, code, tuple(values), left, tuple(map(statistics.fmean, columns))))
     done = [each for each in outcomes if each.state == TrialStatus.DONE]
-    if done and all(_recorded(each, goal) is None for each in done):
-        raise _unrecorded(goal, done)
-    return sorted(rows, key=lambda row: goal.order(row.mean))
+    for each in goal.each():
+        if done and all(_recorded(one, each) is None for one in done):
+            raise _unrecorded(each, done, further=each.metric in goal.others)
+    if goal.others:
+        rows = _marked(rows, goal)
+    return sorted(rows, key=lambda row: (not row.front, goal.order(row.mean)))
+
+
+def _marked(rows: list[Row], goal: Goal) -> list[Row]:
+    """Return the rows with those on the Pareto front marked."""
+    valued = [place for place, row in enumerate(rows) if row.values]
+    front = dict(zip(valued, goal.front([rows[place].means for place in valued]), strict=True))
+    return [replace(row, front=front.get(place, False)) for place, row in enumerate(rows)]
 
 
 def best(rows: list[Row], name: str) -> Row:
@@ -154,14 +165,19 @@ def _recorded(outcome: Outcome, goal: Goal) -> Any:
 def _why(outcome: Outcome, goal: Goal) -> str:
     if outcome.state != TrialStatus.DONE:
         return outcome.state
-    value = _recorded(outcome, goal)
-    return "no value" if value is None else short(str(value))  # nan, inf
+    missing = next(each for each in goal.each() if each.of(outcome.summary) is None)
+    value = _recorded(outcome, missing)
+    if value is None:
+        return f"no {missing.metric}" if goal.others else "no value"
+    return short(str(value))  # nan, inf
 
 
-def _unrecorded(goal: Goal, done: list[Outcome]) -> UserError:
+def _unrecorded(goal: Goal, done: list[Outcome], *, further: bool) -> UserError:
+    """further: it is not the first goal."""
     names = {name.removeprefix("best/") for each in done for name in numbers(each.summary)}
     what = f"no finished trial recorded {goal.metric!r}"
     if not names:
         return UserError(lines(what, "none of them has a number in its summary.json, nor returned one"))
     write = (nearest(goal.metric, names, most=1) or ["NAME"])[0]
-    return UserError(lines(what, hint(goal.metric, names), f"write: {program.quoted(f'goal.metric={write}')}"))
+    word = f"goal.others={{{write}: {goal.direction}}}" if further else f"goal.metric={write}"
+    return UserError(lines(what, hint(goal.metric, names), f"write: {program.quoted(word)}"))

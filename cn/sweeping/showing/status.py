@@ -46,8 +46,9 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     codes = {each.code for each in trials if each.report is not None}
     data = [_data(named, each, tail=each.trial.id in looked) for each in trials]
     shown = [each for each in data if each["id"] in looked]
-    header = ["trial", "state", "step", named.goal.metric, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
-    rows = [_row(each, named.goal.metric, several=len(codes) > 1) for each in shown]
+    metrics = [each.metric for each in named.goal.each()]
+    header = ["trial", "state", "step", *metrics, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
+    rows = [_row(each, metrics, several=len(codes) > 1) for each in shown]
     text = table(header, rows)
     if len(shown) < len(data):
         text += f"\n... and {len(data) - len(shown)} more: --all"
@@ -119,10 +120,11 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
     """One trial; the end of its log where it failed, which costs a look at one more file."""
     folder = named.store.at(each.trial)
     metric = named.goal.metric
-    far, reason = Progress(), each.reason
+    far, reason, others = Progress(), each.reason, dict[str, float | None].fromkeys(named.goal.others)
     if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING, TrialStatus.PRUNED) and tail:
         try:
             far = progress(folder, metric)
+            others = {name: progress(folder, name).value for name in others}
         except RunError as unread:  # one damaged file does not hide the other trials
             reason = reason or str(unread).partition("\n")[0]
     elif each.state == TrialStatus.DONE and tail:
@@ -134,6 +136,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
         if each.report is not None:
             record["score"] = each.report.value
         far = Progress(record.get("step"), record.get("steps"), named.goal.of(record))
+        others = {goal.metric: goal.of(record) for goal in named.goal.each()[1:]}
     report = each.report
     seconds = None
     if report is not None:
@@ -145,6 +148,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
         "step": far.step,
         "steps": far.steps,
         metric: far.value,
+        **others,
         "seconds": seconds,
         "reason": reason,
         "job": report.job if report is not None else None,
@@ -162,9 +166,9 @@ def _last(named: Named, each: Standing) -> list[str]:
     return last_lines(named.store.at(each.trial) / LOG, 5) or last_lines(named.store.printed(each.label, each.job), 5)
 
 
-def _row(each: dict[str, Any], metric: str, *, several: bool) -> list[str]:
+def _row(each: dict[str, Any], metrics: list[str], *, several: bool) -> list[str]:
     far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
-    value = "" if each[metric] is None else f"{each[metric]:.4g}"
+    values = ["" if each[metric] is None else f"{each[metric]:.4g}" for metric in metrics]
     spent = "" if each["seconds"] is None else str(datetime.timedelta(seconds=round(each["seconds"])))
     what = " ".join(each["words"]) + (f": {short(each['reason'])}" if each["reason"] else "")
-    return [each["id"], each["state"], far, value, spent, *([each["code"]] if several else []), what]
+    return [each["id"], each["state"], far, *values, spent, *([each["code"]] if several else []), what]

@@ -50,6 +50,8 @@ class Sweep(CN):
         if not drawn and self.search is not None:
             what = "search draws points out of a space, and axes has points of its own"
             raise ValueError(f'{what}; write: axes: Axes = space({{"optim.lr": log_uniform(1e-5, 1e-3)}})')
+        if self.goal is not None and self.goal.others:
+            _refuse_one_goal(self.goal, self.search, self.prune)
         if self.prune is not None and not drawn:
             raise ValueError("prune ends trials of a search, and search is null; write: prune=null")
         if drawn and type(self).resources is not Sweep.resources:
@@ -66,3 +68,12 @@ class Sweep(CN):
     def resources(self, trial: Any) -> Launch:
         """Return the launch of a trial's job."""
         return self.launch
+
+
+def _refuse_one_goal(goal: Goal, search: Search | None, prune: Prune | None) -> None:
+    """Raise ValueError if the search or the pruner takes one goal alone."""
+    count = f"goal has {len(goal.each())}: {goal.described()}"
+    if search is not None and type(search).suggest_several is Search.suggest_several:
+        raise ValueError(f"{type(search).__name__} takes one goal, and {count}; choose tpe or random")
+    if prune is not None:
+        raise ValueError(f"prune follows one goal, and {count}; write: prune=null")

@@ -245,3 +245,38 @@ def test_only_the_class_of_a_node_is_shortened() -> None:
     assert [each["values"][what.fields.index("text")] for each in what.entries] == [*texts[:4], "ViT"] * 3
     assert isinstance(what.importance, dict)
     assert set(what.importance) == {"text", "clip"}
+
+
+@browser
+def test_with_several_goals_a_panel_shows_each_further_one_and_marks_the_front(shown: Any) -> None:
+    means = [(0.9, 500.0, 2.0), (0.8, 100.0, 3.0), (0.7, 200.0, 1.0), (0.6, 300.0, 4.0)]
+    rows = [
+        {"what": f"width={number}", "names": [f"t{number:04d}"], "means": list(each), "front": number < 3}
+        for number, each in enumerate(means)
+    ]
+    others = {"parameters": "minimize", "seconds": "minimize"}
+    page = shown(content("it", "score", "maximize", entries(4), commands={}, others=others, compared=rows))
+    line, rest, front, line_2, rest_2, front_2 = drawn(page, "front")
+    assert (front["x"], front["y"], front_2["y"]) == ([0.9, 0.8, 0.7], [500, 100, 200], [2, 3, 1])
+    assert (rest["x"], rest["y"], rest_2["y"]) == ([0.6], [300], [4])
+    assert (line["x"], line["y"]) == ([0.9, 0.8], [500, 100])
+    assert (line_2["x"], line_2["y"]) == ([0.9, 0.7], [2, 1])
+    assert "maximize score and minimize parameters and minimize seconds;" in page.value(
+        "document.getElementById('summary').textContent"
+    )
+    heads = page.value("[...document.querySelectorAll('#table th')].map((th) => th.textContent)")
+    assert heads[:6] == ["name", "state", "score", "parameters", "seconds", "seconds"]
+    page.value("document.getElementById('field').value = 'model.depth'")
+    kept = page.value(
+        "(() => { const holds = document.getElementById('holds'); holds.value = String(data.entries[0].values["
+        "data.fields.indexOf('model.depth')]); holds.dispatchEvent(new Event('input')); "
+        "return entries.filter(isChosen).map((each) => each.name); })()"
+    )
+    assert 0 < len(kept) < 4
+    count = sum(len(each["x"]) for each in drawn(page, "front")[1:3])
+    assert count == len(kept)
+
+
+@browser
+def test_with_one_goal_no_front_is_drawn(shown: Any) -> None:
+    assert shown(made(10)).value("document.getElementById('front').hidden") is True
