@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import random as random_module
 from typing import Any
 
 import pytest
 
 from cn import UserError
 from cn.nodes.to_json import plain
-from cn.sweeping.search import Search
+from cn.sweeping.search import Search, study
 from cn.sweeping.search.past import Past, PointState, Suggestion
 from cn.writing.record import unplain
 from sweeps import Cmaes, Gp, Random, Space, Tpe, grid, integers, log_uniform, random, seeds, space, uniform
@@ -118,3 +120,33 @@ def test_a_record_that_is_no_space_is_refused() -> None:
         ValueError, match=r"^a is drawn, and is given for the repeated measures: keep it in one of them$"
     ):
         Space(points=[{"a": 1}], spaces=[{"a": {"choices": [1]}}]).check()
+
+
+@pytest.mark.parametrize("sampler", [Tpe(startup=3), Cmaes(startup=3)], ids=repr)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_study_that_is_told_what_is_new_suggests_what_a_new_study_does(sampler: Search, seed: int):
+    area = space({"a": uniform(0, 1), "b": uniform(0, 1)})
+    assert isinstance(area, Space)
+    draw = random_module.Random(seed)
+    past: list[Past] = []
+    for number in range(40):
+        running = [place for place, each in enumerate(past) if each.state == PointState.RUNNING]
+        for place in draw.sample(running, min(len(running), draw.randrange(3))):
+            state = draw.choice([PointState.DONE, PointState.DONE, PointState.FAILED, PointState.PRUNED])
+            value = None if state == PointState.FAILED else draw.random()
+            step = 3 if state == PointState.PRUNED else None
+            past[place] = dataclasses.replace(past[place], state=state, value=value, step=step)
+        pruned = [place for place, each in enumerate(past) if each.state == PointState.PRUNED]
+        if pruned and draw.random() < 0.1:  # one that goes on
+            past[pruned[0]] = dataclasses.replace(past[pruned[0]], state=PointState.RUNNING, value=None, step=None)
+        told = sampler.suggest(area, past, number, maximize=True)
+        kept, study._last[:] = list(study._last), []
+        assert sampler.suggest(area, past, number, maximize=True) == told
+        study._last[:] = kept
+        if draw.random() < 0.1:
+            continue  # the point is not taken
+        past.append(Past(told.values, attributes=told.attributes))
+        if draw.random() < 0.2:
+            past.append(Past({"a": draw.random(), "b": 0.5}))  # of another process
+        if draw.random() < 0.1:
+            past.append(Past({"a": 2.0, "b": 0.5}))  # that the space cannot give

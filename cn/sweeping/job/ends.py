@@ -33,6 +33,7 @@ class Ends:
         self.store, self.goal = store, goal
         self.owners: Mapping[str, Owner] = {}  # of the trials of points, which say whether a pruned one goes on
         self.known: dict[str, tuple[tuple[int, int], End]] = {}  # id of a trial -> state of its file, and its end
+        self.over: set[str] = set()  # trials that only a further submission can change
 
     def past(self, values: dict[str, Any], trials: Sequence[Trial]) -> Past:
         """Return what is known of a point: the mean of its done trials, or the value of its first pruned one."""
@@ -56,6 +57,8 @@ class Ends:
 
     def _read(self, trial: Trial) -> End:
         """Read how a trial ended, unless its file is unchanged since it was read."""
+        if trial.id in self.over:
+            return self.known[trial.id][1]
         try:
             found = (self.store.at(trial) / REPORT).stat()
         except OSError:
@@ -80,4 +83,10 @@ class Ends:
         elif report.state.is_alive:
             return end  # its run may end without a new report
         self.known[trial.id] = stamp, end
+        if end.state in (TrialStatus.DONE, TrialStatus.FAILED):
+            self.over.add(trial.id)
         return end
+
+    def forget(self) -> None:
+        """Look at the files of all trials again: a further submission may have begun some of them anew."""
+        self.over.clear()

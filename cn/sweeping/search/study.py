@@ -16,7 +16,8 @@ from cn.sweeping.space import Distribution, Space
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, TrialState
 
 WHICH = "space"  # the parameter that chooses one of several spaces
 
@@ -38,24 +39,85 @@ def suggest(
     sampler: Callable[[], BaseSampler], space: Space, past: Sequence[Past], *, maximize: Sequence[bool]
 ) -> Suggestion:
     """Return the point that a sampler chooses; points that the space cannot give are not told."""
-    import optuna
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about parts of Optuna that may change
-        directions = ["maximize" if each else "minimize" for each in maximize]
-        study = optuna.create_study(directions=directions, sampler=sampler())
         names = _names(space)
-        told = (_frozen(each, space, names) for each in past)
-        study.add_trials([each for each in told if each is not None])
+        kept = _kept(space, tuple(maximize))
+        study = kept.told(past, names)
+        study.sampler = sampler()
         trial = study.ask()
         which = 0
         if len(space.spaces) > 1:
             which = int(trial.suggest_categorical(WHICH, range(len(space.spaces))))
         values: dict[str, Any] = {}
         for key, form in space.spaces[which].items():
-            values[key] = _value(form, trial._suggest(names[which][key], _distribution(form)))
-        attributes = study._storage.get_trial_system_attrs(trial._trial_id)
-    return Suggestion(values, dict(attributes))
+            name, distribution = names[which][key], _distribution(form)
+            values[key] = _value(form, trial._suggest(name, distribution))
+            taken = distribution.to_internal_repr(_parameter(form, values[key]))  # it may be rounded
+            study._storage.set_trial_param(trial._trial_id, name, taken, distribution)
+        attributes = dict(study._storage.get_trial_system_attrs(trial._trial_id))
+        kept.asked = Past(values, attributes=attributes)
+        kept.ids.append(trial._trial_id)
+    return Suggestion(values, attributes)
+
+
+class Kept:
+    """A study that is told only what is new since the last suggestion: to tell a thousand points takes far longer than
+    to suggest one.
+    """
+
+    def __init__(self, space: Space, maximize: tuple[bool, ...]) -> None:
+        self.space, self.maximize = space, maximize
+        self.study: Study | None = None
+        self.past: list[Past] = []  # that the study was told, in its order
+        self.ids: list[int | None] = []  # of its trials; None for a point that the space cannot give
+        self.asked: Past | None = None  # the last suggestion, which is the last trial
+
+    def told(self, past: Sequence[Past], names: list[dict[str, str]]) -> Study:
+        """Return the study, once it holds these points alone, without those that the space cannot give."""
+        known = [*self.past, *([self.asked] if self.asked is not None else [])]
+        goes_on = self.study is not None and len(past) >= len(known)
+        if self.study is None or not goes_on or not all(map(_becomes, known, past)):
+            self.study, known, self.ids = self._new(), [], []
+        for trial, old, new in zip(self.ids, known, past, strict=False):
+            if trial is not None and old.state != new.state:
+                self._end(self.study, trial, new)
+        for each in past[len(known) :]:
+            if (told := _frozen(each, self.space, names)) is not None:
+                self.study.add_trial(told)
+            self.ids.append(None if told is None else self.study.get_trials(deepcopy=False)[-1]._trial_id)
+        self.past, self.asked = list(past), None
+        return self.study
+
+    def _new(self) -> Study:
+        import optuna
+
+        return optuna.create_study(directions=["maximize" if each else "minimize" for each in self.maximize])
+
+    def _end(self, study: Study, trial: int, past: Past) -> None:
+        """Tell how a point ended that the study knows as a running one."""
+        if past.step is not None and past.value is not None:
+            study._storage.set_trial_intermediate_value(trial, past.step, past.value)
+        study._storage.set_trial_state_values(trial, _state(past), _values(past))
+
+
+_last: list[Kept] = []  # of the search of this process
+
+
+def _kept(space: Space, maximize: tuple[bool, ...]) -> Kept:
+    """Return the study of a search, which is kept from one suggestion to the next."""
+    if not _last or _last[0].space is not space or _last[0].maximize != maximize:
+        _last[:] = [Kept(space, maximize)]
+    return _last[0]
+
+
+def _becomes(old: Past, new: Past) -> bool:
+    """Return whether a point is as it was, or was running; an ended one that goes on needs a new study."""
+    if old is new:
+        return True
+    if old.values != new.values or old.attributes != new.attributes:
+        return False
+    return old.state == PointState.RUNNING or old == new
 
 
 def _names(space: Space) -> list[dict[str, str]]:
@@ -72,7 +134,7 @@ def _names(space: Space) -> list[dict[str, str]]:
 
 def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTrial | None:
     from optuna.distributions import CategoricalDistribution
-    from optuna.trial import TrialState, create_trial
+    from optuna.trial import create_trial
 
     which = space.fitting(each.values)
     if which is None:
@@ -83,21 +145,30 @@ def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTria
     if len(space.spaces) > 1:
         parameters[WHICH] = which
         distributions[WHICH] = CategoricalDistribution(range(len(space.spaces)))
-    state = {
-        PointState.RUNNING: TrialState.RUNNING,
-        PointState.DONE: TrialState.COMPLETE,
-        PointState.PRUNED: TrialState.PRUNED,
-        PointState.FAILED: TrialState.FAIL,
-    }[each.state]
     at = {} if each.step is None or each.value is None else {each.step: each.value}
     return create_trial(
-        state=state,
-        values=[each.value, *each.others] if each.state in (PointState.DONE, PointState.PRUNED) else None,
+        state=_state(each),
+        values=_values(each),
         params=parameters,
         distributions=distributions,
         system_attrs=each.attributes,
         intermediate_values=at,
     )
+
+
+def _state(past: Past) -> TrialState:
+    from optuna.trial import TrialState
+
+    return {
+        PointState.RUNNING: TrialState.RUNNING,
+        PointState.DONE: TrialState.COMPLETE,
+        PointState.PRUNED: TrialState.PRUNED,
+        PointState.FAILED: TrialState.FAIL,
+    }[past.state]
+
+
+def _values(past: Past) -> list[Any] | None:
+    return [past.value, *past.others] if past.state in (PointState.DONE, PointState.PRUNED) else None
 
 
 def _distribution(form: Distribution) -> BaseDistribution:
