@@ -70,9 +70,13 @@ def _names(space: Space) -> list[dict[str, str]]:
     ]
 
 
+def frozen(each: Past, space: Space) -> FrozenTrial | None:
+    """Return a point as Optuna's trial; None if the space cannot give it."""
+    return _frozen(each, space, _names(space))
+
+
 def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTrial | None:
     from optuna.distributions import CategoricalDistribution
-    from optuna.trial import TrialState, create_trial
 
     which = space.fitting(each.values)
     if which is None:
@@ -83,6 +87,13 @@ def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTria
     if len(space.spaces) > 1:
         parameters[WHICH] = which
         distributions[WHICH] = CategoricalDistribution(range(len(space.spaces)))
+    return frozen_as(each, parameters, distributions)
+
+
+def frozen_as(each: Past, parameters: dict[str, Any], distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+    """Return a point as Optuna's trial with these parameters."""
+    from optuna.trial import TrialState, create_trial
+
     state = {
         PointState.RUNNING: TrialState.RUNNING,
         PointState.DONE: TrialState.COMPLETE,
@@ -90,9 +101,10 @@ def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTria
         PointState.FAILED: TrialState.FAIL,
     }[each.state]
     at = {} if each.step is None or each.value is None else {each.step: each.value}
+    values = [each.value, *each.others] if each.value is not None else None
     return create_trial(
         state=state,
-        values=[each.value, *each.others] if each.state in (PointState.DONE, PointState.PRUNED) else None,
+        values=values if each.state in (PointState.DONE, PointState.PRUNED) else None,
         params=parameters,
         distributions=distributions,
         system_attrs=each.attributes,
