@@ -1,4 +1,4 @@
-"""python -m cn sweeps [VERB NAME [NAME=VALUE ...]]      (plan, submit, status, logs, cancel, retry, results, best)"""
+"""python -m cn sweeps [VERB NAME [NAME=VALUE ...]]      (plan, submit, status, results, best, report, ...)"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cn import UserError, program
 from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser
 from cn.errors import hint, lines
+from cn.paths import typed
 from cn.screen import answering, pour, say
 from cn.sweeping.planning.named import find
 from cn.sweeping.project import contract, script, verbs
@@ -32,6 +33,7 @@ HELP = """\
   results NAME                   the goal of each setting over its seeds, best first; a picture and a csv
   best NAME                      the command that repeats the best trial
   report NAME                    all of it as one HTML page, report.html in the sweep's folder
+  export NAME --optuna FILE      a study of Optuna, for optuna-dashboard: FILE.db is SQLite, FILE.log a journal
 
 NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the folder of a sweep.
   --pruned  of retry: go on with pruned trials too
@@ -41,7 +43,7 @@ NAME is a class of sweeps/, with overrides of it (launch.parallel=4), or the fol
   --raw     of logs: the bytes as they are, with what they would tell a terminal
   -h, --help: this page, and with a NAME, the fields of that sweep"""
 
-VERBS = ("plan", "submit", "status", "logs", "cancel", "retry", "results", "best", "report")
+VERBS = ("plan", "submit", "status", "logs", "cancel", "retry", "results", "best", "report", "export")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -61,6 +63,7 @@ def sweeps(words: list[str]) -> int:
     flags.add_argument("--pruned", action="store_true")
     flags.add_argument("--why", action="store_true")
     flags.add_argument("--raw", action="store_true")
+    flags.add_argument("--optuna", metavar="FILE")
     flags.add_argument("-m", "--multirun", action="store_true")
     flags.add_argument("-w", "--watch", action="store_true")
     flags.add_argument("-h", "--help", action="store_true")
@@ -80,6 +83,9 @@ def sweeps(words: list[str]) -> int:
         raise UserError(lines("--pruned goes on with pruned trials", f"write: {verbs()} retry NAME --pruned"))
     if given.why and given.verb != "plan":
         raise UserError(lines("--why explains a plan", f"write: {verbs()} plan NAME --why"))
+    if (given.optuna is None) == (given.verb == "export"):
+        what = "--optuna names the file of an export" if given.optuna is not None else "export needs the file to write"
+        raise UserError(lines(what, f"write: {verbs()} export NAME --optuna NAME.db"))
     if given.verb is None:
         from cn.sweeping.showing import queries
 
@@ -99,6 +105,10 @@ def sweeps(words: list[str]) -> int:
 
         pour(queries.raw_log(find(name, overrides), others))
         return 0
+    if given.verb == "export":
+        from cn.sweeping.showing.export import export
+
+        return _told(export(find(name, overrides), typed(given.optuna)), as_json=given.json)
     verb = _function("watch" if given.watch else given.verb)
     if given.pruned:
         verb = functools.partial(verb, pruned=True)

@@ -3,6 +3,7 @@
 # What other packages may import, by file.
 OFFERS = {
     "content": ("Content", "Entry", "content", "curve"),
+    "importance": ("as_choice", "distribution"),
     "of_runs": ("report",),
     "page": ("write",),
 }

@@ -28,15 +28,15 @@ def importance(
         return "optuna is not installed: pip install 'cn[report]'"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction)
-    kinds = {name: _distribution([row[place] for row in rows]) for place, name in enumerate(fields)}
+    kinds = {name: distribution([row[place] for row in rows]) for place, name in enumerate(fields)}
     for row, value in zip(rows, goals, strict=True):
-        parameters = {name: _as_choice(each, kinds[name]) for name, each in zip(fields, row, strict=True)}
+        parameters = {name: as_choice(each, kinds[name]) for name, each in zip(fields, row, strict=True)}
         study.add_trial(optuna.create_trial(params=parameters, distributions=kinds, value=value))
     found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(evaluate_on_local=False))
     return {name: round(share, 4) for name, share in found.items()}
 
 
-def _distribution(values: list[Any]) -> Any:
+def distribution(values: list[Any]) -> Any:
     """Return the range of a field's numbers, logarithmic over two orders of magnitude; else its choices."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -47,5 +47,6 @@ def _distribution(values: list[Any]) -> Any:
     return FloatDistribution(low, high, log=low > 0 and high / low >= 100)
 
 
-def _as_choice(value: Any, kind: Any) -> Any:
+def as_choice(value: Any, kind: Any) -> Any:
+    """Return a value as the parameter of a distribution."""
     return float(value) if type(kind).__name__ == "FloatDistribution" else str(value)

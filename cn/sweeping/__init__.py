@@ -62,6 +62,7 @@ OFFERS = {
     "search.gp": ("Gp",),
     "search.random": ("Random",),
     "search.tpe": ("Tpe",),
+    "showing.export": ("export",),
     "showing.report": ("report",),
     "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
     "space": ("Space", "space"),

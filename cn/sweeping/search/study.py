@@ -132,9 +132,13 @@ def _names(space: Space) -> list[dict[str, str]]:
     ]
 
 
+def frozen(each: Past, space: Space) -> FrozenTrial | None:
+    """Return a point as Optuna's trial; None if the space cannot give it."""
+    return _frozen(each, space, _names(space))
+
+
 def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTrial | None:
     from optuna.distributions import CategoricalDistribution
-    from optuna.trial import create_trial
 
     which = space.fitting(each.values)
     if which is None:
@@ -145,6 +149,13 @@ def _frozen(each: Past, space: Space, names: list[dict[str, str]]) -> FrozenTria
     if len(space.spaces) > 1:
         parameters[WHICH] = which
         distributions[WHICH] = CategoricalDistribution(range(len(space.spaces)))
+    return frozen_as(each, parameters, distributions)
+
+
+def frozen_as(each: Past, parameters: dict[str, Any], distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+    """Return a point as Optuna's trial with these parameters."""
+    from optuna.trial import create_trial
+
     at = {} if each.step is None or each.value is None else {each.step: each.value}
     return create_trial(
         state=_state(each),

@@ -168,7 +168,12 @@ def _last(named: Named, each: Standing) -> list[str]:
 
 def _row(each: dict[str, Any], metrics: list[str], *, several: bool) -> list[str]:
     far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
-    values = ["" if each[metric] is None else f"{each[metric]:.4g}" for metric in metrics]
+    values = ["" if each[metric] is None else _brief(each[metric]) for metric in metrics]
     spent = "" if each["seconds"] is None else str(datetime.timedelta(seconds=round(each["seconds"])))
     what = " ".join(each["words"]) + (f": {short(each['reason'])}" if each["reason"] else "")
     return [each["id"], each["state"], far, *values, spent, *([each["code"]] if several else []), what]
+
+
+def _brief(value: float) -> str:
+    """Return a value with four digits; a whole number with all of them."""
+    return f"{value:.0f}" if abs(value) < 1e9 and float(value).is_integer() else f"{value:.4g}"
