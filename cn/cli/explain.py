@@ -60,7 +60,6 @@ class Traced(Tree):
 
     def __init__(self, root: CN) -> None:
         super().__init__(root)
-        self.kept = False  # whether the choice is there already
         self.above: dict[int, tuple[Step, ...]] = {}  # path from the class whose default created the node
         self.typed: dict[tuple[int, str], list[Link]] = {}
         self.nodes: list[CN] = []  # includes replaced nodes, so that no id is reused
@@ -68,15 +67,17 @@ class Traced(Tree):
         self.at_first = {id(node): dict(vars(node)) for node in self.nodes}
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
-        self.kept = False
+        before = vars(node).get(rest[0])
         super().choose(node, kind, rest, each)
-        self._note(node, kind, rest[0], each, ", which keeps its values" if self.kept else "")
+        self._note(
+            node, kind, rest[0], each, _kept(before, vars(node).get(rest[0]), rest) if each.verb == "set" else ""
+        )
 
     def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> Any:
         chosen = super().option(kind, each, option, before)
         if chosen is before:
-            self.kept = True
-        elif isinstance(chosen, Bundled):
+            return chosen
+        if isinstance(chosen, Bundled):
             for name, node in chosen.items():
                 self._enter(node, (Step(holder_of(chosen.of), name, None),))
         else:
@@ -103,6 +104,15 @@ class Traced(Tree):
             for entry, child in held.items():
                 if isinstance(child, CN):
                     self._enter(child, (*above, Step(node, name, entry)))
+
+
+def _kept(before: Any, now: Any, rest: list[str]) -> str:
+    """Return what a choice says of nodes that were there already."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        old, new = cast("dict[str, CN]", before), cast("dict[str, CN]", now)
+        names = [name for name in rest[1:] or new if new[name] is old.get(name)]
+        return f", where {', '.join(names)} {'keep their' if len(names) > 1 else 'keeps its'} values" if names else ""
+    return ", which keeps its values" if now is before and now is not None else ""
 
 
 def explain_text(contract: Any, base: CN | None, overrides: list[str], address: str, folder: Path | None) -> str:
