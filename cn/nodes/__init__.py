@@ -2,11 +2,13 @@
 
 # What other packages may import, by file.
 OFFERS = {
+    "bundle": ("Bundle", "holder_of"),
     "containers": ("Items", "Row", "Table"),
     "derived": ("Derived", "Deriving", "Nested", "derive", "derives", "deriving"),
     "former": ("before", "current", "former_classes", "neutral", "oldest"),
     "field_types": (
         "Anything",
+        "Bundled",
         "Child",
         "Either",
         "Kind",
@@ -29,6 +31,7 @@ OFFERS = {
     "texts": ("Texts", "texts_of"),
     "to_json": ("CLASS", "DERIVED", "plain", "renamed"),
     "traversal": (
+        "NodeType",
         "address_of",
         "alike",
         "children",

@@ -8,7 +8,7 @@ from abc import ABCMeta
 from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from cn.nodes.field_types import same
+from cn.nodes.field_types import like, same
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -113,7 +113,8 @@ def thaw(value: Any, keep: Container[int] = ()) -> Any:
         items = cast("list[Any] | tuple[Any, ...]", value)
         return type(items)(thaw(item, keep) for item in items)
     if isinstance(value, dict):
-        return {key: thaw(item, keep) for key, item in cast("dict[Any, Any]", value).items()}
+        table = cast("dict[Any, Any]", value)
+        return like(table, {key: thaw(item, keep) for key, item in table.items()})
     return value
 
 

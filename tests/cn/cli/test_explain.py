@@ -38,7 +38,7 @@ optim = AdamW
   AdamW                                 Default, runs/default.py:7
 callbacks = {checkpoint: Checkpoint, stop: Stop}
   {checkpoint: Checkpoint}              Run, runs/__init__.py:25
-  {checkpoint: Checkpoint, stop: Stop}  command line, callbacks=[checkpoint,stop]
+  {checkpoint: Checkpoint, stop: Stop}  command line, callbacks=[checkpoint,stop], where checkpoint keeps its values
 steps = 200
   100                                   Run, runs/__init__.py:26
   200                                   command line, steps=200
