@@ -1,0 +1,240 @@
+"""Convert a tree of YAML to the files of a project."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cn.errors import UserError, hint, lines
+from cn.importing.classes import Maker
+from cn.importing.contents import Branch, Content, Item, Reader, Slot
+from cn.importing.expressions import Writer
+from cn.importing.families import Families, Family
+from cn.importing.inference import Inference
+from cn.importing.modules import Modules
+from cn.importing.names import camel, distinct, singular
+from cn.importing.yaml_files import Entry, File, files, refuse_unread
+
+Progress = Callable[[str], None]
+
+
+@dataclasses.dataclass
+class Conversion:
+    """What an import makes. texts: by path in the new project; words: of the command line, old and new."""
+
+    root: Path
+    primaries: list[str]
+    files: dict[str, File]
+    families: Families
+    texts: dict[str, str]
+    options: dict[tuple[str, str], str]  # (group, option) -> the option's name now
+    patches: dict[tuple[str, str], str]  # (group, option) -> the patch's name now
+    runs: dict[str, str]  # primary -> run
+    odd: list[tuple[str, str]]  # (place, why) of what was not converted
+    functions: set[str]
+    reader: Reader
+    contents: dict[str, Content]  # of the primaries
+
+
+class Converter:
+    """Converts one tree."""
+
+    def __init__(self, root: Path, primaries: list[str], *, exact: bool, progress: Progress) -> None:
+        self.root, self.exact, self.progress = root, exact, progress
+        self.files = files(root)
+        if not self.files:
+            raise UserError(lines(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names"))
+        refuse_unread(self.files)
+        self.reader = Reader(self.files)
+        self.primaries = self._primaries(primaries)
+        self.families = Families()
+        self.used: set[str] = set()  # groups that are chosen somewhere
+        self.options: dict[tuple[str, str], File] = {}
+        self.patches: dict[tuple[str, str], File] = {}
+
+    def _primaries(self, named: list[str]) -> list[str]:
+        top = [file.name for file in self.files.values() if not file.group]
+        for name in named:
+            if name not in top:
+                raise UserError(lines(f"--primary {name}: {self.root} has no {name}.yaml", hint(name, top)))
+        return named or sorted(top)
+
+    def convert(self) -> Conversion:
+        """Return the texts of all files, and the words that have changed."""
+        contents = {name: self.reader.content(self.files[name], "") for name in self.primaries}
+        self._with_bases(contents)
+        self._find_groups(contents)
+        self._optional_slots(contents)
+        option_contents = {
+            file.config: self.reader.option(file, group) for (group, _), file in self.options.items()
+        }
+        self._families(contents, option_contents)
+        Inference(self.families, exact=self.exact).run()
+        maker = self._maker(contents, option_contents)
+        for config in [*option_contents, *contents]:
+            maker.of_file(config)
+        modules = Modules(self.families, maker, self._writer)
+        texts = modules.write()
+        odd = [*self.reader.lost, *maker.odd]
+        runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
+        options = {
+            (group, option): maker.modules[file.config].removeprefix(f"{self.packages[group]}.").replace(".", "/")
+            for (group, option), file in self.options.items()
+        }
+        return Conversion(
+            self.root, self.primaries, self.files, self.families, texts, options, {}, runs, odd,
+            modules.functions, self.reader, contents,
+        )  # fmt: skip
+
+    def _with_bases(self, contents: dict[str, Content]) -> None:
+        """Take the primary configs that others extend into those to convert."""
+        todo = list(contents.values())
+        while todo:
+            for base in todo.pop().bases:
+                if not base.file.group and base.file.config not in contents:
+                    contents[base.file.config] = base
+                    todo.append(base)
+
+    def _find_groups(self, contents: dict[str, Content]) -> None:
+        """Find the groups that are chosen, and the options of each; the rest of a folder's path is in the name."""
+        todo: list[Item] = [content.full for content in contents.values()]
+        slots = [slot for item in todo for slot in slots_of(item)]
+        for file in self.files.values():
+            if file.group and not file.group.startswith("hydra"):
+                content = self.reader.content(file)
+                slots += slots_of(content.full)
+        self.used = {slot.group for slot in slots if self.reader.groups.get(slot.group)}
+        for file in self.files.values():
+            parts = file.group.split("/") if file.group else []
+            if parts and parts[0] == "hydra" or not parts:
+                continue
+            homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+            group = next((each for each in homes if each in self.used), homes[-1])
+            option = f"{file.group}/{file.name}"[len(group) + 1 :]
+            if self.reader.is_patch(file):
+                self.patches[homes[-1], f"{file.group}/{file.name}"[len(homes[-1]) + 1 :]] = file
+            else:
+                self.used.add(group)
+                self.options[group, option] = file
+
+    def _optional_slots(self, contents: dict[str, Content]) -> None:
+        """Let every run choose what any run can choose at the top."""
+        chosen = {
+            slot.group: slot
+            for content in contents.values()
+            for key, slot in content.full.items.items()
+            if isinstance(slot, Slot) and key == slot.group
+        }
+        everywhere = {slot.group for config in self.files.values() for slot in slots_of(self._full(config))}
+        for group in sorted(self.used):
+            if "/" in group or (group in everywhere and group not in chosen):
+                continue
+            for content in contents.values():
+                if group not in content.full.items:
+                    entry = Entry(group, None, None, True, False, 1)
+                    content.full.items[group] = Slot(group, None, group, entry, content.file)
+
+    def _full(self, file: File) -> Branch:
+        hydra = file.group.startswith("hydra")
+        return Branch() if hydra else self.reader.content(file, "" if not file.group else "\0").full
+
+    def _families(self, contents: dict[str, Content], options: dict[str, Content]) -> None:
+        self.packages: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
+        self._name_modules(contents)
+        for group in self.used:
+            label = camel(singular(group.rpartition("/")[2]))
+            self.families.groups[group] = Family(label, self.packages[group], group)
+        for (group, _), file in self.options.items():
+            self.families.add(self.families.groups[group], options[file.config].full)
+        for content in contents.values():
+            self.families.add(self.families.run, content.full)
+        for content in [*options.values(), *contents.values()]:
+            for slot in slots_of(content.full):
+                family = self.families.groups.get(slot.group)
+                if family is not None:
+                    for extra in (slot.over, slot.under):
+                        self.families.add(family, extra)
+        self.families.unify()
+
+    def _name_modules(self, contents: dict[str, Content]) -> None:
+        """Choose a module for each file: `runs.model.mnist`. A folder beside a file of its name gets another."""
+        folders: dict[str, tuple[set[str], set[str]]] = {}
+        for file in [*self.options.values(), *(content.file for content in contents.values())]:
+            parts = file.group.split("/") if file.group else []
+            folders.setdefault(file.group, (set(), set()))[0].add(file.name)
+            for depth in range(len(parts)):
+                folders.setdefault("/".join(parts[:depth]), (set(), set()))[1].add(parts[depth])
+        packages = {"": "runs"}
+        for folder in sorted(folders):
+            names, inner = folders[folder]
+            named = distinct(names, () if folder else ("default",) if "default" not in names else ())
+            for name, short in named.items():
+                self.modules[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
+            for name, short in distinct(inner, named.values()).items():
+                packages[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
+        self.packages = packages
+
+    def _maker(self, contents: dict[str, Content], options: dict[str, Content]) -> Maker:
+        maker = Maker(self.families, self.options, self.modules)
+        for (group, _), file in self.options.items():
+            maker.group_of[file.config] = group
+        for config, content in {**options, **contents}.items():
+            file = content.file
+            maker.contents[config] = content.full
+            maker.names[config] = camel(self.modules[config].rpartition(".")[2])
+            maker.group_of.setdefault(config, "")
+            maker.docs[config] = "\n".join(file.head) or f"Was {file.shown}."
+            bases = [base.file.config for base in content.bases]
+            alike = all(each in maker.modules and self._group(each) == self._group(config) for each in bases)
+            if bases and alike and not _overlap(content.bases):
+                maker.extended[config] = bases
+        return maker
+
+    def _group(self, config: str) -> str | None:
+        file = self.files[config]
+        if not file.group:
+            return ""
+        return next((group for (group, _), each in self.options.items() if each is file), None)
+
+    def _writer(self) -> Writer:
+        return Writer(self._address, lambda keys: False)
+
+    def _address(self, keys: list[str]) -> str:
+        """Return Python for an absolute address of YAML."""
+        text, family, data = "run", self.families.run, False
+        for key in keys:
+            if data or family is None:
+                text += f"[{int(key)}]" if key.isdecimal() else f'["{key}"]' if data else f".{key}"
+                continue
+            field = family.fields.get(key)
+            name = field.name if field is not None else key
+            text += f".{name}" if name.isidentifier() else f"[{name}]"
+            data = field is not None and (self.families.is_data(field) or self.families.of(field) is None)
+            family = self.families.of(field) if field is not None else None
+        return text
+
+
+def slots_of(item: Item | Branch) -> Iterator[Slot]:
+    """Yield every slot in a branch, also below slots."""
+    if isinstance(item, Branch):
+        for each in item.items.values():
+            yield from slots_of(each)
+    elif isinstance(item, Slot):
+        yield item
+        yield from slots_of(item.over)
+        yield from slots_of(item.under)
+
+
+def _overlap(bases: list[Content]) -> bool:
+    """Return whether two bases hold one key, so that Python's inheritance would not merge them as Hydra does."""
+    seen: set[Any] = set()
+    for base in bases:
+        if seen & set(base.full.items):
+            return True
+        seen |= set(base.full.items)
+    return False
+
+

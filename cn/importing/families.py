@@ -1,0 +1,153 @@
+"""Families: all mappings of a tree that stand in the same place, such as the options of a group, with their fields.
+
+A family becomes a contract. Its fields have one type each, which is worked out from all values that any option, primary
+config or patch gives them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterator
+from typing import Any, cast
+
+from cn.importing.contents import Branch, Leaf, Slot
+from cn.importing.names import attribute, camel, is_attribute, singular
+
+MISSING = "???"
+
+
+@dataclasses.dataclass(eq=False)
+class Field:
+    """One key of a family. name: of the attribute. groups: whose options can be chosen here."""
+
+    key: Hashable
+    name: str
+    leaves: list[Leaf] = dataclasses.field(default_factory=list[Leaf])
+    family: Family | None = None
+    groups: list[str] = dataclasses.field(default_factory=list[str])
+    optional: bool = False
+    derived: list[Family] = dataclasses.field(default_factory=list["Family"])  # whose node an interpolation may give
+    type: str = ""  # worked out later, for a field that is no node
+
+    @property
+    def plain(self) -> list[Leaf]:
+        """Return the leaves that say what type a value has."""
+        return [each for each in self.leaves if each.value is not None and each.value != MISSING]
+
+
+@dataclasses.dataclass(eq=False)
+class Family:
+    """label: the name of its class. module: the package that would hold its contract. address: where it stands."""
+
+    label: str
+    module: str
+    group: str | None = None
+    fields: dict[Hashable, Field] = dataclasses.field(default_factory=dict[Hashable, Field])
+    contract: bool = False  # whether it has a contract; known once the classes are made
+    shared: list[Field] = dataclasses.field(default_factory=list[Field])  # the fields that all members have
+    extra: bool = False  # some patch sets keys that no option has
+
+    def field(self, key: Hashable) -> Field:
+        if key not in self.fields:
+            taken = {field.name for field in self.fields.values()}
+            name = str(key) if is_attribute(key) else attribute(str(key), taken)
+            self.fields[key] = Field(key, name)
+        return self.fields[key]
+
+
+class Families:
+    """The family of each group, and that of all runs."""
+
+    def __init__(self) -> None:
+        self.run = Family("Run", "runs")
+        self.groups: dict[str, Family] = {}
+
+    def add(self, family: Family, branch: Branch) -> None:
+        """Take the fields and values of a mapping into a family."""
+        for key, item in branch.items.items():
+            field = family.field(key)
+            if isinstance(item, Slot):
+                if item.group not in field.groups:
+                    field.groups.append(item.group)
+                field.optional = field.optional or item.option is None or item.entry.optional
+            elif isinstance(item, Branch):
+                if field.family is None:
+                    field.family = Family(camel(singular(str(key))), family.module)
+                self.add(field.family, item)
+            else:
+                field.leaves.append(item)
+                field.optional = field.optional or item.value is None
+
+    def of(self, field: Field) -> Family | None:
+        """Return the family of the nodes in a field."""
+        if field.groups:
+            return self.groups.get(field.groups[0])
+        return field.family
+
+    def unify(self) -> None:
+        """Join what stands in a slot without being chosen there with the family of the slot's group."""
+        for family in list(self.every()):
+            for field in family.fields.values():
+                if field.groups and field.family is not None and field.groups[0] in self.groups:
+                    self._join(self.groups[field.groups[0]], field.family)
+                    field.family = None
+
+    def _join(self, into: Family, other: Family) -> None:
+        for key, field in other.fields.items():
+            known = into.field(key)
+            known.leaves += field.leaves
+            known.groups += [each for each in field.groups if each not in known.groups]
+            known.optional = known.optional or field.optional
+            if field.family is not None and known.family is not None:
+                self._join(known.family, field.family)
+            elif field.family is not None:
+                known.family = field.family
+
+    def every(self) -> Iterator[Family]:
+        """Yield all families."""
+        seen: set[int] = set()
+        todo = [self.run, *self.groups.values()]
+        while todo:
+            family = todo.pop()
+            if id(family) in seen:
+                continue
+            seen.add(id(family))
+            yield family
+            todo += [field.family for field in family.fields.values() if field.family is not None]
+
+    def at(self, keys: tuple[str, ...]) -> Field | None:
+        """Return the field at an absolute address, if the runs have one."""
+        family: Family | None = self.run
+        field: Field | None = None
+        for key in keys:
+            if family is None:
+                return None
+            field = family.fields.get(key)
+            if field is None:
+                return None
+            family = self.of(field)
+        return field
+
+    def is_data(self, field: Field) -> bool:
+        """Return whether a field holds a plain dict, not a node."""
+        if field.groups:
+            return False
+        dicts = any(isinstance(each.value, dict) for each in field.leaves)
+        if field.family is None:
+            return dicts
+        if any(not isinstance(key, str) for key in field.family.fields):
+            return True
+        return any(
+            not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain
+        )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("${") and value.endswith("}")
+
+
+def plain_of(item: Leaf | Branch) -> Any:
+    """Return a branch as the plain dict that YAML has."""
+    if isinstance(item, Leaf):
+        return item.value
+    return {key: plain_of(cast("Any", each)) for key, each in item.items.items()}

@@ -1,0 +1,82 @@
+"""Lay out expressions and statements as `ruff format` does, with 120 columns."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from cn.importing.expressions import literal_float
+from cn.writing.subclass import quoted
+
+WIDTH = 120
+
+Expression = str | tuple[str, "list[tuple[str, Expression]]", str]  # opening, parts with their prefixes, closing
+
+
+def literal(value: Any) -> Expression:
+    """Return a plain value as an expression."""
+    if isinstance(value, dict):
+        table = cast("dict[Any, Any]", value)
+        return "{", [(f"{literal(key)}: ", literal(each)) for key, each in table.items()], "}"
+    if isinstance(value, list):
+        return "[", [("", literal(each)) for each in cast("list[Any]", value)], "]"
+    if isinstance(value, str):
+        return quoted(value)
+    return literal_float(value) if isinstance(value, float) else repr(value)
+
+
+def laid_out(expression: Expression, depth: int, before: int, after: int = 0) -> str:
+    """Return an expression on one line if it fits after `before` columns, else with one part per line."""
+    if isinstance(expression, str):
+        return expression
+    opening, parts, closing = expression
+    line = one_line(expression)
+    if not parts or before + len(line) + after <= WIDTH:
+        return line
+    indent = "    " * (depth + 1)
+    rows = [
+        f"{indent}{prefix}{laid_out(part, depth + 1, len(indent) + len(prefix), 1)},\n" for prefix, part in parts
+    ]
+    return opening + "\n" + "".join(rows) + "    " * depth + closing
+
+
+def one_line(expression: Expression) -> str:
+    """Return an expression on one line."""
+    if isinstance(expression, str):
+        return expression
+    opening, parts, closing = expression
+    return opening + ", ".join(prefix + one_line(part) for prefix, part in parts) + closing
+
+
+def statement(name: str, annotation: str, value: Expression | None, comments: list[str], beside: str) -> list[str]:
+    """Return the lines of a field: its comments above it, and one beside it if that fits."""
+    head = f"    {name}: {annotation}"
+    text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
+    last = text.rpartition("\n")[2]
+    above = list(comments)
+    if not beside and len(above) == 1 and "\n" not in text and len(last) + 4 + len(above[0]) <= WIDTH:
+        beside = above.pop()
+    if beside and ("\n" in text or len(last) + 4 + len(beside) > WIDTH):
+        above.append(beside)
+        beside = ""
+    rows = [f"    # {each}".rstrip() for comment in above for each in wrapped(comment, WIDTH - 6)]
+    return [*rows, text + (f"  # {beside}" if beside else "")]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text on lines of at most a width; a longer word keeps its line."""
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def docstring(rows: list[str], indent: str = "    ") -> list[str]:
+    """Return the lines of a docstring."""
+    clean = [row.replace("\\", "\\\\").replace('"""', "'''").rstrip() for row in rows]
+    wide = [each for row in clean for each in wrapped(row, WIDTH - len(indent) - 6)]
+    while wide and not wide[-1]:
+        wide.pop()
+    if wide and wide[-1].endswith('"'):
+        wide[-1] += "."
+    if len(wide) == 1:
+        return [f'{indent}"""{wide[0]}"""']
+    return [f'{indent}"""{wide[0]}', *(f"{indent}{each}".rstrip() for each in wide[1:]), f'{indent}"""']

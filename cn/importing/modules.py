@@ -1,0 +1,280 @@
+"""Write the modules of the imported project: contracts, options, runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+from cn.importing.classes import Class, Default, Derived, Made, Maker, Plain, Required
+from cn.importing.contents import Branch, Leaf, Slot
+from cn.importing.expressions import NotReadable, Writer
+from cn.importing.families import Families, Family, Field
+from cn.importing.layout import Expression, docstring, literal, statement
+
+PRAGMA = re.compile(r"(noqa|type:|pyright:|pragma|fmt:|ruff:)")  # comments that tools read
+
+
+class NeedsContract(Exception):  # noqa: N818
+    """A family is named in a module that does not hold its only class, so it needs a contract."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+
+
+class Modules:
+    """Writes modules. functions: those of resolvers.py that any module calls."""
+
+    def __init__(self, families: Families, maker: Maker, writer: Any) -> None:
+        self.families, self.maker, self.new_writer = families, maker, writer
+        self.functions: set[str] = set()
+        self.classes: dict[int, list[Class]] = {}  # by family: those that inherit from no other of it
+        for classes in maker.written.values():
+            for cls in classes:
+                if cls.family in cls.bases:
+                    self.classes.setdefault(id(cls.family), []).append(cls)
+
+    def only(self, family: Family) -> Class | None:
+        """Return the one class of a family that has no contract."""
+        found = self.classes.get(id(family), [])
+        return found[0] if len(found) == 1 and not family.contract else None
+
+    def settle(self) -> None:
+        """Decide which families have a contract, and which fields it states."""
+        for family in self.families.every():
+            classes = self.classes.get(id(family), [])
+            family.contract = family.contract or family.group is not None or family is self.families.run
+            family.contract = family.contract or len(classes) > 1
+            common = set(family.fields)
+            for cls in classes:
+                common &= set(cls.content.items)
+            family.shared = [field for key, field in family.fields.items() if key in common and classes]
+
+    def write(self) -> dict[str, str]:
+        """Return the text of each file, by its path."""
+        while True:
+            self.settle()
+            self.functions.clear()
+            try:
+                return self._files()
+            except NeedsContract as need:
+                need.family.contract = True
+
+    def _files(self) -> dict[str, str]:
+        packages: dict[str, list[Family]] = {}
+        for family in self.families.every():
+            if family.contract:
+                packages.setdefault(family.module, []).append(family)
+        self._label(packages)
+        found: dict[str, str] = {}
+        for package, families in packages.items():
+            text = Module(self, package).contracts(families)
+            found[f"{package.replace('.', '/')}/__init__.py"] = text
+        for module in self.maker.written:
+            found[f"{module.replace('.', '/')}.py"] = Module(self, module).options(self.maker.ordered(module))
+        return found
+
+    def _label(self, packages: dict[str, list[Family]]) -> None:
+        """Give the contracts of a package different names."""
+        for families in packages.values():
+            taken: set[str] = set()
+            for family in sorted(families, key=lambda each: each.group is None and each is not self.families.run):
+                label, number = family.label, 2
+                while label in taken:
+                    label, number = f"{family.label}{number}", number + 1
+                family.label = label
+                taken.add(label)
+
+
+class Module:
+    """One file."""
+
+    def __init__(self, all_of_them: Modules, name: str) -> None:
+        self.all, self.name = all_of_them, name
+        self.families = all_of_them.families
+        self.references: set[tuple[str, str]] = set()  # (module, name) of classes elsewhere
+        self.qualified: set[tuple[str, str]] = set()
+        self.own: set[str] = set()
+        self.froms: dict[str, set[str]] = {}
+        self.imports: set[str] = set()
+
+    def options(self, classes: list[Class]) -> str:
+        """Return the text of a module of options."""
+        self.own = {cls.name for cls in classes}
+        return self._twice(lambda: [self._class(cls) for cls in classes])
+
+    def contracts(self, families: list[Family]) -> str:
+        """Return the text of a folder's `__init__.py`."""
+        self.own = {family.label for family in families}
+        inner = sorted(families, key=lambda each: each.group is not None or each is self.families.run)
+        inner = self._nested_first(inner)
+        return self._twice(lambda: [self._contract(family) for family in inner])
+
+    def _nested_first(self, families: list[Family]) -> list[Family]:
+        found: list[Family] = []
+
+        def visit(family: Family) -> None:
+            if family in found or family not in families:
+                return
+            for field in family.shared:
+                for inner in self.node_families(field):
+                    if inner is not family:
+                        visit(inner)
+            if family not in found:
+                found.append(family)
+
+        for family in families:
+            visit(family)
+        return found
+
+    def _twice(self, write: Any) -> str:
+        """Write the classes once to learn which names they need, and once with those names."""
+        write()
+        names: dict[str, set[str]] = {}
+        for module, name in self.references:
+            names.setdefault(name, set()).add(module)
+        self.qualified = {
+            (module, name) for module, name in self.references if len(names[name]) > 1 or name in self.own
+        }
+        self.froms, self.imports = {}, set()
+        parts: list[list[str]] = write()
+        blocks = self._imports()
+        rows = ["from __future__ import annotations", ""]
+        for block in blocks:
+            rows += [*block, ""]
+        for part in parts:
+            rows += ["", *part, ""] if rows[-1] == "" else ["", "", *part, ""]
+        return "\n".join(rows).rstrip("\n") + "\n"
+
+    def _imports(self) -> list[list[str]]:
+        from cn.importing.imports import blocks
+
+        return blocks(self.imports, self.froms)
+
+    def named(self, module: str, name: str) -> str:
+        """Return how this module writes a class."""
+        if module == self.name:
+            return name
+        self.references.add((module, name))
+        if (module, name) in self.qualified:
+            self.imports.add(module)
+            return f"{module}.{name}"
+        self.froms.setdefault(module, set()).add(name)
+        return name
+
+    def of_family(self, family: Family) -> str:
+        """Return the class that annotates a node of a family."""
+        if family.contract:
+            return self.named(family.module, family.label)
+        only = self.all.only(family)
+        if only is None or only.module != self.name:
+            raise NeedsContract(family)
+        return only.name
+
+    def cn(self, name: str) -> str:
+        self.froms.setdefault("cn", set()).add(name)
+        return name
+
+    def node_families(self, field: Field) -> list[Family]:
+        found = [self.families.groups[each] for each in field.groups if each in self.families.groups]
+        if field.family is not None and not self.families.is_data(field) and not found:
+            found = [field.family]
+        for each in field.derived:
+            if each not in found:
+                found.append(each)
+        return found
+
+    def annotation(self, field: Field) -> str:
+        """Return the annotation of a field."""
+        nodes = self.node_families(field)
+        if nodes:
+            text = " | ".join(dict.fromkeys(self.of_family(each) for each in nodes))
+            return f"{text} | None" if field.optional else text
+        if "Any" in field.type:
+            self.froms.setdefault("typing", set()).add("Any")
+        return field.type
+
+    def annotated(self, field: Field) -> str:
+        text = self.annotation(field)
+        if field.name != field.key:
+            self.froms.setdefault("typing", set()).add("Annotated")
+            return f'{"Annotated"}[{text}, {self.cn("Key")}({one(literal(field.key))})]'
+        return text
+
+    def _contract(self, family: Family) -> list[str]:
+        is_run = family is self.families.run
+        what = f"What {family.group} can be." if family.group else "What every run has." if is_run else ""
+        if not what:
+            what = f"What a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', family.label).lower()} can be."
+        rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
+        fields = [f"    {field.name}: {self.annotated(field)}" for field in family.shared if self._can_share(field)]
+        return [*rows, "", *fields] if fields else rows
+
+    def _can_share(self, field: Field) -> bool:
+        """Return whether a contract can state a field: not a node of which there is one class, elsewhere."""
+        return all(each.contract for each in self.node_families(field))
+
+    def _class(self, cls: Class) -> list[str]:
+        bases = [
+            self.named(each.module, each.name)
+            if isinstance(each, Class)
+            else self.of_family(each)
+            if each.contract
+            else self.cn("CN")
+            for each in cls.bases
+        ]
+        rows = [f"class {cls.name}({', '.join(bases)}):"]
+        if cls.doc:
+            rows += docstring(cls.doc.split("\n"))
+        fields: list[str] = []
+        for key, default in cls.own.items():
+            fields += self._field(cls.family.field(key), default)
+        if not fields and not cls.doc:
+            rows.append("    pass")
+        return [*rows, *([""] if cls.doc and fields else []), *fields]
+
+    def _field(self, field: Field, default: Default) -> list[str]:
+        above, beside = comments(default.comment)
+        value = None if isinstance(default.value, Required) else self.expression(default.value)
+        return statement(field.name, self.annotated(field), value, above, beside)
+
+    def expression(self, value: Made | Derived | Plain | Required) -> Expression:
+        """Return a default as an expression."""
+        if isinstance(value, Made):
+            name = self.named(value.of.module, value.of.name)
+            family = value.of.family
+            parts = [(f"{family.field(key).name}=", self.expression(each.value)) for key, each in value.values.items()]
+            return f"{name}(", parts, ")"
+        if isinstance(value, Derived):
+            return self.derived(value.value)
+        assert isinstance(value, Plain)
+        return literal(value.value)
+
+    def derived(self, value: Any) -> Expression:
+        writer: Writer = self.all.new_writer()
+        try:
+            text = writer.value(value)
+        except NotReadable:
+            text = repr(value)
+        arguments = "run, node" if writer.node else "run"
+        self.all.functions |= writer.functions
+        if writer.functions:
+            self.froms.setdefault("resolvers", set()).update(writer.functions)
+        self.imports |= writer.modules
+        return f"{self.cn('derive')}(", [("", f"lambda {arguments}: {text}")], ")"
+
+
+def one(expression: Expression) -> str:
+    from cn.importing.layout import one_line
+
+    return one_line(expression)
+
+
+def comments(item: Leaf | Branch | Slot | None) -> tuple[list[str], str]:
+    """Return the comment lines above an item of YAML, and the comment beside it."""
+    if isinstance(item, Slot) or item is None or item.file is None:
+        return [], ""
+    keys: tuple[Hashable, ...] = item.keys
+    above = [each for each in item.file.above.get(keys, []) if not PRAGMA.match(each)]
+    beside = item.file.beside.get(keys, "")
+    return above, "" if PRAGMA.match(beside) else beside
