@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from cn.importing.yaml_files import Entry, File
 
+MISSING = "???"
 HERE = "\0"  # stands for the package of the file that is read
 
 
@@ -119,8 +120,13 @@ class Reader:
 
     def is_patch(self, file: File) -> bool:
         """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""
-        home = file.group.replace("/", ".")
-        return file.package is not None and not f"{file.package}.".startswith(f"{home}.") and bool(file.group)
+        home = file.group.partition("/")[0]
+        return bool(home) and file.package is not None and not f"{file.package}.".startswith(f"{home}.")
+
+    def is_hydra(self, file: File) -> bool:
+        """Return whether a file holds Hydra's own settings."""
+        package = file.package if file.package is not None else file.group.replace("/", ".")
+        return f"{package}.".startswith("hydra.")
 
     def _follow(self, file: File, package: str) -> Content:
         content = Content(file, Branch(file=file), [], {}, [], {}, [])
@@ -265,9 +271,9 @@ def merge(into: Branch, other: Branch) -> None:
                 into.items[key] = copied(item)
         elif isinstance(item, Slot):
             _place_slot(into, (key,), copied(item))
-        elif isinstance(old, Slot) and _is_empty(item):
-            continue
-        elif isinstance(old, Branch) and _is_empty(item):
+        elif old is not None and item.value == MISSING:
+            continue  # `???` leaves what is there
+        elif isinstance(old, (Slot, Branch)) and _is_empty(item):
             continue
         else:
             into.items[key] = item

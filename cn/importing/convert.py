@@ -113,6 +113,8 @@ class Converter:
             homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
             group = next((each for each in homes if each in self.used), homes[-1])
             option = f"{file.group}/{file.name}"[len(group) + 1 :]
+            if self.reader.is_hydra(file):
+                continue
             if self.reader.is_patch(file):
                 self.patches[homes[-1], f"{file.group}/{file.name}"[len(homes[-1]) + 1 :]] = file
             else:

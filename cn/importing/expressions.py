@@ -155,7 +155,7 @@ def _argument(text: str) -> Any:
     from omegaconf.grammar_visitor import GrammarVisitor
 
     try:
-        tree: Any = parse(text, parser_rule="singleElement")
+        tree: Any = parse(text, parser_rule="singleElement", lexer_mode="VALUE_MODE")
         value = GrammarVisitor(None, None, None).visit(tree.element())  # pyright: ignore[reportArgumentType]
     except Exception:
         return Text([text])

@@ -10,10 +10,8 @@ import dataclasses
 from collections.abc import Hashable, Iterator
 from typing import Any, cast
 
-from cn.importing.contents import Branch, Leaf, Slot
+from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.names import attribute, camel, is_attribute, singular
-
-MISSING = "???"
 
 
 @dataclasses.dataclass(eq=False)

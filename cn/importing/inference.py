@@ -68,9 +68,13 @@ class Inference:
                 field.derived.append(target)
             field.optional = field.optional or found.optional
             return Known("None") if field.derived else Unknown()
-        if self.exact:
-            return Unknown()
-        return Known(self.type_of(found, None))
+        kind = self.type_of(found, None)
+        inner = [each for each in found.derived if each is not field.family]
+        if inner and not field.groups:
+            field.derived += [each for each in inner if each not in field.derived]
+            field.optional = field.optional or found.optional
+            return Known("None")
+        return Unknown() if self.exact else Known(kind)
 
     def _call(self, call: Call, field: Field, family: Family | None) -> Any:
         if call.name in TEXTS:

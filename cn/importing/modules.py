@@ -6,12 +6,15 @@ import re
 from collections.abc import Hashable
 from typing import Any
 
+import cn
 from cn.importing.classes import Class, Default, Derived, Made, Maker, Plain, Required
 from cn.importing.contents import Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
 from cn.importing.layout import Expression, docstring, literal, statement
+from cn.importing.resolvers import resolvers
 
+KEYS = hasattr(cn, "Key")
 PRAGMA = re.compile(r"(noqa|type:|pyright:|pragma|fmt:|ruff:)")  # comments that tools read
 
 
@@ -72,12 +75,15 @@ class Modules:
             found[f"{package.replace('.', '/')}/__init__.py"] = text
         for module in self.maker.written:
             found[f"{module.replace('.', '/')}.py"] = Module(self, module).options(self.maker.ordered(module))
+        if self.functions:
+            found["resolvers.py"] = resolvers(self.functions)
         return found
 
     def _label(self, packages: dict[str, list[Family]]) -> None:
         """Give the contracts of a package different names."""
-        for families in packages.values():
-            taken: set[str] = set()
+        for package, families in packages.items():
+            files = [each for each in self.maker.written if each.startswith(f"{package}.")]
+            taken = {each[len(package) + 1 :].partition(".")[0] for each in files}  # a file hides a class of its name
             for family in sorted(families, key=lambda each: each.group is None and each is not self.families.run):
                 label, number = family.label, 2
                 while label in taken:
@@ -196,7 +202,7 @@ class Module:
 
     def annotated(self, field: Field) -> str:
         text = self.annotation(field)
-        if field.name != field.key:
+        if field.name != field.key and KEYS:
             self.froms.setdefault("typing", set()).add("Annotated")
             return f'{"Annotated"}[{text}, {self.cn("Key")}({one(literal(field.key))})]'
         return text
