@@ -124,7 +124,7 @@ class Maker:
     def _default(self, cls: Class, key: Hashable, item: Item, old: Class | None) -> tuple[Default, Class | None]:
         field = cls.family.field(key)
         if isinstance(item, Leaf):
-            return Default(self.leaf(item, field), item), None
+            return Default(self.leaf(item, field, cls.module), item), None
         if isinstance(item, Branch):
             if self.families.is_data(field):
                 value = plain_of(item)
@@ -135,14 +135,21 @@ class Maker:
             return Default(made, item), made.of
         return self._slot(cls, field, item)
 
-    def leaf(self, item: Leaf, field: Field) -> Derived | Plain | Required | Made:
+    def leaf(self, item: Leaf, field: Field, module: str) -> Derived | Plain | Required | Made:
         """Return the default of a value."""
         if item.value == MISSING:
             return Required()
         if has_interpolation(item.value):
             return Derived(item.value, item)
-        if item.value == {} and isinstance(item.value, dict) and not self.families.is_data(field):
-            return Made(self._private(self.modules.get(item.file.config, "runs"), field, Branch(), []))
+        if self.families.is_data(field) or self.families.of(field) is None or item.value is None:
+            return Plain(item.value)
+        if item.value == {} and isinstance(item.value, dict):
+            return Made(self._private(module, field, Branch(), []))
+        if isinstance(item.value, list):  # an option that is a list, written where it is chosen
+            return Made(self._private(module, field, Branch({"items": item}), []))
+        if field.groups:
+            self.odd.append((item.place, f"{field.key} holds a node elsewhere, so {item.value!r} is left out"))
+            return Required()
         return Plain(item.value)
 
     def _slot(self, cls: Class, field: Field, slot: Slot) -> tuple[Default, Class | None]:
@@ -181,8 +188,8 @@ class Maker:
             if old is None:
                 return Made(self._private(module, field, target, [cls], cls))
             if isinstance(item, Leaf):
-                value = self.leaf(item, field)
-                if not isinstance(value, Plain):
+                value = self.leaf(item, field, module)
+                if isinstance(value, (Derived, Required)):
                     return Made(self._private(module, field, target, [cls], cls))
                 values[key] = Default(value, item)
             else:
@@ -200,10 +207,7 @@ class Maker:
         assert family is not None
         label = of.name.lstrip("_") if of is not None else family.label
         taken = {each.name for each in self.written.get(module, [])}
-        name, number = f"_{label}", 2
-        while name in taken:
-            name = f"_{label}{number}"
-            number += 1
+        name = f"_{family.distinct(label, {each.lstrip('_') for each in taken})}"
         cls = Class(name, module, family, bases or [family], target)
         self.written.setdefault(module, []).append(cls)
         self._fill(cls, bases)

@@ -14,7 +14,7 @@ from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.inference import Inference
 from cn.importing.modules import Modules
-from cn.importing.names import camel, distinct, singular
+from cn.importing.names import camel, distinct
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
 
 Progress = Callable[[str], None]
@@ -67,9 +67,7 @@ class Converter:
         self._with_bases(contents)
         self._find_groups(contents)
         self._optional_slots(contents)
-        option_contents = {
-            file.config: self.reader.option(file, group) for (group, _), file in self.options.items()
-        }
+        option_contents = {file.config: self.reader.option(file, group) for (group, _), file in self.options.items()}
         self._families(contents, option_contents)
         Inference(self.families, exact=self.exact).run()
         maker = self._maker(contents, option_contents)
@@ -108,7 +106,7 @@ class Converter:
         self.used = {slot.group for slot in slots if self.reader.groups.get(slot.group)}
         for file in self.files.values():
             parts = file.group.split("/") if file.group else []
-            if parts and parts[0] == "hydra" or not parts:
+            if (parts and parts[0] == "hydra") or not parts:
                 continue
             homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
             group = next((each for each in homes if each in self.used), homes[-1])
@@ -135,7 +133,7 @@ class Converter:
                 continue
             for content in contents.values():
                 if group not in content.full.items:
-                    entry = Entry(group, None, None, True, False, 1)
+                    entry = Entry(group, None, None, True, False, 0)  # no line: it is in no file
                     content.full.items[group] = Slot(group, None, group, entry, content.file)
 
     def _full(self, file: File) -> Branch:
@@ -147,7 +145,7 @@ class Converter:
         self.modules: dict[str, str] = {}
         self._name_modules(contents)
         for group in self.used:
-            label = camel(singular(group.rpartition("/")[2]))
+            label = camel(group.rpartition("/")[2])
             self.families.groups[group] = Family(label, self.packages[group], group)
         for (group, _), file in self.options.items():
             self.families.add(self.families.groups[group], options[file.config].full)
@@ -175,7 +173,7 @@ class Converter:
             named = distinct(names, () if folder else ("default",) if "default" not in names else ())
             for name, short in named.items():
                 self.modules[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
-            for name, short in distinct(inner, named.values()).items():
+            for name, short in distinct(inner, named.values(), "_options").items():
                 packages[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
         self.packages = packages
 
@@ -238,5 +236,3 @@ def _overlap(bases: list[Content]) -> bool:
             return True
         seen |= set(base.full.items)
     return False
-
-

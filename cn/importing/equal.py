@@ -53,9 +53,14 @@ class Comparison:
         return None
 
     def _value(self, left: Any, right: Any, field: Field | None, at: tuple[str, ...]) -> Difference | None:
-        if field is not None and (field.groups or field.family) and _is_nothing(left) and _is_nothing(right):
+        if (
+            field is not None
+            and (field.groups or field.family or field.derived)
+            and _is_nothing(left)
+            and _is_nothing(right)
+        ):
             return None
-        if isinstance(left, dict) and isinstance(right, dict) or isinstance(left, list) and isinstance(right, dict):
+        if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             inner = self.families.of(field) if field is not None else None
             inner = inner or (field.derived[0] if field is not None and field.derived else None)
             return self._branch(left, right, inner, at)
@@ -93,7 +98,7 @@ def _alike(left: Any, right: Any) -> bool:
         return left is right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         return left == right
-    if isinstance(left, str) and left.startswith("<error:") or left == "???":
+    if (isinstance(left, str) and left.startswith("<error:")) or left == "???":
         return isinstance(right, str) and (right.startswith("<error:") or right in UNKNOWN)
     return type(left) is type(right) and left == right
 

@@ -171,6 +171,7 @@ class Writer:
     def __init__(self, address: Callable[[list[str]], str], known: Callable[[list[str]], bool]) -> None:
         self.address, self.known = address, known
         self.node = False  # the function needs the node itself
+        self.gives_node = False  # the value is a node, so an empty dict stands for none
         self.functions: set[str] = set()  # of resolvers.py that are called
         self.modules: set[str] = set()  # to import
 
@@ -253,6 +254,8 @@ class Writer:
             keys = "".join(cast("list[str]", path.parts)).split(".")
             if all(keys) and self.known(keys):
                 return self.address(keys)
+        if self.gives_node and default and default[0] == {}:
+            default = []
         return self.function("select", ["run", self.text(path), *map(self.value, default[:1])])
 
     def _evaluated(self, text: Text) -> str:
@@ -281,10 +284,10 @@ class _Fill(ast.NodeTransformer):
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.parse(self.names[node.id], mode="eval").body if node.id in self.names else node
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if not isinstance(node.value, str) or not any(name in node.value for name in self.names):
             return node
         if node.value in self.names:

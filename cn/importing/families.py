@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any, cast
 
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
-from cn.importing.names import attribute, camel, is_attribute, singular
+from cn.importing.names import attribute, camel, is_attribute
 
 
 @dataclasses.dataclass(eq=False)
@@ -43,7 +43,19 @@ class Family:
     fields: dict[Hashable, Field] = dataclasses.field(default_factory=dict[Hashable, Field])
     contract: bool = False  # whether it has a contract; known once the classes are made
     shared: list[Field] = dataclasses.field(default_factory=list[Field])  # the fields that all members have
+    above: Family | None = None
+    base: str = ""  # the label before it was made different from others
     extra: bool = False  # some patch sets keys that no option has
+
+    def distinct(self, label: str, taken: set[str]) -> str:
+        """Return a name for a class of the family that is not taken: with the names of what it stands in before it."""
+        best, above = label, self.above
+        while best in taken and above is not None and above.group is None and above.above is not None:
+            best, above = (above.base or above.label) + best, above.above
+        number, start = 2, best
+        while best in taken:
+            best, number = f"{start}{number}", number + 1
+        return best
 
     def field(self, key: Hashable) -> Field:
         if key not in self.fields:
@@ -70,7 +82,7 @@ class Families:
                 field.optional = field.optional or item.option is None or item.entry.optional
             elif isinstance(item, Branch):
                 if field.family is None:
-                    field.family = Family(camel(singular(str(key))), family.module)
+                    field.family = Family(camel(str(key)), family.module, above=family)
                 self.add(field.family, item)
             else:
                 field.leaves.append(item)
@@ -135,9 +147,7 @@ class Families:
             return dicts
         if any(not isinstance(key, str) for key in field.family.fields):
             return True
-        return any(
-            not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain
-        )
+        return any(not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain)
 
 
 def _is_whole(value: Any) -> bool:

@@ -33,4 +33,4 @@ def _natural(text: str) -> tuple[list[str | int], str]:
 
 
 def _member(name: str) -> tuple[int, tuple[list[str | int], str]]:
-    return 0 if name.isupper() and len(name) > 1 else 1 if name.lstrip("_")[:1].isupper() else 2, _natural(name)
+    return 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2, _natural(name)

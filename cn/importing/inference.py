@@ -51,7 +51,8 @@ class Inference:
             return Unknown() if self.exact else ""
         if isinstance(text.only, Reference):
             return self._reference(text.only, field, family)
-        return Unknown() if self.exact else self._call(text.only, field, family)
+        called = self._call(text.only, field, family)
+        return called if not self.exact or field.derived else Unknown()
 
     def _reference(self, part: Reference, field: Field, family: Family | None) -> Any:
         if any(not isinstance(piece, str) for key in part.keys for piece in key.parts):
@@ -67,7 +68,7 @@ class Inference:
             if not field.groups and target not in field.derived and target is not field.family:
                 field.derived.append(target)
             field.optional = field.optional or found.optional
-            return Known("None") if field.derived else Unknown()
+            return Known("None")
         kind = self.type_of(found, None)
         inner = [each for each in found.derived if each is not field.family]
         if inner and not field.groups:
@@ -87,6 +88,9 @@ class Inference:
                 reference = Reference([Text([key]) for key in str(path.parts[0]).split(".")], 0)
                 values.append(self._reference(reference, field, family))
             default = call.arguments[1] if len(call.arguments) > 1 else None
+            if default in (None, {}) and self._is_node(values):
+                field.optional = True  # an empty dict is no node
+                return Known("None")
             values.append(Unknown() if isinstance(default, Text) and default.only else self._plain(default))
             if any(isinstance(each, Unknown) for each in values):
                 return Unknown()
@@ -95,6 +99,9 @@ class Inference:
         if call.name == "eval" and len(call.arguments) == 1 and isinstance(call.arguments[0], Text):
             return self._evaluated(call.arguments[0])
         return Unknown()
+
+    def _is_node(self, values: list[Any]) -> bool:
+        return any(isinstance(each, Known) and each.type == "None" for each in values)
 
     def _plain(self, value: Any) -> Any:
         return str(value.parts[0]) if isinstance(value, Text) else value
@@ -117,5 +124,3 @@ class Inference:
             return eval(source, {"__builtins__": {"int": int, "max": max, "min": min, "len": len, "round": round}})
         except Exception:
             return Unknown()
-
-

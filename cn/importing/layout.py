@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import ast
+import re
+from typing import Any, NamedTuple, cast
 
 from cn.importing.expressions import literal_float
 from cn.writing.subclass import quoted
 
 WIDTH = 120
 
-Expression = str | tuple[str, "list[tuple[str, Expression]]", str]  # opening, parts with their prefixes, closing
+
+class Lambda(NamedTuple):
+    """A function in an expression; what it gives is put in parentheses if it does not fit on the line."""
+
+    head: str
+    body: str
+
+
+Expression = (
+    str | Lambda | tuple[str, "list[tuple[str, Expression]]", str]
+)  # opening, parts with their prefixes, closing
 
 
 def literal(value: Any) -> Expression:
@@ -26,6 +38,8 @@ def literal(value: Any) -> Expression:
 
 def laid_out(expression: Expression, depth: int, before: int, after: int = 0) -> str:
     """Return an expression on one line if it fits after `before` columns, else with one part per line."""
+    if isinstance(expression, Lambda):
+        return _lambda(expression, depth, before)
     if isinstance(expression, str):
         return expression
     opening, parts, closing = expression
@@ -33,24 +47,39 @@ def laid_out(expression: Expression, depth: int, before: int, after: int = 0) ->
     if not parts or before + len(line) + after <= WIDTH:
         return line
     indent = "    " * (depth + 1)
-    rows = [
-        f"{indent}{prefix}{laid_out(part, depth + 1, len(indent) + len(prefix), 1)},\n" for prefix, part in parts
-    ]
+    rows = [f"{indent}{prefix}{laid_out(part, depth + 1, len(indent) + len(prefix), 1)},\n" for prefix, part in parts]
     return opening + "\n" + "".join(rows) + "    " * depth + closing
 
 
 def one_line(expression: Expression) -> str:
     """Return an expression on one line."""
+    if isinstance(expression, Lambda):
+        return expression.head + expression.body
     if isinstance(expression, str):
         return expression
     opening, parts, closing = expression
     return opening + ", ".join(prefix + one_line(part) for prefix, part in parts) + closing
 
 
+def _lambda(function: Lambda, depth: int, before: int) -> str:
+    line = function.head + function.body
+    body = ast.parse(function.body, mode="eval").body
+    if before + len(line) + 1 <= WIDTH or not isinstance(body, (ast.IfExp, ast.BoolOp, ast.BinOp, ast.Compare)):
+        return line
+    indent = "    " * (depth + 1)
+    rows = [function.body]
+    if len(indent) + len(function.body) > WIDTH and isinstance(body, ast.IfExp):
+        parts = [ast.get_source_segment(function.body, each) or "" for each in (body.body, body.test, body.orelse)]
+        rows = [parts[0], f"if {parts[1]}", f"else {parts[2]}"]
+    return f"{function.head}(\n" + "".join(f"{indent}{row}\n" for row in rows) + "    " * depth + ")"
+
+
 def statement(name: str, annotation: str, value: Expression | None, comments: list[str], beside: str) -> list[str]:
     """Return the lines of a field: its comments above it, and one beside it if that fits."""
     head = f"    {name}: {annotation}"
     text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
+    if isinstance(value, str) and len(text) > WIDTH and (len(value) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
+        text = f"{head} = (\n        {value}\n    )"
     last = text.rpartition("\n")[2]
     above = list(comments)
     if not beside and len(above) == 1 and "\n" not in text and len(last) + 4 + len(above[0]) <= WIDTH:

@@ -11,7 +11,7 @@ from cn.importing.classes import Class, Default, Derived, Made, Maker, Plain, Re
 from cn.importing.contents import Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
-from cn.importing.layout import Expression, docstring, literal, statement
+from cn.importing.layout import WIDTH, Expression, Lambda, docstring, literal, statement
 from cn.importing.resolvers import resolvers
 
 KEYS = hasattr(cn, "Key")
@@ -84,12 +84,12 @@ class Modules:
         for package, families in packages.items():
             files = [each for each in self.maker.written if each.startswith(f"{package}.")]
             taken = {each[len(package) + 1 :].partition(".")[0] for each in files}  # a file hides a class of its name
-            for family in sorted(families, key=lambda each: each.group is None and each is not self.families.run):
-                label, number = family.label, 2
-                while label in taken:
-                    label, number = f"{family.label}{number}", number + 1
-                family.label = label
-                taken.add(label)
+            options = {cls.name for module in files for cls in self.maker.written[module]}
+            first = [each for each in families if each.group is not None or each is self.families.run]
+            for family in [*first, *(each for each in families if each not in first)]:
+                family.base = family.base or family.label
+                family.label = family.distinct(family.base, taken if family in first else taken | options)
+                taken.add(family.label)
 
 
 class Module:
@@ -204,7 +204,7 @@ class Module:
         text = self.annotation(field)
         if field.name != field.key and KEYS:
             self.froms.setdefault("typing", set()).add("Annotated")
-            return f'{"Annotated"}[{text}, {self.cn("Key")}({one(literal(field.key))})]'
+            return f"{'Annotated'}[{text}, {self.cn('Key')}({one(literal(field.key))})]"
         return text
 
     def _contract(self, family: Family) -> list[str]:
@@ -229,7 +229,8 @@ class Module:
             else self.cn("CN")
             for each in cls.bases
         ]
-        rows = [f"class {cls.name}({', '.join(bases)}):"]
+        head = f"class {cls.name}({', '.join(bases)}):"
+        rows = [head] if len(head) <= WIDTH else [f"class {cls.name}(", *(f"    {base}," for base in bases), "):"]
         if cls.doc:
             rows += docstring(cls.doc.split("\n"))
         fields: list[str] = []
@@ -241,23 +242,27 @@ class Module:
 
     def _field(self, field: Field, default: Default) -> list[str]:
         above, beside = comments(default.comment)
-        value = None if isinstance(default.value, Required) else self.expression(default.value)
+        value = None if isinstance(default.value, Required) else self.expression(default.value, field)
         return statement(field.name, self.annotated(field), value, above, beside)
 
-    def expression(self, value: Made | Derived | Plain | Required) -> Expression:
+    def expression(self, value: Made | Derived | Plain | Required, field: Field) -> Expression:
         """Return a default as an expression."""
         if isinstance(value, Made):
             name = self.named(value.of.module, value.of.name)
             family = value.of.family
-            parts = [(f"{family.field(key).name}=", self.expression(each.value)) for key, each in value.values.items()]
+            fields = {key: family.field(key) for key in value.values}
+            parts = [
+                (f"{fields[key].name}=", self.expression(each.value, fields[key])) for key, each in value.values.items()
+            ]
             return f"{name}(", parts, ")"
         if isinstance(value, Derived):
-            return self.derived(value.value)
+            return self.derived(value.value, gives_node=bool(self.node_families(field)))
         assert isinstance(value, Plain)
         return literal(value.value)
 
-    def derived(self, value: Any) -> Expression:
+    def derived(self, value: Any, *, gives_node: bool) -> Expression:
         writer: Writer = self.all.new_writer()
+        writer.gives_node = gives_node
         try:
             text = writer.value(value)
         except NotReadable:
@@ -267,7 +272,7 @@ class Module:
         if writer.functions:
             self.froms.setdefault("resolvers", set()).update(writer.functions)
         self.imports |= writer.modules
-        return f"{self.cn('derive')}(", [("", f"lambda {arguments}: {text}")], ")"
+        return f"{self.cn('derive')}(", [("", Lambda(f"lambda {arguments}: ", text))], ")"
 
 
 def one(expression: Expression) -> str:

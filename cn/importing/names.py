@@ -25,13 +25,15 @@ def slug(name: str) -> str:
     return f"{plain}_" if keyword.iskeyword(plain) or plain.lower() == "null" else plain
 
 
-def distinct(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Return a slug for each name; of two names with one slug (case ignored) the later ones get a number."""
+def distinct(names: Iterable[str], taken: Iterable[str] = (), suffix: str = "") -> dict[str, str]:
+    """Return a slug for each name. One that is taken (case ignored) gets the suffix, and then a number."""
     used = {each.lower() for each in taken}
     found: dict[str, str] = {}
     for name in sorted(set(names), key=lambda name: (slug(name) != name, name)):
         best = slug(name)
         number = 2
+        if best.lower() in used and suffix:
+            best = f"{best}{suffix}"
         while best.lower() in used:
             best = f"{slug(name)}_{number}"
             number += 1
@@ -47,11 +49,6 @@ def camel(name: str) -> str:
     if made[0].isdigit():
         made = f"X{made}"
     return f"{made}_" if keyword.iskeyword(made) or made in BUILTINS or made in ("CN", "Any", "Literal") else made
-
-
-def singular(name: str) -> str:
-    """Return the name of a contract: a folder `callbacks` holds what a `Callback` can be."""
-    return name[:-1] if re.search(r"[^s]s$", name) and len(name) > 3 else name
 
 
 def is_attribute(key: Hashable) -> bool:

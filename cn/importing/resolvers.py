@@ -78,8 +78,8 @@ def resolvers(functions: set[str]) -> str:
     """Return the text of the file. functions: those that are called."""
     imports = sorted({line for name in functions for line in IMPORTS.get(name, [])})
     rows = ['"""What interpolations of the YAML called."""', "", "from __future__ import annotations", ""]
-    rows += [*imports, "from typing import Any"]
     parts = [KNOWN.get(name, STUB.format(name=name, old=name)).strip("\n") for name in sorted(functions)]
+    rows += [*imports, *(["from typing import Any"] if any("Any" in part for part in parts) else [])]
     head = "\n".join(rows) + ("\n\nMISSING = object()" if "select" in functions else "")
     return "\n\n\n".join([head, *parts]) + "\n"
 

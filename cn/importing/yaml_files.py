@@ -78,7 +78,7 @@ def _read(file: File) -> None:
     try:
         text = file.path.read_text("utf-8")
         node = yaml.compose(text, Loader=loader)
-        file.body = yaml.load(text, Loader=loader)  # noqa: S506 (a subclass of the safe loader)
+        file.body = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         file.error = short(" ".join(str(error).split()))
         return
