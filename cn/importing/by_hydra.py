@@ -1,7 +1,7 @@
 """A process that composes YAML with Hydra: `python -m cn.importing.by_hydra`, with its task as JSON on stdin.
 
-What the tree needs from its repository's code is put in place by stubs: a resolver of the user's gives `<name:arguments>`,
-a variable of the environment `<env:NAME>`, and a plugin of Hydra that is not installed here an empty option.
+What the tree needs from its repository's code is put in place by stubs: a resolver of the user's gives
+`<name:arguments>`, a variable of the environment `<env:NAME>`, a plugin of Hydra that is not installed an empty option.
 """
 
 from __future__ import annotations

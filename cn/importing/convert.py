@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ from cn.importing.inference import Inference
 from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
-
-Progress = Callable[[str], None]
 
 
 @dataclasses.dataclass
@@ -36,13 +35,17 @@ class Conversion:
     functions: set[str]
     reader: Reader
     contents: dict[str, Content]  # of the primaries
+    option_files: dict[tuple[str, str], File]
+    class_names: dict[str, str]  # of each file
+    plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
+    resolvers: list[str]  # names that interpolations call
 
 
 class Converter:
     """Converts one tree."""
 
-    def __init__(self, root: Path, primaries: list[str], *, exact: bool, progress: Progress) -> None:
-        self.root, self.exact, self.progress = root, exact, progress
+    def __init__(self, root: Path, primaries: list[str], *, exact: bool) -> None:
+        self.root, self.exact = root, exact
         self.files = files(root)
         if not self.files:
             raise UserError(lines(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names"))
@@ -82,9 +85,36 @@ class Converter:
             for (group, option), file in self.options.items()
         }
         return Conversion(
-            self.root, self.primaries, self.files, self.families, texts, options, {}, runs, odd,
-            modules.functions, self.reader, contents,
-        )  # fmt: skip
+            root=self.root,
+            primaries=self.primaries,
+            files=self.files,
+            families=self.families,
+            texts=texts,
+            options=options,
+            patches={},
+            runs=runs,
+            odd=odd,
+            functions=modules.functions,
+            reader=self.reader,
+            contents=contents,
+            option_files=self.options,
+            class_names=maker.names,
+            plugins=list(self._plugins()),
+            resolvers=sorted(set(self._resolvers())),
+        )
+
+    def _plugins(self) -> Iterator[tuple[str, str]]:
+        """Yield the options of Hydra's own groups that defaults lists choose."""
+        for file in self.files.values():
+            for entry in file.entries:
+                group = (entry.group or "").removeprefix("/")
+                full = group if group.startswith("hydra/") else f"{file.group}/{group}"
+                if full.startswith("hydra/") and isinstance(entry.options, str):
+                    yield full, entry.options.removesuffix(".yaml")
+
+    def _resolvers(self) -> Iterator[str]:
+        for file in self.files.values():
+            yield from re.findall(r"\$\{\s*([A-Za-z_][\w.]*)\s*:", file.path.read_text("utf-8", "replace"))
 
     def _with_bases(self, contents: dict[str, Content]) -> None:
         """Take the primary configs that others extend into those to convert."""

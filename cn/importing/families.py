@@ -13,6 +13,8 @@ from typing import Any, cast
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.names import attribute, camel, is_attribute
 
+LONGEST = 40  # letters of a class whose name is made different from others by what it stands in
+
 
 @dataclasses.dataclass(eq=False)
 class Field:
@@ -51,7 +53,10 @@ class Family:
         """Return a name for a class of the family that is not taken: with the names of what it stands in before it."""
         best, above = label, self.above
         while best in taken and above is not None and above.group is None and above.above is not None:
-            best, above = (above.base or above.label) + best, above.above
+            longer = (above.base or above.label) + best
+            if len(longer) > LONGEST:
+                break
+            best, above = longer, above.above
         number, start = 2, best
         while best in taken:
             best, number = f"{start}{number}", number + 1

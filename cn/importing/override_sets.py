@@ -1,4 +1,4 @@
-"""The override sets that an import is proved with: every option of every group once, values of each type, combinations."""
+"""The override sets that prove an import: every option of every group once, values of each type, combinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of `resolvers.py` in the new project: what interpolations call, and a stub for each resolver of the user's."""
+"""The text of `resolvers.py` in the new project: what interpolations call, and a stub for each of the user's."""
 
 from __future__ import annotations
 

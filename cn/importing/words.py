@@ -1,4 +1,4 @@
-"""Words of Hydra's command line as words of the new project's: `experiment=x` is `patches=[x]`, `a@b.c=x` is `b/c=x`."""
+"""Words of Hydra's command line as words of the new project: `experiment=x` is `patches=[x]`, `a@b.c=x` is `b/c=x`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a folder of Hydra's YAML files: what each file holds, its defaults list, the line of each key, and its comments."""
+"""Read a folder of Hydra's YAML files: what each holds, its defaults list, the line of each key, and its comments."""
 
 from __future__ import annotations
 
