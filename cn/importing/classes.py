@@ -27,8 +27,10 @@ class Class:
 
     def child(self, key: Hashable) -> Class | None:
         """Return the class of the node that a field holds by default."""
-        for each in (self, *self.bases):
-            found = each.children.get(key) if each is self else each.child(key) if isinstance(each, Class) else None
+        if key in self.children:
+            return self.children[key]
+        for base in self.bases:
+            found = base.child(key) if isinstance(base, Class) else None
             if found is not None:
                 return found
         return None

@@ -283,7 +283,7 @@ def _is_empty(item: Leaf) -> bool:
     return item.value == {} and isinstance(item.value, dict)
 
 
-def _place_slot(into: Branch, relative: tuple[str, ...], slot: Slot) -> None:
+def _place_slot(into: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None:
     holder = _descend(into, relative[:-1])
     old = holder.items.get(relative[-1])
     if slot.replaces and isinstance(old, Slot):
@@ -300,7 +300,7 @@ def _place_slot(into: Branch, relative: tuple[str, ...], slot: Slot) -> None:
     holder.items[relative[-1]] = slot
 
 
-def _descend(branch: Branch, keys: tuple[str, ...]) -> Branch:
+def _descend(branch: Branch, keys: tuple[Hashable, ...]) -> Branch:
     for key in keys:
         inner = branch.items.get(key)
         if isinstance(inner, Slot):

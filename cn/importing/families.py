@@ -27,6 +27,7 @@ class Field:
     groups: list[str] = dataclasses.field(default_factory=list[str])
     optional: bool = False
     derived: list[Family] = dataclasses.field(default_factory=list["Family"])  # whose node an interpolation may give
+    as_dict: bool = False  # a node that an interpolation gives is held as a plain dict
     type: str = ""  # worked out later, for a field that is no node
 
     @property

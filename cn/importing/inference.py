@@ -32,9 +32,10 @@ class Inference:
         values: list[Any] = [self._value(each.value, field, family) for each in field.plain]
         if data and field.family is not None:
             values.append({})
+        if field.derived and not field.groups and any(not has_interpolation(each.value) for each in field.plain):
+            field.derived, field.as_dict = [], True  # elsewhere it holds a value that is no node
+            values.append(Unknown())
         field.type = annotation(values, optional=field.optional, exact=self.exact)
-        if field.type == "Any" and not self.exact and field.derived:
-            field.type = "Any"
         self._busy.discard(id(field))
         return field.type
 
@@ -60,7 +61,9 @@ class Inference:
         keys = tuple(str(key.parts[0]) for key in part.keys)
         if part.dots > 1 or (part.dots == 1 and len(keys) > 1):
             return Unknown()
-        found = family.fields.get(keys[0]) if part.dots and family else self.families.at(keys) if keys else None
+        if not keys:
+            return Unknown()
+        found = family.fields.get(keys[0]) if part.dots and family else self.families.at(keys)
         if found is None:
             return Unknown()
         target = self.families.of(found)
@@ -70,6 +73,8 @@ class Inference:
             field.optional = field.optional or found.optional
             return Known("None")
         kind = self.type_of(found, None)
+        if found.as_dict:
+            return Unknown()
         inner = [each for each in found.derived if each is not field.family]
         if inner and not field.groups:
             field.derived += [each for each in inner if each not in field.derived]

@@ -256,17 +256,19 @@ class Module:
             ]
             return f"{name}(", parts, ")"
         if isinstance(value, Derived):
-            return self.derived(value.value, gives_node=bool(self.node_families(field)))
+            return self.derived(value.value, field)
         assert isinstance(value, Plain)
         return literal(value.value)
 
-    def derived(self, value: Any, *, gives_node: bool) -> Expression:
+    def derived(self, value: Any, field: Field) -> Expression:
         writer: Writer = self.all.new_writer()
-        writer.gives_node = gives_node
+        writer.gives_node = bool(self.node_families(field))
         try:
             text = writer.value(value)
         except NotReadable:
             text = repr(value)
+        if field.as_dict:
+            text = writer.function("as_dict", [text])
         arguments = "run, node" if writer.node else "run"
         self.all.functions |= writer.functions
         if writer.functions:

@@ -45,7 +45,7 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
     """Return, for each key that chooses, an override for each option."""
     found: dict[str, list[str]] = {}
     for key, slot in slots(conversion.contents[primary].full, ()):
-        if not slot.entry.optional or slot.option is not None or slot.entry.line != 0:
+        if slot.entry.group is not None and (slot.option is not None or slot.entry.line):
             found[key] = [f"{key}={each}" for each in options(conversion, slot.group) if each != slot.option]
     listed = {group for group, _ in conversion.contents[primary].patches}
     for group in {group for group, _ in conversion.patches}:
@@ -58,13 +58,14 @@ def sets(conversion: Conversion, primary: str, base: list[str], composed: Any, m
     """Return at most `most` cases of a primary config. composed: what Hydra makes of its base, unresolved."""
     rng = random.Random(f"{primary}{seed}")
     choices = singles(conversion, primary)
+    keys = {key.partition("@")[2] or key.replace("/", ".") for key in choices}
 
     def with_base(words: list[str]) -> list[str]:
         keys = {word.partition("=")[0].lstrip("+") for word in words}
         return [*(word for word in base if word.partition("=")[0] not in keys), *words]
 
     found = [base, *(with_base([word]) for words in choices.values() for word in words)]
-    values = [with_base([word]) for word in value_words(composed, rng)]
+    values = [with_base([word]) for word in value_words(composed, rng) if word.partition("=")[0] not in keys]
     combined: list[list[str]] = []
     for _ in range(max(4, most // 5) if len(choices) > 1 else 0):
         picked = rng.sample(sorted(choices), min(len(choices), rng.choice([2, 3])))

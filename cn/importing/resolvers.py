@@ -36,6 +36,11 @@ def _path(top: Any, node: Any) -> list[Any] | None:
             return [top, *found]
     return None
 ''',
+    "as_dict": '''
+def as_dict(value: Any) -> Any:
+    """Return a node as a plain dict; other values unchanged."""
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+''',
     "decode": '''
 def decode(text: str | None) -> Any:
     """Return the value that a text stands for: a number, a list, ... Was ${oc.decode:...}."""
@@ -66,7 +71,12 @@ def eval_(expression: str) -> Any:
     return eval(expression)
 ''',
 }
-IMPORTS = {"decode": ["import ast"], "now": ["import datetime"], "hydra": ["import os"]}
+IMPORTS = {
+    "as_dict": ["import dataclasses"],
+    "decode": ["import ast"],
+    "now": ["import datetime"],
+    "hydra": ["import os"],
+}
 STUB = '''
 def {name}(*arguments: Any) -> Any:
     """Write here what the resolver ${{{old}:...}} gave."""

@@ -16,7 +16,7 @@ def annotation(values: Iterable[Any], *, optional: bool, exact: bool) -> str:
     found.discard("None")
     if "dict" in found:
         return "dict[str, Any]" if found <= {"dict", "dict[str, Any]"} and not optional else "Any"
-    if exact and not found <= {"bool", "int", "float"}:
+    if exact and (optional or not found <= {"bool", "int", "float"}):
         return "Any"
     if not found or "Any" in found:
         return "Any"
