@@ -160,8 +160,12 @@ class Maker:
         if slot.option == MISSING:
             return Default(Required(), slot), None
         if slot.option is not None and "${" in slot.option:
-            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", f"{slot.key} follows other choices"))
-            return Default(Plain(None), slot), None
+            option = self.followed(cls, slot)
+            what = f"{field.key} follows {slot.option}; here it is {option}, whatever else is chosen"
+            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", what))
+            slot = dataclasses.replace(slot, option=option)
+            if option is None:
+                return Default(Plain(None), slot), None
         target = self.target(slot)
         file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
         if file is None:
@@ -169,6 +173,19 @@ class Maker:
         else:
             made = self.instance(target, self.of_file(file.config), cls.module)
         return Default(made, slot), made.of
+
+    def followed(self, cls: Class, slot: Slot) -> str | None:
+        """Return the option that follows the default choices."""
+        from omegaconf import OmegaConf
+
+        known = {
+            str(key): item.option for key, item in cls.content.items.items() if isinstance(item, Slot) and item.option
+        }
+        try:
+            option = str(OmegaConf.create({**known, "_": slot.option})["_"]).removesuffix(".yaml")
+        except Exception:
+            return None
+        return option if (slot.group, option) in self.options else None
 
     def target(self, slot: Slot) -> Branch:
         """Return what a slot holds: the option, with the values around it."""

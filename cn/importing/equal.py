@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from typing import Any, NamedTuple, cast
 
+from cn.importing.by_hydra import key_text
 from cn.importing.families import Families, Family, Field
 
 NOTHING = object()
@@ -40,7 +42,7 @@ class Comparison:
             return self._leaf(hydra, ours, at)
         one, other = cast("dict[str, Any]", hydra), cast("dict[str, Any]", ours)
         if family is not None:
-            keys = {field.name: str(field.key) for field in family.fields.values()}
+            keys = {field.name: key_text(field.key) for field in family.fields.values()}
             other = {keys.get(name, name): value for name, value in other.items()}
             extra = other.pop("extra", {}) if "extra" not in family.fields else {}
             other |= cast("dict[str, Any]", extra)
@@ -85,8 +87,8 @@ class Comparison:
 
 
 def _key(key: str) -> Any:
-    found = re.fullmatch(r"<int:(-?\d+)>", key)
-    return int(found[1]) if found else key
+    found = re.fullmatch(r"<(int|bool|float):(.+)>", key)
+    return literal_eval(found[2]) if found else key
 
 
 def _is_nothing(value: Any) -> bool:
@@ -96,6 +98,8 @@ def _is_nothing(value: Any) -> bool:
 def _alike(left: Any, right: Any) -> bool:
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
+    if isinstance(left, str) and left.startswith("<float:") and isinstance(right, float):
+        return str(right) == left[7:-1]
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         return left == right
     if (isinstance(left, str) and left.startswith("<error:")) or left == "???":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from cn.importing.types import has_interpolation
@@ -171,6 +171,7 @@ class Writer:
     def __init__(self, address: Callable[[list[str]], str], known: Callable[[list[str]], bool]) -> None:
         self.address, self.known = address, known
         self.node = False  # the function needs the node itself
+        self.depth = 0  # of the lists and dicts around the text
         self.gives_node = False  # the value is a node, so an empty dict stands for none
         self.functions: set[str] = set()  # of resolvers.py that are called
         self.modules: set[str] = set()  # to import
@@ -181,14 +182,21 @@ class Writer:
             return self.text(value)
         if isinstance(value, str):
             return self.text(parsed(value)) if has_interpolation(value) else quoted(_unescaped(value))
-        if isinstance(value, list):
-            return f"[{', '.join(self.value(each) for each in cast('list[Any]', value))}]"
-        if isinstance(value, dict):
-            table = cast("dict[Any, Any]", value)
-            return "{" + ", ".join(f"{self.value(key)}: {self.value(each)}" for key, each in table.items()) + "}"
+        if isinstance(value, (list, dict)):
+            self.depth += 1
+            parts = [*self._parts(cast("list[Any] | dict[Any, Any]", value))]
+            self.depth -= 1
+            return f"[{', '.join(parts)}]" if isinstance(value, list) else "{" + ", ".join(parts) + "}"
         if isinstance(value, float):
             return literal_float(value)
         return repr(value)
+
+    def _parts(self, value: list[Any] | dict[Any, Any]) -> Iterator[str]:
+        if isinstance(value, list):
+            yield from map(self.value, value)
+        else:
+            for key, item in value.items():
+                yield f"{self.value(key)}: {self.value(item)}"
 
     def text(self, text: Text) -> str:
         if text.only is not None:
@@ -219,8 +227,11 @@ class Writer:
         keys = [str(each.parts[0]) for each in part.keys]
         if not part.dots:
             return self.address(keys)
+        levels = part.dots - self.depth - 1  # a list and a dict are levels too
+        if levels < 0:
+            raise NotReadable("an interpolation within a list or a dict that points into it")
         self.node = True
-        start = "node" if part.dots == 1 else self.function("above", ["run", "node", str(part.dots - 1)])
+        start = "node" if not levels else self.function("above", ["run", "node", str(levels)])
         return start + "".join(f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys)
 
     def function(self, name: str, arguments: list[str]) -> str:

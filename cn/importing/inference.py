@@ -32,7 +32,11 @@ class Inference:
         values: list[Any] = [self._value(each.value, field, family) for each in field.plain]
         if data and field.family is not None:
             values.append({})
-        if field.derived and not field.groups and any(not has_interpolation(each.value) for each in field.plain):
+        if (
+            field.derived
+            and not field.groups
+            and not all(isinstance(each, Known) and each.type == "None" for each in values)
+        ):
             field.derived, field.as_dict = [], True  # elsewhere it holds a value that is no node
             values.append(Unknown())
         field.type = annotation(values, optional=field.optional, exact=self.exact)

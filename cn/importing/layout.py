@@ -74,8 +74,10 @@ def _lambda(function: Lambda, depth: int, before: int) -> str:
     return f"{function.head}(\n" + "".join(f"{indent}{row}\n" for row in rows) + "    " * depth + ")"
 
 
-def statement(name: str, annotation: str, value: Expression | None, comments: list[str], beside: str) -> list[str]:
-    """Return the lines of a field: its comments above it, and one beside it if that fits."""
+def statement(
+    name: str, annotation: str, value: Expression | None, comments: list[str], beside: str, pragma: str
+) -> list[str]:
+    """Return the lines of a field: its comments above it, and one beside it if that fits. pragma: for a tool."""
     head = f"    {name}: {annotation}"
     text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
     if isinstance(value, str) and len(text) > WIDTH and (len(value) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
@@ -87,6 +89,10 @@ def statement(name: str, annotation: str, value: Expression | None, comments: li
     if beside and ("\n" in text or len(last) + 4 + len(beside) > WIDTH):
         above.append(beside)
         beside = ""
+    if pragma:
+        above += [beside] if beside else []
+        first, found, rest = text.partition("\n")
+        text, beside = (f"{first}  # {pragma}\n{rest}", "") if found else (text, pragma)
     rows = [f"    # {each}".rstrip() for comment in above for each in wrapped(comment, WIDTH - 6)]
     return [*rows, text + (f"  # {beside}" if beside else "")]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import cn
 from cn.importing.classes import Class, Default, Derived, Made, Maker, Plain, Required
-from cn.importing.contents import Branch, Leaf, Slot
+from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
 from cn.importing.layout import WIDTH, Expression, Lambda, docstring, literal, statement
@@ -243,7 +243,8 @@ class Module:
     def _field(self, field: Field, default: Default) -> list[str]:
         above, beside = comments(default.comment)
         value = None if isinstance(default.value, Required) else self.expression(default.value, field)
-        return statement(field.name, self.annotated(field), value, above, beside)
+        pragma = "pyright: ignore[reportCallIssue]" if isinstance(default.value, Made) and open_(default.value) else ""
+        return statement(field.name, self.annotated(field), value, above, beside, pragma)
 
     def expression(self, value: Made | Derived | Plain | Required, field: Field) -> Expression:
         """Return a default as an expression."""
@@ -275,6 +276,17 @@ class Module:
             self.froms.setdefault("resolvers", set()).update(writer.functions)
         self.imports |= writer.modules
         return f"{self.cn('derive')}(", [("", Lambda(f"lambda {arguments}: ", text))], ")"
+
+
+def open_(made: Made) -> bool:
+    """Return whether a call leaves a required field of its class without a value, which CN allows until a run."""
+    for key, item in made.of.content.items.items():
+        missing = (isinstance(item, Leaf) and item.value == MISSING) or (
+            isinstance(item, Slot) and item.option == MISSING
+        )
+        if missing and key not in made.values:
+            return True
+    return any(isinstance(each.value, Made) and open_(each.value) for each in made.values.values())
 
 
 def one(expression: Expression) -> str:

@@ -39,7 +39,7 @@ def _path(top: Any, node: Any) -> list[Any] | None:
     "as_dict": '''
 def as_dict(value: Any) -> Any:
     """Return a node as a plain dict; other values unchanged."""
-    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    return dataclasses.asdict(value) if isinstance(value, CN) else value
 ''',
     "decode": '''
 def decode(text: str | None) -> Any:
@@ -89,7 +89,8 @@ def resolvers(functions: set[str]) -> str:
     imports = sorted({line for name in functions for line in IMPORTS.get(name, [])})
     rows = ['"""What interpolations of the YAML called."""', "", "from __future__ import annotations", ""]
     parts = [KNOWN.get(name, STUB.format(name=name, old=name)).strip("\n") for name in sorted(functions)]
-    rows += [*imports, *(["from typing import Any"] if any("Any" in part for part in parts) else [])]
+    of_cn = ["", "from cn import CN"] if "as_dict" in functions else []
+    rows += [*imports, *(["from typing import Any"] if any("Any" in part for part in parts) else []), *of_cn]
     head = "\n".join(rows) + ("\n\nMISSING = object()" if "select" in functions else "")
     return "\n\n\n".join([head, *parts]) + "\n"
 
