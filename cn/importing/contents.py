@@ -286,8 +286,11 @@ def _is_empty(item: Leaf) -> bool:
 def _place_slot(into: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None:
     holder = _descend(into, relative[:-1])
     old = holder.items.get(relative[-1])
-    if slot.replaces and isinstance(old, Slot):
-        holder.items[relative[-1]] = dataclasses.replace(old, option=slot.option)
+    if slot.replaces and not isinstance(old, Leaf):
+        changed = dataclasses.replace(old, option=slot.option) if isinstance(old, Slot) else slot
+        if isinstance(old, Branch):
+            changed.over = copied(old)
+        holder.items[relative[-1]] = changed
         return
     if isinstance(old, Branch):
         merged = copied(old)

@@ -16,6 +16,7 @@ from cn.importing.families import Families, Family
 from cn.importing.inference import Inference
 from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct
+from cn.importing.patches import PatchClass, Patches
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
 
 
@@ -72,26 +73,27 @@ class Converter:
         self._optional_slots(contents)
         option_contents = {file.config: self.reader.option(file, group) for (group, _), file in self.options.items()}
         self._families(contents, option_contents)
+        names = self._option_names()
+        patches = Patches(self.families, names)
+        changed = {file.config: self.reader.content(file, "") for file in self.patches.values()}
+        for content in changed.values():
+            patches.prepare(content)
         Inference(self.families, exact=self.exact).run()
         maker = self._maker(contents, option_contents)
         for config in [*option_contents, *contents]:
             maker.of_file(config)
-        modules = Modules(self.families, maker, self._writer)
+        modules = Modules(self.families, maker, self._writer, list(self._patch_classes(patches, changed)))
         texts = modules.write()
-        odd = [*self.reader.lost, *maker.odd]
+        odd = [*self.reader.lost, *maker.odd, *patches.odd]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
-        options = {
-            (group, option): maker.modules[file.config].removeprefix(f"{self.packages[group]}.").replace(".", "/")
-            for (group, option), file in self.options.items()
-        }
         return Conversion(
             root=self.root,
             primaries=self.primaries,
             files=self.files,
             families=self.families,
             texts=texts,
-            options=options,
-            patches={},
+            options=names,
+            patches={key: self._patch_option(file) for key, file in self.patches.items()},
             runs=runs,
             odd=odd,
             functions=modules.functions,
@@ -102,6 +104,39 @@ class Converter:
             plugins=list(self._plugins()),
             resolvers=sorted(set(self._resolvers())),
         )
+
+    def _option_names(self) -> dict[tuple[str, str], str]:
+        """Return what each option is called now."""
+        return {
+            (group, option): self.modules[file.config].removeprefix(f"{self.packages[group]}.").replace(".", "/")
+            for (group, option), file in self.options.items()
+        }
+
+    def _patch_option(self, file: File) -> str:
+        return self.modules[file.config].removeprefix("runs.patches.").replace(".", "/")
+
+    def _patch_classes(self, patches: Patches, contents: dict[str, Content]) -> Iterator[PatchClass]:
+        """Yield a class for each patch; one that extends a single other states only what differs."""
+        made: dict[str, PatchClass] = {}
+
+        def make(config: str) -> PatchClass:
+            if config not in made:
+                content = contents[config]
+                changes = patches.changes(content)
+                bases = [each.file.config for each in content.bases]
+                base = make(bases[0]) if len(bases) == 1 and bases[0] in contents else None
+                held: dict[str, Any] = {}
+                above = base
+                while above is not None:
+                    held = {each.address: each.value for each in above.changes} | held
+                    above = above.base
+                changes = [each for each in changes if each.address not in held or held[each.address] != each.value]
+                module = self.modules[config]
+                made[config] = PatchClass(content.file, module, camel(module.rpartition(".")[2]), base, changes)
+            return made[config]
+
+        for config in contents:
+            yield make(config)
 
     def _plugins(self) -> Iterator[tuple[str, str]]:
         """Yield the options of Hydra's own groups that defaults lists choose."""
@@ -197,6 +232,7 @@ class Converter:
             folders.setdefault(file.group, (set(), set()))[0].add(file.name)
             for depth in range(len(parts)):
                 folders.setdefault("/".join(parts[:depth]), (set(), set()))[1].add(parts[depth])
+        self._name_patches()
         packages = {"": "runs"}
         for folder in sorted(folders):
             names, inner = folders[folder]
@@ -206,6 +242,24 @@ class Converter:
             for name, short in distinct(inner, named.values(), "_options").items():
                 packages[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
         self.packages = packages
+
+    def _name_patches(self) -> None:
+        """Choose a module for each patch: `runs.patches.experiment.example`."""
+        inner: dict[str, set[str]] = {}
+        for file in self.patches.values():
+            parts = file.config.split("/")
+            for depth in range(len(parts)):
+                inner.setdefault("/".join(parts[:depth]), set()).add(parts[depth])
+        folders = {"/".join(file.config.split("/")[:-1]) for file in self.patches.values()}
+        packages = {"": "runs.patches"}
+        for folder in sorted(inner):
+            for name, short in distinct(inner[folder]).items():
+                path = f"{folder}/{name}" if folder else name
+                twice = path in folders and path in {file.config for file in self.patches.values()}
+                packages[path] = f"{packages[folder]}.{short}{'_options' if twice else ''}"
+        for file in self.patches.values():
+            folder, _, name = file.config.rpartition("/")
+            self.modules[file.config] = f"{packages[folder]}.{distinct(inner[folder])[name]}"
 
     def _maker(self, contents: dict[str, Content], options: dict[str, Content]) -> Maker:
         maker = Maker(self.families, self.options, self.modules)
@@ -240,6 +294,10 @@ class Converter:
                 text += f"[{int(key)}]" if key.isdecimal() else f'["{key}"]' if data else f".{key}"
                 continue
             field = family.fields.get(key)
+            if field is None and key in family.extra:
+                text += f'.extra["{key}"]'
+                data = True
+                continue
             name = field.name if field is not None else key
             text += f".{name}" if name.isidentifier() else f"[{name}]"
             data = field is not None and (self.families.is_data(field) or self.families.of(field) is None)

@@ -48,7 +48,7 @@ class Family:
     shared: list[Field] = dataclasses.field(default_factory=list[Field])  # the fields that all members have
     above: Family | None = None
     base: str = ""  # the label before it was made different from others
-    extra: bool = False  # some patch sets keys that no option has
+    extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
 
     def distinct(self, label: str, taken: set[str]) -> str:
         """Return a name for a class of the family that is not taken: with the names of what it stands in before it."""

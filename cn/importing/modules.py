@@ -11,8 +11,11 @@ from cn.importing.classes import Class, Default, Derived, Made, Maker, Plain, Re
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
-from cn.importing.layout import WIDTH, Expression, Lambda, docstring, literal, statement
+from cn.importing.layout import WIDTH, Expression, Lambda, docstring, laid_out, literal, statement, wrapped
+from cn.importing.patches import PatchClass
 from cn.importing.resolvers import resolvers
+from cn.importing.types import has_interpolation
+from cn.importing.yaml_files import File
 
 KEYS = hasattr(cn, "Key")
 PRAGMA = re.compile(r"(noqa|type:|pyright:|pragma|fmt:|ruff:)")  # comments that tools read
@@ -28,8 +31,8 @@ class NeedsContract(Exception):  # noqa: N818
 class Modules:
     """Writes modules. functions: those of resolvers.py that any module calls."""
 
-    def __init__(self, families: Families, maker: Maker, writer: Any) -> None:
-        self.families, self.maker, self.new_writer = families, maker, writer
+    def __init__(self, families: Families, maker: Maker, writer: Any, patches: list[PatchClass]) -> None:
+        self.families, self.maker, self.new_writer, self.patches = families, maker, writer, patches
         self.functions: set[str] = set()
         self.classes: dict[int, list[Class]] = {}  # by family: those that inherit from no other of it
         for classes in maker.written.values():
@@ -47,7 +50,7 @@ class Modules:
         for family in self.families.every():
             classes = self.classes.get(id(family), [])
             family.contract = family.contract or family.group is not None or family is self.families.run
-            family.contract = family.contract or len(classes) > 1
+            family.contract = family.contract or len(classes) > 1 or family.extra
             common = set(family.fields)
             for cls in classes:
                 common &= set(cls.content.items)
@@ -75,6 +78,8 @@ class Modules:
             found[f"{package.replace('.', '/')}/__init__.py"] = text
         for module in self.maker.written:
             found[f"{module.replace('.', '/')}.py"] = Module(self, module).options(self.maker.ordered(module))
+        for patch in self.patches:
+            found[f"{patch.module.replace('.', '/')}.py"] = Module(self, patch.module).patch(patch)
         if self.functions:
             found["resolvers.py"] = resolvers(self.functions)
         return found
@@ -108,6 +113,35 @@ class Module:
         """Return the text of a module of options."""
         self.own = {cls.name for cls in classes}
         return self._twice(lambda: [self._class(cls) for cls in classes])
+
+    def patch(self, patch: PatchClass) -> str:
+        """Return the text of a module with a patch."""
+        self.own = {patch.name}
+        return self._twice(lambda: [self._patch(patch)])
+
+    def _patch(self, patch: PatchClass) -> list[str]:
+        if patch.base is not None:
+            base = self.named(patch.base.module, patch.base.name)
+        else:
+            base = "Patch"
+            self.froms.setdefault("cn", set()).add(base)
+        rows = [f"class {patch.name}({base}):", *docstring(doc_of(patch.file)), ""]
+        if not patch.changes:
+            return rows[:-1]
+        rows.append("    changes = {")
+        for each in patch.changes:
+            above, beside = comments(each.leaf)
+            key = one(literal(each.address))
+            field = each.field or Field(each.address, each.address)
+            derived = has_interpolation(each.value)
+            value = self.derived(each.value, field) if derived else literal(each.value)
+            text = f"        {key}: {laid_out(value, 2, len(key) + 10, 1)},"
+            last = text.rpartition("\n")[2]
+            if beside and len(last) + 4 + len(beside) > WIDTH:
+                above, beside = [*above, beside], ""
+            rows += [f"        # {line}" for comment in above for line in wrapped(comment, WIDTH - 10)]
+            rows.append(text + (f"  # {beside}" if beside else ""))
+        return [*rows, "    }"]
 
     def contracts(self, families: list[Family]) -> str:
         """Return the text of a folder's `__init__.py`."""
@@ -214,6 +248,9 @@ class Module:
             what = f"What a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', family.label).lower()} can be."
         rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
         fields = [f"    {field.name}: {self.annotated(field)}" for field in family.shared if self._can_share(field)]
+        if family.extra:
+            self.froms.setdefault("typing", set()).add("Any")
+            fields.append("    extra: dict[str, Any] = {}  # what patches add")
         return [*rows, "", *fields] if fields else rows
 
     def _can_share(self, field: Field) -> bool:
@@ -293,6 +330,11 @@ def one(expression: Expression) -> str:
     from cn.importing.layout import one_line
 
     return one_line(expression)
+
+
+def doc_of(file: File) -> list[str]:
+    """Return the docstring of what a file became."""
+    return file.head or [f"Was {file.shown}."]
 
 
 def comments(item: Leaf | Branch | Slot | None) -> tuple[list[str], str]:

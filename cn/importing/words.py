@@ -103,6 +103,8 @@ class Words:
         for place, key in enumerate(keys):
             field = family.fields.get(key) if family is not None else None
             if field is None:
+                if family is not None and key in family.extra:
+                    return [*found, "extra", *keys[place:]]
                 if family is not None and key.isdecimal() and "items" in family.fields:
                     found.append("items")
                 return found + keys[place:]
