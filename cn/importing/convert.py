@@ -13,6 +13,7 @@ from cn.importing.classes import Maker
 from cn.importing.contents import Branch, Content, Item, Reader, Slot
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
+from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
 from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct
@@ -83,6 +84,7 @@ class Converter:
         for config in [*option_contents, *contents]:
             maker.of_file(config)
         modules = Modules(self.families, maker, self._writer, list(self._patch_classes(patches, changed)))
+        modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
         odd = [*self.reader.lost, *maker.odd, *patches.odd]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}

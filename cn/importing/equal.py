@@ -46,6 +46,8 @@ class Comparison:
             other = {keys.get(name, name): value for name, value in other.items()}
             extra = other.pop("extra", {}) if "extra" not in family.fields else {}
             other |= cast("dict[str, Any]", extra)
+            if family is self.families.run and "launch" not in family.fields:
+                other.pop("launch", None)
         for key in [*one, *(key for key in other if key not in one)]:
             field = family.fields.get(_key(key)) if family is not None else None
             left, right = one.get(key, NOTHING), other.get(key, NOTHING)

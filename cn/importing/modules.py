@@ -34,6 +34,7 @@ class Modules:
     def __init__(self, families: Families, maker: Maker, writer: Any, patches: list[PatchClass]) -> None:
         self.families, self.maker, self.new_writer, self.patches = families, maker, writer, patches
         self.functions: set[str] = set()
+        self.launch = False  # runs have launchers
         self.classes: dict[int, list[Class]] = {}  # by family: those that inherit from no other of it
         for classes in maker.written.values():
             for cls in classes:
@@ -50,7 +51,7 @@ class Modules:
         for family in self.families.every():
             classes = self.classes.get(id(family), [])
             family.contract = family.contract or family.group is not None or family is self.families.run
-            family.contract = family.contract or len(classes) > 1 or family.extra
+            family.contract = family.contract or len(classes) > 1 or bool(family.extra)
             common = set(family.fields)
             for cls in classes:
                 common &= set(cls.content.items)
@@ -251,6 +252,15 @@ class Module:
         if family.extra:
             self.froms.setdefault("typing", set()).add("Any")
             fields.append("    extra: dict[str, Any] = {}  # what patches add")
+        if is_run and self.all.launch:
+            self.froms.setdefault("runs.launch", set()).add("Launch")
+            self.froms.setdefault("cn.launching", set()).add("Local")
+            self.froms.setdefault("typing", set()).add("ClassVar")
+            fields.append("    launch: Launch = Local()  # this machine, or jobs of a cluster: launch=slurm")
+            fields += [
+                "",
+                '    _where_: ClassVar[tuple[str, ...]] = ("launch",)  # fields that do not change the result',
+            ]
         return [*rows, "", *fields] if fields else rows
 
     def _can_share(self, field: Field) -> bool:
