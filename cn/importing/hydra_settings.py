@@ -87,7 +87,7 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
             ("axes", "Axes", ("space(", [("", table)], ")")),
             ("search", "Search | None", f"Tpe(trials={trials})"),
         ]
-        names |= {"space", "Search", "Tpe"}
+        names |= {"Search", "Tpe"}
     elif isinstance(trials, int) or drawn:
         count = trials if isinstance(trials, int) else 20
         fields.append(("axes", "Axes", ("random(", [("", str(count)), ("", table)], ")")))
@@ -100,6 +100,8 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
         fields.append(("goal", "Goal | None", f'{direction}("score")'))
         names |= {"Goal", str(direction)}
     froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
+    if "search" in [name for name, *_ in fields]:
+        froms["cn.sweeping.space"] = {"space"}  # cn.sweeping.space is the module
     rows = ["from __future__ import annotations", ""]
     for block in blocks(set(), froms):
         rows += [*block, ""]

@@ -17,6 +17,7 @@ TRAIN = '''"""python train.py run={run}      (--help shows what can be chosen an
 from __future__ import annotations
 
 from cn import Job, main
+
 from runs import Run
 
 

@@ -2,6 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
+    "class_body": ("RESERVED", "TARGET"),
     "containers": ("Items", "Row", "Table"),
     "derived": ("Derived", "derive", "deriving"),
     "former": ("before", "current", "former_classes", "neutral", "oldest"),
