@@ -44,7 +44,7 @@ def main() -> None:
     for words in cast("list[list[str]]", task["cases"]):
         start = time.perf_counter()
         try:
-            answer = {"ok": True, "plain": composed(run, words)}
+            answer: dict[str, Any] = {"ok": True, "plain": composed(run, words)}
         except CNError as error:
             answer = {"ok": False, "error": str(error)}
         except Exception as error:
@@ -77,7 +77,10 @@ def _stubbed(name: str) -> Any:
     def text(value: Any) -> str:
         return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
 
-    return lambda *arguments: f"<{name}:{','.join(map(text, arguments))}>"
+    def stubbed(*arguments: Any) -> str:
+        return f"<{name}:{','.join(map(text, arguments))}>"
+
+    return stubbed
 
 
 def composed(contract: Any, words: list[str]) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def _of(value: Any, kind: Kind) -> Any:
     if isinstance(value, dict) and isinstance(kind, Child):
         return {key: _plain(each) for key, each in cast("dict[str, CN]", value).items()}
     marked = isinstance(value, str) and (value in ("???", "<missing>") or value.startswith("<error:"))
-    return value if marked else kind.plain(value)
+    return cast("Any", value) if marked else kind.plain(value)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 from cn.importing.contents import Branch, Item, Leaf, Slot, copied, merge
+from cn.importing.expressions import parsed
 from cn.importing.families import MISSING, Families, Family, Field, plain_of
 from cn.importing.types import has_interpolation
 from cn.importing.yaml_files import File
@@ -130,7 +131,7 @@ class Maker:
         if isinstance(item, Branch):
             if self.families.is_data(field):
                 value = plain_of(item)
-                return Default(Derived(value) if has_interpolation(value) else Plain(value), item), None
+                return Default(Derived(value) if has_interpolation(value) else Plain(unescaped(value)), item), None
             made = self.instance(item, old, cls.module) if old is not None else None
             if made is None:
                 made = Made(self._private(cls.module, field, item, []))
@@ -144,7 +145,7 @@ class Maker:
         if has_interpolation(item.value):
             return Derived(item.value, item)
         if self.families.is_data(field) or self.families.of(field) is None or item.value is None:
-            return Plain(item.value)
+            return Plain(unescaped(item.value))
         if item.value == {} and isinstance(item.value, dict):
             return Made(self._private(module, field, Branch(), []))
         if isinstance(item.value, list):  # an option that is a list, written where it is chosen
@@ -251,6 +252,17 @@ def _uses(value: Any, other: Class) -> bool:
     if isinstance(value, Made):
         return value.of is other or any(_uses(each.value, other) for each in value.values.values())
     return False
+
+
+def unescaped(value: Any) -> Any:
+    """Return a value as OmegaConf resolves it where nothing is interpolated: `\\${x}` is the text `${x}`."""
+    if isinstance(value, str):
+        return "".join(str(part) for part in parsed(value).parts) if "${" in value else value
+    if isinstance(value, list):
+        return [unescaped(each) for each in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: unescaped(each) for key, each in cast("dict[Any, Any]", value).items()}
+    return value
 
 
 def same(one: Item, other: Item) -> bool:

@@ -253,7 +253,7 @@ def branch_of(value: Any, file: File, keys: tuple[Hashable, ...] = ()) -> Branch
     branch = Branch(file=file, keys=keys)
     for key, item in cast("dict[Hashable, Any]", value).items():
         inner = (*keys, key)
-        nested = isinstance(item, dict) and item
+        nested = isinstance(item, dict) and len(cast("dict[Hashable, Any]", item)) > 0
         branch.items[key] = branch_of(item, file, inner) if nested else Leaf(item, file, inner)
     return branch
 

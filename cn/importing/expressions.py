@@ -156,7 +156,7 @@ def _argument(text: str) -> Any:
 
     try:
         tree: Any = parse(text, parser_rule="singleElement", lexer_mode="VALUE_MODE")
-        value = GrammarVisitor(None, None, None).visit(tree.element())  # pyright: ignore[reportArgumentType]
+        value: Any = GrammarVisitor(None, None, None).visit(tree.element())  # pyright: ignore[reportArgumentType]
     except Exception:
         return Text([text])
     return Text([value]) if isinstance(value, str) else value
@@ -181,7 +181,11 @@ class Writer:
         if isinstance(value, Text):
             return self.text(value)
         if isinstance(value, str):
-            return self.text(parsed(value)) if has_interpolation(value) else quoted(_unescaped(value))
+            return (
+                self.text(parsed(value))
+                if has_interpolation(value)
+                else quoted("".join(str(part) for part in parsed(value).parts))
+            )
         if isinstance(value, (list, dict)):
             self.depth += 1
             parts = [*self._parts(cast("list[Any] | dict[Any, Any]", value))]
@@ -316,10 +320,6 @@ class _Fill(ast.NodeTransformer):
 def requoted(source: str) -> str:
     """Return an expression with double quotes around its texts, where ruff would have them."""
     return re.sub(r"""'([^'"\\\n{}]*)'(?=([^"]*"[^"]*")*[^"]*$)""", r'"\1"', source)
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("\\${", "${") if "\\${" in text else text
 
 
 def literal_float(value: float) -> str:

@@ -81,12 +81,11 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
     trials = found.values.get("n_trials")
     target = str(cast("dict[str, Any]", found.values.get("sampler") or {}).get("_target_", ""))
     table: Expression = ("{", axes, "}")
-    fields: list[tuple[str, str, Expression]] = [("base", "Run", (f"{base[1]}(", [], ")"))]
+    made: Expression = (f"{base[1]}(", [], ")")
+    fields: list[tuple[str, str, Expression]] = [("base", "Run", made)]
     if isinstance(trials, int) and "TPE" in target:
-        fields += [
-            ("axes", "Axes", ("space(", [("", table)], ")")),
-            ("search", "Search | None", f"Tpe(trials={trials})"),
-        ]
+        fields.append(("axes", "Axes", ("space(", [("", table)], ")")))
+        fields.append(("search", "Search | None", f"Tpe(trials={trials})"))
         names |= {"Search", "Tpe"}
     elif isinstance(trials, int) or drawn:
         count = trials if isinstance(trials, int) else 20

@@ -122,7 +122,7 @@ class Proof:
             return dataclasses.replace(result, verdict=verdict, cause=PROMISE if signed else why)
         result.seconds = (float(hydra.get("seconds", 0)), float(ours.get("seconds", 0)))
         if not hydra["ok"]:
-            if not ours["ok"]:
+            if not ours["ok"] or unfinished(ours["plain"]):
                 return dataclasses.replace(result, verdict="both refuse")
             cause = f"Hydra refuses it: {str(hydra['error']).splitlines()[0]}"
             return dataclasses.replace(result, verdict="differs", cause=cause)
@@ -176,6 +176,12 @@ class Proof:
                 dropped = dropped or (option != default and (following in item.over.items))
                 item = whole
         return item, dropped
+
+
+def unfinished(value: Any) -> bool:
+    """Return whether a required value is not given, so that a run would be refused."""
+    inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else ()
+    return value == "???" or any(map(unfinished, inner))
 
 
 def cause_of(error: str) -> str:

@@ -107,7 +107,7 @@ def hydra_settings(conversion: Conversion) -> list[tuple[str, str]]:
     for file in conversion.files.values():
         if conversion.reader.is_hydra(file):
             found.append((file.shown, "Hydra's own settings"))
-        elif isinstance(file.body, dict) and "hydra" in file.body:
+        elif ("hydra",) in file.lines:
             found.append((file.place(("hydra",)), "Hydra's own settings"))
         for entry in file.entries:
             group = entry.group or str(entry.options)

@@ -74,10 +74,11 @@ def _read(file: File) -> None:
     import yaml
     from omegaconf._utils import get_yaml_loader  # the loader that OmegaConf.load uses
 
-    loader = cast("Any", get_yaml_loader())
+    loader: Any = get_yaml_loader()
+    read: Any = yaml
     try:
         text = file.path.read_text("utf-8")
-        node = yaml.compose(text, Loader=loader)
+        node: Any = read.compose(text, Loader=loader)
         file.body = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         file.error = short(" ".join(str(error).split()))
@@ -88,8 +89,8 @@ def _read(file: File) -> None:
     _comments(file, rows)
     if file.body is None:
         file.body = {}
+    body = cast("dict[Any, Any]", file.body)
     if isinstance(file.body, dict):
-        body = cast("dict[Any, Any]", file.body)
         raw: Any = body.pop("defaults", [])
         if not isinstance(raw, list):
             file.error = f"its defaults must be a list, and are a {type(raw).__name__}"
@@ -116,14 +117,15 @@ def _entry(item: Any, line: int) -> Entry:
     if isinstance(item, str):
         path, _, package = item.partition("@")
         return Entry(None, path, package if "@" in item else None, False, False, line)
-    if not isinstance(item, dict) or len(cast("dict[Any, Any]", item)) != 1:
-        raise ValueError(f"an item of its defaults list is not understood: {short(repr(item))}")
-    ((key, value),) = cast("dict[Any, Any]", item).items()
+    table = cast("dict[Any, Any]", item)
+    if not isinstance(item, dict) or len(table) != 1:
+        raise ValueError(f"an item of its defaults list is not understood: {short(repr(table))}")
+    ((key, value),) = table.items()
     *words, last = str(key).split(" ")
     group, _, package = last.partition("@")
-    options = value if value is None or isinstance(value, list) else str(value)
-    options = cast("str | list[str] | None", options)
-    return Entry(group, options, package if "@" in last else None, "optional" in words, "override" in words, line)
+    options: Any = cast("Any", value) if value is None or isinstance(value, list) else str(value)
+    found = package if "@" in last else None
+    return Entry(group, options, found, "optional" in words, "override" in words, line)
 
 
 def _lines(file: File, node: Any, at: Keys) -> None:
