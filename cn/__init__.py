@@ -22,7 +22,8 @@ from cn.nodes.notes import Neutral as Neutral
 from cn.nodes.notes import Was as Was
 
 if TYPE_CHECKING:
+    from cn.nodes.patch import Patch as Patch
     from cn.nodes.target import instantiate as instantiate
     from cn.writing.record import load as load
 
-__getattr__ = lazily(__name__, instantiate="cn.nodes.target", load="cn.writing.record")
+__getattr__ = lazily(__name__, Patch="cn.nodes.patch", instantiate="cn.nodes.target", load="cn.writing.record")

@@ -10,16 +10,19 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from cn.composing.compose import assemble, compose
+from cn.composing.compose import assemble, compose, root_name
+from cn.composing.patches import KEY as PATCHES
 from cn.discovery import discover
 from cn.discovery.registry import key_of
 from cn.discovery.source import place
-from cn.errors import CNError
+from cn.errors import CNError, Notice
 from cn.nodes.node import CN, CNMeta
+from cn.nodes.patch import Patch
 from cn.nodes.resolving import resolve
 from cn.nodes.to_json import plain
 
@@ -39,7 +42,7 @@ def composed(report: Report = lambda what: None) -> State:
     broken: set[tuple[str, str]] = set()
     seen: set[type] = set()
     sweeps = _sweeps()
-    held: list[Any] = contracts(found["failures"]) + ([] if sweeps is None else [sweeps])
+    held: list[Any] = [*contracts(found["failures"]), Patch, *([] if sweeps is None else [sweeps])]
     for contract in dict.fromkeys(held):
         options, bad = discover.options((contract,))
         broken |= {(each.file, each.why) for each in bad}
@@ -57,6 +60,8 @@ def composed(report: Report = lambda what: None) -> State:
                     found["runs"][name] = plain(compose(cast("type[CN]", cls), []))
                 elif kind == "sweep":
                     found["sweeps"][name] = _trials(name)
+                elif contract is Patch:
+                    _patch(name, [each for each in held if each.__module__ == RUNS])
                 else:
                     _option(cls)
             except Exception as error:  # of any file of the project
@@ -121,6 +126,22 @@ def _option(cls: Any) -> None:
     """Make a part of a run with its defaults. Its `check()` and derived values may need a run: they are not called."""
     resolve(cls)
     assemble(cls, [])
+
+
+def _patch(name: str, contracts: list[type[CN]]) -> None:
+    """Compose a patch with the default run, or with another run that it may be meant for."""
+    first: CNError | None = None
+    for contract in contracts:
+        for word in ("", *(f"{root_name(contract)}={each}" for each in discover.options((contract,))[0])):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", Notice)
+                    compose(contract, [*filter(None, [word]), f"{PATCHES}={name}"])
+                return
+            except CNError as error:
+                first = first or error
+    if first is not None:
+        raise first
 
 
 def _trials(name: str) -> dict[str, Any]:

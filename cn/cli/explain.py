@@ -13,7 +13,9 @@ from typing import Any, NamedTuple, cast
 from cn import program
 from cn.composing.apply import Tree, kinds
 from cn.composing.compose import assemble, finish, root_name
-from cn.composing.overrides import Assignment
+from cn.composing.overrides import Assignment, parse
+from cn.composing.patches import KEY as PATCHES
+from cn.composing.patches import patches_of
 from cn.discovery import source
 from cn.errors import UserError, hint, lines, short
 from cn.nodes.derived import Derived
@@ -77,7 +79,7 @@ class Traced(Tree):
 
     def _note(self, node: CN, kind: Kind, name: str, each: Assignment) -> None:
         links = self.typed.setdefault((id(node), name), [])
-        links.append(Link(_text(kind, vars(node)[name]), f"command line, {each.text}"))
+        links.append(Link(_text(kind, vars(node)[name]), each.origin))
 
     def _enter(self, node: CN, above: tuple[Step, ...]) -> None:
         self.nodes.append(node)
@@ -107,7 +109,8 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
         finish(done)
     except UserError as error:
         note = f"\n\nnot complete: {error}"
-    rows = [_root(contract, root, overrides, folder), *_rows(trees[0], root, done, folder)]
+    rows = [_root(contract, root, overrides, folder), *_patches(root, overrides)]
+    rows += _rows(trees[0], root, done, folder)
     asked = address.replace("/", ".")
     chosen = [row for row in rows if not asked or row.address == asked or row.address.startswith(f"{asked}.")]
     holder, _, entry = asked.rpartition(".")
@@ -124,6 +127,12 @@ def _root(contract: Any, root: CN, overrides: list[str], folder: Path | None) ->
     word = next((each for each in overrides if each.lstrip("+").partition("=")[0] == name), None)
     how = f"--from {folder}" if folder else f"command line, {word}" if word else f"no {name}=NAME is given"
     return Row(name, f"= {cls.__name__}", [Link(cls.__name__, f"{source.place(cls)}; {how}")])
+
+
+def _patches(root: CN, overrides: list[str]) -> Iterator[Row]:
+    for each in parse(overrides):
+        if named := patches_of(root, [each]):
+            yield Row(PATCHES, f"= [{', '.join(named)}]", [Link("", each.origin)])
 
 
 def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row]:

@@ -9,6 +9,7 @@ OFFERS = {
     "edit": ("edit",),
     "interpolation": ("in_words",),
     "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
+    "patches": ("KEY", "patches_of"),
     "plain_words": ("Verb", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
 }

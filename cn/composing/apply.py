@@ -16,7 +16,7 @@ from cn.nodes.field_types import Child, Kind, Mismatch
 from cn.nodes.node import CN
 from cn.nodes.resolving import old_names, resolve
 from cn.nodes.texts import Texts
-from cn.nodes.traversal import is_field, walk
+from cn.nodes.traversal import is_field, thaw, walk
 
 
 class Tree:
@@ -65,7 +65,7 @@ class Tree:
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
         """Choose an option for a node field."""
-        dotted = "." in each.key and each.verb != "delete"
+        dotted = "." in each.key and each.verb != "delete" and not each.place
         if dotted:
             one = kind.replace(many=False) if kind.many and len(rest) > 1 else kind
             raise UserError(
@@ -102,9 +102,9 @@ class Tree:
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
         before = cast("dict[str, CN]", own.get(name, {}))
-        listed = _listed(each.value, each.texts)
+        listed = _listed(each)
         if each.verb == "delete":
-            dropped = [key] if key is not None else list(before) if each.raw is None else list(map(str, listed))
+            dropped = [key] if key is not None else list(before) if each.raw is None else [entry for entry, _ in listed]
             for one in dropped:
                 if one not in before:
                     raise UserError(lines(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before)))
@@ -122,8 +122,7 @@ class Tree:
             own[name] = {**before, key: self.option(kind, each, _option(each.value, each.texts), before.get(key))}
         else:
             chosen: dict[str, CN] = {}
-            for option in listed:
-                entry = str(option).replace("/", "_")
+            for entry, option in listed:
                 if entry in chosen or (each.verb == "add" and entry in before):
                     instead = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
                     raise UserError(lines(f"{each.text}: {name} holds {short(entry)!r} already", instead))
@@ -135,7 +134,11 @@ class Tree:
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
             raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
-        cls = find(kind.types, option, each.text)
+        if isinstance(option, kind.types):
+            return thaw(option)
+        cls = option if isinstance(option, type) else find(kind.types, str(option), each.text)
+        if not issubclass(cls, kind.types):
+            raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", _options(kind)))
         return before if type(before) is cls else cls()
 
     def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
@@ -157,7 +160,7 @@ class Tree:
             why = f"{each.text}: {each.key} is {error}, not {_shown(each)}"
             near = nearest(str(each.raw), kind.choices())
             like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
-            other = meant(each, lambda one: _fits(kind, old, rest, one))
+            other = () if each.place else meant(each, lambda one: _fits(kind, old, rest, one))
             raise UserError(lines(why, where(type(node), rest[0]), like, *other)) from None
         except UserError as error:
             raise UserError(lines(str(error), where(type(node), rest[0]))) from None
@@ -218,18 +221,20 @@ def _options(kind: Child) -> str:
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 
 
-def _listed(value: Any, texts: Texts) -> list[Any]:
-    """Return the options that a value names: none, one or several."""
-    if value is None:
-        return []
-    if isinstance(value, list):
-        return [_option(*each) for each in zip(cast("list[Any]", value), texts, strict=True)]
-    return [_option(value, texts)]
+def _listed(each: Assignment) -> list[tuple[str, Any]]:
+    """Return the options that a value names, none, one or several, each with the name of its entry."""
+    value: Any = each.value
+    if each.place and isinstance(value, dict):
+        return list(cast("dict[str, Any]", value).items())
+    items = [] if value is None else cast("list[Any]", value) if isinstance(value, list) else [value]
+    texts = each.texts if isinstance(value, list) and each.texts is not None else [each.texts] * len(items)
+    options = [_option(*pair) for pair in zip(items, texts, strict=True)]
+    return [(str(option_of(option) or option).replace("/", "_"), option) for option in options]
 
 
 def _option(value: Any, texts: Texts) -> Any:
-    """Return the name of an option as typed; a list or dict is returned unchanged."""
-    return cast("Any", value) if isinstance(value, (list, dict)) else texts
+    """Return the name of an option as typed; a list or dict is returned unchanged, and what no text stands for."""
+    return cast("Any", value) if isinstance(value, (list, dict)) or texts is None else texts
 
 
 def _choosing(kind: Child, each: Assignment) -> str:
@@ -248,8 +253,9 @@ def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
 
 
 def option_of(node: Any) -> str | None:
-    """Return the option name of a node, or None."""
-    key = registry.key_of(type(node)) if isinstance(node, CN) else None
+    """Return the option name of a node or a node class; None for other values, and for a class that is no option."""
+    cls = node if isinstance(node, type) else type(node)
+    key = registry.key_of(cls) if issubclass(cls, CN) else None
     return key.option if key else None
 
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
+from cn.composing.apply import kinds
 from cn.composing.compose import assemble, root_name
+from cn.composing.overrides import parse
+from cn.composing.patches import KEY as PATCHES
+from cn.composing.patches import patches_of
 from cn.discovery import discover
 from cn.errors import CNError
-from cn.nodes.field_types import Child, Kind
+from cn.nodes.field_types import Child
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.patch import Patch
 from cn.nodes.traversal import walk
 
 
-def keys(contract: Any, root: CN | None) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
-    """Yield every key that chooses a node: its name, the types of its options, its field type, and the current node."""
+def keys(
+    contract: Any, root: CN | None, words: Iterable[str] = ()
+) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
+    """Yield every key that chooses a node: its name, the types of its options, its field type, and the current node.
+
+    The key `patches` is among them if there are patches. words: the overrides, which may name some.
+    """
     yield root_name(contract), (contract,), None, root
+    if root is not None and PATCHES not in kinds(root) and any(discover.options((Patch,))):
+        named = [each for each in words if each.lstrip("+").startswith(f"{PATCHES}=")]
+        chosen = {name: cls() for name, cls in patches_of(root, parse(named)).items()}
+        yield PATCHES, (Patch,), Child((Patch,), many=True), chosen
     for address, node in walk(root) if root is not None else ():
-        for name, kind in cast("dict[str, Kind]", resolve(type(node))).items():
+        for name, kind in kinds(node).items():
             if isinstance(kind, Child):
                 key = f"{address}.{name}" if address else name
                 yield key.replace(".", "/"), kind.types, kind, node.__dict__.get(name)

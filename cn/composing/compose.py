@@ -19,6 +19,7 @@ from cn.composing.apply import Tree, find, kinds, option_of
 from cn.composing.deriving import derive_absent
 from cn.composing.interpolation import readings, worked_out
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
+from cn.composing.patches import layers_of, of_patch
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import CNError, MissingValueError, Notice, UnfinishedError, UserError, hint, lines
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cn.composing.syntax_errors import Offer
 
 T = TypeVar("T", bound=CN)
+Place = tuple[CN, list[str], Assignment]  # the node that holds the field, and the path from there
 CHOSEN = " among what is chosen"
 ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
@@ -78,23 +80,45 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
         root = cast("T", thaw(what))
         if assignments:
             _underive(root)
+    layers = layers_of(root, assignments)
     tree = tree_of(root)
-    late: list[tuple[CN, list[str], Assignment]] = []
-    for each in sorted(assignments, key=lambda each: (len(each.path), each.interpolated, ORDER[each.verb])):
-        node, rest = tree.locate(each)
-        kind = kinds(node)[rest[0]]
-        if isinstance(kind, Child):
-            tree.choose(node, kind, rest, _option(each, root) if each.interpolated else each)
-        elif each.interpolated:
+    late: list[Place] = []
+    for node, rest, each in _chosen(tree, layers):
+        if each.interpolated:
             late.append((node, rest, each))
-        else:
-            tree.set(node, kind, rest, each, each.value)
-    _tell_renamed(tree, assignments)
+            continue
+        with of_patch(root, each):
+            tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+    _tell_renamed(tree, [each for layer in layers for each in layer])
     if late:
         found = worked_out(plain(root, tagged=False), [each for *_, each in late])
         for (node, rest, each), value in zip(late, found, strict=True):
             _set_first(tree, node, rest, readings(value, each))
     return root
+
+
+def _chosen(tree: Tree, layers: list[list[Assignment]]) -> list[Place]:
+    """Choose the nodes of all layers; return the overrides of values, with their nodes, in the order to set them.
+
+    A choice is left out if a later layer chooses at the same path, or lists all entries of a dict of nodes anew.
+    """
+    each_one = [(i, each) for i, layer in enumerate(layers) for each in layer]
+    last = {each.path: i for i, each in each_one if each.verb in ("set", "force")}
+    emptied = {**last, **{each.path: i for i, each in each_one if each.verb == "delete" and each.raw is None}}
+    found: list[list[Place]] = [[] for _ in layers]
+    for i, each in sorted(each_one, key=lambda pair: (len(pair[1].path), pair[0], *_order(pair[1]))):
+        with of_patch(tree.root, each):
+            node, rest = tree.locate(each)
+            kind = kinds(node)[rest[0]]
+            if not isinstance(kind, Child):
+                found[i].append((node, rest, each))
+            elif i >= last.get(each.path, 0) and (len(rest) == 1 or i >= emptied.get(each.path[:-1], 0)):
+                tree.choose(node, kind, rest, _option(each, tree.root) if each.interpolated else each)
+    return [place for layer in found for place in layer]
+
+
+def _order(each: Assignment) -> tuple[bool, int]:
+    return each.interpolated, ORDER[each.verb]
 
 
 def _tell_renamed(tree: Tree, assignments: list[Assignment]) -> None:

@@ -67,6 +67,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
 
 def _merged(table: Kind, old: dict[Any, Any], new: dict[Any, Any], texts: Texts) -> tuple[dict[Any, Any], Texts]:
     """Merge a dict into another; return the result and its texts."""
+    texts = dict.fromkeys(new, (None, None)) if texts is None else texts
     names = {key: table.key_of(key, texts[key][0]) if isinstance(table, Table) else key for key in new}
     if len(set(names.values())) < len(names):
         raise Mismatch(table.name, "with each key once")

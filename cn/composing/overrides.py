@@ -49,19 +49,27 @@ class Assignment(Immutable):
     value: Any
     raw: str | None  # the value as typed; None if the word has no value
     texts: Texts | None  # texts of the elements of a list or dict; else of the value
+    place: str = ""  # of a change that is not typed: `patch debug, runs/patches/debug.py:8`
 
     @property
     def text(self) -> str:
         """The word as shown in messages."""
         return short(self.word)
 
+    @property
+    def origin(self) -> str:
+        """Where the override stands."""
+        return self.place or f"command line, {self.text}"
+
     def at(self, key: str) -> str:
-        """Return the word that sets the same value at another key, quoted for the shell."""
+        """Return what sets the same value at another key, quoted for the shell."""
+        if self.place:
+            return f'"{key}": {short(repr(self.value))}'
         return program.said(key, self.word.partition("=")[2])
 
     @property
     def interpolated(self) -> bool:
-        return self.raw is not None and "${" in self.raw
+        return self.raw is not None and "${" in self.raw and not self.place
 
 
 def parse(texts: Iterable[str]) -> list[Assignment]:

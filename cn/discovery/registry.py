@@ -120,7 +120,7 @@ def group_of(package: str) -> str:
         parts = parts[-1:]
     elif parts[0] == ROOT and len(parts) > 1:
         parts = parts[1:]
-    return "/".join(re.sub(r"(?<=[^s])s$", "", part) for part in parts)
+    return "/".join(re.sub(r"(?<=tch)es$|(?<=[^s])s$", "", part) for part in parts)
 
 
 def snake(name: str) -> str:
@@ -142,8 +142,9 @@ def homes(cls: Any) -> list[str]:
     """Return the packages that hold options of a type, the project's before the library's."""
     package = home(cls)
     group = group_of(package)
-    own = [each for each in (f"{ROOT}.{group}", f"{group}s") if _exists(each)] if is_library(cls) else []
-    return [*own, package]
+    several = f"{group}es" if group.endswith("tch") else f"{group}s"
+    own = [f"{ROOT}.{group}", f"{ROOT}.{several}", several] if is_library(cls) else []
+    return [*filter(_exists, own), package]
 
 
 def _exists(package: str) -> bool:

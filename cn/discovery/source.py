@@ -87,11 +87,18 @@ def file(module: str) -> str:
     return module.replace(".", "/") + ("/__init__.py" if hasattr(loaded, "__path__") else ".py")
 
 
-def place(cls: type, field: str | None = None) -> str:
-    """Return the place of a class or a field, `models/vit.py:12`; without the line if the source is missing."""
+def place(cls: type, field: str | None = None, key: str | None = None) -> str:
+    """Return the place of a class, of a field, or of a key in the field's dict: `models/vit.py:12`.
+
+    The line is left out if the source is missing.
+    """
     line, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
     if field in fields:
         line = fields[field].number
+        table = fields[field].default
+        for each in table.keys if isinstance(table, ast.Dict) else ():
+            if isinstance(each, ast.Constant) and each.value == key and key is not None:
+                line = each.lineno
     return f"{file(cls.__module__)}:{line}" if line else file(cls.__module__)
 
 

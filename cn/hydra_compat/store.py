@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from cn.discovery import registry
+from cn.nodes.patch import Patch
 
 
 class Entry(ConfigNode):
@@ -77,4 +78,9 @@ def store_values(name: str, values: dict[str, Any], group: str = "") -> None:
     folder(group)[f"{name}.yaml"] = ConfigNode(f"{name}.yaml", node, group or None, None, "cn")
 
 
-registry.feed(lambda key, cls: store(Entry(cls, key.group, key.option)))
+def _enter(key: registry.Key, cls: Any) -> None:
+    if not issubclass(cls, Patch):  # only `cn` can apply one
+        store(Entry(cls, key.group, key.option))
+
+
+registry.feed(_enter)

@@ -22,6 +22,7 @@ OFFERS = {
     ),
     "node": ("CN", "CNMeta"),
     "notes": ("Neutral", "Was"),
+    "patch": ("Change", "Patch"),
     "ranges": ("Ranged", "bare"),
     "read_tracking": ("Reading", "Unread"),
     "resolving": ("old_names", "resolve"),

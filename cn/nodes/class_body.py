@@ -51,7 +51,7 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
                 cls, name, f"cannot be a field: it is a method of {method.__name__}", f"another name, such as {name}_"
             )
     for name, value in body.items():
-        if name.startswith("_") or name in annotations:
+        if name.startswith("_") or name in annotations or any(_is_constant(base, name) for base in nodes):
             continue
         if isinstance(value, type(cls)):
             _stop(
@@ -91,6 +91,10 @@ def refuse_bases(name: str, bases: tuple[type, ...], body: dict[str, Any], node:
 
 def _stop(cls: type, name: str, what: str, instead: str) -> NoReturn:
     raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", f"write: {instead}", f"defined in {place(cls, name)}"))
+
+
+def _is_constant(cls: type, name: str) -> bool:
+    return "ClassVar" in str(own_annotations(cls).get(name))
 
 
 def _is_method(value: object) -> bool:

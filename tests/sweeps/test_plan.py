@@ -114,6 +114,26 @@ def test_points_that_come_to_the_same_run_are_one_trial(project: Project):
     assert told in project.sweeps("plan", name)
 
 
+def test_an_axis_of_patches_gives_trials_whose_identity_is_the_result(project: Project):
+    (project.folder / "runs/patches").mkdir()
+    (project.folder / "runs/patches/longer.py").write_text(
+        "from cn import Patch\n\n\nclass Longer(Patch):\n    changes = {'steps': 77}\nclass Same(Longer):\n    pass\n"
+    )
+    name = project.sweep("patched", 'grid({"patches": ["longer", "longer/same", ["longer"], []]})')
+    printed = masked(project.sweeps("plan", name))
+    assert printed.splitlines()[2:] == [
+        "ID________  new    patches=longer",
+        "ID________  new    patches=[]",
+        "",
+        "2 new",
+        "2 of 4 points are left out: by keep(), or because another is the same run",
+        "to submit: 2 trials on this machine",
+    ]
+    typed = project.sweep("typed", 'grid({"steps": [77]})')
+    ids = [project.sweeps("plan", each).splitlines()[2].split()[0] for each in (name, typed)]
+    assert ids[0] == ids[1]
+
+
 @pytest.mark.parametrize("wrong", ["valu=0.1", "steps=0", "optim=adamx", "value=much"])
 def test_a_wrong_value_of_an_axis_is_told_as_on_the_command_line(project: Project, wrong: str):
     key, _, value = wrong.partition("=")

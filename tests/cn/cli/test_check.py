@@ -126,6 +126,20 @@ def test_a_file_that_fails_is_told_with_its_line(project: Path, file: str) -> No
     assert told in printed
 
 
+def test_a_patch_composes_with_a_run_that_it_fits(project: Path) -> None:
+    (project / "runs/patches").mkdir()
+    (project / "runs/patches/short.py").write_text(
+        "from cn import Patch\n\n\nclass Short(Patch):\n    changes = {'data.count': 9}\n"
+    )
+    assert check(project) == (0, COUNTS.replace("7", "8"), "")
+    edit(project / "runs/patches/short.py", "count", "counts")
+    status, printed, _ = check(project)
+    told = (
+        "patch=short fails\n  data.counts=9: NoisyLine has no field 'counts'\n  patch short, runs/patches/short.py:5\n"
+    )
+    assert (status, told in printed) == (1, True)
+
+
 def test_a_record_that_cannot_be_read_is_told(project: Path) -> None:
     (project / "outputs/a").mkdir(parents=True)
     (project / "outputs/a/config.json").write_text("{")

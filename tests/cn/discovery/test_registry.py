@@ -51,6 +51,8 @@ GROUPS = {
     "runs": "run",
     "runs.optim": "optim",
     "runs.callbacks": "callback",
+    "runs.patches": "patch",
+    "runs.caches": "cache",
     "runs.optim.groups": "optim/group",
 }
 

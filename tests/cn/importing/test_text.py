@@ -147,9 +147,9 @@ def test_words_that_have_changed_are_told(tree: Imported) -> None:
 
 @pytest.mark.slow
 def test_every_file_is_formatted_as_ruff_does(tree: Imported) -> None:
-    for words in (["format", "--check"], ["check", "--select", "E4,E7,E9,F,I"]):
+    for command in (["format", "--check"], ["check", "--select", "E4,E7,E9,F,I"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *words, "--no-cache", "."],
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
             cwd=tree.folder,
             capture_output=True,
             text=True,

@@ -1,0 +1,126 @@
+"""The patches that `patches=[debug,wide]` names, as overrides that come before the typed ones."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn; no user field may have that name)
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Generator, Iterable
+from typing import Any, cast
+
+from cn.composing.apply import find, kinds
+from cn.composing.interpolation import worked_out
+from cn.composing.overrides import Assignment
+from cn.composing.plain_words import VERBS
+from cn.discovery import discover
+from cn.errors import Notice, UserError, lines, short
+from cn.nodes.field_types import Child
+from cn.nodes.node import CN
+from cn.nodes.patch import Change, Patch
+from cn.nodes.resolving import resolve
+
+KEY = "patches"
+
+
+def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
+    """Return the changes of each patch that is named, in order, and then the other overrides."""
+    rest = [each for each in typed if not _names_patches(root, each)]
+    named = patches_of(root, typed).items() if len(rest) < len(typed) else ()
+    return [*([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+
+
+def patches_of(root: CN, typed: Iterable[Assignment]) -> dict[str, type[Patch]]:
+    """Return the patches that are named; none if `patches` is a field of the root.
+
+    Raises UserError for an unknown patch, and for one that is named twice.
+    """
+    found: dict[str, type[Patch]] = {}
+    for each in typed:
+        for name in _named(each) if _names_patches(root, each) else ():
+            if name in found:
+                raise UserError(lines(f"{each.text}: the patch {name} is named twice", "keep one of them"))
+            found[name] = _patch(name, each)
+    return found
+
+
+@contextlib.contextmanager
+def of_patch(root: CN, each: Assignment) -> Generator[None]:
+    """Context manager: an error about a change names its patch. A change that waits for a node is told in a Notice."""
+    try:
+        yield
+    except UserError as error:
+        if not each.place:
+            raise
+        if (why := _waiting(root, each)) is not None:
+            warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
+            return
+        what, *more = str(error).split("\n  ")
+        raise type(error)(lines(what, each.place, *more[:4])) from None
+
+
+def _waiting(root: CN, each: Assignment) -> str | None:
+    """Return why a change has no place in the run, although another choice of nodes would give it one; else None."""
+    node, path, at = root, each.path, 0
+    types: tuple[Any, ...] = ()
+    while at < len(path):
+        here, kind = ".".join(path[:at]), kinds(node).get(path[at])
+        if kind is None:
+            return f"{here} is {type(node).__name__}" if at and _possible(types, path[at:]) else None
+        at += 1
+        if not isinstance(kind, Child) or at == len(path):
+            return None
+        below, types, why = vars(node).get(path[at - 1]), kind.types, f"{'.'.join(path[:at])} is not chosen"
+        if kind.many:
+            why = f"{'.'.join(path[:at])} holds no {path[at]!r}"
+            below = cast("dict[str, Any]", below or {}).get(path[at])
+            at += 1
+        if not isinstance(below, CN):
+            waits = each.verb == "delete" if at == len(path) else _possible(types, path[at:])
+            return why if waits else None
+        node = below
+    return None
+
+
+def _possible(types: tuple[Any, ...], path: tuple[str, ...]) -> bool:
+    """Return whether an option of these types has a field at the end of the path."""
+    for cls in discover.options(types)[0].values() if path else ():
+        kind = (resolve(cast("Any", cls), strict=False) or {}).get(path[0])
+        if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :])):
+            return True
+    return not path
+
+
+def _names_patches(root: CN, each: Assignment) -> bool:
+    return each.path[0] == KEY and KEY not in type(root)._fields
+
+
+def _named(each: Assignment) -> list[str]:
+    """Return the names in `patches=[a,b]`."""
+    value: Any = worked_out({}, [each])[0] if each.interpolated else each.texts
+    names = cast("list[Any]", value if isinstance(value, list) else [] if each.value is None else [value])
+    if len(each.path) > 1 or each.verb == "delete" or not all(isinstance(name, str) and name for name in names):
+        raise UserError(lines(f"{each.text}: patches are chosen by their names", f"write: {KEY}=[NAME,NAME]"))
+    return names
+
+
+def _patch(name: str, each: Assignment) -> type[Patch]:
+    if not any(discover.options((Patch,))):
+        raise UserError(lines(f"{each.text}: there is no patch", "write: class NAME(Patch) in runs/patches/NAME.py"))
+    return cast("type[Patch]", find((Patch,), name, each.text))
+
+
+def _assignment(patch: str, change: Change) -> Assignment:
+    sign, key = re.fullmatch(r"(~|\+{0,2})(.*)", change.key, re.DOTALL).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    bare = sign == "~" and change.value is None
+    return Assignment(
+        word=change.key if bare else f"{change.key}={'null' if change.value is None else change.value}",
+        verb=VERBS[sign],
+        key=key,
+        path=tuple(key.replace("/", ".").split(".")),
+        value=change.value,
+        raw=None if bare else short(repr(change.value)),
+        texts=None,
+        place=f"patch {patch}, {change.place}",
+    )
