@@ -85,7 +85,7 @@ def _waiting(root: CN, each: Assignment) -> str | None:
 
 def _possible(types: tuple[Any, ...], path: tuple[str, ...]) -> bool:
     """Return whether an option of these types has a field at the end of the path."""
-    for cls in discover.options(types)[0].values() if path else ():
+    for cls in (*types, *discover.options(types)[0].values()) if path else ():
         kind = (resolve(cast("Any", cls), strict=False) or {}).get(path[0])
         if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :])):
             return True

@@ -38,10 +38,14 @@ def main() -> None:
             start = time.perf_counter()
             answer: dict[str, Any]
             try:
-                made: Any = compose(config_name=primary, overrides=list(overrides))
+                made: Any = compose(config_name=primary, overrides=list(overrides), return_hydra_config=True)
                 seconds = time.perf_counter() - start
+                choices = config.to_container(made.hydra.runtime.choices)
+                config.set_struct(made, False)
+                config.set_readonly(made, False)
+                made.pop("hydra")
                 unresolved = plain(config.to_container(made, resolve=False))
-                answer = {"ok": True, "resolved": resolved(made), "unresolved": unresolved}
+                answer = {"ok": True, "resolved": resolved(made), "unresolved": unresolved, "choices": choices}
             except Exception as error:
                 seconds = time.perf_counter() - start
                 answer = {"ok": False, "error": f"{type(error).__name__}: {str(error).strip()[:600]}"}

@@ -26,10 +26,16 @@ class Difference(NamedTuple):
 
 
 class Comparison:
-    """Compares results. given: addresses that the command line sets; such a value takes the type of the field."""
+    """Compares results.
 
-    def __init__(self, families: Families, given: set[tuple[str, ...]]) -> None:
-        self.families, self.given = families, given
+    given: addresses that the command line sets; such a value takes the type of the field. unchosen: addresses of groups
+    of which nothing is chosen; what YAML sets there waits for a choice.
+    """
+
+    def __init__(
+        self, families: Families, given: set[tuple[str, ...]], unchosen: frozenset[tuple[str, ...]] = frozenset()
+    ) -> None:
+        self.families, self.given, self.unchosen = families, given, unchosen
 
     def difference(self, hydra: Any, ours: Any) -> Difference | None:
         """Return the first difference of two whole runs."""
@@ -63,6 +69,8 @@ class Comparison:
             and _is_nothing(left)
             and _is_nothing(right)
         ):
+            return None
+        if at in self.unchosen and _is_nothing(right):
             return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             inner = self.families.of(field) if field is not None else None

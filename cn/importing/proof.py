@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import cn
 from cn.errors import RunError, UserError, lines
-from cn.importing.contents import Branch, Leaf, Slot, copied, merge
+from cn.importing.contents import Branch, Leaf, Slot, copied, merge, place_of
 from cn.importing.convert import Conversion
 from cn.importing.equal import Comparison, Difference
 from cn.importing.override_sets import Case, required, sets
@@ -132,7 +132,10 @@ class Proof:
             place = self._place_of_words(primary, typed)
             return dataclasses.replace(result, verdict="refused", cause=cause_of(str(ours["error"])), place=place)
         given = {tuple(each.key.split(".")) for each in typed if not self.words.is_group(each)}
-        found = Comparison(self.conversion.families, given).difference(hydra["resolved"], ours["plain"])
+        unchosen = frozenset(
+            tuple(place_of(key)[1].split(".")) for key, option in hydra.get("choices", {}).items() if option is None
+        )
+        found = Comparison(self.conversion.families, given, unchosen).difference(hydra["resolved"], ours["plain"])
         if found is None:
             return result
         cause, place = self._cause(primary, typed, found)
