@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from cn.composing.apply import Tree, find, kinds, option_of
 from cn.composing.deriving import derive_absent
 from cn.composing.interpolation import readings, worked_out
+from cn.composing.late import Place, set_derived
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.composing.patches import layers_of, of_patch
 from cn.discovery import discover, registry
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from cn.composing.syntax_errors import Offer
 
 T = TypeVar("T", bound=CN)
-Place = tuple[CN, list[str], Assignment]  # the node that holds the field, and the path from there
 CHOSEN = " among what is chosen"
 ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
@@ -83,7 +83,12 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
     layers = layers_of(root, assignments)
     tree = tree_of(root)
     late: list[Place] = []
+    derived: dict[tuple[int, ...], Place] = {}
     for node, rest, each in _chosen(tree, layers):
+        derived.pop(where_set := (id(node), *map(hash, rest)), None)
+        if isinstance(each.value, Derived):
+            derived[where_set] = (node, rest, each)
+            continue
         if each.interpolated:
             late.append((node, rest, each))
             continue
@@ -94,6 +99,8 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
         found = worked_out(plain(root, tagged=False), [each for *_, each in late])
         for (node, rest, each), value in zip(late, found, strict=True):
             _set_first(tree, node, rest, readings(value, each))
+    if derived:
+        set_derived(tree, derived.values())
     return root
 
 
