@@ -12,9 +12,11 @@ from cn.composing.overrides import Assignment
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.containers import Table
 from cn.nodes.field_types import Child, Kind, Mismatch
 from cn.nodes.node import CN
 from cn.nodes.resolving import old_names, resolve
+from cn.nodes.target import EXTRA
 from cn.nodes.texts import Texts
 from cn.nodes.traversal import is_field, thaw, walk
 
@@ -38,6 +40,8 @@ class Tree:
                 path[at] = now
                 self.renamed[each.text] = tuple(path)
                 continue
+            if kind is None and each.verb in ("add", "force") and isinstance(kinds(node).get(EXTRA), Table):
+                return node, [EXTRA, *path[at:]]
             if kind is None:
                 raise UserError(_unknown(self, each, node, name, types))
             rest = path[at:]

@@ -15,6 +15,7 @@ from cn.composing.interpolation import worked_out
 from cn.composing.overrides import Assignment
 from cn.composing.plain_words import VERBS
 from cn.discovery import discover
+from cn.discovery.source import place
 from cn.errors import Notice, UserError, lines, short
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
@@ -22,13 +23,24 @@ from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import resolve
 
 KEY = "patches"
+KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
 
 
 def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
     """Return the changes of each patch that is named, in order, and then the other overrides."""
+    kept = [_assignment("", each) for each in kept_by(type(root))]
     rest = [each for each in typed if not _names_patches(root, each)]
     named = patches_of(root, typed).items() if len(rest) < len(typed) else ()
-    return [*([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+    return [kept, *([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+
+
+def kept_by(cls: type[CN]) -> list[Change]:
+    """Return the changes that a class of runs keeps whatever is chosen: `_keeps_ = {"optim.lr": 0.1}`."""
+    found: dict[str, Change] = {}
+    for base in reversed(cls.__mro__):
+        for key, value in cast("dict[str, Any]", vars(base).get(KEEPS, {})).items():
+            found[key.lstrip("+").replace("/", ".")] = Change(key, value, place(base, KEEPS, key))
+    return list(found.values())
 
 
 def patches_of(root: CN, typed: Iterable[Assignment]) -> dict[str, type[Patch]]:
@@ -54,6 +66,8 @@ def of_patch(root: CN, each: Assignment) -> Generator[None]:
         if not each.place:
             raise
         if (why := _waiting(root, each)) is not None:
+            if each.place.startswith(KEEPS):
+                return
             warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
             return
         what, *more = str(error).split("\n  ")
@@ -122,5 +136,5 @@ def _assignment(patch: str, change: Change) -> Assignment:
         value=change.value,
         raw=None if bare else short(repr(change.value)),
         texts=None,
-        place=f"patch {patch}, {change.place}",
+        place=f"patch {patch}, {change.place}" if patch else f"{KEEPS}, {change.place}",
     )

@@ -26,7 +26,7 @@ OFFERS = {
     "ranges": ("Ranged", "bare"),
     "read_tracking": ("Reading", "Unread"),
     "resolving": ("old_names", "resolve"),
-    "target": ("instantiate", "locate", "target_of"),
+    "target": ("EXTRA", "instantiate", "locate", "target_of"),
     "texts": ("Texts", "texts_of"),
     "to_json": ("CLASS", "DERIVED", "plain"),
     "traversal": ("alike", "differences", "freeze", "is_field", "thaw", "values", "walk"),

@@ -18,6 +18,7 @@ from cn.nodes.traversal import is_field, values
 
 # Hydra's names with their defaults
 FLAGS: dict[str, Any] = {"_partial_": False, "_args_": [], "_recursive_": True, "_convert_": "none"}
+EXTRA = "extra"  # a field of a node, `extra: dict[str, Any] = {}`, that holds arguments which are no fields
 CONVERT = ("none", "partial", "object", "all")
 
 
@@ -71,7 +72,9 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
     Raises UserError if the target does not exist, or if one of these names has another value.
     """
     given = {name: getattr(node, name) for name in FLAGS if hasattr(node, name)}
-    return _called(target_of(node), {**values(node), **given}, args, later, where(type(node)))
+    fields = {name: value for name, value in values(node).items() if name != EXTRA}
+    extra = cast("dict[str, Any]", getattr(node, EXTRA, None) or {})
+    return _called(target_of(node), {**fields, **extra, **given}, args, later, where(type(node)))
 
 
 def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict[str, Any], place: str | None) -> Any:
@@ -119,6 +122,8 @@ def check_target(cls: type[CN]) -> None:
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values()):
         return
     for name in filter(is_field, cls._fields):
+        if name == EXTRA:
+            continue
         if name not in takes or takes[name].kind is inspect.Parameter.POSITIONAL_ONLY:
             raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, name), hint(name, takes)))
 
