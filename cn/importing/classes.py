@@ -25,6 +25,7 @@ class Class:
     own: dict[Hashable, Default] = dataclasses.field(default_factory=dict[Hashable, "Default"])
     children: dict[Hashable, Class] = dataclasses.field(default_factory=dict[Hashable, "Class"])
     doc: str = ""
+    kept: list[Change] = dataclasses.field(default_factory=list["Change"])  # whatever is chosen
 
     def child(self, key: Hashable) -> Class | None:
         """Return the class of the node that a field holds by default."""
@@ -35,6 +36,16 @@ class Class:
             if found is not None:
                 return found
         return None
+
+
+@dataclasses.dataclass
+class Change:
+    """A change to a run by address: of a patch, or one that a run keeps. field: None for a choice."""
+
+    address: str
+    value: Any
+    field: Field | None
+    leaf: Leaf | Branch | None
 
 
 @dataclasses.dataclass(eq=False)
@@ -205,7 +216,7 @@ class Maker:
             if old is not None and same(item, old):
                 continue
             field = cls.family.field(key)
-            if old is None:
+            if old is None and not (key in cls.family.added and isinstance(item, Slot)):
                 return Made(self._private(module, field, target, [cls], cls))
             if isinstance(item, Leaf):
                 value = self.leaf(item, field, module)

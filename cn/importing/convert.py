@@ -84,6 +84,9 @@ class Converter:
         for config in [*option_contents, *contents]:
             maker.of_file(config)
         modules = Modules(self.families, maker, self._writer, list(self._patch_classes(patches, changed)))
+        if self.exact:
+            for config, content in contents.items():
+                maker.of_file(config).kept = patches.kept(content)
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
         odd = [*self.reader.lost, *maker.odd, *patches.odd]
@@ -223,7 +226,10 @@ class Converter:
                 family = self.families.groups.get(slot.group)
                 if family is not None:
                     for extra in (slot.over, slot.under):
-                        self.families.add(family, extra)
+                        self.families.add(family, extra, root=slot.option is None and bool(extra.items))
+                        family.added |= {key for key, item in extra.items.items() if isinstance(item, Slot)}
+        for family in self.families.groups.values():
+            family.added = {key for key in family.added if not any(key in keys for keys in family.roots)}
         self.families.unify()
 
     def _name_modules(self, contents: dict[str, Content]) -> None:

@@ -48,6 +48,8 @@ class Family:
     shared: list[Field] = dataclasses.field(default_factory=list[Field])  # the fields that all members have
     above: Family | None = None
     base: str = ""  # the label before it was made different from others
+    roots: list[frozenset[Hashable]] = dataclasses.field(default_factory=list[frozenset[Hashable]])  # keys of members
+    added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
 
     def distinct(self, label: str, taken: set[str]) -> str:
@@ -78,8 +80,10 @@ class Families:
         self.run = Family("Run", "runs")
         self.groups: dict[str, Family] = {}
 
-    def add(self, family: Family, branch: Branch) -> None:
-        """Take the fields and values of a mapping into a family."""
+    def add(self, family: Family, branch: Branch, *, root: bool = True) -> None:
+        """Take the fields and values of a mapping into a family. root: it is a member, not values around one."""
+        if root:
+            family.roots.append(frozenset(branch.items))
         for key, item in branch.items.items():
             field = family.field(key)
             if isinstance(item, Slot):
@@ -89,7 +93,7 @@ class Families:
             elif isinstance(item, Branch):
                 if field.family is None:
                     field.family = Family(camel(str(key)), family.module, above=family)
-                self.add(field.family, item)
+                self.add(field.family, item, root=root)
             else:
                 field.leaves.append(item)
                 field.optional = field.optional or item.value is None
@@ -108,7 +112,12 @@ class Families:
                     self._join(self.groups[field.groups[0]], field.family)
                     field.family = None
 
+    def is_shared(self, family: Family, key: Hashable) -> bool:
+        """Return whether every member has the key."""
+        return key in family.added or all(key in keys for keys in family.roots)
+
     def _join(self, into: Family, other: Family) -> None:
+        into.roots += other.roots
         for key, field in other.fields.items():
             known = into.field(key)
             known.leaves += field.leaves

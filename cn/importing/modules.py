@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import cn
-from cn.importing.classes import Class, Default, Derived, Made, Maker, Plain, Required
+from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, Plain, Required
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
@@ -129,8 +129,12 @@ class Module:
         rows = [f"class {patch.name}({base}):", *docstring(doc_of(patch.file)), ""]
         if not patch.changes:
             return rows[:-1]
-        rows.append("    changes = {")
-        for each in patch.changes:
+        return [*rows, *self._changes("changes", patch.changes)]
+
+    def _changes(self, name: str, changes: list[Change]) -> list[str]:
+        """Return the lines of a dict of changes."""
+        rows = [f"    {name} = {{"]
+        for each in changes:
             above, beside = comments(each.leaf)
             key = one(literal(each.address))
             field = each.field or Field(each.address, each.address)
@@ -249,6 +253,10 @@ class Module:
             what = f"What a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', family.label).lower()} can be."
         rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
         fields = [f"    {field.name}: {self.annotated(field)}" for field in family.shared if self._can_share(field)]
+        for field in family.fields.values():
+            if field.key in family.added and self._can_share(field):
+                text = self.annotated(field)
+                fields.append(f"    {field.name}: {text if text.endswith('None') else f'{text} | None'} = None")
         if family.extra:
             self.froms.setdefault("typing", set()).add("Any")
             fields.append("    extra: dict[str, Any] = {}  # what patches add")
@@ -283,6 +291,8 @@ class Module:
         fields: list[str] = []
         for key, default in cls.own.items():
             fields += self._field(cls.family.field(key), default)
+        if cls.kept:
+            fields += [*([""] if fields else []), *self._changes("_keeps_", cls.kept)]
         if not fields and not cls.doc:
             rows.append("    pass")
         return [*rows, *([""] if cls.doc and fields else []), *fields]

@@ -7,21 +7,12 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from cn.importing.classes import Change
 from cn.importing.contents import Branch, Content, Item, Leaf, Slot, place_of
 from cn.importing.families import MISSING, Families, Family, Field, plain_of
 from cn.importing.yaml_files import File
 
 EXTRA = "extra"  # the field of a node that holds what a patch adds to it
-
-
-@dataclasses.dataclass
-class Change:
-    """One change. field: of the value; None for a choice and for what is added."""
-
-    address: str
-    value: Any
-    field: Field | None
-    leaf: Leaf | Branch | None
 
 
 @dataclasses.dataclass
@@ -49,9 +40,10 @@ class Patches:
     def _prepare(self, branch: Branch, family: Family) -> None:
         for key, item in branch.items.items():
             field = family.fields.get(key)
-            if field is None:
+            if field is None or not self.families.is_shared(family, key):
                 if family is not self.families.run or not isinstance(item, Slot):
                     family.extra.add(key)
+            if field is None:
                 continue
             inner = self.families.of(field)
             if isinstance(item, Leaf):
@@ -81,11 +73,14 @@ class Patches:
                 if isinstance(item, Slot):
                     continue
                 if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
-                    yield Change(f"+{extra}.{key}", plain_of(item), None, item)
+                    yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
                 else:
                     added[key] = plain_of(item)
                 continue
-            yield from self._change(item, field, (*at, field.name))
+            sign = "" if self.families.is_shared(family, key) or isinstance(item, Slot) else "++"
+            for each in self._change(item, field, (*at, field.name)):
+                direct = each.address == ".".join((*at, field.name))
+                yield dataclasses.replace(each, address=f"{sign}{each.address}") if direct else each
         if added:
             yield Change(extra, added, None, None)
 
@@ -103,6 +98,23 @@ class Patches:
             yield Change(".".join(at), plain_of(item), field, item)
         else:
             yield from self._of(item, inner, at)
+
+    def kept(self, content: Content) -> list[Change]:
+        """Return the values that a primary config sets around what it chooses: they stay with another choice."""
+        return list(self._kept(content.full, self.families.run, ()))
+
+    def _kept(self, branch: Branch, family: Family, at: tuple[str, ...]) -> Iterator[Change]:
+        for key, item in branch.items.items():
+            field = family.fields.get(key)
+            inner = self.families.of(field) if field is not None else None
+            if field is None or inner is None or self.families.is_data(field):
+                continue
+            if isinstance(item, Slot):
+                if item.option not in (None, MISSING):
+                    self._prepare(item.over, inner)
+                    yield from self._of(item.over, inner, (*at, field.name))
+            elif isinstance(item, Branch):
+                yield from self._kept(item, inner, (*at, field.name))
 
     def _option(self, group: str, option: str | None) -> Any:
         return None if option is None else self.options.get((group, option), option)
