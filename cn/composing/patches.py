@@ -65,6 +65,8 @@ def of_patch(root: CN, each: Assignment) -> Generator[None]:
     except UserError as error:
         if not each.place:
             raise
+        if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
+            return
         if (why := _waiting(root, each)) is not None:
             if each.place.startswith(KEEPS):
                 return

@@ -101,6 +101,15 @@ class Reader:
         merge(_descend(full, tuple(package.split(".")[1:])), content.full)
         return dataclasses.replace(content, full=full, bases=[])
 
+    def patch(self, file: File) -> Content:
+        """Return the content of a patch, from the root of a run."""
+        content = self.content(file, file.package or "")
+        if not file.package:
+            return content
+        full = Branch(file=file)
+        merge(_descend(full, tuple(file.package.split("."))), content.full)
+        return dataclasses.replace(content, full=full)
+
     def content(self, file: File, package: str = HERE, home: str = "") -> Content:
         """Return the content of a file that is loaded at a package.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cn.errors import UserError, hint, lines
 from cn.importing.classes import Maker
-from cn.importing.contents import Branch, Content, Item, Reader, Slot
+from cn.importing.contents import Branch, Content, Item, Leaf, Reader, Slot
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.hydra_settings import SLURM, settings
@@ -32,6 +32,7 @@ class Conversion:
     texts: dict[str, str]
     options: dict[tuple[str, str], str]  # (group, option) -> the option's name now
     patches: dict[tuple[str, str], str]  # (group, option) -> the patch's name now
+    nulls: dict[str, list[str]]  # patch -> addresses of groups of which it chooses nothing
     runs: dict[str, str]  # primary -> run
     odd: list[tuple[str, str]]  # (place, why) of what was not converted
     functions: set[str]
@@ -76,9 +77,11 @@ class Converter:
         self._families(contents, option_contents)
         names = self._option_names()
         patches = Patches(self.families, names)
-        changed = {file.config: self.reader.content(file, "") for file in self.patches.values()}
+        changed = {file.config: self.reader.patch(file) for file in self.patches.values()}
         for content in changed.values():
             patches.prepare(content)
+        for content in contents.values() if self.exact else ():
+            patches.prepare_kept(content.full, self.families.run)
         Inference(self.families, exact=self.exact).run()
         maker = self._maker(contents, option_contents)
         for config in [*option_contents, *contents]:
@@ -99,6 +102,7 @@ class Converter:
             texts=texts,
             options=names,
             patches={key: self._patch_option(file) for key, file in self.patches.items()},
+            nulls={self._patch_option(each.file): list(_nulls(each)) for each in modules.patches},
             runs=runs,
             odd=odd,
             functions=modules.functions,
@@ -322,6 +326,16 @@ def slots_of(item: Item | Branch) -> Iterator[Slot]:
         yield item
         yield from slots_of(item.over)
         yield from slots_of(item.under)
+
+
+def _nulls(patch: PatchClass | None) -> Iterator[str]:
+    while patch is not None:
+        yield from (
+            each.address.replace(".", "/")
+            for each in patch.changes
+            if each.value is None and isinstance(each.leaf, Leaf) and each.field is not None and each.field.groups
+        )
+        patch = patch.base
 
 
 def _overlap(bases: list[Content]) -> bool:

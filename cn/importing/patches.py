@@ -40,9 +40,9 @@ class Patches:
     def _prepare(self, branch: Branch, family: Family) -> None:
         for key, item in branch.items.items():
             field = family.fields.get(key)
-            if field is None or not self.families.is_shared(family, key):
-                if family is not self.families.run or not isinstance(item, Slot):
-                    family.extra.add(key)
+            known = field is not None and self.families.is_shared(family, key)
+            if not known and not (family is self.families.run and isinstance(item, Slot)):
+                family.extra.add(key)
             if field is None:
                 continue
             inner = self.families.of(field)
@@ -103,6 +103,17 @@ class Patches:
         """Return the values that a primary config sets around what it chooses: they stay with another choice."""
         return list(self._kept(content.full, self.families.run, ()))
 
+    def prepare_kept(self, branch: Branch, family: Family) -> None:
+        """Note the keys that a primary config sets around a choice, and that not all options have."""
+        for key, item in branch.items.items():
+            field = family.fields.get(key)
+            inner = self.families.of(field) if field is not None else None
+            if inner is not None and isinstance(item, Slot) and item.option not in (None, MISSING):
+                self._prepare(item.over, inner)
+                self._prepare(item.under, inner)
+            elif inner is not None and isinstance(item, Branch):
+                self.prepare_kept(item, inner)
+
     def _kept(self, branch: Branch, family: Family, at: tuple[str, ...]) -> Iterator[Change]:
         for key, item in branch.items.items():
             field = family.fields.get(key)
@@ -111,8 +122,9 @@ class Patches:
                 continue
             if isinstance(item, Slot):
                 if item.option not in (None, MISSING):
-                    self._prepare(item.over, inner)
                     yield from self._of(item.over, inner, (*at, field.name))
+                    for each in self._of(item.under, inner, (*at, field.name)):
+                        yield dataclasses.replace(each, address=f"+{each.address.lstrip('+')}")
             elif isinstance(item, Branch):
                 yield from self._kept(item, inner, (*at, field.name))
 

@@ -50,8 +50,14 @@ class Words:
                 continue
             if self.is_patch(word):
                 patches.update(self.patch(word))
-            else:
-                found.append(self.word(word))
+        nulls = {each for name in patches.values() for each in self.conversion.nulls.get(name, ())}
+        for text in overrides:
+            word = read(text)
+            if self.is_hydra(word) or self.is_patch(word):
+                continue
+            now = self.word(word)
+            if now.partition("=")[0] not in nulls:  # with Hydra, the patch's null wins over the choice
+                found.append(now)
         if patches:
             found.append(f"patches=[{','.join(each for each in patches.values() if each)}]")
         return found
