@@ -9,6 +9,7 @@ from typing import Any, cast
 from cn.importing.contents import Branch, Item, Leaf, Slot, copied, merge
 from cn.importing.expressions import parsed
 from cn.importing.families import MISSING, Families, Family, Field, plain_of
+from cn.importing.following import Following
 from cn.importing.types import has_interpolation
 from cn.importing.yaml_files import File
 
@@ -153,7 +154,7 @@ class Maker:
         """Return the default of a value."""
         if item.value == MISSING:
             return Required()
-        if has_interpolation(item.value):
+        if isinstance(item, Following) or has_interpolation(item.value):
             return Derived(item.value, item)
         if self.families.is_data(field) or self.families.of(field) is None or item.value is None:
             return Plain(unescaped(item.value))
@@ -278,6 +279,8 @@ def unescaped(value: Any) -> Any:
 
 def same(one: Item, other: Item) -> bool:
     """Return whether two items mean the same."""
+    if isinstance(one, Following) or isinstance(other, Following):
+        return one is other
     if isinstance(one, Leaf) and isinstance(other, Leaf):
         return type(one.value) is type(other.value) and one.value == other.value
     if isinstance(one, Branch) and isinstance(other, Branch):

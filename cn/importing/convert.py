@@ -13,6 +13,7 @@ from cn.importing.classes import Maker
 from cn.importing.contents import Branch, Content, Item, Leaf, Reader, Slot
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
+from cn.importing.following import Follow
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
 from cn.importing.modules import Modules
@@ -59,6 +60,8 @@ class Converter:
         self.used: set[str] = set()  # groups that are chosen somewhere
         self.options: dict[tuple[str, str], File] = {}
         self.patches: dict[tuple[str, str], File] = {}
+        self.packages: dict[str, str] = {}  # of each folder
+        self.modules: dict[str, str] = {}  # of each file
 
     def _primaries(self, named: list[str]) -> list[str]:
         top = [file.name for file in self.files.values() if not file.group]
@@ -74,6 +77,14 @@ class Converter:
         self._find_groups(contents)
         self._optional_slots(contents)
         option_contents = {file.config: self.reader.option(file, group) for (group, _), file in self.options.items()}
+        self._name_modules(contents)
+        follow = Follow(
+            {key: option_contents[file.config].full for key, file in self.options.items()},
+            lambda group, option: camel(self.modules[self.options[group, option].config].rpartition(".")[2]),
+            self.patches,
+        )
+        for content in contents.values():
+            follow.put(content, self.reader.patch)
         self._families(contents, option_contents)
         names = self._option_names()
         patches = Patches(self.families, names)
@@ -92,7 +103,7 @@ class Converter:
                 maker.of_file(config).kept = patches.kept(content)
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
-        odd = [*self.reader.lost, *maker.odd, *patches.odd]
+        odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(
             root=self.root,
@@ -215,9 +226,6 @@ class Converter:
         return Branch() if hydra else self.reader.content(file, "" if not file.group else "\0").full
 
     def _families(self, contents: dict[str, Content], options: dict[str, Content]) -> None:
-        self.packages: dict[str, str] = {}
-        self.modules: dict[str, str] = {}
-        self._name_modules(contents)
         for group in self.used:
             label = camel(group.rpartition("/")[2])
             self.families.groups[group] = Family(label, self.packages[group], group)

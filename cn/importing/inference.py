@@ -6,6 +6,7 @@ from typing import Any
 
 from cn.importing.expressions import Call, NotReadable, Reference, Text, parsed
 from cn.importing.families import Families, Family, Field
+from cn.importing.following import Following
 from cn.importing.types import Known, Unknown, annotation, has_interpolation
 
 TEXTS = ("oc.env", "now", "hydra")  # resolvers that give a text
@@ -30,6 +31,7 @@ class Inference:
         self._busy.add(id(field))
         data = self.families.is_data(field)
         values: list[Any] = [self._value(each.value, field, family) for each in field.plain]
+        values += [case.value for each in field.leaves if isinstance(each, Following) for case in each.cases]
         if data and field.family is not None:
             values.append({})
         if (

@@ -11,6 +11,7 @@ from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, P
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
+from cn.importing.following import Following
 from cn.importing.layout import WIDTH, Expression, Lambda, docstring, laid_out, literal, statement, wrapped
 from cn.importing.patches import PatchClass
 from cn.importing.resolvers import resolvers
@@ -314,17 +315,20 @@ class Module:
             ]
             return f"{name}(", parts, ")"
         if isinstance(value, Derived):
-            return self.derived(value.value, field)
+            return self.derived(value.value, field, value.leaf)
         assert isinstance(value, Plain)
         return literal(value.value)
 
-    def derived(self, value: Any, field: Field) -> Expression:
+    def derived(self, value: Any, field: Field, leaf: Leaf | None = None) -> Expression:
         writer: Writer = self.all.new_writer()
         writer.gives_node = bool(self.node_families(field))
         try:
             text = writer.value(value)
         except NotReadable:
             text = repr(value)
+        for case in leaf.cases if isinstance(leaf, Following) else ():
+            tests = [f'type({writer.address(at.split("."))}).__name__ == "{name}"' for at, name in case.classes.items()]
+            text = f"{writer.value(case.value)} if {' and '.join(tests)} else {text}"
         if field.as_dict:
             text = writer.function("as_dict", [text])
         arguments = "run, node" if writer.node else "run"

@@ -55,9 +55,13 @@ class Words:
             word = read(text)
             if self.is_hydra(word) or self.is_patch(word):
                 continue
-            now = self.word(word)
+            now = self.word(word, patched=bool(patches))
             if now.partition("=")[0] not in nulls:  # with Hydra, the patch's null wins over the choice
                 found.append(now)
+        order = [group for group, _ in self.conversion.contents[primary].patches]
+        patches = dict(
+            sorted(patches.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+        )
         if patches:
             found.append(f"patches=[{','.join(each for each in patches.values() if each)}]")
         return found
@@ -78,11 +82,22 @@ class Words:
     def patch(self, word: Word) -> dict[str, str]:
         return {word.group: self.conversion.patches[word.group, str(word.value)]}
 
-    def word(self, word: Word) -> str:
-        """Return one override that chooses no patch."""
+    def is_extra(self, keys: list[str]) -> bool:
+        """Return whether some option lacks the field of an address, so that a patch may have added it."""
+        family: Family | None = self.families.run
+        for key in keys:
+            if family is None or key in family.extra:
+                return family is not None
+            field = family.fields.get(key)
+            family = self.families.of(field) if field is not None else None
+        return False
+
+    def word(self, word: Word, *, patched: bool = False) -> str:
+        """Return one override that chooses no patch. patched: a patch is chosen too."""
         if not self.is_group(word):
-            names = self.names(word.key.split("."))
-            sign = word.sign
+            keys = word.key.split(".")
+            names = self.names(keys)
+            sign = "++" if patched and not word.sign and self.is_extra(keys) else word.sign
             return f"{sign}{'.'.join(names)}" + ("" if word.value is None else f"={word.value}")
         group, _, package = word.key.partition("@")
         address = (package if "@" in word.key else group.replace("/", ".")).removeprefix("_global_").split(".")
@@ -109,8 +124,6 @@ class Words:
         for place, key in enumerate(keys):
             field = family.fields.get(key) if family is not None else None
             if field is None:
-                if family is not None and key in family.extra:
-                    return [*found, "extra", *keys[place:]]
                 if family is not None and key.isdecimal() and "items" in family.fields:
                     found.append("items")
                 return found + keys[place:]
