@@ -128,6 +128,8 @@ class Maker:
                 place = item.place if isinstance(item, Leaf) else cls.module
                 self.odd.append((place, f"{key} is ??? again, after a base gave it a value; the value stays"))
                 continue
+            if old is not None and getattr(item, "file", None) is getattr(old, "file", None):
+                default.comment = None  # it stands beside the field of the base
             cls.own[key] = default
             if child is not None:
                 cls.children[key] = child

@@ -59,11 +59,9 @@ class Words:
             if now.partition("=")[0] not in nulls:  # with Hydra, the patch's null wins over the choice
                 found.append(now)
         order = [group for group, _ in self.conversion.contents[primary].patches]
-        patches = dict(
-            sorted(patches.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
-        )
-        if patches:
-            found.append(f"patches=[{','.join(each for each in patches.values() if each)}]")
+        named = sorted(patches, key=lambda group: order.index(group) if group in order else len(order))
+        if named:
+            found.append(f"patches=[{','.join(patches[group] for group in named)}]")
         return found
 
     def is_group(self, word: Word) -> bool:
@@ -109,7 +107,9 @@ class Words:
             option = value.removesuffix(".yaml")
             known = self.option(group, option)
             if known is None:
-                raise NotTranslated(f"{group} has no option {option}")
+                inner = f"{group}/{option}" in self.conversion.files
+                why = ": it is an option of a group of its own, which is chosen elsewhere" if inner else ""
+                raise NotTranslated(f"{group} has no option {option}{why}")
             value = known
         return f"{'+' * (word.sign == '+')}{'/'.join(names)}={value}"
 

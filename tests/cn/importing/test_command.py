@@ -34,7 +34,7 @@ def test_the_new_project_runs_and_its_report_says_what_is_equal(
 ) -> None:
     assert main(["import", "conf", "--primary", "config", "--into", "new"]) == 0
     said = capsys.readouterr().out.split("\n")
-    assert said[0] == "new: 9 files from 3"
+    assert said[0] == "new: 8 files from 3"
     assert said[1].endswith("override sets are equal")
     assert said[-3:] == ["  report: new/IMPORT.md", "  next: cd new && python train.py --help", ""]
     assert "| config | " in (tmp_path / "new/IMPORT.md").read_text()

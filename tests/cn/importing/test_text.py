@@ -129,7 +129,7 @@ class Fast(Patch):
         "model": "base",
         "seed": 2,
         "model.dim": 3,  # small
-        "+model.extra.new": [1],
+        "++model.new": [1],
     }
 '''
     )
