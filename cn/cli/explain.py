@@ -1,6 +1,6 @@
 """`--explain`: for each value of a composed run, the chain of places that set the value; the last one won."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
+# (_fields and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, cast
 
 from cn import program
 from cn.composing.apply import Tree, kinds
-from cn.composing.compose import assemble, finish, root_name
+from cn.composing.compose import assemble, root_name
+from cn.composing.finish import finish
 from cn.composing.overrides import Assignment, parse
 from cn.composing.patches import KEY as PATCHES
 from cn.composing.patches import patches_of
 from cn.discovery import source
 from cn.errors import UserError, hint, lines, short
-from cn.nodes.derived import Derived
+from cn.nodes.derived import Derived, derives
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN, CNMeta
 from cn.nodes.traversal import alike, is_field, thaw, walk
@@ -77,9 +78,13 @@ class Traced(Tree):
         super().set(node, kind, rest, each, value)
         self._note(node, kind, rest[0], each)
 
+    def derived(self, node: CN, name: str) -> None:
+        super().derived(node, name)
+        self._enter(node, self.above[id(node)])
+
     def _note(self, node: CN, kind: Kind, name: str, each: Assignment) -> None:
         links = self.typed.setdefault((id(node), name), [])
-        links.append(Link(_text(kind, vars(node)[name]), each.origin))
+        links.append(Link(_text(kind, {**vars(node), **node._late}[name]), each.origin))
 
     def _enter(self, node: CN, above: tuple[Step, ...]) -> None:
         self.nodes.append(node)
@@ -136,7 +141,9 @@ def _patches(root: CN, overrides: list[str]) -> Iterator[Row]:
 
 
 def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row]:
-    for (address, node), (_, final) in zip(walk(root), walk(done), strict=True):
+    assembled = dict(walk(root))
+    for address, final in walk(done):
+        node = assembled.get(address, final)  # a node that is derived was not assembled
         for name in filter(is_field, type(node)._fields):
             kind = kinds(node)[name]
             links = [*_classes(node, name, kind), *_presets(tree, node, name, kind)]
@@ -146,7 +153,7 @@ def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row
             links += tree.typed.get((id(node), name), [])
             if name in vars(final):
                 now = f"= {_text(kind, vars(final)[name])}"
-            elif isinstance(type(node)._fields[name].default, Derived):
+            elif derives(final, name) is not None:
                 now = "is derived once the run is complete"
             else:
                 now = "is required and was not given"
@@ -164,17 +171,18 @@ def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
 
 def _presets(tree: Traced, node: CN, name: str, kind: Kind) -> Iterator[Link]:
     """Yield the values set by the classes above a node, as in `model: Model = ViT(depth=12)`; the outermost last."""
-    steps = tree.above[id(node)]
+    steps = tree.above.get(id(node), ())
     before = _default(type(node)._fields[name])
     for i in reversed(range(len(steps))):
         holder, field, _ = steps[i]
         found = _preset(steps[i:], type(node))
-        if found is None or name not in vars(found):
+        given = {} if found is None else {**vars(found), **found._late}
+        if name not in given:
             continue
         cls: Any = next(base for base in type(holder).__mro__ if field in source.own_annotations(base))
-        set_here = not alike(vars(found)[name], before, nested=False)
+        set_here = not alike(given[name], before, nested=False)
         if set_here or _is_written(source.default(cls, field), steps[i:], name):
-            before = vars(found)[name]
+            before = given[name]
             yield Link(_text(kind, before), f"{cls.__name__}.{field}, {source.place(cls, field)}")
 
 

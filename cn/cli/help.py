@@ -13,11 +13,12 @@ from typing import Any, cast
 
 from cn import program
 from cn.composing.choices import keys, tolerant
-from cn.composing.compose import assemble, finish
+from cn.composing.compose import assemble
+from cn.composing.finish import finish
 from cn.composing.overrides import parse
 from cn.discovery import discover, registry, source
 from cn.errors import UserError
-from cn.nodes.derived import Derived
+from cn.nodes.derived import derives
 from cn.nodes.field_types import SCALARS, Child, Either, Kind, Member, Mismatch, OneOf, same
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
@@ -95,7 +96,7 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
     cls = type(node)
     own = values(node)
     for name, kind in _plain_fields(node):
-        value = "derived" if isinstance(cls._fields[name].default, Derived) else "???"
+        value = "???" if derives(node, name) is None else "derived"
         value = displayed(kind, own[name]) if name in own else value
         yield (
             f"{address}.{name}" if address else name,

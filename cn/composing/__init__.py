@@ -4,9 +4,10 @@
 OFFERS = {
     "apply": ("Tree", "kinds"),
     "choices": ("keys", "options_at", "tolerant"),
-    "compose": ("ORDER", "assemble", "compose", "finish", "fitting", "root_name"),
+    "compose": ("ORDER", "assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "read_sources", "share_derived"),
     "edit": ("edit",),
+    "finish": ("finish",),
     "interpolation": ("in_words",),
     "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
     "patches": ("KEY", "patches_of"),

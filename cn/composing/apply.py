@@ -7,18 +7,31 @@ from __future__ import annotations
 from typing import Any, cast
 
 from cn import program
+from cn.composing.deriving import derive_one
 from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
+<<<<<<< HEAD
 from cn.nodes.containers import Table
+=======
+from cn.nodes.derived import Derived, Nested, derives
+>>>>>>> nodes14
 from cn.nodes.field_types import Child, Kind, Mismatch
-from cn.nodes.node import CN
+from cn.nodes.node import CN, put
 from cn.nodes.resolving import old_names, resolve
 from cn.nodes.target import EXTRA
 from cn.nodes.texts import Texts
 from cn.nodes.traversal import is_field, thaw, walk
+
+
+class DerivedChild(Exception):  # noqa: N818  (it is no error)
+    """An override is about the inside of a node that is derived, and has to wait until all other values are set."""
+
+    def __init__(self, node: CN, name: str) -> None:
+        super().__init__(name)
+        self.node, self.name = node, name
 
 
 class Tree:
@@ -46,9 +59,13 @@ class Tree:
                 raise UserError(_unknown(self, each, node, name, types))
             rest = path[at:]
             if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
+                if isinstance(kind, Child) and kind.many and each.verb != "set" and derives(node, name) is not None:
+                    raise DerivedChild(node, name)
                 return node, rest
             below = node.__dict__.get(name)
             at += 1
+            if derives(node, name) is not None:
+                raise DerivedChild(node, name)
             if kind.many:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
@@ -81,7 +98,9 @@ class Tree:
             )
         own = vars(node)
         name = rest[0]
-        if kind.many:
+        if isinstance(each.value, Derived):
+            put(node, name, each.value)
+        elif kind.many:
             self.choose_many(own, kind, rest, each)
         elif each.verb == "delete" or (each.value is None and each.raw is not None):
             if not kind.optional:
@@ -155,7 +174,8 @@ class Tree:
                     f"to set it: {each.at(each.key.replace('/', '.'))}",
                 )
             )
-        old = node.__dict__.get(rest[0], ...)
+        derived = derives(node, rest[0])
+        old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
         try:
             new = edit(kind, old, rest, each, value)
         except Mismatch as error:
@@ -168,7 +188,11 @@ class Tree:
             raise UserError(lines(why, where(type(node), rest[0]), like, *other)) from None
         except UserError as error:
             raise UserError(lines(str(error), where(type(node), rest[0]))) from None
-        vars(node)[rest[0]] = new
+        put(node, rest[0], new)
+
+    def derived(self, node: CN, name: str) -> None:
+        """Compute a derived node, so that overrides can change it."""
+        derive_one(self.root, node, name)
 
 
 def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:

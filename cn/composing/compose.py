@@ -15,26 +15,25 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cn.composing.apply import Tree, find, kinds, option_of
-from cn.composing.deriving import derive_absent
+from cn.composing.apply import DerivedChild, Tree, find, kinds, option_of
+from cn.composing.finish import finish
 from cn.composing.interpolation import readings, worked_out
-from cn.composing.late import Place, set_derived
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.composing.patches import layers_of, of_patch
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import CNError, MissingValueError, Notice, UnfinishedError, UserError, hint, lines
-from cn.nodes.derived import Derived
+from cn.errors import CNError, Notice, UserError, hint, lines
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
 from cn.nodes.texts import texts_of
 from cn.nodes.to_json import plain
-from cn.nodes.traversal import is_field, thaw, values, walk
+from cn.nodes.traversal import thaw, values, walk
 
 if TYPE_CHECKING:
     from cn.composing.syntax_errors import Offer
 
 T = TypeVar("T", bound=CN)
+Place = tuple[CN, list[str], Assignment]  # the node that holds the field, and the path from there
 CHOSEN = " among what is chosen"
 ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
@@ -81,47 +80,61 @@ def assemble(what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable
         if assignments:
             _underive(root)
     layers = layers_of(root, assignments)
+    given = [each for layer in layers for each in layer]
     tree = tree_of(root)
-    late: list[Place] = []
-    derived: dict[tuple[int, ...], Place] = {}
-    for node, rest, each in _chosen(tree, layers):
-        derived.pop(where_set := (id(node), *map(hash, rest)), None)
-        if isinstance(each.value, Derived):
-            derived[where_set] = (node, rest, each)
-            continue
-        if each.interpolated:
-            late.append((node, rest, each))
-            continue
-        with of_patch(root, each):
-            tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
-    _tell_renamed(tree, [each for layer in layers for each in layer])
-    if late:
-        found = worked_out(plain(root, tagged=False), [each for *_, each in late])
-        for (node, rest, each), value in zip(late, found, strict=True):
-            _set_first(tree, node, rest, readings(value, each))
-    if derived:
-        set_derived(tree, derived.values())
+    while waiting := _apply(tree, layers):
+        node, name, layers = waiting
+        tree.derived(node, name)
+    _tell_renamed(tree, given)
     return root
 
 
-def _chosen(tree: Tree, layers: list[list[Assignment]]) -> list[Place]:
+def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[list[Assignment]]] | None:
+    """Apply the overrides of all layers. Return a derived node that is to be computed, and the overrides within it."""
+    places, waiting = _chosen(tree, layers)
+    late: list[Place] = []
+    for node, rest, each in places:
+        if each.interpolated:
+            late.append((node, rest, each))
+            continue
+        with of_patch(tree.root, each):
+            tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+    if late:
+        found = worked_out(plain(tree.root, tagged=False), [each for *_, each in late])
+        for (node, rest, each), value in zip(late, found, strict=True):
+            _set_first(tree, node, rest, readings(value, each))
+    return waiting
+
+
+def _chosen(
+    tree: Tree, layers: list[list[Assignment]]
+) -> tuple[list[Place], tuple[CN, str, list[list[Assignment]]] | None]:
     """Choose the nodes of all layers; return the overrides of values, with their nodes, in the order to set them.
 
     A choice is left out if a later layer chooses at the same path, or lists all entries of a dict of nodes anew.
+    Overrides within a derived node are returned too, with that node.
     """
     each_one = [(i, each) for i, layer in enumerate(layers) for each in layer]
     last = {each.path: i for i, each in each_one if each.verb in ("set", "force")}
     emptied = {**last, **{each.path: i for i, each in each_one if each.verb == "delete" and each.raw is None}}
     found: list[list[Place]] = [[] for _ in layers]
+    waiting: list[list[Assignment]] = [[] for _ in layers]
+    derived: DerivedChild | None = None
     for i, each in sorted(each_one, key=lambda pair: (len(pair[1].path), pair[0], *_order(pair[1]))):
         with of_patch(tree.root, each):
-            node, rest = tree.locate(each)
+            try:
+                node, rest = tree.locate(each)
+            except DerivedChild as child:
+                waiting[i].append(each)
+                derived = derived or child
+                continue
             kind = kinds(node)[rest[0]]
             if not isinstance(kind, Child):
                 found[i].append((node, rest, each))
             elif i >= last.get(each.path, 0) and (len(rest) == 1 or i >= emptied.get(each.path[:-1], 0)):
                 tree.choose(node, kind, rest, _option(each, tree.root) if each.interpolated else each)
-    return [place for layer in found for place in layer]
+    places = [place for layer in found for place in layer]
+    return places, None if derived is None else (derived.node, derived.name, waiting)
 
 
 def _order(each: Assignment) -> tuple[bool, int]:
@@ -160,39 +173,6 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
         return True
 
     return error.fitting(fits)
-
-
-def finish(root: CN, *, partial: bool = False) -> None:
-    """Check required fields, derive values, run `check()` and freeze. partial: as in `compose`."""
-    unset = [
-        (f"{address}.{name}" if address else name, node, name, isinstance(field.default, Derived))
-        for address, node in walk(root)
-        for name, field in type(node)._fields.items()
-        if name not in node.__dict__
-    ]
-    missing = [(key, node, name) for key, node, name, derived in unset if is_field(name) and not derived]
-    if missing and not partial:
-        key, node, name = missing[0]
-        kind = kinds(node)[name]
-        given = key.replace(".", "/") if isinstance(kind, Child) else key
-        also = f"also required: {', '.join(key for key, *_ in missing[1:])}" if missing[1:] else None
-        raise UserError(
-            lines(
-                f"{key} is required and was not given",
-                where(type(node), name),
-                also,
-                f"write: {given}=... ({kind.name})",
-            )
-        )
-    if unset:
-        derive_absent(root, partial=partial)
-    nodes = list(walk(root))
-    for address, node in reversed(nodes):
-        kinds(node)  # an annotation with undefined names must be resolvable now
-        with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
-            _check(node, f"{address}: " if address else "")
-    for _, node in nodes:
-        object.__setattr__(node, "_frozen", True)
 
 
 def root_name(contract: type[CN]) -> str:
@@ -243,15 +223,3 @@ def _set_first(tree: Tree, node: CN, rest: list[str], candidates: list[Assignmen
             return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
     each = candidates[-1]
     return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
-
-
-def _check(node: CN, subject: str) -> None:
-    try:
-        node.check()
-    except CNError:
-        raise
-    except ValueError as error:
-        raise UserError(lines(f"{subject}{error}", f"{type(node).__name__} is {where(type(node))}")) from None
-    except Exception as error:
-        why = f"{subject}{type(node).__name__} cannot be checked: {type(error).__name__}: {error}"
-        raise UserError(lines(why, where(type(node)))) from error

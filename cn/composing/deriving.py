@@ -1,19 +1,20 @@
 """Compute the derived fields of a whole run that have no given value."""
 # pyright: reportPrivateUsage=false
-# (_fields and _derived belong to cn; no user field may have these names)
+# (_fields, _derived and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
 import contextlib
-from typing import cast
+from typing import Any, cast
 
+from cn.discovery import discover
 from cn.discovery.source import where
 from cn.errors import CNError, UnfinishedError, UserError, lines, short
-from cn.nodes.derived import Derived, deriving
-from cn.nodes.field_types import Kind, Mismatch, same
-from cn.nodes.node import CN
+from cn.nodes.derived import Deriving, derives, deriving
+from cn.nodes.field_types import Child, Kind, Mismatch, same
+from cn.nodes.node import CN, put
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import walk
+from cn.nodes.traversal import thaw, walk
 
 
 def derive_absent(root: CN, *, partial: bool = False) -> None:
@@ -21,17 +22,25 @@ def derive_absent(root: CN, *, partial: bool = False) -> None:
 
     partial: a field that needs a required value stays without a value if that value was not given.
     """
-    with _deriving(root):
-        for address, node in walk(root):
-            for name, field in type(node)._fields.items():
-                if isinstance(field.default, Derived) and name not in node.__dict__:
+    with _deriving(root, keep=True):
+        for _, node in walk(root):
+            for name in type(node)._fields:
+                if derives(node, name) is not None:
                     with contextlib.suppress(*((UnfinishedError,) if partial else ())):
-                        _derive(node, name, f"{address}.{name}" if address else name)
+                        getattr(node, name)
+
+
+def derive_one(root: CN, node: CN, name: str) -> None:
+    """Compute one derived field and keep it as a given one: what is in it may be changed."""
+    with _deriving(root, keep=True):
+        value = thaw(getattr(node, name))
+    put(node, name, value)
+    object.__setattr__(node, "_derived", node._derived - {name})
 
 
 def read_sources(root: CN) -> None:
     """Compute the derived values again and discard them, so that read tracking sees their sources."""
-    with _deriving(root):
+    with _deriving(root, keep=False):
         for _, node in walk(root):
             for name in node._derived:
                 getattr(type(node), name).__get__(node, type(node))
@@ -42,7 +51,7 @@ def share_derived(root: CN) -> None:
 
     A composed run holds such a node once. Its record holds two copies, and so does a run that is read from the record.
     """
-    with _deriving(root):
+    with _deriving(root, keep=False):
         for _, node in list(walk(root)):
             for name in node._derived:
                 held = vars(node).get(name)
@@ -52,15 +61,38 @@ def share_derived(root: CN) -> None:
                         vars(node)[name] = own if same(own, held) else held
 
 
-def _derive(node: CN, name: str, address: str) -> None:
-    value = getattr(node, name)
-    try:
-        vars(node)[name] = cast("dict[str, Kind]", resolve(type(node)))[name].accept(value)
-    except Mismatch as error:
-        why = f"{address} is {error}, but it is derived as {short(repr(value))}"
-        raise UserError(lines(why, where(type(node), name))) from None
-    object.__setattr__(node, "_derived", node._derived | {name})
+def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None]:
+    """Context manager: compute derived fields from a run. keep: a field that is computed keeps its value."""
+
+    def address_of(node: CN) -> str:
+        return next((address for address, each in walk(root) if each is node), "")
+
+    def kept(node: CN, name: str, value: Any) -> Any:
+        address = f"{address_of(node)}.{name}".lstrip(".")
+        kind = cast("dict[str, Kind]", resolve(type(node)))[name]
+        try:
+            accepted = kind.accept(_chosen(kind, value) if isinstance(kind, Child) else value)
+        except Mismatch as error:
+            why = f"{address} is {error}, but it is derived as {short(repr(value))}"
+            raise UserError(lines(why, where(type(node), name))) from None
+        except UserError as error:
+            raise UserError(lines(f"{address} cannot be derived: {error}", where(type(node), name))) from None
+        if name not in node._late:
+            object.__setattr__(node, "_derived", node._derived | {name})
+        put(node, name, accepted)
+        return accepted
+
+    def discarded(node: CN, name: str, value: Any) -> Any:
+        return value
+
+    return deriving(Deriving(root, address_of, kept if keep else discarded))
 
 
-def _deriving(root: CN) -> contextlib.AbstractContextManager[None]:
-    return deriving(root, lambda node: next((address for address, each in walk(root) if each is node), ""))
+def _chosen(kind: Child, value: Any) -> Any:
+    """Return the node that a function returns, or that it names by its class or its option."""
+    if kind.many and isinstance(value, dict):
+        table = cast("dict[str, Any]", value)
+        return {key: _chosen(kind.replace(many=False), each) for key, each in table.items()}
+    if isinstance(value, str):
+        return discover.find(kind.types, value)()
+    return value() if isinstance(value, type) and issubclass(value, kind.types) else value

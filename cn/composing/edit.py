@@ -8,6 +8,7 @@ from cn import program
 from cn.composing.overrides import Assignment
 from cn.errors import UserError, hint, short
 from cn.nodes.containers import Items, Row, Table
+from cn.nodes.derived import Derived
 from cn.nodes.field_types import SCALARS, Anything, Either, Kind, Mismatch, same
 from cn.nodes.ranges import Ranged, bare
 from cn.nodes.texts import Texts, texts_of
@@ -24,7 +25,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
         if isinstance(old, dict) and isinstance(value, dict) and each.verb != "force":
             new = cast("dict[Any, Any]", value)
             return kind.accept(*_merged(bare(_inner(kind, old)), cast("dict[Any, Any]", old), new, each.texts))
-        return kind.accept(value, each.texts)
+        return value if isinstance(value, Derived) else kind.accept(value, each.texts)
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
     if isinstance(inner, Ranged):

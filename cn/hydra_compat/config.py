@@ -4,6 +4,8 @@ The children themselves are left out. Were they in, `_self_` at the end of the l
 chosen child. A default that is an instance with changed values is an option of its own, in a folder that Hydra leaves
 out when it lists options: `model/_/cifar_vit` is what `runs/cifar_vit.py` has as its model.
 """
+# pyright: reportPrivateUsage=false
+# (_late belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 
@@ -150,6 +152,8 @@ def _value(what: Any, name: str) -> Any:
     """Return the value of a field, or its default; `...` for a required field without a value."""
     if isinstance(what, CN) and name in what.__dict__:
         return what.__dict__[name]
+    if isinstance(what, CN) and name in what._late:
+        return what._late[name]
     field = next(field for field in dataclasses.fields(what) if field.name == name)
     if isinstance(what, CN) and not isinstance(field.default, Derived):
         return ...  # required and not given

@@ -4,7 +4,7 @@
 OFFERS = {
     "class_body": ("RESERVED", "TARGET"),
     "containers": ("Items", "Row", "Table"),
-    "derived": ("Derived", "derive", "deriving"),
+    "derived": ("Derived", "Deriving", "Nested", "derive", "derives", "deriving"),
     "former": ("before", "current", "former_classes", "neutral", "oldest"),
     "field_types": (
         "Anything",
@@ -20,7 +20,7 @@ OFFERS = {
         "VALUE",
         "same",
     ),
-    "node": ("CN", "CNMeta"),
+    "node": ("CN", "CNMeta", "NONE", "put"),
     "notes": ("Neutral", "Was"),
     "patch": ("Change", "Patch"),
     "ranges": ("Ranged", "bare"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cn.immutable import Immutable
+from cn.nodes.derived import Derived
 from cn.nodes.field_types import Kind, Mismatch, Scalar
 from cn.nodes.texts import Texts
 
@@ -99,7 +100,9 @@ def _each(raw: Texts | None, items: Sequence[Any]) -> Sequence[Texts | None]:
 
 
 def _inner(outer: Kind, kind: Kind, item: Any, raw: Texts | None) -> Any:
-    """Accept an element of a container."""
+    """Accept an element of a container; one that is derived is accepted once it is computed."""
+    if isinstance(item, Derived):
+        return item
     try:
         return kind.accept(item, raw)
     except Mismatch as error:

@@ -17,6 +17,7 @@ from typing import Any
 from cn import paths
 from cn.errors import UserError, short
 from cn.immutable import Immutable
+from cn.nodes.derived import Derived
 from cn.nodes.texts import Texts
 
 MEMBER, VALUE = "_member_", "_value_"  # tag a union's value whose JSON another member would accept first
@@ -224,7 +225,7 @@ class Anything(Immutable, Kind):
     name: str = "a plain value"
 
     def accept(self, value: Any, raw: Texts | None = None) -> Any:
-        if value is None or type(value) in (bool, int, float, str):
+        if value is None or type(value) in (bool, int, float, str) or isinstance(value, Derived):
             return value
         if isinstance(value, list):
             return [self.accept(item) for item in typing.cast("list[Any]", value)]

@@ -1,11 +1,12 @@
 """`CN`, the base class of every node, and `CNMeta`, which makes each node class a dataclass and registers it."""
 # pyright: reportPrivateUsage=false
-# (_fields, _kinds and _derived belong to cn; no user field may have these names. Python offers _getframe)
+# (_fields, _kinds, _derived and _late belong to cn; no user field may have these names. Python offers _getframe)
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
 
 from cn.discovery import registry
@@ -13,10 +14,12 @@ from cn.discovery.source import own_annotations, where
 from cn.errors import DefinitionError, FrozenError, MissingValueError, UserError, hint, lines, short
 from cn.nodes.annotations import hashable
 from cn.nodes.class_body import refuse, refuse_bases
-from cn.nodes.derived import Derived
+from cn.nodes.derived import Derived, Fallback, Nested, as_derived, computed
 from cn.nodes.field_types import Kind, Mismatch, same
 from cn.nodes.resolving import copier, old_names, resolve
 from cn.nodes.traversal import NodeType, is_field, values
+
+NONE: Mapping[str, Derived] = {}
 
 
 @dataclass_transform(kw_only_default=True, eq_default=True, field_specifiers=(dataclasses.field,))
@@ -39,7 +42,10 @@ class CNMeta(NodeType):
             default = cls.__dict__.get(field)
             if "ClassVar" in str(annotation):
                 continue
-            if isinstance(default, CN) or not hashable(default):
+            if (derived := as_derived(default)) is not None:
+                setattr(cls, field, derived)
+                derived.__set_name__(cls, field)
+            elif isinstance(default, CN) or not hashable(default):
                 setattr(cls, field, dataclasses.field(default_factory=copier(default)))
         doc = cls.__doc__
         cls.__doc__ = doc or name  # without a docstring, dataclass would compute a signature, which is slow
@@ -74,12 +80,13 @@ class CN(metaclass=CNMeta):
     A subclass may define `check(self)`, which raises ValueError for values that do not go together.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_derived", "_frozen")
+    __slots__ = ("__dict__", "__weakref__", "_derived", "_frozen", "_late")
 
     if TYPE_CHECKING:
         _fields: ClassVar[dict[str, dataclasses.Field[Any]]]
         _frozen: ClassVar[bool]
-        _derived: ClassVar[frozenset[str]]  # fields whose value came from `derive`
+        _derived: ClassVar[frozenset[str]]  # fields whose value came from `derive` in the class
+        _late: ClassVar[Mapping[str, Derived]]  # fields of the instance that are derived once the run is composed
     else:
 
         def __init__(self, *args, **values):
@@ -94,6 +101,7 @@ class CN(metaclass=CNMeta):
                 )
             object.__setattr__(self, "_frozen", False)
             object.__setattr__(self, "_derived", frozenset())
+            object.__setattr__(self, "_late", NONE)
             for name in values:
                 if name not in cls._fields:
                     raise UserError(unknown_field(cls, name))
@@ -101,7 +109,7 @@ class CN(metaclass=CNMeta):
             own = self.__dict__
             for name, field in cls._fields.items():
                 if name in values:
-                    own[name] = accept(cls, kinds[name], name, values[name]) if kinds else values[name]
+                    put(self, name, accept(cls, kinds[name], name, values[name]) if kinds else values[name])
                 elif field.default_factory is not dataclasses.MISSING:
                     own[name] = field.default_factory()
                 elif field.default is not dataclasses.MISSING and not isinstance(field.default, Derived):
@@ -109,6 +117,8 @@ class CN(metaclass=CNMeta):
 
         def __getattr__(self, name):
             if name in type(self)._fields:
+                if (late := self._late.get(name)) is not None:
+                    return computed(self, name, late)
                 raise MissingValueError(
                     lines(
                         f"{type(self).__name__}.{name} is required and has no value yet",
@@ -126,7 +136,7 @@ class CN(metaclass=CNMeta):
                 )
             if name not in cls._fields:
                 raise UserError(unknown_field(cls, name))
-            self.__dict__[name] = accept(cls, resolve(cls)[name], name, value)
+            put(self, name, accept(cls, resolve(cls)[name], name, value))
 
         def __delattr__(self, name):
             raise FrozenError(f"{type(self).__name__}.{name} cannot be deleted: a node keeps all of its fields")
@@ -141,19 +151,46 @@ class CN(metaclass=CNMeta):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values(self).items())})"
 
     def __getstate__(self) -> Any:
-        return self.__dict__, self._frozen, self._derived
+        return self.__dict__, self._frozen, self._derived, *((self._late,) if self._late else ())
 
     def __setstate__(self, state: Any) -> None:
         object.__setattr__(self, "_frozen", state[1])
         object.__setattr__(self, "_derived", state[2])
+        object.__setattr__(self, "_late", state[3] if len(state) > 3 else NONE)
         vars(self).update(state[0])
 
     def __replace__(self, /, **changes: Any) -> Self:
-        return type(self)(**{**values(self), **changes})
+        return type(self)(**{**values(self), **self._late, **changes})
+
+
+def put(node: CN, name: str, value: Any) -> None:
+    """Set a field of a node to a value that its type accepts. A value that is derived is computed later."""
+    own, derived = vars(node), as_derived(value)
+    if derived is None and not node._late:
+        own[name] = value
+        return
+    late = {key: each for key, each in node._late.items() if key != name}
+    if derived is None:
+        own[name] = value
+    else:
+        own.pop(name, None)
+        late[name] = derived
+        _unhide(type(node), name)
+    object.__setattr__(node, "_late", late)
+
+
+def _unhide(cls: type[CN], name: str) -> None:
+    """Let instances of a class read a derived value where the class has a plain default."""
+    home = next((base for base in cls.__mro__ if name in vars(base)), None)
+    default = None if home is None else vars(home)[name]
+    if home is not None and not isinstance(default, (Derived, Fallback)):
+        setattr(home, name, Fallback(name, default))
 
 
 def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
     """Convert the value to the field's type; UserError, naming the class and the field, if it does not fit."""
+    if isinstance(value, Derived):
+        return value.template if isinstance(value, Nested) else value
     try:
         return kind.accept(value)
     except Mismatch as error:

@@ -15,7 +15,7 @@ from cn.discovery.source import own_annotations, where
 from cn.discovery.typable import KEY, better
 from cn.errors import DefinitionError, lines, short
 from cn.nodes.annotations import kind_of
-from cn.nodes.derived import Derived
+from cn.nodes.derived import Derived, Nested
 from cn.nodes.field_types import Child, Kind, Mismatch, same
 from cn.nodes.notes import Note, Was, notes_of
 from cn.nodes.ranges import inherited
@@ -110,8 +110,10 @@ def _check_names(cls: NodeType) -> None:
 def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> None:
     made = field.default_factory is not dataclasses.MISSING
     default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-    if default is dataclasses.MISSING or isinstance(default, Derived):
+    nested = default if isinstance(default, Nested) else None
+    if default is dataclasses.MISSING or (isinstance(default, Derived) and nested is None):
         return
+    default = default if nested is None else nested.template
     try:
         value = kind.accept(default)
     except Mismatch as error:
@@ -125,7 +127,9 @@ def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> 
                 raise DefinitionError(lines(why, where(cls, field.name), instead))
     if same(value, default):
         return
-    if made:  # for example, ints were given for floats
+    if nested is not None:
+        nested.template = value
+    elif made:  # for example, ints were given for floats
         field.default_factory = copier(value)
     else:
         field.default = value

@@ -1,6 +1,6 @@
 """The values of a node, its children, and the nodes below it."""
 # pyright: reportPrivateUsage=false
-# (_fields, _frozen and _derived belong to cn; no user field may have these names)
+# (_fields, _frozen, _derived and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def thaw(value: Any) -> Any:
     if isinstance(type(value), NodeType):
         copy = object.__new__(value.__class__)
         own = {k: v if type(v) in SIMPLE else thaw(v) for k, v in value.__dict__.items()}
-        copy.__setstate__((own, False, value._derived))
+        copy.__setstate__((own, False, value._derived, value._late))
         return copy
     if isinstance(value, (list, tuple)):
         items = cast("list[Any] | tuple[Any, ...]", value)

@@ -173,9 +173,3 @@ def test_a_required_value_that_is_missing_is_told_by_its_own_name() -> None:
         _ = Node().double  # type: ignore
     with pytest.raises(UserError, match=r"^size is required and was not given\n"):
         compose(Node)
-
-
-def test_derive_is_no_value() -> None:
-    with pytest.raises(UserError) as caught:
-        Schedule(warmup=derive(lambda run: 3))
-    assert str(caught.value).split("\n")[0] == "Schedule.warmup is int, not derive(...)"

@@ -1,0 +1,71 @@
+"""Finish a node to which all overrides have been applied: derive values, check them, and freeze the node."""
+# pyright: reportPrivateUsage=false
+# (_fields and _late belong to cn; no user field may have these names)
+
+from __future__ import annotations
+
+import contextlib
+
+from cn.composing.apply import kinds
+from cn.composing.deriving import derive_absent
+from cn.discovery.source import where
+from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, lines
+from cn.nodes.derived import derives
+from cn.nodes.field_types import Child
+from cn.nodes.node import CN, NONE
+from cn.nodes.traversal import is_field, walk
+
+
+def finish(root: CN, *, partial: bool = False) -> None:
+    """Check required fields, derive values, run `check()` and freeze. partial: as in `compose`."""
+    absent = any(name not in vars(node) for _, node in walk(root) for name in type(node)._fields)
+    if absent and not partial:
+        _require_all(root)
+    if absent:
+        derive_absent(root, partial=partial)
+    if absent and not partial:
+        _require_all(root)  # of nodes that are derived
+    nodes = list(walk(root))
+    for address, node in reversed(nodes):
+        kinds(node)  # an annotation with undefined names must be resolvable now
+        with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
+            _check(node, f"{address}: " if address else "")
+    for _, node in nodes:
+        object.__setattr__(node, "_frozen", True)
+        if not partial:
+            object.__setattr__(node, "_late", NONE)
+
+
+def _require_all(root: CN) -> None:
+    """Raise UserError for the first required field that has no value."""
+    missing = [
+        (f"{address}.{name}" if address else name, node, name)
+        for address, node in walk(root)
+        for name in type(node)._fields
+        if name not in vars(node) and is_field(name) and derives(node, name) is None
+    ]
+    if missing:
+        key, node, name = missing[0]
+        kind = kinds(node)[name]
+        given = key.replace(".", "/") if isinstance(kind, Child) else key
+        also = f"also required: {', '.join(key for key, *_ in missing[1:])}" if missing[1:] else None
+        raise UserError(
+            lines(
+                f"{key} is required and was not given",
+                where(type(node), name),
+                also,
+                f"write: {given}=... ({kind.name})",
+            )
+        )
+
+
+def _check(node: CN, subject: str) -> None:
+    try:
+        node.check()
+    except CNError:
+        raise
+    except ValueError as error:
+        raise UserError(lines(f"{subject}{error}", f"{type(node).__name__} is {where(type(node))}")) from None
+    except Exception as error:
+        why = f"{subject}{type(node).__name__} cannot be checked: {type(error).__name__}: {error}"
+        raise UserError(lines(why, where(type(node)))) from error
