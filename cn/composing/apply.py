@@ -13,11 +13,8 @@ from cn.composing.overrides import Assignment
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
-<<<<<<< HEAD
 from cn.nodes.containers import Table
-=======
 from cn.nodes.derived import Derived, Nested, derives
->>>>>>> nodes14
 from cn.nodes.field_types import Child, Kind, Mismatch
 from cn.nodes.node import CN, put
 from cn.nodes.resolving import old_names, resolve

@@ -30,6 +30,20 @@ def derive_absent(root: CN, *, partial: bool = False) -> None:
                         getattr(node, name)
 
 
+def derive_each(root: CN) -> dict[tuple[int, str], CNError]:
+    """Compute each derived field by itself; return the errors, by the id of the node and the field."""
+    failed: dict[tuple[int, str], CNError] = {}
+    with _deriving(root, keep=True):
+        for _, node in walk(root):
+            for name in type(node)._fields:
+                if derives(node, name) is not None:
+                    try:
+                        getattr(node, name)
+                    except CNError as error:
+                        failed[id(node), name] = error
+    return failed
+
+
 def derive_one(root: CN, node: CN, name: str) -> None:
     """Compute one derived field and keep it as a given one: what is in it may be changed."""
     with _deriving(root, keep=True):

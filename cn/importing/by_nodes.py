@@ -19,12 +19,11 @@ import warnings
 from typing import Any, cast
 
 from cn.composing.compose import assemble
+from cn.composing.deriving import derive_each
 from cn.errors import CNError, MissingValueError, UnfinishedError
-from cn.nodes.derived import Derived, deriving
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import walk
 
 REAL = ("above", "select")  # functions of resolvers.py that are no stubs
 
@@ -86,38 +85,28 @@ def _stubbed(name: str) -> Any:
 def composed(contract: Any, words: list[str]) -> dict[str, Any]:
     """Return a run as plain values."""
     root = cast("CN", assemble(contract, words))
-    with deriving(root, lambda node: next((address for address, each in walk(root) if each is node), "")):
-        return _plain(root)
+    return _plain(root, derive_each(root))
 
 
-def _plain(node: CN) -> dict[str, Any]:
+def _plain(node: CN, failed: dict[tuple[int, str], CNError]) -> dict[str, Any]:
     kinds = cast("dict[str, Kind]", resolve(type(node)))
-    found: dict[str, Any] = {}
-    for name, field in type(node)._fields.items():
-        kind = kinds[name]
-        value: Any
-        if name in vars(node):
-            value = vars(node)[name]
-        elif isinstance(field.default, Derived):
-            try:
-                value = kind.accept(getattr(node, name))
-            except (UnfinishedError, MissingValueError):
-                value = "<missing>"
-            except Exception as error:
-                value = f"<error:{type(error).__name__}: {str(error).splitlines()[0]}>"
-        else:
-            value = "???"
-        found[name] = _of(value, kind)
-    return found
+    return {name: _field(node, name, kinds[name], failed) for name in type(node)._fields}
 
 
-def _of(value: Any, kind: Kind) -> Any:
+def _field(node: CN, name: str, kind: Kind, failed: dict[tuple[int, str], CNError]) -> Any:
+    error = failed.get((id(node), name))
+    if isinstance(error, (UnfinishedError, MissingValueError)):
+        return "<missing>"
+    if error is not None:
+        return f"<error:{type(error).__name__}: {str(error).splitlines()[0]}>"
+    if name not in vars(node):
+        return "???"
+    value: Any = vars(node)[name]
     if isinstance(value, CN):
-        return _plain(value)
+        return _plain(value, failed)
     if isinstance(value, dict) and isinstance(kind, Child):
-        return {key: _plain(each) for key, each in cast("dict[str, CN]", value).items()}
-    marked = isinstance(value, str) and (value in ("???", "<missing>") or value.startswith("<error:"))
-    return cast("Any", value) if marked else kind.plain(value)
+        return {key: _plain(each, failed) for key, each in cast("dict[str, CN]", value).items()}
+    return kind.plain(value)
 
 
 if __name__ == "__main__":

@@ -223,12 +223,12 @@ class Maker:
                 return Made(self._private(module, field, target, [cls], cls))
             if isinstance(item, Leaf):
                 value = self.leaf(item, field, module)
-                if isinstance(value, (Derived, Required)):
+                if isinstance(value, Required):
                     return Made(self._private(module, field, target, [cls], cls))
                 values[key] = Default(value, item)
             else:
                 default, _ = self._default(Class("", module, cls.family, [], target), key, item, cls.child(key))
-                if isinstance(default.value, (Derived, Required)):
+                if isinstance(default.value, Required):
                     return Made(self._private(module, field, target, [cls], cls))
                 values[key] = default
         return Made(cls, values)

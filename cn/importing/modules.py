@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 import cn
-from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, Plain, Required
+from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, Plain, Required, unescaped
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
 from cn.importing.families import Families, Family, Field
@@ -320,7 +320,26 @@ class Module:
         return literal(value.value)
 
     def derived(self, value: Any, field: Field, leaf: Leaf | None = None) -> Expression:
+        if isinstance(value, (list, dict)) and not field.as_dict and not self.node_families(field):
+            return self._nested(value, field, 1)
+        return self._derive(value, field, leaf, 0)
+
+    def _nested(self, value: Any, field: Field, depth: int) -> Expression:
+        """Return a list or a dict in which some values are derived. depth: of the lists and dicts around a value."""
+        if not has_interpolation(value):
+            return literal(unescaped(value))
+        if isinstance(value, list):
+            items = cast("list[Any]", value)
+            return "[", [("", self._nested(each, field, depth + 1)) for each in items], "]"
+        if isinstance(value, dict):
+            table = cast("dict[Any, Any]", value)
+            parts = [(f"{one(literal(key))}: ", self._nested(each, field, depth + 1)) for key, each in table.items()]
+            return "{", parts, "}"
+        return self._derive(value, field, None, depth - 1)
+
+    def _derive(self, value: Any, field: Field, leaf: Leaf | None, depth: int) -> Expression:
         writer: Writer = self.all.new_writer()
+        writer.depth = depth
         writer.gives_node = bool(self.node_families(field))
         try:
             text = writer.value(value)

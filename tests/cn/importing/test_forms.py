@@ -250,7 +250,12 @@ def test_patches_apply_as_options_of_all_did(tmp_path: Path) -> None:
         "debug/base": "# @package _global_\nseed: 2\nn: {p: 3}",
         "debug/more": "# @package _global_\ndefaults: [base]\nnew: [1]\nn: {q: 4}",
         "debug/off": "# @package _global_\nm: null",
-        "exp/one": "# @package _global_\ndefaults: [override /m: b]\nseed: 5\nm: {o: {lr: '${seed}'}, y: 6, extra_key: 1}",
+        "exp/one": """
+        # @package _global_
+        defaults: [override /m: b]
+        seed: 5
+        m: {o: {lr: '${seed}'}, y: 6, extra_key: 1}
+        """,
         "exp/two": "# @package _global_\ndefaults: [one, _self_]\nseed: 7",
         "loc/here": "# @package n\np: 9",
     }
