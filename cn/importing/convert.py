@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError, hint, lines
-from cn.importing.classes import Maker
+from cn.importing.classes import Change, Maker
 from cn.importing.contents import Branch, Content, Item, Leaf, Reader, Slot
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
@@ -33,6 +33,7 @@ class Conversion:
     texts: dict[str, str]
     options: dict[tuple[str, str], str]  # (group, option) -> the option's name now
     patches: dict[tuple[str, str], str]  # (group, option) -> the patch's name now
+    kept: dict[str, frozenset[str]]  # primary -> addresses of what it keeps whatever is chosen
     nulls: dict[str, list[str]]  # patch -> addresses of groups of which it chooses nothing
     runs: dict[str, str]  # primary -> run
     odd: list[tuple[str, str]]  # (place, why) of what was not converted
@@ -113,6 +114,7 @@ class Converter:
             texts=texts,
             options=names,
             patches={key: self._patch_option(file) for key, file in self.patches.items()},
+            kept={config: _addresses(maker.of_file(config).kept) for config in contents},
             nulls={self._patch_option(each.file): list(_nulls(each)) for each in modules.patches},
             runs=runs,
             odd=odd,
@@ -334,6 +336,10 @@ def slots_of(item: Item | Branch) -> Iterator[Slot]:
         yield item
         yield from slots_of(item.over)
         yield from slots_of(item.under)
+
+
+def _addresses(changes: list[Change]) -> frozenset[str]:
+    return frozenset(each.address.lstrip("+") for each in changes)
 
 
 def _nulls(patch: PatchClass | None) -> Iterator[str]:

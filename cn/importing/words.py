@@ -55,7 +55,7 @@ class Words:
             word = read(text)
             if self.is_hydra(word) or self.is_patch(word):
                 continue
-            now = self.word(word, patched=bool(patches))
+            now = self.word(word, patched=bool(patches), kept=self.conversion.kept.get(primary, frozenset()))
             if now.partition("=")[0] not in nulls:  # with Hydra, the patch's null wins over the choice
                 found.append(now)
         order = [group for group, _ in self.conversion.contents[primary].patches]
@@ -90,12 +90,13 @@ class Words:
             family = self.families.of(field) if field is not None else None
         return False
 
-    def word(self, word: Word, *, patched: bool = False) -> str:
-        """Return one override that chooses no patch. patched: a patch is chosen too."""
+    def word(self, word: Word, *, patched: bool = False, kept: frozenset[str] = frozenset()) -> str:
+        """Return one override that chooses no patch. patched: a patch is chosen too. kept: what the run keeps."""
         if not self.is_group(word):
             keys = word.key.split(".")
             names = self.names(keys)
-            sign = "++" if patched and not word.sign and self.is_extra(keys) else word.sign
+            added = (patched and self.is_extra(keys)) or ".".join(names) in kept
+            sign = "++" if added and not word.sign else word.sign
             return f"{sign}{'.'.join(names)}" + ("" if word.value is None else f"={word.value}")
         group, _, package = word.key.partition("@")
         address = (package if "@" in word.key else group.replace("/", ".")).removeprefix("_global_").split(".")

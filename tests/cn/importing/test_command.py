@@ -46,7 +46,7 @@ def test_the_new_project_runs_and_its_report_says_what_is_equal(
         text=True,
         check=False,
     )
-    assert done.stdout.endswith("run = Default(x=4, db=B(p=2, q=3))\n"), done.stderr
+    assert done.stdout.endswith("run = Default(db=B(p=2, q=3), x=4)\n"), done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf", "new"]
 
 
