@@ -47,6 +47,7 @@ class Change:
     value: Any
     field: Field | None
     leaf: Leaf | Branch | None
+    is_choice: bool = False
 
 
 @dataclasses.dataclass(eq=False)

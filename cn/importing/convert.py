@@ -99,9 +99,9 @@ class Converter:
         for config in [*option_contents, *contents]:
             maker.of_file(config)
         modules = Modules(self.families, maker, self._writer, list(self._patch_classes(patches, changed)))
-        if self.exact:
-            for config, content in contents.items():
-                maker.of_file(config).kept = patches.kept(content)
+        for config, content in contents.items():
+            kept = patches.kept(content)
+            maker.of_file(config).kept = [each for each in kept if self.exact or each.is_choice]
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
         odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd]

@@ -8,6 +8,7 @@ from cn.importing.expressions import Call, NotReadable, Reference, Text, parsed
 from cn.importing.families import Families, Family, Field
 from cn.importing.following import Following
 from cn.importing.types import Known, Unknown, annotation, has_interpolation
+from cn.nodes.class_body import TARGET
 
 TEXTS = ("oc.env", "now", "hydra")  # resolvers that give a text
 
@@ -41,7 +42,7 @@ class Inference:
         ):
             field.derived, field.as_dict = [], True  # elsewhere it holds a value that is no node
             values.append(Unknown())
-        field.type = annotation(values, optional=field.optional, exact=self.exact)
+        field.type = annotation(values, optional=field.optional, exact=self.exact and field.key not in TARGET)
         self._busy.discard(id(field))
         return field.type
 

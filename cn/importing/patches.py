@@ -88,7 +88,7 @@ class Patches:
         inner = self.families.of(field)
         if isinstance(item, Slot):
             if not item.replaces:
-                yield Change(".".join(at), self._option(item.group, item.option), None, None)
+                yield Change(".".join(at), self._option(item.group, item.option), None, None, is_choice=True)
             if inner is not None:
                 yield from self._of(item.over, inner, at)
         elif isinstance(item, Leaf):
