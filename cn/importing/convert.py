@@ -317,7 +317,7 @@ class Converter:
                 continue
             field = family.fields.get(key)
             if field is None and key in family.extra:
-                text += f'.extra["{key}"]'
+                text += f".{key}" if key.isidentifier() else f'.extra["{key}"]'
                 data = True
                 continue
             name = field.name if field is not None else key

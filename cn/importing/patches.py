@@ -11,6 +11,7 @@ from cn.importing.classes import Change
 from cn.importing.contents import Branch, Content, Item, Leaf, Slot, place_of
 from cn.importing.families import MISSING, Families, Family, Field, plain_of
 from cn.importing.yaml_files import File
+from cn.nodes.class_body import TARGET
 
 EXTRA = "extra"  # the field of a node that holds what a patch adds to it
 
@@ -76,6 +77,10 @@ class Patches:
                     yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
                 else:
                     added[key] = plain_of(item)
+                continue
+            if key in TARGET:  # it cannot be changed from outside of a class
+                if any(isinstance(item, Leaf) and each.value != item.value for each in field.leaves):
+                    self.odd.append((item.place if isinstance(item, Leaf) else "", f"{key} of a class is not changed"))
                 continue
             sign = "" if self.families.is_shared(family, key) or isinstance(item, Slot) else "++"
             for each in self._change(item, field, (*at, field.name)):

@@ -13,7 +13,7 @@ def select(run: Any, path: str, default: Any = None) -> Any:
         elif isinstance(value, list) and key.isdecimal():
             value = value[int(key)] if int(key) < len(value) else MISSING
         else:
-            value = getattr(value, key, getattr(value, "extra", {}).get(key, MISSING))
+            value = getattr(value, key, MISSING)
         if value is MISSING:
             return default
     return value

@@ -48,6 +48,7 @@ def files(tree: Path) -> Path:
 def test_a_new_word_goes_to_extra(files: Path, run: Callable[..., Any]) -> None:
     made = run("model=free", "+model.width=2", "++model.size=4", "++model.name=[a]").model
     assert (made.size, made.extra) == (4, {"width": 2, "name": ["a"]})
+    assert made.width == 2, "it is read as a field is"
 
 
 def test_a_word_without_a_sign_is_refused(files: Path, refused: Callable[..., str]) -> None:
