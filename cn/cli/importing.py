@@ -28,6 +28,7 @@ report what is equal and what is not (NEW/IMPORT.md).
   --primary NAME       a primary config, as config_name of hydra.main; may be given several times, the first is the
                        run of a command without run=; all files at the top of FOLDER if none is named
   --into NEW           a folder that is not there, or is empty
+  --schema MODULE      a module that stores dataclasses in Hydra's ConfigStore, importable from here; may be repeated
   --exact              annotate with Any what only a guess would type: texts, lists, what is interpolated
   --sets N             override sets to compose for each primary config (40); 0 composes none
   --seed N             seed of these sets (0)
@@ -42,6 +43,7 @@ def import_(words: list[str]) -> None:
     flags.add_argument("folders", nargs="*")
     flags.add_argument("--primary", action="append", default=[])
     flags.add_argument("--into")
+    flags.add_argument("--schema", action="append", default=[])
     flags.add_argument("--exact", action="store_true")
     flags.add_argument("--sets", type=int, default=40)
     flags.add_argument("--seed", type=int, default=0)
@@ -58,7 +60,8 @@ def import_(words: list[str]) -> None:
         near = hint(root.name, [each.name for each in root.parent.iterdir()]) if root.parent.is_dir() else None
         raise UserError(lines(f"{root} is no folder", near))
     project.refuse_taken(new)
-    converter = Converter(root, [name.removesuffix(".yaml") for name in given.primary], exact=given.exact)
+    primaries = [name.removesuffix(".yaml") for name in given.primary]
+    converter = Converter(root, primaries, exact=given.exact, schema=given.schema)
     progress(f"reading {len(converter.files)} files")
     conversion = converter.convert()
     proof = Proof(conversion, version_base=given.version_base)

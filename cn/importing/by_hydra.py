@@ -6,6 +6,8 @@ What the tree needs from its repository's code is put in place by stubs: a resol
 
 from __future__ import annotations
 
+import enum
+import importlib
 import json
 import math
 import os
@@ -13,6 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 BUILT_IN = ("oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select")
@@ -32,6 +35,9 @@ def main() -> None:
 
     config: Any = OmegaConf
     with initialize_config_dir(config_dir=task["folder"], version_base=task["version_base"], job_name="app"):
+        sys.path.insert(0, ".")
+        for module in task["schema"]:
+            importlib.import_module(module)
         _stub_plugins(task["plugins"])
         _stub_resolvers(config, task["resolvers"])
         for primary, overrides in cast("list[tuple[str, list[str]]]", task["cases"]):
@@ -115,6 +121,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, float) and not math.isfinite(value):
         return f"<float:{value}>"
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, Path):
+        return str(value)
     known = value is None or isinstance(value, (bool, int, float, str))
     return value if known else f"<{type(value).__name__}:{value}>"
 

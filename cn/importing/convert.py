@@ -19,6 +19,7 @@ from cn.importing.inference import Inference
 from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct
 from cn.importing.patches import PatchClass, Patches
+from cn.importing.schema import stored
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
 
 
@@ -43,18 +44,21 @@ class Conversion:
     option_files: dict[tuple[str, str], File]
     class_names: dict[str, str]  # of each file
     plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
+    schema: list[str]  # modules that fill the ConfigStore
     resolvers: list[str]  # names that interpolations call
 
 
 class Converter:
     """Converts one tree."""
 
-    def __init__(self, root: Path, primaries: list[str], *, exact: bool) -> None:
-        self.root, self.exact = root, exact
+    def __init__(self, root: Path, primaries: list[str], *, exact: bool, schema: list[str] | None = None) -> None:
+        self.root, self.exact, self.schema = root, exact, schema or []
         self.files = files(root)
         if not self.files:
             raise UserError(lines(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names"))
         refuse_unread(self.files)
+        if self.schema:
+            self.files = {**stored(self.schema), **self.files}
         self.reader = Reader(self.files)
         self.primaries = self._primaries(primaries)
         self.families = Families()
@@ -65,7 +69,7 @@ class Converter:
         self.modules: dict[str, str] = {}  # of each file
 
     def _primaries(self, named: list[str]) -> list[str]:
-        top = [file.name for file in self.files.values() if not file.group]
+        top = [file.name for file in self.files.values() if not file.group and not file.types]
         for name in named:
             if name not in top:
                 raise UserError(lines(f"--primary {name}: {self.root} has no {name}.yaml", hint(name, top)))
@@ -124,6 +128,7 @@ class Converter:
             option_files=self.options,
             class_names=maker.names,
             plugins=list(self._plugins()),
+            schema=self.schema,
             resolvers=sorted(set(self._resolvers())),
         )
 
@@ -171,7 +176,8 @@ class Converter:
 
     def _resolvers(self) -> Iterator[str]:
         for file in self.files.values():
-            yield from re.findall(r"\$\{\s*([A-Za-z_][\w.]*)\s*:", file.path.read_text("utf-8", "replace"))
+            if file.path.is_file():
+                yield from re.findall(r"\$\{\s*([A-Za-z_][\w.]*)\s*:", file.path.read_text("utf-8", "replace"))
 
     def _with_bases(self, contents: dict[str, Content]) -> None:
         """Take the primary configs that others extend into those to convert."""

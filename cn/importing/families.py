@@ -60,6 +60,8 @@ class Family:
             if len(longer) > LONGEST:
                 break
             best, above = longer, above.above
+        if best in taken and f"{label}Fields" not in taken:
+            return f"{label}Fields"
         number, start = 2, best
         while best in taken:
             best, number = f"{start}{number}", number + 1

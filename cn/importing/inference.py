@@ -42,7 +42,10 @@ class Inference:
         ):
             field.derived, field.as_dict = [], True  # elsewhere it holds a value that is no node
             values.append(Unknown())
-        field.type = annotation(values, optional=field.optional, exact=self.exact and field.key not in TARGET)
+        declared = [each.file.types[each.keys] for each in field.leaves if each.keys in each.file.types]
+        exact = self.exact and field.key not in TARGET
+        inferred = annotation(values, optional=field.optional, exact=exact)
+        field.type = declared[-1] if declared else inferred
         self._busy.discard(id(field))
         return field.type
 

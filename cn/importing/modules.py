@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable
 from typing import Any, cast
 
@@ -49,14 +50,23 @@ class Modules:
 
     def settle(self) -> None:
         """Decide which families have a contract, and which fields it states."""
-        for family in self.families.every():
-            classes = self.classes.get(id(family), [])
-            family.contract = family.contract or family.group is not None or family is self.families.run
-            family.contract = family.contract or len(classes) > 1 or bool(family.extra)
-            common = set(family.fields)
-            for cls in classes:
-                common &= set(cls.content.items)
-            family.shared = [field for key, field in family.fields.items() if key in common and classes]
+        before: list[bool] | None = None
+        families = list(self.families.every())
+        members = Counter(id(cls.family) for classes in self.maker.written.values() for cls in classes)
+        while before != (before := [family.contract for family in families]):
+            for family in families:
+                classes = self.classes.get(id(family), [])
+                is_root = family.group is not None or family is self.families.run
+                family.contract = family.contract or is_root or len(classes) > 1 or bool(family.extra)
+                common = set(family.fields)
+                for cls in classes:
+                    common &= set(cls.content.items)
+                family.shared = [field for key, field in family.fields.items() if key in common and classes]
+                if family.contract and members[id(family)] > 1:
+                    for field in family.shared:
+                        inner = self.families.of(field)
+                        if inner is not None and not self.families.is_data(field):
+                            inner.contract = True
 
     def write(self) -> dict[str, str]:
         """Return the text of each file, by its path."""
@@ -236,8 +246,9 @@ class Module:
         if nodes:
             text = " | ".join(dict.fromkeys(self.of_family(each) for each in nodes))
             return f"{text} | None" if field.optional else text
-        if "Any" in field.type:
-            self.froms.setdefault("typing", set()).add("Any")
+        for name in ("Any", "Literal"):
+            if name in field.type:
+                self.froms.setdefault("typing", set()).add(name)
         return field.type
 
     def annotated(self, field: Field) -> str:

@@ -58,6 +58,7 @@ class Proof:
             "folder": str(conversion.root.resolve()),
             "version_base": self.version_base,
             "plugins": conversion.plugins,
+            "schema": conversion.schema,
             "resolvers": conversion.resolvers,
             "cases": cases,
         }

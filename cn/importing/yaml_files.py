@@ -44,6 +44,7 @@ class File:
         self.beside: dict[Keys, str] = {}  # comments
         self.above: dict[Keys, list[str]] = {}
         self.head: list[str] = []  # comment at the top of the file
+        self.types: dict[Keys, str] = {}  # annotations that a schema gives
         self.error: str | None = None  # why it cannot be read
 
     @property
@@ -55,7 +56,7 @@ class File:
         """Return `conf/model/vit.yaml:12` for a value, or for the nearest one above it that has a line."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
-        return f"{self.shown}:{self.lines.get(keys, 1)}"
+        return f"{self.shown}:{self.lines.get(keys, 1)}" if self.lines else self.shown
 
 
 def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> dict[str, File]:
