@@ -18,30 +18,32 @@ from cn.nodes.traversal import is_field, walk
 
 def finish(root: CN, *, partial: bool = False) -> None:
     """Check required fields, derive values, run `check()` and freeze. partial: as in `compose`."""
-    absent = any(name not in vars(node) for _, node in walk(root) for name in type(node)._fields)
-    if absent and not partial:
-        _require_all(root)
-    if absent:
-        derive_absent(root, partial=partial)
-    if absent and not partial:
-        _require_all(root)  # of nodes that are derived
     nodes = list(walk(root))
+    unset = [(address, node, name) for address, node in nodes for name in type(node)._fields if name not in vars(node)]
+    if unset:
+        if not partial:
+            _require(unset)
+        derive_absent(root, partial=partial)
+        known = {id(node) for _, node in nodes}
+        nodes = list(walk(root))
+        if not partial:
+            derived = [(address, node) for address, node in nodes if id(node) not in known]
+            _require([(address, node, name) for address, node in derived for name in type(node)._fields])
     for address, node in reversed(nodes):
         kinds(node)  # an annotation with undefined names must be resolvable now
         with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
             _check(node, f"{address}: " if address else "")
     for _, node in nodes:
         object.__setattr__(node, "_frozen", True)
-        if not partial:
+        if node._late and not partial:
             object.__setattr__(node, "_late", NONE)
 
 
-def _require_all(root: CN) -> None:
-    """Raise UserError for the first required field that has no value."""
+def _require(fields: list[tuple[str, CN, str]]) -> None:
+    """Raise UserError for the first of these fields that is required and has no value."""
     missing = [
         (f"{address}.{name}" if address else name, node, name)
-        for address, node in walk(root)
-        for name in type(node)._fields
+        for address, node, name in fields
         if name not in vars(node) and is_field(name) and derives(node, name) is None
     ]
     if missing:

@@ -23,7 +23,11 @@ from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import resolve
 
 KEY = "patches"
+<<<<<<< HEAD
 KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
+=======
+TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
+>>>>>>> nodes14
 
 
 def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
@@ -57,16 +61,23 @@ def patches_of(root: CN, typed: Iterable[Assignment]) -> dict[str, type[Patch]]:
     return found
 
 
-@contextlib.contextmanager
-def of_patch(root: CN, each: Assignment) -> Generator[None]:
+def of_patch(root: CN, each: Assignment) -> contextlib.AbstractContextManager[None]:
     """Context manager: an error about a change names its patch. A change that waits for a node is told in a Notice."""
+    return _of_patch(root, each) if each.place else TYPED
+
+
+@contextlib.contextmanager
+def _of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:
+<<<<<<< HEAD
         if not each.place:
             raise
         if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
             return
+=======
+>>>>>>> nodes14
         if (why := _waiting(root, each)) is not None:
             if each.place.startswith(KEEPS):
                 return

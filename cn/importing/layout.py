@@ -80,8 +80,9 @@ def statement(
     """Return the lines of a field: its comments above it, and one beside it if that fits. pragma: for a tool."""
     head = f"    {name}: {annotation}"
     text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
-    if isinstance(value, str) and len(text) > WIDTH and (len(value) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
-        text = f"{head} = (\n        {value}\n    )"
+    atom = one_line(value) if isinstance(value, str) or (isinstance(value, tuple) and not value[1]) else ""
+    if atom and len(text) > WIDTH and (len(atom) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
+        text = f"{head} = (\n        {atom}\n    )"
     last = text.rpartition("\n")[2]
     above = list(comments)
     if not beside and len(above) == 1 and "\n" not in text and len(last) + 4 + len(above[0]) <= WIDTH:
