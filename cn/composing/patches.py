@@ -23,11 +23,8 @@ from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import resolve
 
 KEY = "patches"
-<<<<<<< HEAD
 KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
-=======
 TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
->>>>>>> nodes14
 
 
 def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
@@ -71,13 +68,10 @@ def _of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:
-<<<<<<< HEAD
         if not each.place:
             raise
         if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
             return
-=======
->>>>>>> nodes14
         if (why := _waiting(root, each)) is not None:
             if each.place.startswith(KEEPS):
                 return

@@ -12,6 +12,9 @@ from cn.writing.subclass import quoted
 WIDTH = 120
 
 
+COMMENTED_OUT = re.compile(r"-?\s*[\w.]+:(\s|$)")  # a line of YAML that is commented out
+
+
 class Lambda(NamedTuple):
     """A function in an expression; what it gives is put in parentheses if it does not fit on the line."""
 
@@ -85,7 +88,13 @@ def statement(
         text = f"{head} = (\n        {atom}\n    )"
     last = text.rpartition("\n")[2]
     above = list(comments)
-    if not beside and len(above) == 1 and "\n" not in text and len(last) + 4 + len(above[0]) <= WIDTH:
+    if (
+        not beside
+        and len(above) == 1
+        and not COMMENTED_OUT.match(above[0])
+        and "\n" not in text
+        and len(last) + 4 + len(above[0]) <= WIDTH
+    ):
         beside = above.pop()
     if beside and ("\n" in text or len(last) + 4 + len(beside) > WIDTH):
         above.append(beside)
