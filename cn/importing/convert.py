@@ -17,7 +17,7 @@ from cn.importing.following import Follow
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
 from cn.importing.modules import Modules
-from cn.importing.names import camel, distinct
+from cn.importing.names import camel, distinct, slug
 from cn.importing.patches import PatchClass, Patches
 from cn.importing.schema import stored
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
@@ -73,6 +73,9 @@ class Converter:
         for name in named:
             if name not in top:
                 raise UserError(lines(f"--primary {name}: {self.root} has no {name}.yaml", hint(name, top)))
+        if not top:
+            why = f"{self.root} holds no YAML file itself, so it has no primary config"
+            raise UserError(lines(why, "write: the folder that Hydra's config_path names"))
         return named or sorted(top)
 
     def convert(self) -> Conversion:
@@ -234,14 +237,17 @@ class Converter:
         return Branch() if hydra else self.reader.content(file, "" if not file.group else "\0").full
 
     def _families(self, contents: dict[str, Content], options: dict[str, Content]) -> None:
-        for group in self.used:
+        every = [*options.values(), *contents.values()]
+        without_options = {slot.group for content in every for slot in slots_of(content.full)} - self.used
+        for group in sorted(self.used | without_options):
             label = camel(group.rpartition("/")[2])
-            self.families.groups[group] = Family(label, self.packages[group], group)
+            package = self.packages.setdefault(group, ".".join(["runs", *map(slug, group.split("/"))]))
+            self.families.groups[group] = Family(label, package, group)
         for (group, _), file in self.options.items():
             self.families.add(self.families.groups[group], options[file.config].full)
         for content in contents.values():
             self.families.add(self.families.run, content.full)
-        for content in [*options.values(), *contents.values()]:
+        for content in every:
             for slot in slots_of(content.full):
                 family = self.families.groups.get(slot.group)
                 if family is not None:

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from typing import Any, cast
 
 import cn
+from cn.discovery.registry import snake
 from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, Plain, Required, unescaped
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.expressions import NotReadable, Writer
@@ -262,7 +263,7 @@ class Module:
         is_run = family is self.families.run
         what = f"What {family.group} can be." if family.group else "What every run has." if is_run else ""
         if not what:
-            what = f"What a {re.sub('(?<=[a-z])(?=[A-Z])', ' ', family.label).lower()} can be."
+            what = f"Fields that all nodes called {snake(family.base or family.label)} share."
         rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
         fields = [f"    {field.name}: {self.annotated(field)}" for field in family.shared if self._can_share(field)]
         for field in family.fields.values():
