@@ -18,6 +18,7 @@ from cn.lazy import lazily
 from cn.nodes.derived import derive as derive
 from cn.nodes.node import CN as CN
 from cn.nodes.node import CNMeta as CNMeta
+from cn.nodes.notes import Key as Key
 from cn.nodes.notes import Neutral as Neutral
 from cn.nodes.notes import Was as Was
 

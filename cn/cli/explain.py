@@ -22,7 +22,7 @@ from cn.errors import UserError, hint, lines, short
 from cn.nodes.derived import Derived, derives
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN, CNMeta
-from cn.nodes.traversal import alike, is_field, thaw, walk
+from cn.nodes.traversal import address_of, alike, is_field, thaw, walk
 from cn.table import fold
 from cn.writing.displayed import displayed
 
@@ -117,9 +117,10 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
     rows = [_root(contract, root, overrides, folder), *_patches(root, overrides)]
     rows += _rows(trees[0], root, done, folder)
     asked = address.replace("/", ".")
-    chosen = [row for row in rows if not asked or row.address == asked or row.address.startswith(f"{asked}.")]
+    places = [(row.address.replace("/", "."), row) for row in rows]
+    chosen = [row for at, row in places if not asked or at == asked or at.startswith(f"{asked}.")]
     holder, _, entry = asked.rpartition(".")
-    chosen = chosen or [row for row in rows if row.address == holder and entry in row.entries]
+    chosen = chosen or [row for at, row in places if at == holder and entry in row.entries]
     if not chosen:
         near = hint(asked, [row.address for row in rows])
         why = f"--explain {short(address)}: there is no value at {short(address)}"
@@ -157,7 +158,7 @@ def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row
                 now = "is derived once the run is complete"
             else:
                 now = "is required and was not given"
-            yield Row(f"{address}.{name}" if address else name, now, links, _entries(vars(final).get(name)))
+            yield Row(address_of(address, type(node), name), now, links, _entries(vars(final).get(name)))
 
 
 def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:

@@ -24,7 +24,7 @@ from cn.nodes.node import CN
 from cn.nodes.ranges import bare
 from cn.nodes.resolving import resolve
 from cn.nodes.texts import texts_of
-from cn.nodes.traversal import is_field, thaw, values, walk
+from cn.nodes.traversal import address_of, is_field, thaw, values, walk
 from cn.screen import width
 from cn.table import NARROW, fold
 from cn.writing.displayed import displayed
@@ -99,7 +99,7 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
         value = "???" if derives(node, name) is None else "derived"
         value = displayed(kind, own[name]) if name in own else value
         yield (
-            f"{address}.{name}" if address else name,
+            address_of(address, type(node), name),
             kind.name,
             value,
             source.comment(cls, name),
@@ -153,7 +153,7 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
         ]
         return [f"{name}.{each}" for name, held in several for each in held]
     nodes = walk(root) if root is not None else ()
-    fields = [f"{at}.{name}=".lstrip(".") for at, node in nodes for name, _ in _plain_fields(node)]
+    fields = [f"{address_of(at, type(node), name)}=" for at, node in nodes for name, _ in _plain_fields(node)]
     return [*(f"{name}=" for name in chosen), *fields]
 
 
@@ -183,8 +183,8 @@ def _choosable(kind: Kind) -> Iterator[tuple[str, Any]]:
 
 
 def _kind_at(root: CN | None, key: str) -> Kind | None:
-    address, _, name = key.rpartition(".")
     for at, node in walk(root) if root is not None else ():
-        if at == address:
-            return cast("dict[str, Kind]", resolve(type(node))).get(name)
+        for name, kind in _plain_fields(node):
+            if address_of(at, type(node), name) == key:
+                return kind
     return None

@@ -19,6 +19,7 @@ from cn.errors import UserError, lines
 from cn.job import Job, Launcher, Request
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
+from cn.nodes.traversal import walk
 from cn.screen import answering, any_letter, say
 
 
@@ -217,10 +218,9 @@ def contract_of(function: Callable[..., Any]) -> Any:
 
 
 def _at(node: CN, address: str | None) -> CN:
-    found: Any = node
-    for part in (address or "").replace("/", ".").split(".") if address else []:
-        found = cast("dict[str, Any]", found).get(part) if isinstance(found, dict) else getattr(found, part, None)
-    if not isinstance(found, CN):
+    asked = (address or "").replace("/", ".")
+    found = next((each for at, each in walk(node) if at.replace("/", ".") == asked), None)
+    if found is None:
         raise UserError(
             lines(
                 f"--package {address}: there is no node at {address}",

@@ -33,7 +33,7 @@ from cn.nodes.node import CN
 from cn.nodes.ranges import Ranged
 from cn.nodes.resolving import resolve
 from cn.nodes.to_json import CLASS, DERIVED, plain
-from cn.nodes.traversal import alike, is_field, values
+from cn.nodes.traversal import address_of, alike, is_field, values
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -101,7 +101,7 @@ class Definitions:
         """Return the definition of one class."""
         kinds = cast("dict[str, Kind]", resolve(cls))
         key = registry.key_of(cls)
-        fields = [name for name in cls._fields if is_field(name)]
+        fields = [address_of("", cls, name) for name in cls._fields if is_field(name)]
         properties: Schema = {CLASS: {"const": name_of(cls)}, DERIVED: {"type": "array", "items": {"enum": fields}}}
         if not fields:
             properties[DERIVED] = {"type": "array", "maxItems": 0}
@@ -111,15 +111,15 @@ class Definitions:
             if not is_field(name):  # _target_: a record cannot change it
                 properties[name] = {"const": default}
                 continue
-            derived = isinstance(default, Derived)
+            derived, key_of_field = isinstance(default, Derived), address_of("", cls, name)
             said = {"description": text} if (text := source.comment(cls, name)) else {}
             if derived:
                 said["$comment"] = "derived from other fields if it is absent"
             elif default is MISSING:
-                required.append(name)
+                required.append(key_of_field)
             elif (record := finite(_record(default, kinds[name]))) is not MISSING:
                 said["default"] = record
-            properties[name] = {**said, **self.of(kinds[name], default)}
+            properties[key_of_field] = {**said, **self.of(kinds[name], default)}
         doc = inspect.cleandoc(cls.__doc__ or "")
         return {
             "title": str(key) if key else cls.__name__,
@@ -240,7 +240,7 @@ def _changed(node: CN) -> Schema:
         field = cls._fields[name]
         usual = field.default if field.default_factory is MISSING else field.default_factory()
         if not alike(value, usual):
-            found[name] = _record(value, kinds[name])
+            found[address_of("", cls, name)] = _record(value, kinds[name])
     return found
 
 

@@ -17,7 +17,7 @@ from cn.errors import UserError, lines, nearest
 from cn.nodes.field_types import SCALARS, Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import is_field, walk
+from cn.nodes.traversal import address_of, is_field, walk
 
 SHOWN = 4  # keys
 NUMBER = re.compile(r"-\.?[0-9].*")
@@ -62,7 +62,7 @@ def _fields(root: CN) -> Iterator[tuple[str, Kind]]:
     for address, node in walk(root):
         for name, kind in cast("dict[str, Kind]", resolve(type(node))).items():
             if is_field(name):
-                key = f"{address}.{name}" if address else name
+                key = address_of(address, type(node), name)
                 yield (key.replace(".", "/") if isinstance(kind, Child) else key), kind
 
 

@@ -11,6 +11,6 @@ OFFERS = {
     "interpolation": ("in_words",),
     "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
     "patches": ("KEY", "patches_of"),
-    "plain_words": ("Verb", "quoted"),
+    "plain_words": ("KEY", "Verb", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
 }

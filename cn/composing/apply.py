@@ -17,10 +17,10 @@ from cn.nodes.containers import Table
 from cn.nodes.derived import Derived, Nested, derives
 from cn.nodes.field_types import Child, Kind, Mismatch
 from cn.nodes.node import CN, put
-from cn.nodes.resolving import old_names, resolve
+from cn.nodes.resolving import by_key, old_names, resolve
 from cn.nodes.target import EXTRA
 from cn.nodes.texts import Texts
-from cn.nodes.traversal import is_field, thaw, walk
+from cn.nodes.traversal import is_field, thaw
 
 
 class DerivedChild(Exception):  # noqa: N818  (it is no error)
@@ -46,6 +46,9 @@ class Tree:
         while True:
             name = path[at]
             kind = kinds(node).get(name) if is_field(name) else None
+            if kind is None and (end := _field_with_key(node, path, at)) is not None:
+                path[at : end[1]] = [end[0]]
+                continue
             if kind is None and (now := old_names(cast("type[CN]", type(node))).get(name)) is not None:
                 path[at] = now
                 self.renamed[each.text] = tuple(path)
@@ -53,7 +56,9 @@ class Tree:
             if kind is None and each.verb in ("add", "force") and isinstance(kinds(node).get(EXTRA), Table):
                 return node, [EXTRA, *path[at:]]
             if kind is None:
-                raise UserError(_unknown(self, each, node, name, types))
+                from cn.composing.unknown_field import unknown_field
+
+                raise UserError(unknown_field(self, each, node, name, types))
             rest = path[at:]
             if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
                 if isinstance(kind, Child) and kind.many and each.verb != "set" and derives(node, name) is not None:
@@ -163,7 +168,7 @@ class Tree:
 
     def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
         """Set a field, or an element of the container in the field."""
-        if "/" in each.key:
+        if "/" in each.key and "." not in each.key and rest[0] not in by_key(cast("Any", type(node))).values():
             raise UserError(
                 lines(
                     f"{each.text}: {each.key} is a value ({kind.name}), not a node",
@@ -192,48 +197,19 @@ class Tree:
         derive_one(self.root, node, name)
 
 
+def _field_with_key(node: CN, path: list[str], at: int) -> tuple[str, int] | None:
+    """Return the field whose key begins at this place of a path, and where the key ends; None if there is none."""
+    keys = by_key(cast("Any", type(node)))
+    ends = range(at + 1, len(path) + 1) if keys else ()
+    return next(((keys[key], end) for end in ends if (key := "/".join(path[at:end])) in keys), None)
+
+
 def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
     """Return the class of an option; an error begins with the override that names the option."""
     try:
         return cast("type[CN]", discover.find(types, option))
     except UserError as error:
         raise type(error)(f"{text}: {error}") from None
-
-
-def _unknown(tree: Tree, each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
-    cls = type(node)
-    types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
-    others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
-    has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
-    own = list(filter(is_field, cls._fields))
-    near = hint(name, own)
-    below = [(f"{address}.{field}", field) for address, child in walk(node) if address for field in type(child)._fields]
-    likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
-    if likely and (name in likely or not nearest(name, own)):
-        above = each.path[: each.path.index(name)]
-        found = [".".join([*above, at]) for at, field in below if field in likely]
-        near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
-        near = near or f"nearest: {', '.join(found)}"
-    return lines(
-        f"{each.text}: {cls.__name__} has no field {short(name)!r}",
-        where(cls),
-        near,
-        has,
-        f"see: python {program.script} --help",
-    )
-
-
-def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
-    """Return the override to write for a field that exists in a node below the given one, or None."""
-    path = (*address.split("."), *each.path[at + 1 :])
-    try:
-        node, rest = tree.locate(each.replace(path=path))
-    except UserError:
-        return None
-    chosen = isinstance(kinds(node)[rest[0]], Child)
-    sign = {"set": "", "add": "+", "force": "++", "delete": "~"}[each.verb]
-    key = sign + ("/" if chosen and each.verb != "delete" else ".").join(path)
-    return f"write: {each.at(key) if each.raw is not None else key}"
 
 
 def _shown(each: Assignment) -> str:

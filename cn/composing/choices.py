@@ -15,7 +15,7 @@ from cn.errors import CNError
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
 from cn.nodes.patch import Patch
-from cn.nodes.traversal import walk
+from cn.nodes.traversal import address_of, walk
 
 
 def keys(
@@ -33,7 +33,7 @@ def keys(
     for address, node in walk(root) if root is not None else ():
         for name, kind in kinds(node).items():
             if isinstance(kind, Child):
-                key = f"{address}.{name}" if address else name
+                key = address_of(address, type(node), name)
                 yield key.replace(".", "/"), kind.types, kind, node.__dict__.get(name)
 
 

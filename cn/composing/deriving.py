@@ -14,7 +14,7 @@ from cn.nodes.derived import Deriving, derives, deriving
 from cn.nodes.field_types import Child, Kind, Mismatch, same
 from cn.nodes.node import CN, put
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import thaw, walk
+from cn.nodes.traversal import address_of, thaw, walk
 
 
 def derive_absent(root: CN, *, partial: bool = False) -> None:
@@ -78,11 +78,11 @@ def share_derived(root: CN) -> None:
 def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None]:
     """Context manager: compute derived fields from a run. keep: a field that is computed keeps its value."""
 
-    def address_of(node: CN) -> str:
+    def place(node: CN) -> str:
         return next((address for address, each in walk(root) if each is node), "")
 
     def kept(node: CN, name: str, value: Any) -> Any:
-        address = f"{address_of(node)}.{name}".lstrip(".")
+        address = address_of(place(node), type(node), name)
         kind = cast("dict[str, Kind]", resolve(type(node)))[name]
         try:
             accepted = kind.accept(_chosen(kind, value) if isinstance(kind, Child) else value)
@@ -99,7 +99,7 @@ def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None
     def discarded(node: CN, name: str, value: Any) -> Any:
         return value
 
-    return deriving(Deriving(root, address_of, kept if keep else discarded))
+    return deriving(Deriving(root, place, kept if keep else discarded))
 
 
 def _chosen(kind: Child, value: Any) -> Any:

@@ -13,7 +13,7 @@ from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, li
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN, NONE
-from cn.nodes.traversal import is_field, walk
+from cn.nodes.traversal import address_of, is_field, walk
 
 
 def finish(root: CN, *, partial: bool = False) -> None:
@@ -42,7 +42,7 @@ def finish(root: CN, *, partial: bool = False) -> None:
 def _require(fields: list[tuple[str, CN, str]]) -> None:
     """Raise UserError for the first of these fields that is required and has no value."""
     missing = [
-        (f"{address}.{name}" if address else name, node, name)
+        (address_of(address, type(node), name), node, name)
         for address, node, name in fields
         if name not in vars(node) and is_field(name) and derives(node, name) is None
     ]

@@ -6,6 +6,7 @@ text passes through lists, dicts and all of Hydra's functions; `split` separates
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import random
@@ -24,7 +25,7 @@ from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer  # pyright: ignore[reportMissingTypeStubs]
 from hydra.grammar.gen.OverrideParser import OverrideParser  # pyright: ignore[reportMissingTypeStubs]
 
-from cn.composing.plain_words import Verb, quoted
+from cn.composing.plain_words import Verb, is_own, quoted
 from cn.errors import short
 from cn.nodes.texts import Texts, texts_of
 
@@ -96,6 +97,13 @@ for _plain, _typed in {**TYPED, str: _Text}.items():
 
 def read(word: str) -> Override:
     """Parse a word into an override; UnreadableError if the grammar rejects it."""
+    key = word.partition("=")[0].lstrip("+~")
+    if is_own(key):
+        at = word.index(key)
+        try:
+            return dataclasses.replace(read(f"{word[:at]}x{word[at + len(key) :]}"), key_or_group=key)
+        except UnreadableError as error:
+            raise UnreadableError(str(error), None if error.at is None else error.at + len(key) - 1) from None
     listener = _Listener()
     lexer: Any = OverrideLexer(ANTLR.InputStream(word))
     parser: Any = OverrideParser(ANTLR.CommonTokenStream(lexer))

@@ -154,8 +154,7 @@ def _values(text: str, override: Override, options: Callable[[str], list[str]]) 
 @functools.lru_cache(maxsize=4096)
 def _assignment(text: str) -> Assignment:
     if plain := _plain(text):
-        path = tuple(plain.key.replace("/", ".").split("."))
-        return Assignment(text, plain.verb, plain.key, path, plain.value, plain.raw, plain.texts)
+        return Assignment(text, plain.verb, plain.key, path_of(plain.key), plain.value, plain.raw, plain.texts)
     from cn.composing import grammar
 
     override = _parse(text)
@@ -176,8 +175,12 @@ def _assignment(text: str) -> Assignment:
     typed_value: Any = override._value  # pyright: ignore[reportPrivateUsage]
     value, texts = grammar.split(typed_value)
     raw = None if "=" not in text else value if grammar.is_quoted(typed_value) else typed
-    path = tuple(key.replace("/", ".").split("."))
-    return Assignment(text, grammar.verb(override), key, path, value, raw, None if raw is None else texts)
+    return Assignment(text, grammar.verb(override), key, path_of(key), value, raw, None if raw is None else texts)
+
+
+def path_of(key: str) -> tuple[str, ...]:
+    """Return the parts of a key: of `a.Loss/x`, which is an address, those between the dots."""
+    return tuple(key.split("." if "." in key else "/"))
 
 
 def _plain(word: str) -> Word | None:

@@ -10,17 +10,17 @@ import warnings
 from collections.abc import Generator, Iterable
 from typing import Any, cast
 
-from cn.composing.apply import find, kinds
+from cn.composing.apply import find
 from cn.composing.interpolation import worked_out
-from cn.composing.overrides import Assignment
+from cn.composing.overrides import Assignment, path_of
 from cn.composing.plain_words import VERBS
 from cn.discovery import discover
 from cn.discovery.source import place
 from cn.errors import Notice, UserError, lines, short
-from cn.nodes.field_types import Child
+from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.patch import Change, Patch
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import by_key, resolve
 
 KEY = "patches"
 KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
@@ -86,13 +86,17 @@ def _waiting(root: CN, each: Assignment) -> str | None:
     node, path, at = root, each.path, 0
     types: tuple[Any, ...] = ()
     while at < len(path):
-        here, kind = ".".join(path[:at]), kinds(node).get(path[at])
+        here, kind = ".".join(path[:at]), _kind(type(node), path[at])
         if kind is None:
             return f"{here} is {type(node).__name__}" if at and _possible(types, path[at:]) else None
         at += 1
         if not isinstance(kind, Child) or at == len(path):
             return None
-        below, types, why = vars(node).get(path[at - 1]), kind.types, f"{'.'.join(path[:at])} is not chosen"
+        below, types, why = (
+            vars(node).get(_name(type(node), path[at - 1])),
+            kind.types,
+            f"{'.'.join(path[:at])} is not chosen",
+        )
         if kind.many:
             why = f"{'.'.join(path[:at])} holds no {path[at]!r}"
             below = cast("dict[str, Any]", below or {}).get(path[at])
@@ -107,10 +111,18 @@ def _waiting(root: CN, each: Assignment) -> str | None:
 def _possible(types: tuple[Any, ...], path: tuple[str, ...]) -> bool:
     """Return whether an option of these types has a field at the end of the path."""
     for cls in (*types, *discover.options(types)[0].values()) if path else ():
-        kind = (resolve(cast("Any", cls), strict=False) or {}).get(path[0])
+        kind = _kind(cls, path[0])
         if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :])):
             return True
     return not path
+
+
+def _kind(cls: Any, key: str) -> Kind | None:
+    return (resolve(cls, strict=False) or {}).get(_name(cls, key))
+
+
+def _name(cls: Any, key: str) -> str:
+    return by_key(cls).get(key, key) if resolve(cls, strict=False) else key
 
 
 def _names_patches(root: CN, each: Assignment) -> bool:
@@ -139,7 +151,7 @@ def _assignment(patch: str, change: Change) -> Assignment:
         word=change.key if bare else f"{change.key}={'null' if change.value is None else change.value}",
         verb=VERBS[sign],
         key=key,
-        path=tuple(key.replace("/", ".").split(".")),
+        path=path_of(key),
         value=change.value,
         raw=None if bare else short(repr(change.value)),
         texts=None,

@@ -19,7 +19,10 @@ DEEPEST = 20  # nested brackets
 NAME, WHOLE = r"[A-Za-z_][A-Za-z0-9_-]*", r"(?:0|[1-9](?:_?[0-9])*)"
 POINT = rf"(?:{WHOLE}\.|{WHOLE}?\.[0-9](?:_?[0-9])*)"
 LETTER = r"[A-Za-z0-9_/+.%*@?|-]"  # letters that need no quotes; a `:` in a dict is recognized by its surroundings
-WORD = re.compile(rf"(~|\+{{0,2}})({NAME}(?:(?:/{NAME})+|(?:\.(?:{NAME}|{WHOLE}))+)?)(?:=(.*))?", re.DOTALL)
+PART = rf"(?:{NAME}|{WHOLE}|[0-9]+[A-Za-z_-][A-Za-z0-9_-]*)"
+KEY = rf"{PART}(?:[./]{PART})*"
+OF_HYDRA = re.compile(rf"{NAME}(?:(?:/{NAME})+|(?:\.(?:{NAME}|{WHOLE}))+)?")  # a key that Hydra's grammar knows
+WORD = re.compile(rf"(~|\+{{0,2}})({KEY})(?:=(.*))?", re.DOTALL)
 INT = re.compile(rf"[+-]?{WHOLE}")
 FLOAT = re.compile(rf"[+-]?(?:{POINT}|(?:{WHOLE}|{POINT})[eE][+-]?[0-9](?:_?[0-9])*|inf|nan)", re.IGNORECASE)
 ENTRY, TEXT = re.compile(rf"{LETTER}+"), re.compile(rf"{LETTER}+(?::+{LETTER}+)*")  # a dict's key, and a value
@@ -36,6 +39,11 @@ class Word(NamedTuple):
     value: Any
     texts: Texts | None
     raw: str | None  # the value as typed, without its quotes; None if the word has no value
+
+
+def is_own(key: str) -> bool:
+    """Return whether a key can be read here, and not by Hydra's grammar: `metrics.Loss/value`."""
+    return re.fullmatch(KEY, key) is not None and OF_HYDRA.fullmatch(key) is None
 
 
 class _Declined(Exception):  # noqa: N818  (it is no error)

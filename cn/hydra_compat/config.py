@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
+from keyword import iskeyword
 from typing import Any, NamedTuple, Optional, cast
 
 from hydra.core.default_element import GroupDefault
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from cn.discovery import registry
 from cn.nodes.containers import Items, Table
@@ -24,7 +25,7 @@ from cn.nodes.field_types import Child, Either, Kind, Member, Scalar
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import differences
+from cn.nodes.traversal import address_of, differences
 
 HIDDEN = "_"  # the folder of a group that holds what nobody chooses by name
 NULL = f"{HIDDEN}/null"  # sets an optional node attribute to None, before the chosen node if any
@@ -79,7 +80,7 @@ def mirror(node: CN) -> DictConfig:
     for name, kind in _kinds(node).items():
         value = node.__dict__.get(name)
         if isinstance(kind, Child) and name in node.__dict__:
-            below[name] = (
+            below[address_of("", type(node), name)] = (
                 {key: mirror(each) for key, each in cast("dict[str, CN]", value).items()}
                 if kind.many
                 else None
@@ -94,7 +95,8 @@ def slots(what: Any, option: str, address: str) -> Iterator[Slot]:
     for name, kind in _kinds(what).items():
         if not isinstance(kind, Child):
             continue
-        folder = f"{address}/{name}" if address else name
+        key = address_of("", what if isinstance(what, type) else type(what), name)
+        folder = f"{address}/{key}" if address else key
         value = _value(what, name)
         if value is ... or value is None or isinstance(value, Derived):  # a derived node cannot be chosen
             defaults: list[Default] | None = None if value is ... and not kind.many else []
@@ -103,7 +105,7 @@ def slots(what: Any, option: str, address: str) -> Iterator[Slot]:
         else:
             plain = _plain_option(value, kind)
             defaults = [Default(plain or f"{HIDDEN}/{option}", value, folder, "")]
-        yield Slot(name, folder, kind, defaults)
+        yield Slot(key, folder, kind, defaults)
 
 
 def entry_name(option: str) -> str:
@@ -133,17 +135,27 @@ def _plain_option(node: CN, kind: Child) -> str | None:
 
 def _typed(what: Any, more: dict[str, Any]) -> DictConfig:
     """Return the plain values as a config of the node's class, with the types that OmegaConf knows."""
+    cls = what if isinstance(what, type) else type(what)
     fields: list[Any] = []
+    keyed: dict[str, Any] = {}
     for name, kind in _kinds(what).items():
         value = _value(what, name)
         if isinstance(kind, Child) or isinstance(value, Derived):
             continue
         held = MISSING if value is ... else _held(value)
+        if (key := address_of("", cls, name)) != name:
+            keyed[key] = held  # no name of a field of a dataclass
+            continue
         fields.append((name, _type(kind), dataclasses.field(default_factory=lambda x=held: x)))
     for name, value in more.items():
+        if not name.isidentifier() or iskeyword(name):
+            keyed[name] = value
+            continue
         fields.append((name, Any, dataclasses.field(default_factory=lambda x=value: x)))
-    cls = what if isinstance(what, type) else type(what)
     config = OmegaConf.structured(dataclasses.make_dataclass(cls.__name__, fields))
+    with open_dict(config):
+        for name, value in keyed.items():
+            config[name] = value
     config._metadata.object_type = cls
     return config
 

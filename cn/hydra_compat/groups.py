@@ -25,13 +25,14 @@ DEEP = 2  # levels of self-nesting that are listed
 def prepare(contract: Any) -> None:
     """Make the ConfigStore complete for runs of a contract, so that `hydra.compose("config", [...])` composes them.
 
-    After it plain Hydra does what `cn.compose` does, but for patches and for what its grammar lacks: `teacher=null` is
-    `teacher=[]` (`~teacher` too, but on Hydra 1.4 not where the default is a preset, or an option such as `vit/small`),
-    `callbacks=null` and `~callbacks` are `callbacks=[]`, `+callbacks/mine=a` is `+callbacks@callbacks.mine=a`,
-    `callbacks=[a] +callbacks=b` is `callbacks=[a,b]`, a value that is derived is set with `+`, choosing the option
-    that is there already drops the values that a preset gave it, and nodes that hold nodes of their own type are
-    listed two deep. Derived values are not in the result, and neither `check` nor types beyond OmegaConf's are at
-    work until `cn.compose(OmegaConf.to_object(config))`.
+    After it plain Hydra does what `cn.compose` does, but for patches and for what its grammar lacks: `teacher=null`
+    is `teacher=[]` (`~teacher` too, but on Hydra 1.4 not where the default is a preset, or an option such as
+    `vit/small`), `callbacks=null` and `~callbacks` are `callbacks=[]`, `+callbacks/mine=a` is
+    `+callbacks@callbacks.mine=a`, `callbacks=[a] +callbacks=b` is `callbacks=[a,b]`, a value that is derived is set
+    with `+`, choosing the option that is there already drops the values that a preset gave it, a node whose key has
+    a slash cannot be chosen, and nodes that hold nodes of their own type are listed two deep. Derived values are
+    not in the result, and neither `check` nor types beyond OmegaConf's are at work until
+    `cn.compose(OmegaConf.to_object(config))`.
     """
     name = root_name(contract)
     known = ConfigStore.instance().repo.get(f"{PRIMARY}.yaml")

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any, cast
 
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
-from cn.importing.names import attribute, camel, is_attribute
+from cn.importing.names import attribute, camel, can_be_key, is_attribute
 
 LONGEST = 40  # letters of a class whose name is made different from others by what it stands in
 
@@ -29,6 +29,16 @@ class Field:
     derived: list[Family] = dataclasses.field(default_factory=list["Family"])  # whose node an interpolation may give
     as_dict: bool = False  # a node that an interpolation gives is held as a plain dict
     type: str = ""  # worked out later, for a field that is no node
+
+    @property
+    def is_keyed(self) -> bool:
+        """Return whether the field keeps its key by `Key(...)`, since Python cannot name it."""
+        return self.name != self.key and can_be_key(self.key)
+
+    @property
+    def typed(self) -> str:
+        """Return what the command line calls the field."""
+        return str(self.key) if self.is_keyed else self.name
 
     @property
     def plain(self) -> list[Leaf]:

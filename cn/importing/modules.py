@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Any, cast
 
-import cn
 from cn.discovery.registry import snake
 from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, Plain, Required, unescaped
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
@@ -20,7 +19,6 @@ from cn.importing.resolvers import resolvers
 from cn.importing.types import has_interpolation
 from cn.importing.yaml_files import File
 
-KEYS = hasattr(cn, "Key")
 PRAGMA = re.compile(r"(noqa|type:|pyright:|pragma|fmt:|ruff:)")  # comments that tools read
 
 
@@ -254,7 +252,7 @@ class Module:
 
     def annotated(self, field: Field) -> str:
         text = self.annotation(field)
-        if field.name != field.key and KEYS:
+        if field.is_keyed:
             self.froms.setdefault("typing", set()).add("Annotated")
             return f"{'Annotated'}[{text}, {self.cn('Key')}({one(literal(field.key))})]"
         return text

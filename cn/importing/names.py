@@ -8,9 +8,12 @@ import re
 import sys
 import unicodedata
 from collections.abc import Hashable, Iterable
+from typing import cast
 
+from cn.errors import DefinitionError
 from cn.nodes.class_body import RESERVED, TARGET
 from cn.nodes.node import CN
+from cn.nodes.notes import Key
 
 METHODS = frozenset(name for name in dir(CN) if not name.startswith("_")) | {"build"}
 BUILTINS = frozenset(dir(builtins))
@@ -58,6 +61,15 @@ def is_attribute(key: Hashable) -> bool:
     if key.startswith("_"):
         return key in TARGET
     return key not in RESERVED and key not in METHODS
+
+
+def can_be_key(key: Hashable) -> bool:
+    """Return whether `Key` takes a key of YAML."""
+    try:
+        Key(cast("str", key))
+    except DefinitionError:
+        return False
+    return True
 
 
 def attribute(key: str, taken: Iterable[str] = ()) -> str:

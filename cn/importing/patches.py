@@ -83,8 +83,8 @@ class Patches:
                     self.odd.append((item.place if isinstance(item, Leaf) else "", f"{key} of a class is not changed"))
                 continue
             sign = "" if self.families.is_shared(family, key) or isinstance(item, Slot) else "++"
-            for each in self._change(item, field, (*at, field.name)):
-                direct = each.address == ".".join((*at, field.name))
+            for each in self._change(item, field, (*at, field.typed)):
+                direct = each.address == ".".join((*at, field.typed))
                 yield dataclasses.replace(each, address=f"{sign}{each.address}") if direct else each
         if added:
             yield Change(extra, added, None, None)
@@ -127,11 +127,11 @@ class Patches:
                 continue
             if isinstance(item, Slot):
                 if item.option not in (None, MISSING):
-                    yield from self._of(item.over, inner, (*at, field.name))
-                    for each in self._of(item.under, inner, (*at, field.name)):
+                    yield from self._of(item.over, inner, (*at, field.typed))
+                    for each in self._of(item.under, inner, (*at, field.typed)):
                         yield dataclasses.replace(each, address=f"+{each.address.lstrip('+')}")
             elif isinstance(item, Branch):
-                yield from self._kept(item, inner, (*at, field.name))
+                yield from self._kept(item, inner, (*at, field.typed))
 
     def _option(self, group: str, option: str | None) -> Any:
         return None if option is None else self.options.get((group, option), option)
@@ -141,6 +141,6 @@ class Patches:
         found: list[str] = []
         for key in keys:
             field = family.fields.get(key) if family is not None else None
-            found.append(field.name if field is not None else key)
+            found.append(field.typed if field is not None else key)
             family = self.families.of(field) if field is not None else None
         return ".".join(found)

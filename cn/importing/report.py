@@ -86,7 +86,7 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
             found[f"{group}={option}"] = f"{group}={name}"
     for family in conversion.families.every():
         for field in family.fields.values():
-            if field.name != field.key and not conversion.families.is_data(field):
+            if field.typed != field.key and not conversion.families.is_data(field):
                 found[f"...{field.key}"] = f"...{field.name}"
     return [(f"`{old}`", f"`{new}`") for old, new in found.items()]
 
@@ -96,7 +96,7 @@ def _names(conversion: Conversion, keys: list[str]) -> list[str]:
     found: list[str] = []
     for key in keys:
         field = family.fields.get(key) if family is not None else None
-        found.append(field.name if field is not None else key)
+        found.append(field.typed if field is not None else key)
         family = conversion.families.of(field) if field is not None else None
     return found
 

@@ -128,7 +128,7 @@ class Words:
                 if family is not None and key.isdecimal() and "items" in family.fields:
                     found.append("items")
                 return found + keys[place:]
-            found.append(field.name)
+            found.append(field.typed)
             if self.families.is_data(field):
                 return found + keys[place + 1 :]
             family = self.families.of(field)

@@ -8,7 +8,7 @@
 Each of these may stand in any class of a run. The default of a neutral field is that of the class that notes it.
 """
 # pyright: reportPrivateUsage=false
-# (_fields, _nodes and _notes belong to cn; no user field may have these names)
+# (_fields, _keys, _nodes and _notes belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ from cn.nodes.derived import Derived
 from cn.nodes.field_types import Kind
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral, Was
-from cn.nodes.resolving import old_names, resolve
-from cn.nodes.to_json import CLASS, DERIVED, plain
+from cn.nodes.resolving import by_key, old_names, resolve
+from cn.nodes.to_json import CLASS, DERIVED, Record, plain, renamed
 from cn.nodes.traversal import NodeType
-
-Record = dict[str, Any]
 
 
 class Past(NamedTuple):
@@ -34,7 +32,7 @@ class Past(NamedTuple):
     name: str  # of the class in its oldest records: `models.vit:Vit`
     neutral: Record  # new fields that change no hash -> their defaults, in JSON form
     moved: dict[str, dict[str, str]]  # child -> old field of this class -> field of the child
-    names: dict[str, str]  # renamed fields -> their oldest names
+    names: dict[str, str]  # renamed fields -> their oldest names; fields with a key -> their keys
 
 
 @functools.cache
@@ -54,7 +52,8 @@ def past(cls: Any) -> Past:
             name: _before(cls, name) for name, each in notes.items() if any(isinstance(note, Neutral) for note in each)
         },
         moved=moved,
-        names={name: note.names[-1] for name, each in notes.items() for note in each if isinstance(note, Was)},
+        names=cls._keys
+        | {name: note.names[-1] for name, each in notes.items() for note in each if isinstance(note, Was)},
     )
 
 
@@ -73,7 +72,7 @@ def neutral(cls: Any) -> Record:
 
 
 def oldest(cls: Any, name: str) -> str:
-    """Return the oldest name of a field."""
+    """Return the name of a field in its oldest records."""
     return past(cls).names.get(name, name)
 
 
@@ -102,13 +101,9 @@ def former_classes(cls: type) -> tuple[str, ...]:
 
 
 def current(cls: Any, record: Record) -> Record:
-    """Return the record of a class with each field under the name and at the place that it has now."""
-    names = {old: new for old, new in old_names(cls).items() if old in record and new not in record}
-    if names:
-        record = {names.get(name, name): value for name, value in record.items()}
-        if DERIVED in record:
-            derived = cast("list[str]", record[DERIVED])
-            record[DERIVED] = sorted(names.get(name, name) for name in derived)
+    """Return the record of a class with each field under the name that it has now in Python, and at its place."""
+    record = renamed(record, by_key(cls))
+    record = renamed(record, {old: new for old, new in old_names(cls).items() if old in record and new not in record})
     gone = [
         (child, old, field)
         for child, fields in past(cls).moved.items()
@@ -131,15 +126,15 @@ def before(node: CN, record: Record) -> Record:
     node that received moved fields is absent too, if its other fields are at their defaults. So a run from before the
     change keeps its hash.
     """
-    cls, found = type(node), dict(record)
+    cls, found = type(node), dict(renamed(record, by_key(cast("Any", type(node)))))
     told = past(cls)
     for name in cast("Any", cls)._nodes:
         child = vars(node).get(name)
         if isinstance(child, dict):
             nodes = cast("dict[str, CN]", child)
-            found[name] = {key: before(each, record[name][key]) for key, each in nodes.items()}
+            found[name] = {key: before(each, found[name][key]) for key, each in nodes.items()}
         elif child is not None:
-            found[name] = before(child, record[name])
+            found[name] = before(child, found[name])
     for name, default in told.neutral.items():
         if name in found and _given(found[name]) == default:
             del found[name]
@@ -150,11 +145,7 @@ def before(node: CN, record: Record) -> Record:
         if rest == _rest(cls, child) and all(field in now for field in gone.values()):  # another option may lack it
             del found[child]
             found |= {old: now[field] for old, field in gone.items()}
-    if told.names:
-        found = {told.names.get(name, name): value for name, value in found.items()}
-        if DERIVED in found:
-            derived = cast("list[str]", found[DERIVED])
-            found[DERIVED] = sorted(told.names.get(name, name) for name in derived)
+    found = renamed(found, told.names)
     if CLASS in found:
         found[CLASS] = told.name
     return found

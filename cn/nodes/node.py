@@ -16,7 +16,7 @@ from cn.nodes.annotations import hashable
 from cn.nodes.class_body import refuse, refuse_bases
 from cn.nodes.derived import Derived, Fallback, Nested, as_derived, computed
 from cn.nodes.field_types import Kind, Mismatch, same
-from cn.nodes.resolving import copier, old_names, resolve
+from cn.nodes.resolving import by_key, copier, old_names, resolve
 from cn.nodes.traversal import NodeType, is_field, values
 
 NONE: Mapping[str, Derived] = {}
@@ -32,7 +32,7 @@ class CNMeta(NodeType):
         cls: Any = super().__new__(mcls, name, bases, body, **options)
         if root:
             dataclasses.dataclass(init=False, eq=False, repr=False)(cls)
-            cls._fields = cls._kinds = cls._notes = cls._noted = {}
+            cls._fields = cls._kinds = cls._notes = cls._noted = cls._keys = {}
             cls._nodes = ()
             return cls
         cls._scope = dict(sys._getframe(1).f_locals) if "<locals>" in cls.__qualname__ else {}
@@ -102,10 +102,13 @@ class CN(metaclass=CNMeta):
             object.__setattr__(self, "_frozen", False)
             object.__setattr__(self, "_derived", frozenset())
             object.__setattr__(self, "_late", NONE)
-            for name in values:
-                if name not in cls._fields:
-                    raise UserError(unknown_field(cls, name))
             kinds = resolve(cls, strict=False)
+            if not values.keys() <= cls._fields.keys():
+                names = {key: name for name, key in cls._keys.items()}
+                values = {names.get(name, name): value for name, value in values.items()}
+                for name in values:
+                    if name not in cls._fields:
+                        raise UserError(unknown_field(cls, name))
             own = self.__dict__
             for name, field in cls._fields.items():
                 if name in values:
@@ -137,7 +140,7 @@ class CN(metaclass=CNMeta):
                     f"{cls.__name__}.{name} cannot be set: a composed node is frozen; "
                     f"make another with dataclasses.replace(node, {name}=...)"
                 )
-            if name not in cls._fields:
+            if name not in cls._fields and (name := by_key(cls).get(name, name)) not in cls._fields:
                 raise UserError(unknown_field(cls, name))
             put(self, name, accept(cls, resolve(cls)[name], name, value))
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from cn.nodes.node import CN
 from cn.nodes.target import instantiate
-from cn.nodes.traversal import differences, is_field, thaw, values, walk
+from cn.nodes.traversal import address_of, differences, is_field, thaw, values, walk
 
 # attributes that expose all values at once, whose use we cannot see
 HANDED_ON = {"__dict__", "__getstate__", "__reduce__", "__reduce_ex__"}
@@ -49,7 +49,7 @@ class Reading:
         self.places = [(address, node) for address, node in walk(root) if not _below(address, without)]
         self.left: dict[int, set[str]] = {}  # id of a node -> its fields that are set and not yet read
         for address, node in self.places:
-            typed = {name for name in values(node) if f"{address}.{name}".lstrip(".") in named}
+            typed = {name for name in values(node) if address_of(address, type(node), name) in named}
             self.left.setdefault(id(node), set()).update(_set(node), typed)
         for name in without:
             self.left[id(root)].discard(name)
@@ -65,7 +65,7 @@ class Reading:
             if _below(address, [each.address for each in found]):
                 continue
             names = [name for name in type(node)._fields if name in self.left[id(node)]]
-            found += [Unread(f"{address}.{name}".lstrip("."), node, name) for name in names]
+            found += [Unread(address_of(address, type(node), name), node, name) for name in names]
         return found
 
     def close(self) -> None:

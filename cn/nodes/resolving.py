@@ -17,7 +17,7 @@ from cn.errors import DefinitionError, lines, short
 from cn.nodes.annotations import kind_of
 from cn.nodes.derived import Derived, Nested
 from cn.nodes.field_types import Child, Kind, Mismatch, same
-from cn.nodes.notes import Note, Was, notes_of
+from cn.nodes.notes import Key, Note, Was, notes_of
 from cn.nodes.ranges import inherited
 from cn.nodes.traversal import NodeType, thaw
 
@@ -63,7 +63,9 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
     for name, kind in own.items():
         _check_default(cls, cls._fields[name], kind)
     cls._noted, cls._notes = noted, notes | noted
-    _check_names(cls)
+    keys = {name: note.text for name, each in cls._notes.items() for note in each if isinstance(note, Key)}
+    _check_names(cls, keys)
+    cls._keys = keys
     cls._kinds = kinds | own
     cls._nodes = tuple(name for name in cls._fields if isinstance(cls._kinds[name], Child))
     return cls._kinds
@@ -74,6 +76,12 @@ def old_names(cls: NodeType) -> dict[str, str]:
     resolve(cls)
     notes = cls._notes.items()
     return {old: name for name, each in notes for note in each if isinstance(note, Was) for old in note.names}
+
+
+def by_key(cls: NodeType) -> dict[str, str]:
+    """Return the fields whose key is not their name, by key: `Annotated[float, Key("Loss/value")]`."""
+    resolve(cls)
+    return {key: name for name, key in cls._keys.items()}
 
 
 def _evaluator(cls: type) -> Callable[[str], Any]:
@@ -95,8 +103,12 @@ def copier(default: Any) -> Callable[[], Any]:
     return lambda: thaw(kept)
 
 
-def _check_names(cls: NodeType) -> None:
-    """Raise DefinitionError if an old name of a field is a field, or is an old name of two."""
+def _check_names(cls: NodeType, keys: dict[str, str]) -> None:
+    """Raise DefinitionError if a key or an old name of a field is a field, or belongs to two."""
+    for name, key in keys.items():
+        if key in cls._fields or list(keys.values()).count(key) > 1:
+            what = f"{cls.__name__}.{name} has the key {key!r}, which is that of another field too"
+            raise DefinitionError(lines(what, where(cls, name), "give one of them another key"))
     taken: dict[str, str] = dict.fromkeys(cls._fields, "")
     for name, notes in cls._notes.items():
         for old in (old for note in notes if isinstance(note, Was) for old in note.names):

@@ -1,6 +1,6 @@
 """Nodes with a target need no wrapper code: `_target_: str = "torch.optim.AdamW"`."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
+# (_fields and _keys belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, cast
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, short
 from cn.nodes.node import CN
-from cn.nodes.traversal import is_field, values
+from cn.nodes.traversal import NodeType, is_field, values
 
 # Hydra's names with their defaults
 FLAGS: dict[str, Any] = {"_partial_": False, "_args_": [], "_recursive_": True, "_convert_": "none"}
@@ -74,7 +74,8 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
     given = {name: getattr(node, name) for name in FLAGS if hasattr(node, name)}
     fields = {name: value for name, value in values(node).items() if name != EXTRA}
     extra = cast("dict[str, Any]", getattr(node, EXTRA, None) or {})
-    return _called(target_of(node), {**fields, **extra, **given}, args, later, where(type(node)))
+    own = {**_keyed(node, fields), **extra, **given}
+    return _called(target_of(node), own, args, later, where(type(node)))
 
 
 def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict[str, Any], place: str | None) -> Any:
@@ -86,7 +87,7 @@ def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict
             expected = f"one of {', '.join(CONVERT)}" if name == "_convert_" else f"a {type(FLAGS[name]).__name__}"
             raise UserError(lines(f"{target}: {name} is {expected}, not {short(repr(value))}", place))
     build = functools.partial(_build, every=flags["_convert_"] == "all") if flags["_recursive_"] else _same
-    fields = {name: build(value) for name, value in own.items() if is_field(name)}
+    fields = {name: build(value) for name, value in own.items() if name not in (*FLAGS, "_target_")}
     positional = args or tuple(build(value) for value in flags["_args_"])
     call = _function(target)
     if flags["_partial_"]:
@@ -121,11 +122,12 @@ def check_target(cls: type[CN]) -> None:
             del takes[name]  # given by position
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values()):
         return
-    for name in filter(is_field, cls._fields):
-        if name == EXTRA:
+    for field in filter(is_field, cls._fields):
+        if field == EXTRA:
             continue
+        name = cast("NodeType", cls)._keys.get(field, field)
         if name not in takes or takes[name].kind is inspect.Parameter.POSITIONAL_ONLY:
-            raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, name), hint(name, takes)))
+            raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, field), hint(name, takes)))
 
 
 def _build(value: Any, *, every: bool) -> Any:
@@ -134,7 +136,7 @@ def _build(value: Any, *, every: bool) -> Any:
     if isinstance(value, CN):
         if "_target_" in type(value)._fields:
             return instantiate(value)
-        return {name: build(item) for name, item in values(value).items()} if every else value
+        return {name: build(item) for name, item in _keyed(value, values(value)).items()} if every else value
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
         if isinstance(target := table.get("_target_"), str):
@@ -143,6 +145,12 @@ def _build(value: Any, *, every: bool) -> Any:
     if isinstance(value, list):
         return [build(item) for item in cast("list[Any]", value)]
     return value
+
+
+def _keyed(node: CN, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return values of a node under the keys of their fields."""
+    keys = cast("NodeType", type(node))._keys
+    return {keys.get(name, name): value for name, value in fields.items()}
 
 
 def _same(value: Any) -> Any:

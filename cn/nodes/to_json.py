@@ -1,29 +1,31 @@
 """Convert a node to JSON values."""
 # pyright: reportPrivateUsage=false
-# (_derived belongs to cn; no user field may have that name)
+# (_derived and _keys belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import values
+from cn.nodes.traversal import NodeType, values
 
 CLASS, DERIVED = "_class_", "_derived_"
+Record = dict[str, Any]
 
 
 def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
     """Return the node as dicts, lists and scalars; `tagged` adds the class of each node and the names of derived
     fields.
     """
-    kinds = cast("dict[str, Kind]", resolve(type(node)))
+    kinds, keys = cast("dict[str, Kind]", resolve(type(node))), cast("NodeType", type(node))._keys
     result: dict[str, Any] = {CLASS: f"{type(node).__module__}:{type(node).__qualname__}"} if tagged else {}
     if tagged and node._derived:
-        result[DERIVED] = sorted(node._derived)
-    for name, value in values(node).items():
-        kind = kinds[name]
+        result[DERIVED] = sorted(keys.get(name, name) for name in node._derived)
+    for field, value in values(node).items():
+        kind, name = kinds[field], keys.get(field, field)
         if not isinstance(kind, Child):
             result[name] = kind.plain(value)
         elif isinstance(value, dict):
@@ -31,3 +33,13 @@ def plain(node: CN, *, tagged: bool = True) -> dict[str, Any]:
         else:
             result[name] = None if value is None else plain(value, tagged=tagged)
     return result
+
+
+def renamed(record: Record, names: Mapping[str, str]) -> Record:
+    """Return the record of a node with other names for some of its fields."""
+    if not names:
+        return record
+    found = {names.get(name, name): value for name, value in record.items()}
+    if DERIVED in found:
+        found[DERIVED] = sorted(names.get(name, name) for name in cast("list[str]", found[DERIVED]))
+    return found

@@ -1,6 +1,6 @@
 """The values of a node, its children, and the nodes below it."""
 # pyright: reportPrivateUsage=false
-# (_fields, _frozen, _derived and _late belong to cn; no user field may have these names)
+# (_fields, _keys, _frozen, _derived and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class NodeType(ABCMeta):
         _scope: dict[str, Any]  # the names around a class that is defined in a function
         _kinds: dict[str, Kind] | None  # None until each annotation can be resolved
         _nodes: tuple[str, ...] | None  # the fields that hold nodes, once they are resolved
-        _notes: dict[str, tuple[Note, ...]]  # by field, once they are resolved: Was, Neutral
+        _keys: dict[str, str]  # fields whose key is not their name, once they are resolved: Key
+        _notes: dict[str, tuple[Note, ...]]  # by field, once they are resolved: Was, Neutral, Key
         _noted: dict[str, tuple[Note, ...]]  # of these, what the class itself notes
         _fields: dict[str, Field[Any]]
 
@@ -44,11 +45,11 @@ def children(node: CN) -> Iterator[tuple[str, CN]]:
         if value is not None and isinstance(
             type(value), NodeType
         ):  # isinstance(value, CN) is 10 times slower (ABCMeta)
-            yield name, value
+            yield cls._keys.get(name, name), value
         elif isinstance(value, dict):
             for key, item in cast("dict[str, Any]", value).items():
                 if isinstance(type(item), NodeType):
-                    yield f"{name}.{key}", item
+                    yield f"{cls._keys.get(name, name)}.{key}", item
 
 
 def walk(node: CN, address: str = "") -> Iterator[tuple[str, CN]]:
@@ -56,6 +57,12 @@ def walk(node: CN, address: str = "") -> Iterator[tuple[str, CN]]:
     yield address, node
     for name, child in children(node):
         yield from walk(child, f"{address}.{name}" if address else name)
+
+
+def address_of(holder: str, cls: type[CN], name: str) -> str:
+    """Return the address of a field, of a node that is at an address and has this class."""
+    key = cast("NodeType", cls)._keys.get(name, name)
+    return f"{holder}.{key}" if holder else key
 
 
 def differences(node: CN, base: CN, *, nested: bool = True) -> Iterator[tuple[str, Any, Any]]:

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from cn.errors import CNError, UserError, lines, short
 from cn.nodes.former import current
-from cn.nodes.to_json import CLASS
+from cn.nodes.resolving import by_key
+from cn.nodes.to_json import CLASS, renamed
 from cn.run_folder.flat import flat, is_node
 from cn.run_folder.folders import names
 from cn.run_folder.listing import standing
@@ -47,7 +48,8 @@ def _current(record: dict[str, Any]) -> dict[str, Any]:
         return found
     try:
         cls = recorded(str(found[CLASS]), "the record")
-        return {**current(cls, found), CLASS: f"{cls.__module__}:{cls.__qualname__}"}
+        keys = {name: key for key, name in by_key(cast("Any", cls)).items()}
+        return {**renamed(current(cls, found), keys), CLASS: f"{cls.__module__}:{cls.__qualname__}"}
     except CNError:
         return found
 

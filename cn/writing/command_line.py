@@ -15,19 +15,19 @@ from typing import Any, NamedTuple, cast
 from cn.composing.compose import ORDER
 from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
-from cn.composing.plain_words import Verb
+from cn.composing.plain_words import KEY, Verb
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, lines, short
 from cn.nodes.field_types import Child, Kind, Mismatch, same
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import differences, is_field
-from cn.writing.literals import ID, UnwritableError, name_of, text_of, written
+from cn.nodes.traversal import address_of, differences, is_field
+from cn.writing.literals import UnwritableError, name_of, text_of, written
 
 SIGNS: dict[Verb, str] = {"set": "", "add": "+", "force": "++"}
 PART = r"(?:[A-Za-z_$][A-Za-z0-9_$-]*|0|[1-9](?:_?[0-9])*)"
-ADDRESS, CHOICE = re.compile(rf"{PART}(?:\.{PART})*"), re.compile(rf"{ID}(?:/{ID})*")
+ADDRESS, MIXED = re.compile(rf"{PART}(?:\.{PART})*"), re.compile(KEY)
 
 
 class _Place(NamedTuple):
@@ -61,7 +61,7 @@ def words(node: CN, base: CN | None = None, at: str = "") -> list[str]:
 def word(key: str, value: Any) -> str:
     """Return `key=VALUE` in Hydra's grammar; the key may begin with `+` or `++`."""
     bare = re.sub(r"^\+\+?", "", key)
-    if not (ADDRESS.fullmatch(bare) or CHOICE.fullmatch(bare)):
+    if not (ADDRESS.fullmatch(bare) or MIXED.fullmatch(bare)):
         raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
     if isinstance(value, CN):
         raise UnwritableError(f"{key} is a node: it takes more than a word, which words(node, at={bare!r}) gives")
@@ -72,12 +72,12 @@ def _differences(node: CN, base: CN, path: list[str]) -> Iterator[str]:
     cls = type(node)
     kinds = cast("dict[str, Kind]", resolve(cls))
     for name, new, old in differences(node, base):
-        kind = kinds[name]
+        kind, below = kinds[name], [*path, address_of("", cls, name)]
         if isinstance(kind, Child):
             changes = _entries if kind.many else _child
-            yield from changes(_Place(cls, name, kind.types), new, old, [*path, name])
+            yield from changes(_Place(cls, name, kind.types), new, old, below)
         else:
-            yield from _value(cls, kind, new, old, [*path, name])
+            yield from _value(_Place(cls, name, ()), kind, new, old, below)
 
 
 def _child(place: _Place, new: CN | None, old: Any, path: list[str]) -> Iterator[str]:
@@ -141,9 +141,10 @@ def _listed(
     return choices
 
 
-def _value(cls: type[CN], kind: Kind, new: Any, old: Any, path: list[str]) -> list[str]:
+def _value(place: _Place, kind: Kind, new: Any, old: Any, path: list[str]) -> list[str]:
     """Return the words that change a field from its current value, `...` if it has none, to the new one."""
-    why = "its name begins with an underscore" if not is_field(path[-1]) else ""
+    name = str(place.field)
+    why = "its name begins with an underscore" if not is_field(name) else ""
     for way in _ways(new, old, path) if not why else ():
         try:
             assignments = list(way)
@@ -153,8 +154,8 @@ def _value(cls: type[CN], kind: Kind, new: Any, old: Any, path: list[str]) -> li
             why = why or f"{short(assignments[0].text)} makes it {short(repr(made))}"
         except (UserError, Mismatch) as error:
             why = why or str(error).split("\n")[0]
-    what = f"{cls.__name__}.{path[-1]} cannot be made {short(repr(new))} on a command line"
-    raise UnwritableError(lines(what, where(cls, path[-1]), why))
+    what = f"{place.owner.__name__}.{name} cannot be made {short(repr(new))} on a command line"
+    raise UnwritableError(lines(what, where(place.owner, name), why))
 
 
 def _ways(new: Any, old: Any, path: list[str]) -> Iterator[Iterable[Assignment]]:
@@ -208,7 +209,7 @@ def _made(kind: Kind, value: Any, assignments: list[Assignment], depth: int) -> 
 
 def _assign(verb: Verb, path: list[str], value: Any = None) -> Assignment:
     key = ".".join(path)
-    if not ADDRESS.fullmatch(key) or key.count(".") >= len(path):
+    if not (ADDRESS.fullmatch(key) or MIXED.fullmatch(key)) or key.count(".") >= len(path):
         raise UnwritableError(f"{short(repr(key))} cannot be a key on a command line")
     if verb == "delete":
         return Assignment(f"~{key}", verb, key, tuple(path), None, None, None)
@@ -219,9 +220,9 @@ def _assign(verb: Verb, path: list[str], value: Any = None) -> Assignment:
 
 def _choice(place: _Place, sign: str, path: list[str], option: str | None = None) -> str:
     """Return the word that chooses an option, or `~path` without an option."""
-    between, pattern = (".", ADDRESS) if option is None else ("/", CHOICE)
-    key = between.join(path)
-    if not pattern.fullmatch(key) or key.count(between) >= len(path):
+    key = ("." if option is None else "/").join(path)
+    is_entry = place.field is not None and path[-1] != address_of("", place.owner, place.field)
+    if not MIXED.fullmatch(key) or any("." in part for part in path) or (is_entry and "/" in path[-1]):
         why = f"{short(repr(key))} cannot be a key on a command line, so no node is chosen there"
         raise UnwritableError(lines(why, where(place.owner, place.field)))
     return f"{sign}{key}" if option is None else f"{sign}{key}={option}"

@@ -53,7 +53,9 @@ UNREADABLE = {
     ".a=3": f"'.a=3' cannot be read as NAME=VALUE\n  its letter 1, '.', {NO_NAME}",
     "a..b=3": f"'a..b=3' cannot be read as NAME=VALUE\n  its letter 2, '.', {NO_NAME}",
     "/a=3": f"'/a=3' cannot be read as NAME=VALUE\n  its letter 1, '/', {NO_NAME}",
-    "model.lr/x=3": f"'model.lr/x=3' cannot be read as NAME=VALUE\n  its letter 9, '/', {NO_NAME}",
+    "model.lr/x=[3": "'model.lr/x=[3' cannot be read as NAME=VALUE\n  '[' is not closed\n  write: 'model.lr/x=[3]'",
+    "model.lr/x=3]": "'model.lr/x=3]' cannot be read as NAME=VALUE\n  its letter 13, ']', closes nothing\n"
+    "  write: 'model.lr/x=\"3]\"'",
     "größe=3": f"'größe=3' cannot be read as NAME=VALUE\n  its letter 3, 'ö', {NO_NAME}",
     "name=ü": "'name=ü' cannot be read as NAME=VALUE\n  its letter 6, 'ü', must be quoted\n  write: 'name=\"ü\"'",
     "a=x\ny": "'a=x\\ny' cannot be read as NAME=VALUE\n  its letter 4, '\\n', must be quoted",

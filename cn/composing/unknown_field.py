@@ -1,0 +1,61 @@
+"""Explain an override of a field that does not exist: the nearest field, and options that have a field of that name."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn; no user field may have that name)
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from cn import program
+from cn.composing.overrides import Assignment
+from cn.discovery import discover, registry
+from cn.discovery.source import where
+from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.field_types import Child, Kind
+from cn.nodes.node import CN
+from cn.nodes.resolving import resolve
+from cn.nodes.traversal import address_of, is_field, walk
+
+if TYPE_CHECKING:
+    from cn.composing.apply import Tree
+
+
+def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
+    """Return the message about an override of a field that a node does not have.
+
+    types: the types of the field that holds the node; none for the root.
+    """
+    cls = type(node)
+    types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
+    others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
+    has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
+    own = [address_of("", cls, field) for field in filter(is_field, cls._fields)]
+    near = hint(name, own)
+    children = [(address, type(child)) for address, child in walk(node) if address]
+    below = [(address_of(address, each, field), field) for address, each in children for field in each._fields]
+    likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
+    if likely and (name in likely or not nearest(name, own)):
+        above = each.path[: each.path.index(name)]
+        found = [".".join([*above, at]) for at, field in below if field in likely]
+        near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
+        near = near or f"nearest: {', '.join(found)}"
+    return lines(
+        f"{each.text}: {cls.__name__} has no field {short(name)!r}",
+        where(cls),
+        near,
+        has,
+        f"see: python {program.script} --help",
+    )
+
+
+def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
+    """Return the override to write for a field that exists in a node below the given one, or None."""
+    path = (*address.split("."), *each.path[at + 1 :])
+    try:
+        node, rest = tree.locate(each.replace(path=path))
+    except UserError:
+        return None
+    chosen = isinstance(cast("dict[str, Kind]", resolve(type(node)))[rest[0]], Child)
+    sign = {"set": "", "add": "+", "force": "++", "delete": "~"}[each.verb]
+    key = sign + ("/" if chosen and each.verb != "delete" else ".").join(path)
+    return f"write: {each.at(key) if each.raw is not None else key}"
