@@ -49,10 +49,10 @@ class Modules:
 
     def settle(self) -> None:
         """Decide which families have a contract, and which fields it states."""
-        before: list[bool] | None = None
         families = list(self.families.every())
         members = Counter(id(cls.family) for classes in self.maker.written.values() for cls in classes)
-        while before != (before := [family.contract for family in families]):
+        settled = -1
+        while settled != (settled := sum(family.contract for family in families)):
             for family in families:
                 classes = self.classes.get(id(family), [])
                 is_root = family.group is not None or family is self.families.run
