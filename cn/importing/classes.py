@@ -10,6 +10,7 @@ from cn.importing.contents import Branch, Item, Leaf, Slot, copied, merge
 from cn.importing.expressions import parsed
 from cn.importing.families import MISSING, Families, Family, Field, plain_of
 from cn.importing.following import Following
+from cn.importing.names import camel
 from cn.importing.types import has_interpolation
 from cn.importing.yaml_files import File
 
@@ -146,6 +147,7 @@ class Maker:
         if isinstance(item, Branch):
             if self.families.is_data(field):
                 value = plain_of(item)
+                self.odd += lost(item)
                 return Default(Derived(value) if has_interpolation(value) else Plain(unescaped(value)), item), None
             made = self.instance(item, old, cls.module) if old is not None else None
             if made is None:
@@ -238,8 +240,7 @@ class Maker:
         self, module: str, field: Field, target: Branch, bases: list[Class | Family], of: Class | None = None
     ) -> Class:
         """Make a class that is no option, in the file that needs it."""
-        family = of.family if of is not None else self.families.of(field)
-        assert family is not None
+        family = of.family if of is not None else self.families.of(field) or self._new_family(field, module, target)
         label = of.name.lstrip("_") if of is not None else family.label
         taken = {each.name for each in self.written.get(module, [])}
         name = f"_{family.distinct(label, {each.lstrip('_') for each in taken})}"
@@ -247,6 +248,12 @@ class Maker:
         self.written.setdefault(module, []).append(cls)
         self._fill(cls, bases)
         return cls
+
+    def _new_family(self, field: Field, module: str, target: Branch) -> Family:
+        """Return a family for a mapping that no other file has in this place."""
+        field.family = Family(camel(str(field.key)), module.rpartition(".")[0] or "runs")
+        self.families.add(field.family, target)
+        return field.family
 
     def ordered(self, module: str) -> list[Class]:
         """Return the classes of a module, each after those that it needs."""
@@ -267,6 +274,14 @@ def _uses(value: Any, other: Class) -> bool:
     if isinstance(value, Made):
         return value.of is other or any(_uses(each.value, other) for each in value.values.values())
     return False
+
+
+def lost(item: Item) -> list[tuple[str, str]]:
+    """Return the choices within a mapping that becomes a plain dict, where nothing can be chosen."""
+    if isinstance(item, Slot):
+        place = f"{item.file.shown}:{item.entry.line}"
+        return [(place, f"{item.group}: {item.option} is left out, since it stands in a plain dict")]
+    return [each for inner in item.items.values() for each in lost(inner)] if isinstance(item, Branch) else []
 
 
 def unescaped(value: Any) -> Any:

@@ -181,8 +181,10 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("${") and value.endswith("}")
 
 
-def plain_of(item: Leaf | Branch) -> Any:
+def plain_of(item: Leaf | Branch | Slot) -> Any:
     """Return a branch as the plain dict that YAML has."""
     if isinstance(item, Leaf):
         return item.value
+    if isinstance(item, Slot):
+        return {**plain_of(item.under), **plain_of(item.over)}
     return {key: plain_of(cast("Any", each)) for key, each in item.items.items()}

@@ -245,10 +245,11 @@ class Module:
         if nodes:
             text = " | ".join(dict.fromkeys(self.of_family(each) for each in nodes))
             return f"{text} | None" if field.optional else text
+        kind = field.type or "Any"  # of a field that was found after the types were worked out
         for name in ("Any", "Literal"):
-            if name in field.type:
+            if name in kind:
                 self.froms.setdefault("typing", set()).add(name)
-        return field.type
+        return kind
 
     def annotated(self, field: Field) -> str:
         text = self.annotation(field)

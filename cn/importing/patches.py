@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from cn.importing.classes import Change
+from cn.importing.classes import Change, lost
 from cn.importing.contents import Branch, Content, Item, Leaf, Slot, place_of
 from cn.importing.families import MISSING, Families, Family, Field, plain_of
 from cn.importing.yaml_files import File
@@ -71,6 +71,7 @@ class Patches:
         for key, item in branch.items.items():
             field = family.fields.get(key)
             if field is None:
+                self.odd += lost(item)
                 if isinstance(item, Slot):
                     continue
                 if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
