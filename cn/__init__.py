@@ -23,8 +23,11 @@ from cn.nodes.notes import Neutral as Neutral
 from cn.nodes.notes import Was as Was
 
 if TYPE_CHECKING:
+    from cn.nodes.bundle import Bundle as Bundle
     from cn.nodes.patch import Patch as Patch
     from cn.nodes.target import instantiate as instantiate
     from cn.writing.record import load as load
 
-__getattr__ = lazily(__name__, Patch="cn.nodes.patch", instantiate="cn.nodes.target", load="cn.writing.record")
+__getattr__ = lazily(
+    __name__, Bundle="cn.nodes.bundle", Patch="cn.nodes.patch", instantiate="cn.nodes.target", load="cn.writing.record"
+)

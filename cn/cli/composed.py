@@ -18,7 +18,7 @@ from typing import Any, cast
 from cn.composing.compose import assemble, compose, root_name
 from cn.composing.patches import KEY as PATCHES
 from cn.discovery import discover
-from cn.discovery.registry import key_of
+from cn.discovery.registry import is_bundle, key_of
 from cn.discovery.source import place
 from cn.errors import CNError, Notice
 from cn.nodes.node import CN, CNMeta
@@ -44,7 +44,7 @@ def composed(report: Report = lambda what: None) -> State:
     sweeps = _sweeps()
     held: list[Any] = [*contracts(found["failures"]), Patch, *([] if sweeps is None else [sweeps])]
     for contract in dict.fromkeys(held):
-        options, bad = discover.options((contract,))
+        options, bad = discover.options((contract,), bundles=True)
         broken |= {(each.file, each.why) for each in bad}
         for name, cls in options.items():
             if cls in seen:
@@ -125,7 +125,10 @@ def _holds_nodes(package: str) -> bool:
 def _option(cls: Any) -> None:
     """Make a part of a run with its defaults. Its `check()` and derived values may need a run: they are not called."""
     resolve(cls)
-    assemble(cls, [])
+    if is_bundle(cls):
+        cls()
+    else:
+        assemble(cls, [])
 
 
 def _patch(name: str, contracts: list[type[CN]]) -> None:

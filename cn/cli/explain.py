@@ -18,9 +18,11 @@ from cn.composing.overrides import Assignment, parse
 from cn.composing.patches import KEY as PATCHES
 from cn.composing.patches import patches_of
 from cn.discovery import source
+from cn.discovery.registry import is_bundle
 from cn.errors import UserError, hint, lines, short
+from cn.nodes.bundle import holder_of
 from cn.nodes.derived import Derived, derives
-from cn.nodes.field_types import Child, Kind
+from cn.nodes.field_types import Bundled, Child, Kind
 from cn.nodes.node import CN, CNMeta
 from cn.nodes.traversal import address_of, alike, is_field, thaw, walk
 from cn.table import fold
@@ -58,6 +60,7 @@ class Traced(Tree):
 
     def __init__(self, root: CN) -> None:
         super().__init__(root)
+        self.kept = False  # whether the choice is there already
         self.above: dict[int, tuple[Step, ...]] = {}  # path from the class whose default created the node
         self.typed: dict[tuple[int, str], list[Link]] = {}
         self.nodes: list[CN] = []  # includes replaced nodes, so that no id is reused
@@ -65,12 +68,18 @@ class Traced(Tree):
         self.at_first = {id(node): dict(vars(node)) for node in self.nodes}
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
+        self.kept = False
         super().choose(node, kind, rest, each)
-        self._note(node, kind, rest[0], each)
+        self._note(node, kind, rest[0], each, ", which keeps its values" if self.kept else "")
 
-    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> CN:
+    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> Any:
         chosen = super().option(kind, each, option, before)
-        if chosen is not before:
+        if chosen is before:
+            self.kept = True
+        elif isinstance(chosen, Bundled):
+            for name, node in chosen.items():
+                self._enter(node, (Step(holder_of(chosen.of), name, None),))
+        else:
             self._enter(chosen, ())
         return chosen
 
@@ -82,9 +91,9 @@ class Traced(Tree):
         super().derived(node, name)
         self._enter(node, self.above[id(node)])
 
-    def _note(self, node: CN, kind: Kind, name: str, each: Assignment) -> None:
+    def _note(self, node: CN, kind: Kind, name: str, each: Assignment, more: str = "") -> None:
         links = self.typed.setdefault((id(node), name), [])
-        links.append(Link(_text(kind, {**vars(node), **node._late}[name]), each.origin))
+        links.append(Link(_text(kind, {**vars(node), **node._late}[name]), each.origin + more))
 
     def _enter(self, node: CN, above: tuple[Step, ...]) -> None:
         self.nodes.append(node)
@@ -189,7 +198,8 @@ def _presets(tree: Traced, node: CN, name: str, kind: Kind) -> Iterator[Link]:
 
 def _preset(steps: tuple[Step, ...], cls: type[CN]) -> CN | None:
     """Follow the steps from the first field's default; return the node there if it has that class, else None."""
-    at: Any = type(steps[0].holder)()
+    first: Any = type(steps[0].holder)
+    at: Any = holder_of(first) if is_bundle(first) else first()
     for holder, field, entry in steps:
         if type(at) is not type(holder):
             return None
@@ -234,8 +244,9 @@ def _text(kind: Kind, value: Any) -> str:
     if isinstance(value, Derived):
         return "derived"
     if isinstance(kind, Child) and kind.many:
-        held = cast("dict[str, CN]", value)
-        return f"{{{', '.join(f'{key}: {type(each).__name__}' for key, each in held.items())}}}"
+        held = cast("dict[str, CN]", value or {})
+        shown = ", ".join(f"{key}: {type(each).__name__}" for key, each in held.items())
+        return "null" if value is None else f"{{{shown}}}"
     if isinstance(kind, Child):
         return "null" if value is None else type(value).__name__
     return displayed(kind, value)

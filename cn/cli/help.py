@@ -71,12 +71,12 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
 def _choices(contract: Any, root: CN | None, words: list[str]) -> list[str]:
     found: list[str] = []
     broken: dict[discover.Broken, None] = {}
-    listed = [(key, discover.options(types), kind, now) for key, types, kind, now in keys(contract, root, words)]
+    listed = [(key, _options(types, kind), kind, now) for key, types, kind, now in keys(contract, root, words)]
     before = max(len(key) for key, *_ in listed) + 4
     room = max((width() or WIDTH) - before, NARROW)
     for key, (names, bad), kind, now in listed:
         many = kind is not None and kind.many
-        held = cast("dict[str, CN]", {} if now is None else now if many else {key: now})
+        held = cast("dict[str, CN]", (now or {}) if many else {} if now is None else {key: now})
         now_keys = [registry.key_of(type(each)) for each in held.values()]
         chosen = {each.option for each in now_keys if each}
         shown = [f"[{name}]" if name in chosen else name for name in names]
@@ -90,6 +90,10 @@ def _choices(contract: Any, root: CN | None, words: list[str]) -> list[str]:
         text = textwrap.fill(" ".join(shown), room, break_long_words=False, break_on_hyphens=False)
         found.append(f"  {key}".ljust(before) + textwrap.indent(text, " " * before).lstrip())
     return found + [f"  cannot be used: {file}: {why}" for file, why in broken]
+
+
+def _options(types: tuple[Any, ...], kind: Child | None) -> tuple[dict[str, type], list[discover.Broken]]:
+    return discover.options(types, bundles=kind is not None and kind.many)
 
 
 def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
@@ -137,7 +141,7 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
     chosen = {name: (types, kind, now) for name, types, kind, now in keys(contract, root)}
     if equal and key in chosen:
         types, kind, _ = chosen[key]
-        names = [*discover.options(types)[0], *(["null"] if kind and kind.optional else [])]
+        names = [*_options(types, kind)[0], *(["null"] if kind and kind.optional else [])]
         listed = key + "=" + word.partition("=")[2].rpartition(",")[0]
         start = listed + "," if "," in word else listed
         return [

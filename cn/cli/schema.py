@@ -136,7 +136,7 @@ class Definitions:
             held = cast("dict[str, Any]", default).values() if isinstance(default, dict) else [default]
             one = self.options(kind.types, [type(each) for each in held if isinstance(each, CN)])
             if kind.many:
-                return {"type": "object", "additionalProperties": one}
+                one = {"type": "object", "additionalProperties": one}
             return {"anyOf": [one, {"type": "null"}]} if kind.optional else one
         if isinstance(kind, Ranged):
             return _within(self.of(kind.kind), kind)

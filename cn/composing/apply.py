@@ -15,7 +15,7 @@ from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.nodes.containers import Table
 from cn.nodes.derived import Derived, Nested, derives
-from cn.nodes.field_types import Child, Kind, Mismatch
+from cn.nodes.field_types import Bundled, Child, Kind, Mismatch
 from cn.nodes.node import CN, put
 from cn.nodes.resolving import by_key, old_names, resolve
 from cn.nodes.target import EXTRA
@@ -126,9 +126,11 @@ class Tree:
         """Set, add or delete entries of a dict of nodes."""
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
-        before = cast("dict[str, CN]", own.get(name, {}))
+        before = cast("dict[str, CN]", own.get(name) or {})
         listed = _listed(each)
-        if each.verb == "delete":
+        if kind.optional and key is None and each.value is None and each.verb != "add":
+            own[name] = None
+        elif each.verb == "delete":
             dropped = [key] if key is not None else list(before) if each.raw is None else [entry for entry, _ in listed]
             for one in dropped:
                 if one not in before:
@@ -144,27 +146,43 @@ class Tree:
                 raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}"))
             if key not in before and each.verb == "set":
                 raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}"))
-            own[name] = {**before, key: self.option(kind, each, _option(each.value, each.texts), before.get(key))}
+            made = self.option(kind, each, _option(each.value, each.texts), before.get(key))
+            if isinstance(made, Bundled):
+                right = each.at(f"+{key_of_field}")
+                raise UserError(lines(f"{each.text}: {made.of.__name__} is a bundle of several", f"write: {right}"))
+            own[name] = {**before, key: made}
         else:
             chosen: dict[str, CN] = {}
             for entry, option in listed:
-                if entry in chosen or (each.verb == "add" and entry in before):
-                    instead = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
-                    raise UserError(lines(f"{each.text}: {name} holds {short(entry)!r} already", instead))
-                chosen[entry] = self.option(kind, each, option, before.get(entry))
+                there = before if isinstance(before, Bundled) else before.get(entry)
+                made = self.option(kind, each, option, there)
+                for one, node in made.items() if isinstance(made, Bundled) else [(entry, made)]:
+                    if not isinstance(node, kind.types):
+                        what = f"{each.text}: {name}.{one} is {' or '.join(kind.__name__ for kind in kind.types)}"
+                        raise UserError(lines(f"{what}, not {short(repr(node))}", where(made.of, one)))
+                    if one in chosen or (each.verb == "add" and one in before):
+                        instead = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
+                        raise UserError(lines(f"{each.text}: {name} holds {short(one)!r} already", instead))
+                    chosen[one] = node
+                if len(listed) == 1:
+                    chosen = made if isinstance(made, Bundled) else chosen
             own[name] = {**before, **chosen} if each.verb == "add" else chosen
 
-    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> CN:
-        """Return a new instance of an option, or the existing node with its preset values if it has that class."""
+    def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> Any:
+        """Return a new instance of an option, or the node that is there, if it has that class and `++` does not say so.
+
+        A bundle gives a dict of nodes.
+        """
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
             raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
         if isinstance(option, kind.types):
             return thaw(option)
-        cls = option if isinstance(option, type) else find(kind.types, str(option), each.text)
-        if not issubclass(cls, kind.types):
+        cls = option if isinstance(option, type) else find(kind.types, str(option), each.text, bundles=kind.many)
+        if not issubclass(cls, kind.types) and not (kind.many and registry.is_bundle(cls)):
             raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", _options(kind)))
-        return before if type(before) is cls else cls()
+        there = before.of if isinstance(before, Bundled) else type(before)
+        return before if there is cls and each.verb != "force" else cls()
 
     def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
         """Set a field, or an element of the container in the field."""
@@ -204,10 +222,10 @@ def _field_with_key(node: CN, path: list[str], at: int) -> tuple[str, int] | Non
     return next(((keys[key], end) for end in ends if (key := "/".join(path[at:end])) in keys), None)
 
 
-def find(types: tuple[Any, ...], option: str, text: str) -> type[CN]:
+def find(types: tuple[Any, ...], option: str, text: str, *, bundles: bool = False) -> type[CN]:
     """Return the class of an option; an error begins with the override that names the option."""
     try:
-        return cast("type[CN]", discover.find(types, option))
+        return cast("type[CN]", discover.find(types, option, bundles=bundles))
     except UserError as error:
         raise type(error)(f"{text}: {error}") from None
 

@@ -107,6 +107,8 @@ def _chosen(kind: Child, value: Any) -> Any:
     if kind.many and isinstance(value, dict):
         table = cast("dict[str, Any]", value)
         return {key: _chosen(kind.replace(many=False), each) for key, each in table.items()}
+    if kind.many and isinstance(value, list):
+        return {name.replace("/", "_"): discover.find(kind.types, name)() for name in cast("list[str]", value)}
     if isinstance(value, str):
-        return discover.find(kind.types, value)()
+        return discover.find(kind.types, value, bundles=kind.many)()
     return value() if isinstance(value, type) and issubclass(value, kind.types) else value

@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import contextlib
+from typing import cast
 
 from cn.composing.apply import kinds
 from cn.composing.deriving import derive_absent
 from cn.discovery.source import where
 from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, lines
 from cn.nodes.derived import derives
-from cn.nodes.field_types import Child
+from cn.nodes.field_types import Bundled, Child
 from cn.nodes.node import CN, NONE
-from cn.nodes.traversal import address_of, is_field, walk
+from cn.nodes.traversal import NodeType, address_of, is_field, walk
 
 
 def finish(root: CN, *, partial: bool = False) -> None:
@@ -34,6 +35,9 @@ def finish(root: CN, *, partial: bool = False) -> None:
         with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
             _check(node, f"{address}: " if address else "")
     for _, node in nodes:
+        for name in cast("NodeType", type(node))._nodes or ():
+            if isinstance(held := vars(node).get(name), Bundled):
+                vars(node)[name] = dict(held)
         object.__setattr__(node, "_frozen", True)
         if node._late and not partial:
             object.__setattr__(node, "_late", NONE)

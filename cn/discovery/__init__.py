@@ -9,6 +9,7 @@ OFFERS = {
         "folders",
         "group_of",
         "home",
+        "is_bundle",
         "is_contract",
         "key_of",
         "register",

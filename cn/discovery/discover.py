@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from cn.discovery import source
-from cn.discovery.registry import bears, folders, group_of, home, homes, key_of
+from cn.discovery.registry import bears, folders, group_of, home, homes, is_bundle, key_of
 from cn.discovery.typable import LONGEST, better, why_not
 from cn.errors import CNError, UserError, hint, lines, short
 
@@ -35,8 +35,8 @@ class Broken(NamedTuple):
     why: str
 
 
-def find(types: tuple[Any, ...], option: str) -> type:
-    """Return the class of an option of these types; only the option's file is imported.
+def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
+    """Return the class of an option of these types; only the option's file is imported. bundles: or a bundle of them.
 
     Raises UserError if the option is unknown, has another type, or its file is broken.
     """
@@ -52,7 +52,7 @@ def find(types: tuple[Any, ...], option: str) -> type:
                     and key.option.isascii()
                     and (key.option == option if name else bears(cls.__name__, module.rsplit(".", 1)[-1]))
                 ):
-                    if issubclass(cls, types) and not inspect.isabstract(cls):
+                    if _fits(cls, types, bundles):
                         return cls
                     seen = cls
     asked = " or ".join(group_of(home(kind)) for kind in types)
@@ -61,8 +61,15 @@ def find(types: tuple[Any, ...], option: str) -> type:
         if inspect.isabstract(seen):
             missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
             why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
-        raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option)))
-    raise NoOptionError(lines(f"no {asked} is called {short(option)!r}", _contract(types), _choices(types, option)))
+        raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option, bundles)))
+    raise NoOptionError(
+        lines(f"no {asked} is called {short(option)!r}", _contract(types), _choices(types, option, bundles))
+    )
+
+
+def _fits(cls: type, types: tuple[Any, ...], bundles: bool) -> bool:
+    """Return whether a class can be chosen for a field."""
+    return (issubclass(cls, types) or (bundles and is_bundle(cls))) and not inspect.isabstract(cls)
 
 
 def _homes(types: tuple[Any, ...]) -> list[str]:
@@ -82,8 +89,8 @@ def _uncollected() -> Generator[None]:
 
 
 @_uncollected()
-def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
-    """Return all options of these types by name, and the files that cannot be used."""
+def options(types: tuple[Any, ...], *, bundles: bool = False) -> tuple[dict[str, type], list[Broken]]:
+    """Return all options of these types by name, and the files that cannot be used. bundles: bundles of them too."""
     found: dict[str, type] = {}
     broken: list[Broken] = []
     for package in reversed(_homes(types)):  # a project's own options replace the library's
@@ -95,12 +102,7 @@ def options(types: tuple[Any, ...]) -> tuple[dict[str, type], list[Broken]]:
                     _refuse_twice(Path(path), file)
                 for cls in nodes(load(".".join([package, *parts]))):
                     key = key_of(cls)
-                    if (
-                        key
-                        and key.group == group_of(package)
-                        and issubclass(cls, types)
-                        and not inspect.isabstract(cls)
-                    ):
+                    if key and key.group == group_of(package) and _fits(cls, types, bundles):
                         if key.option.isascii():
                             found[key.option] = cls
                         else:
@@ -201,5 +203,5 @@ def _contract(types: tuple[Any, ...]) -> str:
     return f"options are the subclasses of {', '.join(f'{kind.__name__} ({source.place(kind)})' for kind in types)}"
 
 
-def _choices(types: tuple[Any, ...], option: str) -> str:
-    return hint(option, options(types)[0])
+def _choices(types: tuple[Any, ...], option: str, bundles: bool) -> str:
+    return hint(option, options(types, bundles=bundles)[0])

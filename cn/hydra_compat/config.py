@@ -81,10 +81,10 @@ def mirror(node: CN) -> DictConfig:
         value = node.__dict__.get(name)
         if isinstance(kind, Child) and name in node.__dict__:
             below[address_of("", type(node), name)] = (
-                {key: mirror(each) for key, each in cast("dict[str, CN]", value).items()}
-                if kind.many
-                else None
+                None
                 if value is None
+                else {key: mirror(each) for key, each in cast("dict[str, CN]", value).items()}
+                if kind.many
                 else mirror(value)
             )
     return _typed(node, below)
@@ -156,7 +156,7 @@ def _typed(what: Any, more: dict[str, Any]) -> DictConfig:
     with open_dict(config):
         for name, value in keyed.items():
             config[name] = value
-    config._metadata.object_type = cls
+    config._metadata.object_type = dict if registry.is_bundle(cls) else cls
     return config
 
 

@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 
 from cn.composing.compose import root_name
 from cn.discovery import discover
+from cn.discovery.registry import is_bundle
 from cn.discovery.source import place
 from cn.errors import DefinitionError, UserError, lines
 from cn.hydra_compat.config import HIDDEN, Slot, entry_name, package, slots
@@ -60,9 +61,11 @@ class _Groups:
             return
         self.filled.add((name, kind.types))
         if kind.types not in self.options:
-            self.options[kind.types] = dict(discover.options(kind.types)[0])
+            self.options[kind.types] = dict(discover.options(kind.types, bundles=True)[0])
         for option, cls in self.options[kind.types].items():
-            at = f"{address}/{entry_name(option)}" if kind.many else address
+            if is_bundle(cls) and not kind.many:
+                continue
+            at = f"{address}/{entry_name(option)}" if kind.many and not is_bundle(cls) else address
             _put(Entry(cls, name, option, at, package(at) if kind.many else where))
             self.below(cls, option, at, (*above, kind.types))
 

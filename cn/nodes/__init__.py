@@ -2,12 +2,14 @@
 
 # What other packages may import, by file.
 OFFERS = {
+    "bundle": ("Bundle", "holder_of"),
     "class_body": ("RESERVED", "TARGET"),
     "containers": ("Items", "Row", "Table"),
     "derived": ("Derived", "Deriving", "Nested", "derive", "derives", "deriving"),
     "former": ("before", "current", "former_classes", "neutral", "oldest"),
     "field_types": (
         "Anything",
+        "Bundled",
         "Child",
         "Either",
         "Kind",
@@ -29,5 +31,5 @@ OFFERS = {
     "target": ("EXTRA", "instantiate", "locate", "target_of"),
     "texts": ("Texts", "texts_of"),
     "to_json": ("CLASS", "DERIVED", "plain", "renamed"),
-    "traversal": ("address_of", "alike", "differences", "freeze", "is_field", "thaw", "values", "walk"),
+    "traversal": ("NodeType", "address_of", "alike", "differences", "freeze", "is_field", "thaw", "values", "walk"),
 }

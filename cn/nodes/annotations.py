@@ -113,8 +113,10 @@ def _union(inner: list[Kind], annotation: Any) -> Kind:
     plain = [kind for kind in inner if not isinstance(kind, Child)]
     if not children:
         return Either(tuple(plain))
+    if len(children) == 1 and all(kind == SCALARS[None] for kind in plain):
+        return children[0].replace(optional=True)
     if any(kind.many for kind in children):
-        instead = "dict[str, T] = {}: an empty dict holds none"
+        instead = "dict[str, A | B] for nodes of several types"
     elif any(kind != SCALARS[None] for kind in plain):
         instead = "two fields, one for the node and one for the plain value"
     else:

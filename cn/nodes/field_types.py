@@ -34,7 +34,7 @@ class Mismatch(ValueError):  # noqa: N818
 def same(a: Any, b: Any) -> bool:
     """Return whether two values are equal in value and type, recursively; nan equals nan."""
     if type(a) is not type(b):
-        return False
+        return isinstance(a, dict) and isinstance(b, dict) and same({**a}, {**b})  # one is Bundled
     if isinstance(a, float):
         return a == b or (a != a and b != b)
     if isinstance(a, (list, tuple)):
@@ -236,6 +236,19 @@ class Anything(Immutable, Kind):
         raise Mismatch(self.name)
 
 
+class Bundled(dict[str, Any]):
+    """The nodes of a bundle in a dict of nodes, until the run is composed."""
+
+    def __init__(self, nodes: dict[str, Any], of: type) -> None:
+        super().__init__(nodes)
+        self.of = of  # the bundle
+
+
+def like(table: dict[Any, Any], made: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a dict that was made of another one, as a bundle if the other one is."""
+    return Bundled(made, table.of) if isinstance(table, Bundled) else made
+
+
 class Child(Immutable, Kind):
     """A node, or a dict of nodes (`many`). `types` are the allowed classes."""
 
@@ -245,16 +258,15 @@ class Child(Immutable, Kind):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        one = " | ".join([kind.__name__ for kind in self.types] + (["None"] if self.optional else []))
-        return f"dict[str, {one}]" if self.many else one
+        one = " | ".join(kind.__name__ for kind in self.types)
+        return (f"dict[str, {one}]" if self.many else one) + (" | None" if self.optional else "")
 
     def accept(self, value: Any, raw: Texts | None = None) -> Any:
-        if self.many:
-            if isinstance(value, dict):
-                table = typing.cast("dict[Any, Any]", value)
-                if all(type(k) is str and isinstance(v, self.types) for k, v in table.items()):
-                    return dict(table)
-        elif isinstance(value, self.types) or (self.optional and value is None):
+        if self.many and isinstance(value, dict):
+            table = typing.cast("dict[Any, Any]", value)
+            if all(type(k) is str and isinstance(v, self.types) for k, v in table.items()):
+                return like(table, dict(table))
+        elif (self.optional and value is None) or (not self.many and isinstance(value, self.types)):
             return value
         raise Mismatch(self.name)
 

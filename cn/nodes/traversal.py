@@ -8,7 +8,7 @@ from abc import ABCMeta
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from cn.nodes.field_types import same
+from cn.nodes.field_types import like, same
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -107,7 +107,8 @@ def thaw(value: Any) -> Any:
         items = cast("list[Any] | tuple[Any, ...]", value)
         return type(items)(map(thaw, items))
     if isinstance(value, dict):
-        return {key: thaw(item) for key, item in cast("dict[Any, Any]", value).items()}
+        table = cast("dict[Any, Any]", value)
+        return like(table, {key: thaw(item) for key, item in table.items()})
     return value
 
 

@@ -19,7 +19,7 @@ from cn.composing.plain_words import KEY, Verb
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, lines, short
-from cn.nodes.field_types import Child, Kind, Mismatch, same
+from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
 from cn.nodes.traversal import address_of, differences, is_field
@@ -73,7 +73,9 @@ def _differences(node: CN, base: CN, path: list[str]) -> Iterator[str]:
     kinds = cast("dict[str, Kind]", resolve(cls))
     for name, new, old in differences(node, base):
         kind, below = kinds[name], [*path, address_of("", cls, name)]
-        if isinstance(kind, Child):
+        if isinstance(kind, Child) and new is None:
+            yield _choice(_Place(cls, name, kind.types), "", below, "null")
+        elif isinstance(kind, Child):
             changes = _entries if kind.many else _child
             yield from changes(_Place(cls, name, kind.types), new, old, below)
         else:
@@ -97,11 +99,12 @@ def _entries(place: _Place, new: dict[str, CN], old: Any, path: list[str]) -> It
 
     The order of the entries matters, and an added entry comes last.
     """
-    if old is not ... and list(new) == list(old) and all(type(new[name]) is type(old[name]) for name in new):
+    held = cast("dict[str, CN] | None", None if old is ... else old)
+    if held is not None and list(new) == list(held) and all(type(new[name]) is type(held[name]) for name in new):
         for name, child in new.items():
-            yield from _differences(child, old[name], [*path, name])
+            yield from _differences(child, held[name], [*path, name])
         return
-    old = cast("dict[str, CN]", {} if old is ... else old)
+    old = held or {}
     options = {name: text_of(_option(place.types, type(child))) for name, child in new.items()}
     kept = [name for name in old if name in new]
     ways: list[Callable[[], list[str]]] = [lambda: _listed(place, new, old, [], options, path)]
@@ -134,7 +137,7 @@ def _listed(
     elif count:
         choices.append(choose("+", path, listed if count > 1 else options[rest[0]]))
     choices += [choose("+", [*path, name], options[name]) for name in rest[count:]]
-    stay = kept or rest[:count]  # a listed option that exists already is kept unchanged
+    stay = kept or ([] if isinstance(old, Bundled) else rest[:count])  # what is listed and is there keeps its values
     for name, child in new.items():
         there = old[name] if name in stay and type(old.get(name)) is type(child) else type(child)()
         choices += _differences(child, there, [*path, name])

@@ -87,8 +87,8 @@ def annotation(kind: Kind, name: Callable[[type], str]) -> str:
         if isinstance(kind, Table):
             return f"dict[{write(kind.key)}, {write(kind.value)}]"
         if isinstance(kind, Child):
-            one = " | ".join([*map(name, kind.types), *(["None"] if kind.optional else [])])
-            return f"dict[str, {one}]" if kind.many else one
+            one = " | ".join(map(name, kind.types))
+            return (f"dict[str, {one}]" if kind.many else one) + (" | None" if kind.optional else "")
         assert isinstance(kind, Anything)
         return name(ANY)
 

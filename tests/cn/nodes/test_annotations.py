@@ -364,7 +364,7 @@ REFUSED = {
     "dict[str, Node | None]": "dict[str, Node | None]: write dict[str, T] to hold several nodes by name",
     "dict[str, list[Node]]": "list[Node]: write dict[str, T] to hold several nodes by name",
     "dict[str, dict[str, Node]]": "dict[str, dict[str, Node]]: write dict[str, T] to hold several nodes by name",
-    "dict[str, Node] | None = None": "dict[str, Node] | None: write dict[str, T] = {}: an empty dict holds none",
+    "dict[str, Node] | Node = {}": "dict[str, Node] | Node: write dict[str, A | B] for nodes of several types",
     "Node | int = 3": "Node | int: write two fields, one for the node and one for the plain value",
     "Node | str | None = None": "Node | str | None: write two fields, one for the node and one for the plain value",
 }

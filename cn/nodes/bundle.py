@@ -1,0 +1,42 @@
+"""Bundles: one option of a dict of nodes that stands for several nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cn.discovery.source import where
+from cn.errors import DefinitionError, lines, short
+from cn.nodes.field_types import Bundled
+from cn.nodes.node import CN
+from cn.nodes.traversal import NodeType, values
+
+
+class Bundle(CN):
+    """Each field is an entry of the dict, `ema: Callback = Ema(decay=0.9)`, and a field that is None is left out.
+
+    In Python, `Default()` is the dict. A subclass inherits the entries.
+    """
+
+    _bundle_: ClassVar[bool] = True
+
+    if TYPE_CHECKING:
+
+        def __new__(cls, **nodes: Any) -> dict[str, Any]: ...
+
+    else:
+
+        def __new__(cls, **nodes):
+            return Bundled(values(holder_of(cls, nodes)), cls)
+
+
+def holder_of(cls: type[CN], nodes: dict[str, Any] | None = None) -> CN:
+    """Return a bundle as a node; DefinitionError if a field holds no node."""
+    holder = object.__new__(cls)
+    CN.__init__(holder, **nodes or {})
+    for name, value in values(holder).items():
+        if value is None:
+            del vars(holder)[name]
+        elif not isinstance(type(value), NodeType):
+            what = f"{cls.__name__}.{name} is {short(repr(value))}, and each field of a bundle is a node"
+            raise DefinitionError(lines(what, where(cls, name)))
+    return holder
