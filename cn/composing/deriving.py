@@ -22,6 +22,9 @@ def derive_absent(root: CN, *, partial: bool = False) -> None:
 
     partial: a field that needs a required value stays without a value if that value was not given.
     """
+    for name in getattr(type(root), "_runs_", ()):  # a run that the root holds is the run of its own values
+        if isinstance(inner := vars(root).get(name), CN):
+            derive_absent(inner, partial=partial)
     with _deriving(root, keep=True):
         for _, node in walk(root):
             for name in type(node)._fields:
