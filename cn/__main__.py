@@ -1,4 +1,4 @@
-"""python -m cn runs|sweeps|check|new      (commands of any project, beside the project's own program)"""
+"""python -m cn runs|sweeps|check|new|import    (commands of any project, beside the project's own program)"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cn.errors import UserError, hint, lines, short
 from cn.screen import answering, say
 from cn.table import fold
 
-VERBS = ("runs", "sweeps", "check", "new")
+VERBS = ("runs", "sweeps", "check", "new", "import")
 HELP = """\
 python -m cn VERB ...
 
@@ -20,6 +20,7 @@ python -m cn VERB ...
   sweeps VERB NAME     plan, submit, status, logs, cancel, retry, results or best of a sweep
   check                whether everything composes, and with --against REV, what a commit changed
   new PROJECT          a small project in a new folder, which runs, sweeps and passes its own test
+  import FOLDER        node classes for a folder of Hydra YAML files, and a proof of what they compose
 
   -h, --help: this page; python -m cn VERB -h: that of a verb"""
 
@@ -48,6 +49,10 @@ def _main(words: list[str]) -> int | None:
         from cn.cli.new import new
 
         new(rest)
+    elif verb == "import":
+        from cn.cli.importing import import_
+
+        import_(rest)
     elif verb in ("", "-h", "--help"):
         with answering():
             say(fold(HELP))

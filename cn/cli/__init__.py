@@ -4,6 +4,7 @@
 OFFERS = {
     "check": ("check",),
     "exit_status": ("exit_status",),
+    "importing": ("import_",),
     "main": ("main",),
     "new": ("new",),
     "parser": ("Parser", "TypedPath"),

@@ -5,7 +5,7 @@ OFFERS = {
     "apply": ("Tree", "kinds"),
     "choices": ("keys", "options_at", "tolerant"),
     "compose": ("ORDER", "assemble", "compose", "fitting", "root_name"),
-    "deriving": ("derive_absent", "read_sources", "share_derived"),
+    "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),
     "edit": ("edit",),
     "finish": ("finish",),
     "interpolation": ("in_words",),

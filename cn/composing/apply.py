@@ -13,10 +13,12 @@ from cn.composing.overrides import Assignment
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.containers import Table
 from cn.nodes.derived import Derived, Nested, derives
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch
 from cn.nodes.node import CN, put
 from cn.nodes.resolving import by_key, old_names, resolve
+from cn.nodes.target import EXTRA
 from cn.nodes.texts import Texts
 from cn.nodes.traversal import children, is_field, thaw
 
@@ -51,6 +53,8 @@ class Tree:
                 path[at] = now
                 self.renamed[each.text] = tuple(path)
                 continue
+            if kind is None and each.verb in ("add", "force") and isinstance(kinds(node).get(EXTRA), Table):
+                return node, [EXTRA, *path[at:]]
             if kind is None:
                 from cn.composing.unknown_field import unknown_field
 

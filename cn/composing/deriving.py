@@ -22,12 +22,29 @@ def derive_absent(root: CN, *, partial: bool = False) -> None:
 
     partial: a field that needs a required value stays without a value if that value was not given.
     """
+    for name in getattr(type(root), "_runs_", ()):  # a run that the root holds is the run of its own values
+        if isinstance(inner := vars(root).get(name), CN):
+            derive_absent(inner, partial=partial)
     with _deriving(root, keep=True):
         for _, node in walk(root):
             for name in type(node)._fields:
                 if derives(node, name) is not None:
                     with contextlib.suppress(*((UnfinishedError,) if partial else ())):
                         getattr(node, name)
+
+
+def derive_each(root: CN) -> dict[tuple[int, str], CNError]:
+    """Compute each derived field by itself; return the errors, by the id of the node and the field."""
+    failed: dict[tuple[int, str], CNError] = {}
+    with _deriving(root, keep=True):
+        for _, node in walk(root):
+            for name in type(node)._fields:
+                if derives(node, name) is not None:
+                    try:
+                        getattr(node, name)
+                    except CNError as error:
+                        failed[id(node), name] = error
+    return failed
 
 
 def derive_one(root: CN, node: CN, name: str) -> None:

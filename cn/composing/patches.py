@@ -15,6 +15,7 @@ from cn.composing.interpolation import worked_out
 from cn.composing.overrides import Assignment, path_of
 from cn.composing.plain_words import VERBS
 from cn.discovery import discover
+from cn.discovery.source import place
 from cn.errors import Notice, UserError, lines, short
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
@@ -22,14 +23,25 @@ from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import by_key, resolve
 
 KEY = "patches"
+KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
 TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 
 
 def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
     """Return the changes of each patch that is named, in order, and then the other overrides."""
+    kept = [_assignment("", each) for each in kept_by(type(root))]
     rest = [each for each in typed if not _names_patches(root, each)]
     named = patches_of(root, typed).items() if len(rest) < len(typed) else ()
-    return [*([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+    return [kept, *([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+
+
+def kept_by(cls: type[CN]) -> list[Change]:
+    """Return the changes that a class of runs keeps whatever is chosen: `_keeps_ = {"optim.lr": 0.1}`."""
+    found: dict[str, Change] = {}
+    for base in reversed(cls.__mro__):
+        for key, value in cast("dict[str, Any]", vars(base).get(KEEPS, {})).items():
+            found[key.lstrip("+").replace("/", ".")] = Change(key, value, place(base, KEEPS, key))
+    return list(found.values())
 
 
 def patches_of(root: CN, typed: Iterable[Assignment]) -> dict[str, type[Patch]]:
@@ -56,7 +68,13 @@ def _of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:
+        if not each.place:
+            raise
+        if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
+            return
         if (why := _waiting(root, each)) is not None:
+            if each.place.startswith(KEEPS):
+                return
             warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
             return
         what, *more = str(error).split("\n  ")
@@ -92,7 +110,7 @@ def _waiting(root: CN, each: Assignment) -> str | None:
 
 def _possible(types: tuple[Any, ...], path: tuple[str, ...]) -> bool:
     """Return whether an option of these types has a field at the end of the path."""
-    for cls in discover.options(types)[0].values() if path else ():
+    for cls in (*types, *discover.options(types)[0].values()) if path else ():
         kind = _kind(cls, path[0])
         if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :])):
             return True
@@ -137,5 +155,5 @@ def _assignment(patch: str, change: Change) -> Assignment:
         value=change.value,
         raw=None if bare else short(repr(change.value)),
         texts=None,
-        place=f"patch {patch}, {change.place}",
+        place=f"patch {patch}, {change.place}" if patch else f"{KEEPS}, {change.place}",
     )

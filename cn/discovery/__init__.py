@@ -3,7 +3,18 @@
 # What other packages may import, by file.
 OFFERS = {
     "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "nodes", "options"),
-    "registry": ("Key", "feed", "folders", "group_of", "home", "is_bundle", "is_contract", "key_of", "register"),
+    "registry": (
+        "Key",
+        "feed",
+        "folders",
+        "group_of",
+        "home",
+        "is_bundle",
+        "is_contract",
+        "key_of",
+        "register",
+        "snake",
+    ),
     "source": ("comment", "default", "file", "own_annotations", "place", "where"),
     "typable": ("KEY", "better"),
 }

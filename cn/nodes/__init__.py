@@ -3,6 +3,7 @@
 # What other packages may import, by file.
 OFFERS = {
     "bundle": ("Bundle", "holder_of"),
+    "class_body": ("RESERVED", "TARGET"),
     "containers": ("Items", "Row", "Table"),
     "derived": ("Derived", "Deriving", "Nested", "derive", "derives", "deriving"),
     "former": ("before", "current", "former_classes", "neutral", "oldest"),
@@ -27,7 +28,7 @@ OFFERS = {
     "ranges": ("Ranged", "bare"),
     "read_tracking": ("Reading", "Unread"),
     "resolving": ("by_key", "old_names", "resolve"),
-    "target": ("instantiate", "locate", "target_of"),
+    "target": ("EXTRA", "instantiate", "locate", "target_of"),
     "texts": ("Texts", "texts_of"),
     "to_json": ("CLASS", "DERIVED", "plain", "renamed"),
     "traversal": (

@@ -12,7 +12,7 @@ from cn.discovery.source import own_annotations, place
 from cn.discovery.typable import better
 from cn.errors import DefinitionError, lines, short
 from cn.nodes.annotations import written
-from cn.nodes.derived import Derived
+from cn.nodes.derived import Derived, Fallback
 
 # Hydra's own names; no other field begins with an underscore
 TARGET = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
@@ -99,7 +99,7 @@ def _is_constant(cls: type, name: str) -> bool:
 
 def _is_method(value: object) -> bool:
     """Return whether Python binds the value to the instance: a function, a property, a cached property."""
-    if isinstance(value, (Derived, functools.partial)):  # a partial has a __get__ from Python 3.13 on
+    if isinstance(value, (Derived, Fallback, functools.partial)):  # a partial has a __get__ from Python 3.13 on
         return False
     return isinstance(value, types.FunctionType) or hasattr(type(value), "__get__")
 

@@ -128,6 +128,9 @@ class CN(metaclass=CNMeta):
                         where(type(self), name),
                     )
                 )
+            extra = self.__dict__.get("extra")
+            if isinstance(extra, dict) and name in extra:  # `extra: dict[str, Any]` holds what has no field
+                return extra[name]
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
         def __setattr__(self, name, value):

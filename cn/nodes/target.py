@@ -18,6 +18,7 @@ from cn.nodes.traversal import NodeType, is_field, values
 
 # Hydra's names with their defaults
 FLAGS: dict[str, Any] = {"_partial_": False, "_args_": [], "_recursive_": True, "_convert_": "none"}
+EXTRA = "extra"  # a field of a node, `extra: dict[str, Any] = {}`, that holds arguments which are no fields
 CONVERT = ("none", "partial", "object", "all")
 
 
@@ -71,7 +72,10 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
     Raises UserError if the target does not exist, or if one of these names has another value.
     """
     given = {name: getattr(node, name) for name in FLAGS if hasattr(node, name)}
-    return _called(target_of(node), {**_keyed(node, values(node)), **given}, args, later, where(type(node)))
+    fields = {name: value for name, value in values(node).items() if name != EXTRA}
+    extra = cast("dict[str, Any]", getattr(node, EXTRA, None) or {})
+    own = {**_keyed(node, fields), **extra, **given}
+    return _called(target_of(node), own, args, later, where(type(node)))
 
 
 def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict[str, Any], place: str | None) -> Any:
@@ -119,6 +123,8 @@ def check_target(cls: type[CN]) -> None:
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values()):
         return
     for field in filter(is_field, cls._fields):
+        if field == EXTRA:
+            continue
         name = cast("NodeType", cls)._keys.get(field, field)
         if name not in takes or takes[name].kind is inspect.Parameter.POSITIONAL_ONLY:
             raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, field), hint(name, takes)))

@@ -7,5 +7,5 @@ OFFERS = {
     "python": ("as_python",),
     "record": ("FILE", "RecordWarning", "dump", "load", "runs_near", "unplain", "within"),
     "record_class": ("contract_of", "recorded"),
-    "subclass": ("changed", "subclass"),
+    "subclass": ("changed", "quoted", "subclass"),
 }

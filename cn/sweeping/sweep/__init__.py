@@ -37,6 +37,7 @@ class Sweep(CN):
     folder: Path | None = None  # of the sweep; null: outputs/sweeps/NAME
 
     _function_: ClassVar[str] = "train:train"  # called with each trial's run: the function `train` of train.py
+    _runs_: ClassVar[tuple[str, ...]] = ("base",)  # fields that hold a whole run
     _makes_folder_: ClassVar[bool] = False  # whether it makes the run's folder itself: main(train, folder=False)
 
     def check(self) -> None:

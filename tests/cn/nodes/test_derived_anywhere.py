@@ -232,3 +232,15 @@ def test_a_patch_may_derive(tree: Path, run: Any) -> None:
         node = run("patches=own", "steps=40")
     assert (node.seed, node.model.depth, node.model.head.scale, node.tasks) == (80, 4, 4.0, ["x", "x"])
     assert run("patches=own", "seed=1").seed == 1
+
+
+def test_a_field_with_a_derived_preset_may_be_declared_anew() -> None:
+    class Base(CN):
+        size: int = 1
+
+    Base(size=derive(lambda run: 2))
+
+    class Wide(Base):
+        size: int = 3
+
+    assert Wide().size == 3

@@ -1,0 +1,127 @@
+"""Compare what Hydra composes with what the classes compose: the first difference, if there is one."""
+
+from __future__ import annotations
+
+import re
+from ast import literal_eval
+from typing import Any, NamedTuple, cast
+
+from cn.importing.by_hydra import key_text
+from cn.importing.families import Families, Family, Field
+
+NOTHING = object()
+UNKNOWN = ("???", "<missing>")
+
+
+class Difference(NamedTuple):
+    """The first value that differs."""
+
+    keys: tuple[str, ...]
+    hydra: Any
+    ours: Any
+
+    @property
+    def address(self) -> str:
+        return ".".join(self.keys)
+
+
+class Comparison:
+    """Compares results.
+
+    given: addresses that the command line sets; such a value takes the type of the field. unchosen: addresses of groups
+    of which nothing is chosen; what YAML sets there waits for a choice.
+    """
+
+    def __init__(
+        self, families: Families, given: set[tuple[str, ...]], unchosen: frozenset[tuple[str, ...]] = frozenset()
+    ) -> None:
+        self.families, self.given, self.unchosen = families, given, unchosen
+
+    def difference(self, hydra: Any, ours: Any) -> Difference | None:
+        """Return the first difference of two whole runs."""
+        return self._branch(hydra, ours, self.families.run, ())
+
+    def _branch(self, hydra: Any, ours: Any, family: Family | None, at: tuple[str, ...]) -> Difference | None:
+        if isinstance(hydra, list) and isinstance(ours, dict) and set(cast("dict[str, Any]", ours)) == {"items"}:
+            return self._value(hydra, ours["items"], None, at)
+        if not isinstance(hydra, dict) or not isinstance(ours, dict):
+            return self._leaf(hydra, ours, at)
+        one, other = cast("dict[str, Any]", hydra), cast("dict[str, Any]", ours)
+        if family is not None:
+            keys = {field.name: key_text(field.key) for field in family.fields.values()}
+            other = {keys.get(name, name): value for name, value in other.items()}
+            extra = other.pop("extra", {}) if "extra" not in family.fields else {}
+            other |= cast("dict[str, Any]", extra)
+            if family is self.families.run and "launch" not in family.fields:
+                other.pop("launch", None)
+        for key in [*one, *(key for key in other if key not in one)]:
+            field = family.fields.get(_key(key)) if family is not None else None
+            left, right = one.get(key, NOTHING), other.get(key, NOTHING)
+            found = self._value(left, right, field, (*at, key))
+            if found is not None:
+                return found
+        return None
+
+    def _value(self, left: Any, right: Any, field: Field | None, at: tuple[str, ...]) -> Difference | None:
+        if (
+            field is not None
+            and (field.groups or field.family or field.derived)
+            and _is_nothing(left)
+            and _is_nothing(right)
+        ):
+            return None
+        if at in self.unchosen and _is_nothing(right):
+            return None
+        if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
+            inner = self.families.of(field) if field is not None else None
+            inner = inner or (field.derived[0] if field is not None and field.derived else None)
+            return self._branch(left, right, inner, at)
+        if isinstance(left, list) and isinstance(right, list):
+            ones, others = cast("list[Any]", left), cast("list[Any]", right)
+            if len(ones) != len(others):
+                return Difference(at, left, right)
+            for place, (one, other) in enumerate(zip(ones, others, strict=True)):
+                found = self._value(one, other, None, (*at, str(place)))
+                if found is not None:
+                    return found
+            return None
+        return self._leaf(left, right, at)
+
+    def _leaf(self, left: Any, right: Any, at: tuple[str, ...]) -> Difference | None:
+        left = _evaluated(left)
+        if _alike(left, right):
+            return None
+        if any(at[: len(each)] == each or each[: len(at)] == at for each in self.given) and str(left) == str(right):
+            return None
+        return Difference(at, left, right)
+
+
+def _key(key: str) -> Any:
+    found = re.fullmatch(r"<(int|bool|float):(.+)>", key)
+    return literal_eval(found[2]) if found else key
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is NOTHING or value is None or value == {} or value in UNKNOWN
+
+
+def _alike(left: Any, right: Any) -> bool:
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, str) and left.startswith("<float:") and isinstance(right, float):
+        return str(right) == left[7:-1]
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return left == right
+    if (isinstance(left, str) and left.startswith("<error:")) or left == "???":
+        return isinstance(right, str) and (right.startswith("<error:") or right in UNKNOWN)
+    return type(left) is type(right) and left == right
+
+
+def _evaluated(value: Any) -> Any:
+    """Return what an expression gives whose resolver was a stub."""
+    if isinstance(value, str) and value.startswith("<eval:") and value.endswith(">"):
+        try:
+            return eval(value[6:-1])
+        except Exception:
+            return f"<error:eval:{value}>"
+    return value

@@ -1,0 +1,329 @@
+"""Interpolations as Python: `${a.b}` is `run.a.b`, a text with some in it an f-string, a resolver a call."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from cn.importing.types import has_interpolation
+from cn.writing.subclass import quoted
+
+
+@dataclasses.dataclass
+class Reference:
+    """`${a.b}`; dots: how many stand before it, 0 for an absolute one."""
+
+    keys: list[Text]
+    dots: int
+
+
+@dataclasses.dataclass
+class Call:
+    """`${name:argument,argument}`."""
+
+    name: str
+    arguments: list[Any]  # Text for a text, else a plain value
+
+
+@dataclasses.dataclass
+class Text:
+    """A text with interpolations in it."""
+
+    parts: list[str | Reference | Call]
+
+    @property
+    def only(self) -> Reference | Call | None:
+        """Return the one interpolation that the text is."""
+        return self.parts[0] if len(self.parts) == 1 and not isinstance(self.parts[0], str) else None
+
+
+class NotReadable(ValueError):  # noqa: N818
+    """The interpolation has a form that is not translated."""
+
+
+def parsed(text: str) -> Text:
+    """Read a text of YAML. Raises NotReadable for an interpolation that does not end."""
+    parts: list[str | Reference | Call] = []
+    at, plain = 0, ""
+    while at < len(text):
+        found = re.compile(r"(\\*)\$\{").match(text, at)
+        if found is None:
+            plain += text[at]
+            at += 1
+            continue
+        slashes = len(found[1])
+        plain += "\\" * (slashes // 2)
+        if slashes % 2:
+            plain += "${"
+            at = found.end()
+            continue
+        end = _end(text, found.end())
+        if plain:
+            parts.append(plain)
+            plain = ""
+        parts.append(_inside(text[found.end() : end - 1]))
+        at = end
+    if plain or not parts:
+        parts.append(plain)
+    return Text(parts)
+
+
+def _end(text: str, at: int) -> int:
+    """Return the place after the brace that closes an interpolation."""
+    depth, quote = 1, ""
+    while at < len(text):
+        letter = text[at]
+        if letter == "\\":
+            at += 2
+            continue
+        if text.startswith("${", at):
+            depth += 1
+            at += 2
+            continue
+        if quote:
+            quote = "" if letter == quote and depth == 1 else quote
+        elif letter in "\"'" and depth == 1:
+            quote = letter
+        elif letter == "{":
+            depth += 1
+        if letter == "}" and (not quote or depth > 1):
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        at += 1
+    raise NotReadable(f"an interpolation that does not end: {text}")
+
+
+def _inside(text: str) -> Reference | Call:
+    text = text.strip()
+    if found := re.match(r"([A-Za-z_][\w.]*)\s*:(.*)$", text, flags=re.DOTALL):
+        return Call(found[1], [_argument(each) for each in _split(found[2])] if found[2].strip() else [])
+    dots = len(text) - len(text.lstrip("."))
+    return Reference([parsed(each) for each in _keys(text[dots:])], dots)
+
+
+def _keys(text: str) -> list[str]:
+    """Split `a.b[c].${d}` into keys."""
+    found: list[str] = []
+    at, key = 0, ""
+    while at < len(text):
+        if text.startswith("${", at):
+            end = _end(text, at + 2)
+            key += text[at:end]
+            at = end
+            continue
+        if text[at] in ".[":
+            found.append(key)
+            key = ""
+        elif text[at] != "]":
+            key += text[at]
+        at += 1
+    return [each for each in [*found, key] if each]
+
+
+def _split(text: str) -> list[str]:
+    """Split arguments at commas outside of quotes, brackets and interpolations."""
+    parts, depth, quote, part = list[str](), 0, "", ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        if letter == "," and not depth and not quote:
+            parts.append(part)
+            part = ""
+        else:
+            part += letter
+    return [*parts, part]
+
+
+def _argument(text: str) -> Any:
+    """Return an argument of a resolver as OmegaConf's grammar reads it."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return parsed(text[1:-1].replace(f"\\{text[0]}", text[0]))
+    if "${" in text:
+        return parsed(text)
+    from omegaconf.grammar_parser import parse
+    from omegaconf.grammar_visitor import GrammarVisitor
+
+    try:
+        tree: Any = parse(text, parser_rule="singleElement", lexer_mode="VALUE_MODE")
+        value: Any = GrammarVisitor(None, None, None).visit(tree.element())  # pyright: ignore[reportArgumentType]
+    except Exception:
+        return Text([text])
+    return Text([value]) if isinstance(value, str) else value
+
+
+class Writer:
+    """Writes parsed texts as Python.
+
+    address: Python for an absolute address. known: whether such an address is there whatever is chosen.
+    """
+
+    def __init__(self, address: Callable[[list[str]], str], known: Callable[[list[str]], bool]) -> None:
+        self.address, self.known = address, known
+        self.node = False  # the function needs the node itself
+        self.depth = 0  # of the lists and dicts around the text
+        self.gives_node = False  # the value is a node, so an empty dict stands for none
+        self.functions: set[str] = set()  # of resolvers.py that are called
+        self.modules: set[str] = set()  # to import
+
+    def value(self, value: Any) -> str:
+        """Return Python for a value with interpolations in it, at any depth."""
+        if isinstance(value, Text):
+            return self.text(value)
+        if isinstance(value, str):
+            return (
+                self.text(parsed(value))
+                if has_interpolation(value)
+                else quoted("".join(str(part) for part in parsed(value).parts))
+            )
+        if isinstance(value, (list, dict)):
+            self.depth += 1
+            parts = [*self._parts(cast("list[Any] | dict[Any, Any]", value))]
+            self.depth -= 1
+            return f"[{', '.join(parts)}]" if isinstance(value, list) else "{" + ", ".join(parts) + "}"
+        if isinstance(value, float):
+            return literal_float(value)
+        return repr(value)
+
+    def _parts(self, value: list[Any] | dict[Any, Any]) -> Iterator[str]:
+        if isinstance(value, list):
+            yield from map(self.value, value)
+        else:
+            for key, item in value.items():
+                yield f"{self.value(key)}: {self.value(item)}"
+
+    def text(self, text: Text) -> str:
+        if text.only is not None:
+            return self.part(text.only)
+        if all(isinstance(part, str) for part in text.parts):
+            return quoted("".join(cast("list[str]", text.parts)))
+        made = ""
+        pieces: list[str] = []
+        fits = True
+        for part in text.parts:
+            if isinstance(part, str):
+                pieces.append(quoted(part))
+                fits = fits and '"' not in part
+                made += quoted(part)[1:-1].replace("{", "{{").replace("}", "}}")
+            else:
+                inner = self.part(part)
+                pieces.append(inner)
+                fits = fits and "\\" not in inner and not ("'" in inner and '"' in inner)
+                made += "{" + inner.replace('"', "'") + "}"
+        return f'f"{made}"' if fits else f'"".join(map(str, [{", ".join(pieces)}]))'
+
+    def part(self, part: Reference | Call) -> str:
+        if isinstance(part, Call):
+            return self.call(part)
+        if any(each.only is not None or len(each.parts) != 1 for each in part.keys):
+            path = self.text(Text([piece for each in part.keys for piece in (".", *each.parts)][1:]))
+            return self.function("select", ["run", path])
+        keys = [str(each.parts[0]) for each in part.keys]
+        if not part.dots:
+            return self.address(keys)
+        levels = part.dots - self.depth - 1  # a list and a dict are levels too
+        if levels < 0:
+            raise NotReadable("an interpolation within a list or a dict that points into it")
+        self.node = True
+        start = "node" if not levels else self.function("above", ["run", "node", str(levels)])
+        return start + "".join(f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys)
+
+    def function(self, name: str, arguments: list[str]) -> str:
+        """Return a call of a function of resolvers.py."""
+        self.functions.add(name)
+        return f"{name}({', '.join(arguments)})"
+
+    def call(self, call: Call) -> str:
+        if call.name == "oc.env" and call.arguments:
+            self.modules.add("os")
+            key = self.value(call.arguments[0])
+            if len(call.arguments) == 1:
+                return f"os.environ[{key}]"
+            default = call.arguments[1]
+            plain = isinstance(default, Text) or default is None
+            return f"os.environ.get({key}, {self.value(default) if plain else quoted(str(default))})"
+        if call.name == "oc.select" and call.arguments and isinstance(call.arguments[0], Text):
+            return self._select(call.arguments[0], call.arguments[1:])
+        if call.name == "oc.decode" and call.arguments:
+            return self.function("decode", [self.value(call.arguments[0])])
+        if call.name == "eval" and len(call.arguments) == 1 and isinstance(call.arguments[0], Text):
+            try:
+                return self._evaluated(call.arguments[0])
+            except (SyntaxError, ValueError):
+                return self.function("eval_", [self.value(call.arguments[0])])
+        name = re.sub(r"\W", "_", call.name)
+        return self.function(name, [self.value(each) for each in call.arguments])
+
+    def _select(self, path: Text, default: list[Any]) -> str:
+        if all(isinstance(part, str) for part in path.parts):
+            keys = "".join(cast("list[str]", path.parts)).split(".")
+            if all(keys) and self.known(keys):
+                return self.address(keys)
+        if self.gives_node and default and default[0] == {}:
+            default = []
+        return self.function("select", ["run", self.text(path), *map(self.value, default[:1])])
+
+    def _evaluated(self, text: Text) -> str:
+        """Return the expression in a text, with each interpolation in its place."""
+        names: dict[str, str] = {}
+        source = ""
+        for part in text.parts:
+            if isinstance(part, str):
+                source += part
+            else:
+                name = f"x{len(names)}__"
+                names[name] = self.part(part)
+                source += name
+        tree = _Fill(names).visit(ast.parse(source.strip(), mode="eval"))
+        free = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)} - {"run", "node"}
+        import builtins
+
+        if any(not hasattr(builtins, name) and name not in ("os", *self.functions) for name in free):
+            raise ValueError("it names what is not there")
+        return requoted(ast.unparse(tree))
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts the Python of each interpolation where its name stands, also within texts."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.parse(self.names[node.id], mode="eval").body if node.id in self.names else node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if not isinstance(node.value, str) or not any(name in node.value for name in self.names):
+            return node
+        if node.value in self.names:
+            return ast.parse(f"str({self.names[node.value]})", mode="eval").body
+        values: list[ast.expr] = []
+        for piece in re.split(f"({'|'.join(self.names)})", node.value):
+            if piece in self.names:
+                inner = ast.parse(self.names[piece], mode="eval").body
+                values.append(ast.FormattedValue(inner, -1))
+            elif piece:
+                values.append(ast.Constant(piece))
+        return ast.JoinedStr(values)
+
+
+def requoted(source: str) -> str:
+    """Return an expression with double quotes around its texts, where ruff would have them."""
+    return re.sub(r"""'([^'"\\\n{}]*)'(?=([^"]*"[^"]*")*[^"]*$)""", r'"\1"', source)
+
+
+def literal_float(value: float) -> str:
+    """Return a float as Python and ruff write it."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return f'float("{value}")'
+    return repr(value).replace("e+", "e")

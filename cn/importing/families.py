@@ -1,0 +1,190 @@
+"""Families: all mappings of a tree that stand in the same place, such as the options of a group, with their fields.
+
+A family becomes a contract. Its fields have one type each, which is worked out from all values that any option, primary
+config or patch gives them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterator
+from typing import Any, cast
+
+from cn.importing.contents import MISSING, Branch, Leaf, Slot
+from cn.importing.names import attribute, camel, can_be_key, is_attribute
+
+LONGEST = 40  # letters of a class whose name is made different from others by what it stands in
+
+
+@dataclasses.dataclass(eq=False)
+class Field:
+    """One key of a family. name: of the attribute. groups: whose options can be chosen here."""
+
+    key: Hashable
+    name: str
+    leaves: list[Leaf] = dataclasses.field(default_factory=list[Leaf])
+    family: Family | None = None
+    groups: list[str] = dataclasses.field(default_factory=list[str])
+    optional: bool = False
+    derived: list[Family] = dataclasses.field(default_factory=list["Family"])  # whose node an interpolation may give
+    as_dict: bool = False  # a node that an interpolation gives is held as a plain dict
+    type: str = ""  # worked out later, for a field that is no node
+
+    @property
+    def is_keyed(self) -> bool:
+        """Return whether the field keeps its key by `Key(...)`, since Python cannot name it."""
+        return self.name != self.key and can_be_key(self.key)
+
+    @property
+    def typed(self) -> str:
+        """Return what the command line calls the field."""
+        return str(self.key) if self.is_keyed else self.name
+
+    @property
+    def plain(self) -> list[Leaf]:
+        """Return the leaves that say what type a value has."""
+        return [each for each in self.leaves if each.value is not None and each.value != MISSING]
+
+
+@dataclasses.dataclass(eq=False)
+class Family:
+    """label: the name of its class. module: the package that would hold its contract. address: where it stands."""
+
+    label: str
+    module: str
+    group: str | None = None
+    fields: dict[Hashable, Field] = dataclasses.field(default_factory=dict[Hashable, Field])
+    contract: bool = False  # whether it has a contract; known once the classes are made
+    shared: list[Field] = dataclasses.field(default_factory=list[Field])  # the fields that all members have
+    above: Family | None = None
+    base: str = ""  # the label before it was made different from others
+    roots: list[frozenset[Hashable]] = dataclasses.field(default_factory=list[frozenset[Hashable]])  # keys of members
+    added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
+    extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
+
+    def distinct(self, label: str, taken: set[str]) -> str:
+        """Return a name for a class of the family that is not taken: with the names of what it stands in before it."""
+        best, above = label, self.above
+        while best in taken and above is not None and above.group is None and above.above is not None:
+            longer = (above.base or above.label) + best
+            if len(longer) > LONGEST:
+                break
+            best, above = longer, above.above
+        if best in taken and f"{label}Fields" not in taken:
+            return f"{label}Fields"
+        number, start = 2, best
+        while best in taken:
+            best, number = f"{start}{number}", number + 1
+        return best
+
+    def field(self, key: Hashable) -> Field:
+        if key not in self.fields:
+            taken = {field.name for field in self.fields.values()}
+            name = str(key) if is_attribute(key) else attribute(str(key), taken)
+            self.fields[key] = Field(key, name)
+        return self.fields[key]
+
+
+class Families:
+    """The family of each group, and that of all runs."""
+
+    def __init__(self) -> None:
+        self.run = Family("Run", "runs")
+        self.groups: dict[str, Family] = {}
+
+    def add(self, family: Family, branch: Branch, *, root: bool = True) -> None:
+        """Take the fields and values of a mapping into a family. root: it is a member, not values around one."""
+        if root:
+            family.roots.append(frozenset(branch.items))
+        for key, item in branch.items.items():
+            field = family.field(key)
+            if isinstance(item, Slot):
+                if item.group not in field.groups:
+                    field.groups.append(item.group)
+                field.optional = field.optional or item.option is None or item.entry.optional
+            elif isinstance(item, Branch):
+                if field.family is None:
+                    field.family = Family(camel(str(key)), family.module, above=family)
+                self.add(field.family, item, root=root)
+            else:
+                field.leaves.append(item)
+                field.optional = field.optional or item.value is None
+
+    def of(self, field: Field) -> Family | None:
+        """Return the family of the nodes in a field."""
+        if field.groups:
+            return self.groups.get(field.groups[0])
+        return field.family
+
+    def unify(self) -> None:
+        """Join what stands in a slot without being chosen there with the family of the slot's group."""
+        for family in list(self.every()):
+            for field in family.fields.values():
+                if field.groups and field.family is not None and field.groups[0] in self.groups:
+                    self._join(self.groups[field.groups[0]], field.family)
+                    field.family = None
+
+    def is_shared(self, family: Family, key: Hashable) -> bool:
+        """Return whether every member has the key."""
+        return key in family.added or all(key in keys for keys in family.roots)
+
+    def _join(self, into: Family, other: Family) -> None:
+        into.roots += other.roots
+        for key, field in other.fields.items():
+            known = into.field(key)
+            known.leaves += field.leaves
+            known.groups += [each for each in field.groups if each not in known.groups]
+            known.optional = known.optional or field.optional
+            if field.family is not None and known.family is not None:
+                self._join(known.family, field.family)
+            elif field.family is not None:
+                known.family = field.family
+
+    def every(self) -> Iterator[Family]:
+        """Yield all families."""
+        seen: set[int] = set()
+        todo = [self.run, *self.groups.values()]
+        while todo:
+            family = todo.pop()
+            if id(family) in seen:
+                continue
+            seen.add(id(family))
+            yield family
+            todo += [field.family for field in family.fields.values() if field.family is not None]
+
+    def at(self, keys: tuple[str, ...]) -> Field | None:
+        """Return the field at an absolute address, if the runs have one."""
+        family: Family | None = self.run
+        field: Field | None = None
+        for key in keys:
+            if family is None:
+                return None
+            field = family.fields.get(key)
+            if field is None:
+                return None
+            family = self.of(field)
+        return field
+
+    def is_data(self, field: Field) -> bool:
+        """Return whether a field holds a plain dict, not a node."""
+        if field.groups:
+            return False
+        dicts = any(isinstance(each.value, dict) for each in field.leaves)
+        if field.family is None:
+            return dicts
+        if any(not isinstance(key, str) for key in field.family.fields):
+            return True
+        return any(not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("${") and value.endswith("}")
+
+
+def plain_of(item: Leaf | Branch | Slot) -> Any:
+    """Return a branch as the plain dict that YAML has."""
+    if isinstance(item, Leaf):
+        return item.value
+    if isinstance(item, Slot):
+        return {**plain_of(item.under), **plain_of(item.over)}
+    return {key: plain_of(cast("Any", each)) for key, each in item.items.items()}

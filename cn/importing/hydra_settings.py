@@ -1,0 +1,197 @@
+"""Settings of Hydra that have a counterpart: parameters of a sweeper are a sweep, a submitit launcher is a Slurm."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from cn.importing.imports import blocks
+from cn.importing.layout import Expression, docstring, laid_out, literal
+from cn.importing.names import camel, slug
+from cn.importing.yaml_files import File
+
+SLURM = {  # of submitit -> of Slurm
+    "nodes": "nodes",
+    "gpus_per_node": "gpus",
+    "cpus_per_task": "cpus",
+    "mem_gb": "memory",
+    "partition": "partition",
+    "account": "account",
+    "qos": "qos",
+    "constraint": "constraint",
+    "array_parallelism": "parallel",
+    "setup": "setup",
+}
+KEPT = (
+    "name",
+    "submitit_folder",
+    "tasks_per_node",
+    "_target_",
+    "signal_delay_s",
+    "max_num_timeout",
+    "stderr_to_stdout",
+)
+
+
+@dataclasses.dataclass
+class Settings:
+    """The settings of a file. at: their keys in it."""
+
+    file: File
+    values: dict[str, Any]
+    at: tuple[str, ...]
+
+
+def settings(files: dict[str, File], name: str) -> Iterator[Settings]:
+    """Yield each mapping of the tree for `hydra.NAME`, such as the sweeper."""
+    for file in files.values():
+        home = (file.package if file.package is not None else file.group.replace("/", ".")).split(".")
+        value, at = file.body, ()
+        path = ["hydra", name]
+        if home[: len(path)] == path[: len(home)] and home != [""]:
+            path = path[len(home) :]
+        elif home not in ([""], []):
+            continue
+        for key in path:
+            value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
+            at = (*at, key)
+        if isinstance(value, dict) and value:
+            yield Settings(file, cast("dict[str, Any]", value), at)
+
+
+def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], base: tuple[str, str]) -> str | None:
+    """Return the text of a sweep class; None if no parameter is varied.
+
+    key: from a parameter and its values to the address now and the values now. base: module and class of the run.
+    """
+    params = found.values.get("params")
+    if not isinstance(params, dict) or not params:
+        return None
+    axes: list[tuple[str, Expression]] = []
+    names = {"Axes", "Sweep"}
+    drawn = False
+    for name, text in cast("dict[str, Any]", params).items():
+        axis, used, is_drawn = _axis(text)
+        address, values = key(name, axis if isinstance(axis, list) else None)
+        shown = literal(values) if isinstance(axis, list) else str(axis)
+        axes.append((f"{literal(address)}: ", shown))
+        names |= used
+        drawn = drawn or is_drawn
+    trials = found.values.get("n_trials")
+    target = str(cast("dict[str, Any]", found.values.get("sampler") or {}).get("_target_", ""))
+    table: Expression = ("{", axes, "}")
+    made: Expression = (f"{base[1]}(", [], ")")
+    fields: list[tuple[str, str, Expression]] = [("base", "Run", made)]
+    if isinstance(trials, int) and "TPE" in target:
+        fields.append(("axes", "Axes", ("space(", [("", table)], ")")))
+        fields.append(("search", "Search | None", f"Tpe(trials={trials})"))
+        names |= {"Search", "Tpe"}
+    elif isinstance(trials, int) or drawn:
+        count = trials if isinstance(trials, int) else 20
+        fields.append(("axes", "Axes", ("random(", [("", str(count)), ("", table)], ")")))
+        names.add("random")
+    else:
+        fields.append(("axes", "Axes", ("grid(", [("", table)], ")")))
+        names.add("grid")
+    direction = found.values.get("direction")
+    if direction in ("minimize", "maximize"):
+        fields.append(("goal", "Goal | None", f'{direction}("score")'))
+        names |= {"Goal", str(direction)}
+    froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
+    if "search" in [name for name, *_ in fields]:
+        froms["cn.sweeping.space"] = {"space"}  # cn.sweeping.space is the module
+    rows = ["from __future__ import annotations", ""]
+    for block in blocks(set(), froms):
+        rows += [*block, ""]
+    rows += [
+        "",
+        f"class {camel(found.file.name)}(Sweep):",
+        *docstring([f"Was {found.file.place((*found.at, 'params'))}."]),
+        "",
+    ]
+    rows += [f"    {name}: {kind} = {laid_out(value, 1, len(name) + len(kind) + 9)}" for name, kind, value in fields]
+    return "\n".join(rows) + "\n"
+
+
+def _axis(text: Any) -> tuple[list[Any] | str, set[str], bool]:
+    """Return the values of a parameter, or the Python of its distribution; with the names that it needs."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, RangeSweep
+
+    if not isinstance(text, str):
+        return (cast("list[Any]", text) if isinstance(text, list) else [text]), set(), False
+    value: Any = OverridesParser.create().parse_override(f"x={text}").value()
+    if isinstance(value, IntervalSweep):
+        low, high = value.start, value.end
+        if isinstance(low, int) and isinstance(high, int):
+            return f"integers({low}, {high})", {"integers"}, True
+        name = "log_uniform" if "log" in value.tags else "uniform"
+        return f"{name}({literal(float(low or 0))}, {literal(float(high or 0))})", {name}, True
+    if isinstance(value, RangeSweep):
+        return list(value.range()), set(), False
+    if isinstance(value, ChoiceSweep):
+        return [_plain(each) for each in value.list], set(), False
+    return [text if isinstance(value, Glob) else value], set(), False
+
+
+def _plain(value: Any) -> Any:
+    return value.text if hasattr(value, "text") else value
+
+
+def slurm(found: Settings) -> tuple[str, str, list[str]]:
+    """Return the name of the class for a launcher, its fields as Python, and the settings that have no counterpart."""
+    rows: list[str] = []
+    other: dict[str, Any] = {}
+    lost: list[str] = []
+    for name, value in found.values.items():
+        if value is None or name in KEPT:
+            continue
+        if name == "timeout_min" and isinstance(value, (int, float)):
+            rows.append(f"    hours: Hours = {literal(value / 60)}")
+        elif name in SLURM and isinstance(value, (int, str, list)):
+            rows.append(f"    {SLURM[name]}: {TYPES[SLURM[name]]} = {laid_out(literal(value), 1, 30)}")
+        elif name == "additional_parameters" and isinstance(value, dict):
+            other |= {str(key).replace("_", "-"): str(each) for key, each in cast("dict[str, Any]", value).items()}
+        else:
+            lost.append(f"{name}: {value}")
+    if other:
+        rows.append(f"    sbatch: dict[str, str] = {laid_out(literal(other), 1, 29)}")
+    return camel(slug(found.file.name)), "\n".join(rows), lost
+
+
+TYPES = {
+    "nodes": "Count",
+    "gpus": "Annotated[int, Ge(0)]",
+    "cpus": "Count | None",
+    "memory": "Count | None",
+    "partition": "str | None",
+    "account": "str | None",
+    "qos": "str | None",
+    "constraint": "str | None",
+    "parallel": "Count | None",
+    "setup": "list[str]",
+}
+
+
+def launchers(found: list[tuple[str, str]], places: list[str]) -> str:
+    """Return the text of `runs/launch/slurm.py`. found: names and fields of classes."""
+    fields = "\n".join(rows for _, rows in found)
+    froms = {"cn.launching.launch": {"slurm"}}
+    names = {name for name in ("Count", "Hours") if name in fields}
+    if names:
+        froms["cn.launching.launch.slurm"] = names
+    if "Annotated" in fields:
+        froms |= {"typing": {"Annotated"}, "annotated_types": {"Ge"}}
+    rows = ["from __future__ import annotations", ""]
+    for block in blocks(set(), froms):
+        rows += [*block, ""]
+    for (name, body), place in zip(found, places, strict=True):
+        rows += ["", f"class {name}(slurm.Slurm):", *docstring([f"Was {place}."]), *(["", body] if body else []), ""]
+    return "\n".join(rows).rstrip("\n") + "\n"
+
+
+CONTRACT = '''"""Where a run is trained: the launchers of this project, over those of `cn`."""
+
+from cn.launching.launch import Launch as Launch
+'''

@@ -1,0 +1,127 @@
+"""Lay out expressions and statements as `ruff format` does, with 120 columns."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any, NamedTuple, cast
+
+from cn.importing.expressions import literal_float
+from cn.writing.subclass import quoted
+
+WIDTH = 120
+
+
+COMMENTED_OUT = re.compile(r"-?\s*[\w.]+:(\s|$)")  # a line of YAML that is commented out
+
+
+class Lambda(NamedTuple):
+    """A function in an expression; what it gives is put in parentheses if it does not fit on the line."""
+
+    head: str
+    body: str
+
+
+Expression = (
+    str | Lambda | tuple[str, "list[tuple[str, Expression]]", str]
+)  # opening, parts with their prefixes, closing
+
+
+def literal(value: Any) -> Expression:
+    """Return a plain value as an expression."""
+    if isinstance(value, dict):
+        table = cast("dict[Any, Any]", value)
+        return "{", [(f"{literal(key)}: ", literal(each)) for key, each in table.items()], "}"
+    if isinstance(value, list):
+        return "[", [("", literal(each)) for each in cast("list[Any]", value)], "]"
+    if isinstance(value, str):
+        return quoted(value)
+    return literal_float(value) if isinstance(value, float) else repr(value)
+
+
+def laid_out(expression: Expression, depth: int, before: int, after: int = 0) -> str:
+    """Return an expression on one line if it fits after `before` columns, else with one part per line."""
+    if isinstance(expression, Lambda):
+        return _lambda(expression, depth, before)
+    if isinstance(expression, str):
+        return expression
+    opening, parts, closing = expression
+    line = one_line(expression)
+    if not parts or before + len(line) + after <= WIDTH:
+        return line
+    indent = "    " * (depth + 1)
+    rows = [f"{indent}{prefix}{laid_out(part, depth + 1, len(indent) + len(prefix), 1)},\n" for prefix, part in parts]
+    return opening + "\n" + "".join(rows) + "    " * depth + closing
+
+
+def one_line(expression: Expression) -> str:
+    """Return an expression on one line."""
+    if isinstance(expression, Lambda):
+        return expression.head + expression.body
+    if isinstance(expression, str):
+        return expression
+    opening, parts, closing = expression
+    return opening + ", ".join(prefix + one_line(part) for prefix, part in parts) + closing
+
+
+def _lambda(function: Lambda, depth: int, before: int) -> str:
+    line = function.head + function.body
+    body = ast.parse(function.body, mode="eval").body
+    if before + len(line) + 1 <= WIDTH or not isinstance(body, (ast.IfExp, ast.BoolOp, ast.BinOp, ast.Compare)):
+        return line
+    indent = "    " * (depth + 1)
+    rows = [function.body]
+    if len(indent) + len(function.body) > WIDTH and isinstance(body, ast.IfExp):
+        parts = [ast.get_source_segment(function.body, each) or "" for each in (body.body, body.test, body.orelse)]
+        rows = [parts[0], f"if {parts[1]}", f"else {parts[2]}"]
+    return f"{function.head}(\n" + "".join(f"{indent}{row}\n" for row in rows) + "    " * depth + ")"
+
+
+def statement(
+    name: str, annotation: str, value: Expression | None, comments: list[str], beside: str, pragma: str
+) -> list[str]:
+    """Return the lines of a field: its comments above it, and one beside it if that fits. pragma: for a tool."""
+    head = f"    {name}: {annotation}"
+    text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
+    atom = one_line(value) if isinstance(value, str) or (isinstance(value, tuple) and not value[1]) else ""
+    if atom and len(text) > WIDTH and (len(atom) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
+        text = f"{head} = (\n        {atom}\n    )"
+    last = text.rpartition("\n")[2]
+    above = list(comments)
+    if (
+        not beside
+        and len(above) == 1
+        and not COMMENTED_OUT.match(above[0])
+        and "\n" not in text
+        and len(last) + 4 + len(above[0]) <= WIDTH
+    ):
+        beside = above.pop()
+    if beside and ("\n" in text or len(last) + 4 + len(beside) > WIDTH):
+        above.append(beside)
+        beside = ""
+    if pragma:
+        above += [beside] if beside else []
+        first, found, rest = text.partition("\n")
+        text, beside = (f"{first}  # {pragma}\n{rest}", "") if found else (text, pragma)
+    rows = [f"    # {each}".rstrip() for comment in above for each in wrapped(comment, WIDTH - 6)]
+    return [*rows, text + (f"  # {beside}" if beside else "")]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a text on lines of at most a width; a longer word keeps its line."""
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def docstring(rows: list[str], indent: str = "    ") -> list[str]:
+    """Return the lines of a docstring."""
+    clean = [row.replace("\\", "\\\\").replace('"""', "'''").rstrip() for row in rows]
+    wide = [each for row in clean for each in wrapped(row, WIDTH - len(indent) - 6)]
+    while wide and not wide[-1]:
+        wide.pop()
+    if wide and wide[-1].endswith('"'):
+        wide[-1] += "."
+    if len(wide) == 1:
+        return [f'{indent}"""{wide[0]}"""']
+    return [f'{indent}"""{wide[0]}', *(f"{indent}{each}".rstrip() for each in wide[1:]), f'{indent}"""']

@@ -1,0 +1,147 @@
+"""Options with `# @package _global_` as patches: choices and values by address, and what no class has a field for."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from cn.importing.classes import Change, lost
+from cn.importing.contents import Branch, Content, Item, Leaf, Slot, place_of
+from cn.importing.families import MISSING, Families, Family, Field, plain_of
+from cn.importing.yaml_files import File
+from cn.nodes.class_body import TARGET
+
+EXTRA = "extra"  # the field of a node that holds what a patch adds to it
+
+
+@dataclasses.dataclass
+class PatchClass:
+    """A patch to write. base: the file of the patch that it extends."""
+
+    file: File
+    module: str
+    name: str
+    base: PatchClass | None
+    changes: list[Change]
+
+
+class Patches:
+    """Works out the changes of each patch."""
+
+    def __init__(self, families: Families, options: dict[tuple[str, str], str]) -> None:
+        self.families, self.options = families, options
+        self.odd: list[tuple[str, str]] = []
+
+    def prepare(self, content: Content) -> None:
+        """Take the values of a patch into the families, so that the types of their fields allow them."""
+        self._prepare(content.full, self.families.run)
+
+    def _prepare(self, branch: Branch, family: Family) -> None:
+        for key, item in branch.items.items():
+            field = family.fields.get(key)
+            known = field is not None and self.families.is_shared(family, key)
+            if not known and not (family is self.families.run and isinstance(item, Slot)):
+                family.extra.add(key)
+            if field is None:
+                continue
+            inner = self.families.of(field)
+            if isinstance(item, Leaf):
+                if item.value != MISSING:
+                    field.leaves.append(item)
+                    field.optional = field.optional or item.value is None
+            elif inner is not None:
+                self._prepare(item.over if isinstance(item, Slot) else item, inner)
+
+    def changes(self, content: Content) -> list[Change]:
+        """Return the changes of a patch, with those of the files that it extends."""
+        found: list[Change] = []
+        for key, (option, entry, file) in content.choices.items():
+            group, package = place_of(key)
+            found.append(Change(self._address(package.split(".")), self._option(group, option), None, None))
+            if option is not None and (group, option) not in self.options and option != MISSING:
+                self.odd.append((f"{file.shown}:{entry.line}", f"{group} has no option {option}"))
+        found += self._of(content.full, self.families.run, ())
+        return found
+
+    def _of(self, branch: Branch, family: Family, at: tuple[str, ...]) -> Iterator[Change]:
+        added: dict[Hashable, Any] = {}  # what has keys that cannot be part of an address
+        extra = "".join(f"{each}." for each in at) + EXTRA
+        for key, item in branch.items.items():
+            field = family.fields.get(key)
+            if field is None:
+                self.odd += lost(item)
+                if isinstance(item, Slot):
+                    continue
+                if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
+                    yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
+                else:
+                    added[key] = plain_of(item)
+                continue
+            if key in TARGET:  # it cannot be changed from outside of a class
+                if any(isinstance(item, Leaf) and each.value != item.value for each in field.leaves):
+                    self.odd.append((item.place if isinstance(item, Leaf) else "", f"{key} of a class is not changed"))
+                continue
+            sign = "" if self.families.is_shared(family, key) or isinstance(item, Slot) else "++"
+            for each in self._change(item, field, (*at, field.typed)):
+                direct = each.address == ".".join((*at, field.typed))
+                yield dataclasses.replace(each, address=f"{sign}{each.address}") if direct else each
+        if added:
+            yield Change(extra, added, None, None)
+
+    def _change(self, item: Item, field: Field, at: tuple[str, ...]) -> Iterator[Change]:
+        inner = self.families.of(field)
+        if isinstance(item, Slot):
+            if not item.replaces:
+                yield Change(".".join(at), self._option(item.group, item.option), None, None, is_choice=True)
+            if inner is not None:
+                yield from self._of(item.over, inner, at)
+        elif isinstance(item, Leaf):
+            if item.value != MISSING:
+                yield Change(".".join(at), item.value, field, item)
+        elif inner is None or self.families.is_data(field):
+            yield Change(".".join(at), plain_of(item), field, item)
+        else:
+            yield from self._of(item, inner, at)
+
+    def kept(self, content: Content) -> list[Change]:
+        """Return the values that a primary config sets around what it chooses: they stay with another choice."""
+        return list(self._kept(content.full, self.families.run, ()))
+
+    def prepare_kept(self, branch: Branch, family: Family) -> None:
+        """Note the keys that a primary config sets around a choice, and that not all options have."""
+        for key, item in branch.items.items():
+            field = family.fields.get(key)
+            inner = self.families.of(field) if field is not None else None
+            if inner is not None and isinstance(item, Slot) and item.option not in (None, MISSING):
+                self._prepare(item.over, inner)
+                self._prepare(item.under, inner)
+            elif inner is not None and isinstance(item, Branch):
+                self.prepare_kept(item, inner)
+
+    def _kept(self, branch: Branch, family: Family, at: tuple[str, ...]) -> Iterator[Change]:
+        for key, item in branch.items.items():
+            field = family.fields.get(key)
+            inner = self.families.of(field) if field is not None else None
+            if field is None or inner is None or self.families.is_data(field):
+                continue
+            if isinstance(item, Slot):
+                if item.option not in (None, MISSING):
+                    yield from self._of(item.over, inner, (*at, field.typed))
+                    for each in self._of(item.under, inner, (*at, field.typed)):
+                        yield dataclasses.replace(each, address=f"+{each.address.lstrip('+')}")
+            elif isinstance(item, Branch):
+                yield from self._kept(item, inner, (*at, field.typed))
+
+    def _option(self, group: str, option: str | None) -> Any:
+        return None if option is None else self.options.get((group, option), option)
+
+    def _address(self, keys: list[str]) -> str:
+        family: Family | None = self.families.run
+        found: list[str] = []
+        for key in keys:
+            field = family.fields.get(key) if family is not None else None
+            found.append(field.typed if field is not None else key)
+            family = self.families.of(field) if field is not None else None
+        return ".".join(found)

@@ -1,0 +1,116 @@
+"""Write the files of an imported project: all of them, or none."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cn.errors import UserError, lines
+from cn.importing.convert import Conversion
+from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm, sweep
+from cn.importing.names import slug
+from cn.importing.words import Words, read
+
+TRAIN = '''"""python train.py run={run}      (--help shows what can be chosen and set)"""
+
+from __future__ import annotations
+
+from cn import Job, main
+
+from runs import Run
+
+
+def train(run: Run, job: Job) -> None:
+    """What the program did with `cfg` belongs here; `cn.instantiate(run.NAME)` builds a node that has a target."""
+    print(run)
+
+
+if __name__ == "__main__":
+    main(train)
+'''
+PYPROJECT = """[project]
+name = "{name}"
+version = "0.1.0"
+dependencies = ["cn"]
+
+[tool.ruff]
+line-length = 120
+"""
+SWEEPS = '"""Sweeps: python -m cn sweeps plan NAME."""\n'
+DEFAULT = '''from __future__ import annotations
+
+from runs.{module} import {name}
+
+
+class Default({name}):
+    """The run of a command without run=."""
+'''
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raise UserError if the folder cannot be a new one."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UserError(lines(f"{folder} is there already, and is no folder", "write: another name"))
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UserError(lines(f"{folder} is there already, and is not empty", "write: another name"))
+
+
+def beside(folder: Path) -> Path:
+    """Return the folder that holds the files until all are written. What a killed process left there is removed."""
+    found = folder.with_name(f".{folder.name}.unfinished")
+    if found.is_dir() and not found.is_symlink():
+        shutil.rmtree(found)
+    return found
+
+
+def texts(conversion: Conversion, name: str) -> dict[str, str]:
+    """Return the text of every file, by its path."""
+    first = conversion.runs[conversion.primaries[0]]
+    found = {**conversion.texts, "train.py": TRAIN.format(run=first), "pyproject.toml": PYPROJECT.format(name=name)}
+    if "runs/default.py" not in found:
+        cls = conversion.class_names[conversion.primaries[0]]
+        found["runs/default.py"] = DEFAULT.format(module=first.replace("/", "."), name=cls)
+    return {**found, **_sweeps(conversion, first), **_launchers(conversion)}
+
+
+def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
+    """Return a class for each set of a sweeper's parameters."""
+    words = Words(conversion)
+    base = (f"runs.{first.replace('/', '.')}", conversion.class_names[conversion.primaries[0]])
+
+    def key(name: str, values: list[Any] | None) -> tuple[str, list[Any]]:
+        word = read(name)
+        if not words.is_group(word):
+            return ".".join(words.names(name.split("."))), values or []
+        address = word.key.partition("@")[2] or word.group.replace("/", ".")
+        options = [words.option(word.group, str(each)) or each for each in values or []]
+        return "/".join(words.names(address.split("."))), options
+
+    found: dict[str, str] = {}
+    for each in settings(conversion.files, "sweeper"):
+        text = sweep(each, key, base)
+        if text is not None:
+            found[f"sweeps/{slug(each.file.name)}.py"] = text
+    return {"sweeps/__init__.py": SWEEPS, **found} if found else {}
+
+
+def _launchers(conversion: Conversion) -> dict[str, str]:
+    """Return the files of a launch group, if the tree has settings for submitit."""
+    found = [each for each in settings(conversion.files, "launcher") if set(each.values) & set(SLURM)]
+    if not found:
+        return {}
+    made = [slurm(each) for each in found]
+    for each, (*_, lost) in zip(found, made, strict=True):
+        conversion.odd.extend((each.file.place(each.at), f"{what}: Slurm has no such setting") for what in lost)
+    places = [each.file.place(each.at) for each in found]
+    text = launchers([(name, fields) for name, fields, _ in made], places)
+    return {"runs/launch/__init__.py": CONTRACT, "runs/launch/slurm.py": text}
+
+
+def write(found: dict[str, str], folder: Path) -> None:
+    """Write the files into a folder."""
+    for path, text in found.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")

@@ -1,0 +1,221 @@
+"""Prove an import: compose many override sets with Hydra on the YAML and with CN on the classes, and compare."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import cn
+from cn.errors import RunError, UserError, lines
+from cn.importing.contents import Branch, Leaf, Slot, copied, merge, place_of
+from cn.importing.convert import Conversion
+from cn.importing.equal import Comparison, Difference
+from cn.importing.override_sets import Case, required, sets
+from cn.importing.resolvers import stubs
+from cn.importing.words import NotTranslated, Word, Words, read
+
+Progress = Callable[[str], None]
+PROMISE = "adds a key, or deletes one: a field of a class is there, or it is not"
+
+
+@dataclasses.dataclass
+class Result:
+    """How one override set came out. verdict: equal, both refuse, differs, refused, or left out.
+
+    cause, place: for a set that is not equal, why, and the line of YAML. seconds: of Hydra and of CN.
+    """
+
+    primary: str
+    overrides: list[str]
+    words: list[str]
+    verdict: str
+    cause: str = ""
+    place: str = ""
+    seconds: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def good(self) -> bool:
+        return self.verdict in ("equal", "both refuse")
+
+
+class Proof:
+    """Composes with both. version_base: of Hydra, as the program gave it to `hydra.main`."""
+
+    def __init__(self, conversion: Conversion, *, version_base: str | None = None) -> None:
+        self.conversion, self.version_base = conversion, version_base
+        self.words = Words(conversion)
+
+    def composed_by_hydra(self, cases: list[Case]) -> list[dict[str, Any]]:
+        """Return Hydra's answer to each case."""
+        conversion = self.conversion
+        task = {
+            "folder": str(conversion.root.resolve()),
+            "version_base": self.version_base,
+            "plugins": conversion.plugins,
+            "schema": conversion.schema,
+            "resolvers": conversion.resolvers,
+            "cases": cases,
+        }
+        return _answers("cn.importing.by_hydra", task, len(cases))
+
+    def composed_by_nodes(self, project: Path, cases: list[list[str]]) -> list[dict[str, Any]]:
+        """Return what the classes of the project make of each list of words."""
+        names = {name: name for name in [*stubs(self.conversion.functions), "now", "hydra"]}
+        names |= {name.replace(".", "_"): name for name in self.conversion.resolvers}
+        task = {"project": str(project.resolve()), "stubs": names, "environment": "stubs", "cases": cases}
+        return _answers("cn.importing.by_nodes", task, len(cases))
+
+    def refuse(self) -> dict[str, dict[str, Any]]:
+        """Return Hydra's answer for each primary config with the choices it requires; UserError if it has none."""
+        names = self.conversion.primaries
+        cases = [(name, required(self.conversion, name)) for name in names]
+        answers = dict(zip(names, self.composed_by_hydra(cases), strict=True))
+        for name, answer in answers.items():
+            if not answer["ok"]:
+                file = self.conversion.files[name].shown
+                why = str(answer["error"]).split("\n")[0]
+                raise UserError(lines(f"{file} cannot be composed by Hydra either, so it is not imported", why))
+        return answers
+
+    def run(self, project: Path, most: int, seed: int, progress: Progress) -> list[Result]:
+        """Compose at most `most` override sets of each primary config with both."""
+        cases: list[Case] = []
+        for name, answer in self.refuse().items():
+            base = required(self.conversion, name)
+            cases += sets(self.conversion, name, base, answer.get("unresolved"), most, seed)
+        progress(f"composing {len(cases)} override sets with Hydra")
+        by_hydra = self.composed_by_hydra(cases)
+        progress(f"composing {len(cases)} override sets with CN")
+        return self.compare(project, cases, by_hydra)
+
+    def compare(self, project: Path, cases: list[Case], by_hydra: list[dict[str, Any]]) -> list[Result]:
+        """Compose the cases with CN, and compare with Hydra's answers."""
+        words: dict[int, list[str]] = {}
+        why: dict[int, str] = {}
+        for place, (primary, overrides) in enumerate(cases):
+            try:
+                words[place] = self.words.command(primary, overrides)
+            except NotTranslated as error:
+                why[place] = str(error)
+        by_nodes = dict(zip(words, self.composed_by_nodes(project, list(words.values())), strict=True))
+        return [
+            self._result(case, answer, words.get(place), by_nodes.get(place), why.get(place, ""))
+            for place, (case, answer) in enumerate(zip(cases, by_hydra, strict=True))
+        ]
+
+    def _result(
+        self, case: Case, hydra: dict[str, Any], words: list[str] | None, ours: dict[str, Any] | None, why: str
+    ) -> Result:
+        primary, overrides = case
+        typed = [read(each) for each in overrides]
+        signed = any(each.sign and not self.words.is_patch(each) for each in typed)
+        result = Result(primary, overrides, words or [], "equal")
+        if ours is None:
+            if not hydra["ok"]:
+                return dataclasses.replace(result, verdict="both refuse")
+            verdict = "left out" if signed else "refused"
+            return dataclasses.replace(result, verdict=verdict, cause=PROMISE if signed else why)
+        result.seconds = (float(hydra.get("seconds", 0)), float(ours.get("seconds", 0)))
+        if not hydra["ok"]:
+            if not ours["ok"] or unfinished(ours["plain"]):
+                return dataclasses.replace(result, verdict="both refuse")
+            cause = f"Hydra refuses it: {str(hydra['error']).splitlines()[0]}"
+            return dataclasses.replace(result, verdict="differs", cause=cause)
+        if not ours["ok"]:
+            if signed:
+                return dataclasses.replace(result, verdict="left out", cause=PROMISE)
+            place = self._place_of_words(primary, typed)
+            return dataclasses.replace(result, verdict="refused", cause=cause_of(str(ours["error"])), place=place)
+        given = {tuple(each.key.split(".")) for each in typed if not self.words.is_group(each)}
+        unchosen = frozenset(
+            tuple(place_of(key)[1].split(".")) for key, option in hydra.get("choices", {}).items() if option is None
+        )
+        found = Comparison(self.conversion.families, given, unchosen).difference(hydra["resolved"], ours["plain"])
+        if found is None:
+            return result
+        cause, place = self._cause(primary, typed, found)
+        return dataclasses.replace(result, verdict="differs", cause=cause, place=place)
+
+    def _cause(self, primary: str, typed: list[Word], found: Difference) -> tuple[str, str]:
+        """Return why a value differs, and the line of YAML that gives Hydra's value."""
+        item, dropped = self.held(primary, typed, found.keys)
+        place = item.place if isinstance(item, Leaf) else ""
+        shown = f"{found.address} is {_short(found.hydra)} with Hydra and {_short(found.ours)} with CN"
+        if dropped:
+            return f"{shown}: a value that is set around a choice is dropped with the choice", place
+        return shown, place
+
+    def _place_of_words(self, primary: str, typed: list[Word]) -> str:
+        for word in typed:
+            if not self.words.is_group(word):
+                item, _ = self.held(primary, typed, tuple(word.key.split(".")))
+                if isinstance(item, Leaf):
+                    return item.place
+        return ""
+
+    def held(self, primary: str, typed: list[Word], keys: tuple[str, ...]) -> tuple[Any, bool]:
+        """Return the item of YAML at an address, and whether it stands around a choice that the words change."""
+        item: Any = self.conversion.contents[primary].full
+        dropped = False
+        chosen = {word.key: word.value for word in typed if self.words.is_group(word)}
+        for depth, key in enumerate(keys):
+            if isinstance(item, Branch):
+                item = item.items.get(key)
+            if isinstance(item, Slot):
+                default = item.option
+                names = {item.key, f"{item.group}@{'.'.join(keys[: depth + 1])}"}
+                option = next((value for name, value in chosen.items() if name in names), default)
+                file = self.conversion.option_files.get((item.group, str(option)))
+                whole = copied(item.under)
+                if file is not None:
+                    merge(whole, copied(self.conversion.reader.option(file, item.group).full))
+                merge(whole, copied(item.over))
+                following = keys[depth + 1] if depth + 1 < len(keys) else None
+                dropped = dropped or (option != default and (following in item.over.items))
+                item = whole
+        return item, dropped
+
+
+def unfinished(value: Any) -> bool:
+    """Return whether a required value is not given, so that a run would be refused."""
+    inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else ()
+    return value == "???" or any(map(unfinished, inner))
+
+
+def cause_of(error: str) -> str:
+    """Return the cause in an error of CN: its first line, with where the field is written."""
+    what, *more = error.split("\n")
+    place = next((line.strip() for line in more if line.strip().startswith("defined in")), "")
+    return f"{what.strip()}{f' ({place})' if place else ''}"
+
+
+def _short(value: Any) -> str:
+    from cn.errors import short
+
+    return "no key" if type(value) is object else short(repr(value))
+
+
+def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str, Any]]:
+    """Run a process for a task, and return its answers. RunError if it ends early."""
+    above = str(Path(cn.__file__).parents[1])
+    paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    answers = [cast("dict[str, Any]", json.loads(line)) for line in done.stdout.splitlines()]
+    if len(answers) < expected:
+        told = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise RunError(lines(f"python -m {module} ended after {len(answers)} of {expected} override sets", *told))
+    return answers

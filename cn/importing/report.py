@@ -1,0 +1,128 @@
+"""The report of an import: words that have changed, what was not converted, and what is equal, as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from cn.importing.convert import Conversion
+from cn.importing.families import Family
+from cn.importing.override_sets import slots
+from cn.importing.proof import Result
+from cn.importing.resolvers import stubs
+
+FILE = "IMPORT.md"
+MOST = 200  # rows of a table
+
+
+def report(conversion: Conversion, results: list[Result], command: str) -> str:
+    """Return the report. results: of the proof; empty if none was wanted."""
+    rows = ["# Import", "", f"`{command}` wrote these files.", ""]
+    rows += ["## Words", "", *table(("with Hydra", "here"), words(conversion)), ""]
+    told = [*conversion.odd, *hydra_settings(conversion)]
+    if functions := stubs(conversion.functions):
+        calls = ", ".join(f"`{name}()`" for name in functions)
+        told.append(("resolvers.py", f"{calls}: write what your resolvers did"))
+    if told:
+        rows += ["## Not converted", "", *table(("place", "what"), [(f"`{place}`", why) for place, why in told]), ""]
+    if results:
+        rows += ["## What is equal", "", *equal(results), ""]
+    return "\n".join(rows).rstrip("\n") + "\n"
+
+
+def summary(results: list[Result]) -> list[str]:
+    """Return the result of the proof in a few lines."""
+    counted = [each for each in results if each.verdict != "left out"]
+    good = sum(each.good for each in counted)
+    left = len(results) - len(counted)
+    more = f"; {left} more add or delete a key, which a class does not allow" if left else ""
+    return [f"{good} of {len(counted)} override sets are equal{more}", *speed(results)]
+
+
+def speed(results: list[Result]) -> list[str]:
+    """Return how long Hydra and CN took for a set: the medians."""
+    pairs = [each.seconds for each in results if each.verdict == "equal" and each.seconds[1]]
+    if not pairs:
+        return []
+    hydra, ours = (sorted(column)[len(pairs) // 2] for column in zip(*pairs, strict=True))
+    return [f"median of one composition: Hydra {hydra * 1000:.1f} ms, CN {ours * 1000:.1f} ms"]
+
+
+def equal(results: list[Result]) -> Iterator[str]:
+    """Yield the lines of the proof: the counts, and each set that is not equal with its cause."""
+    for line in summary(results):
+        yield f"{line[:1].upper()}{line[1:]}."
+        yield ""
+    counts: dict[str, Counter[str]] = {}
+    for each in results:
+        counts.setdefault(each.primary, Counter())[each.verdict] += 1
+    verdicts = ("equal", "both refuse", "differs", "refused", "left out")
+    yield from table(
+        ("primary config", *verdicts),
+        [(name, *(str(count[verdict]) for verdict in verdicts)) for name, count in counts.items()],
+    )
+    bad = [each for each in results if not each.good and each.verdict != "left out"]
+    if bad:
+        yield ""
+        shown = [(f"`{each.primary} {' '.join(each.overrides)}`", each.cause, _code(each.place)) for each in bad]
+        yield from table(("override set", "first difference and its cause", "YAML"), shown)
+
+
+def words(conversion: Conversion) -> list[tuple[str, str]]:
+    """Return the words of the command line that have changed."""
+    found: dict[str, str] = {}
+    for primary, run in conversion.runs.items():
+        found[f"--config-name {primary}"] = f"run={run}"
+    for primary in conversion.primaries:
+        for key, slot in slots(conversion.contents[primary].full, ()):
+            address = key.partition("@")[2] or slot.group.replace("/", ".")
+            now = "/".join(_names(conversion, address.split(".")))
+            if now != key:
+                found[f"{key}=NAME"] = f"{now}=NAME"
+    for (group, option), name in conversion.patches.items():
+        found[f"{group}={option}"] = f"patches={name}"
+    for (group, option), name in conversion.options.items():
+        if name != option:
+            found[f"{group}={option}"] = f"{group}={name}"
+    for family in conversion.families.every():
+        for field in family.fields.values():
+            if field.typed != field.key and not conversion.families.is_data(field):
+                found[f"...{field.key}"] = f"...{field.name}"
+    return [(f"`{old}`", f"`{new}`") for old, new in found.items()]
+
+
+def _names(conversion: Conversion, keys: list[str]) -> list[str]:
+    family: Family | None = conversion.families.run
+    found: list[str] = []
+    for key in keys:
+        field = family.fields.get(key) if family is not None else None
+        found.append(field.typed if field is not None else key)
+        family = conversion.families.of(field) if field is not None else None
+    return found
+
+
+def hydra_settings(conversion: Conversion) -> list[tuple[str, str]]:
+    """Return the settings of Hydra in the tree, which are no part of a run."""
+    found: list[tuple[str, str]] = []
+    for file in conversion.files.values():
+        if conversion.reader.is_hydra(file):
+            found.append((file.shown, "Hydra's own settings"))
+        elif ("hydra",) in file.lines:
+            found.append((file.place(("hydra",)), "Hydra's own settings"))
+        for entry in file.entries:
+            group = entry.group or str(entry.options)
+            if group.removeprefix("/").startswith("hydra"):
+                found.append((f"{file.shown}:{entry.line}", f"{group}: {entry.options}"))
+    return found
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """Return a table of Markdown."""
+    cells = [tuple(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows[:MOST]]
+    more = [f"... and {len(rows) - MOST} more."] if len(rows) > MOST else []
+    lines = [f"| {' | '.join(row)} |" for row in [head, tuple("---" for _ in head), *cells]]
+    return [*lines, *more]
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""

@@ -1,0 +1,209 @@
+"""Read a folder of Hydra's YAML files: what each holds, its defaults list, the line of each key, and its comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from cn.errors import UserError, lines, short
+
+Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
+HEADER = re.compile(r"^#\s*@package\s+(\S+)\s*$")  # as Hydra reads it: among the comments at the top
+ENDINGS = (".yaml", ".yml")
+
+
+class Entry(NamedTuple):
+    """One item of a defaults list, as written."""
+
+    group: str | None  # None: a config of this folder, or of the path in `options`
+    options: str | list[str] | None
+    package: str | None  # after `@`
+    optional: bool
+    override: bool
+    line: int
+
+    @property
+    def is_self(self) -> bool:
+        return self.group is None and self.options == "_self_"
+
+
+class File:
+    """One YAML file. group: its folder below the root, with `/`; "" for a primary config."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path = path
+        self.shown = path.relative_to(root.parent).as_posix()
+        self.group = path.parent.relative_to(root).as_posix().removeprefix(".")
+        self.name = path.stem
+        self.package: str | None = None  # of `# @package ...`
+        self.entries: list[Entry] = []
+        self.body: Any = {}
+        self.lines: dict[Keys, int] = {}
+        self.beside: dict[Keys, str] = {}  # comments
+        self.above: dict[Keys, list[str]] = {}
+        self.head: list[str] = []  # comment at the top of the file
+        self.types: dict[Keys, str] = {}  # annotations that a schema gives
+        self.error: str | None = None  # why it cannot be read
+
+    @property
+    def config(self) -> str:
+        """Return what Hydra calls the file: `model/vit`."""
+        return f"{self.group}/{self.name}" if self.group else self.name
+
+    def place(self, keys: Keys = ()) -> str:
+        """Return `conf/model/vit.yaml:12` for a value, or for the nearest one above it that has a line."""
+        while keys and keys not in self.lines:
+            keys = keys[:-1]
+        return f"{self.shown}:{self.lines.get(keys, 1)}" if self.lines else self.shown
+
+
+def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> dict[str, File]:
+    """Read every YAML file below a folder, by Hydra's name for it. A file that cannot be read keeps its `error`."""
+    found: dict[str, File] = {}
+    paths = sorted(path for path in root.rglob("*") if path.suffix in ENDINGS and path.is_file())
+    for count, path in enumerate(paths):
+        progress(count)
+        file = File(path, root)
+        _read(file)
+        found[file.config] = file
+    return found
+
+
+def _read(file: File) -> None:
+    import yaml
+    from omegaconf._utils import get_yaml_loader  # the loader that OmegaConf.load uses
+
+    loader: Any = get_yaml_loader()
+    read: Any = yaml
+    try:
+        text = file.path.read_text("utf-8")
+        node: Any = read.compose(text, Loader=loader)
+        file.body = yaml.load(text, Loader=loader)
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        file.error = short(" ".join(str(error).split()))
+        return
+    rows = text.split("\n")
+    _header(file, rows)
+    _lines(file, node, ())
+    _comments(file, rows)
+    if file.body is None:
+        file.body = {}
+    body = cast("dict[Any, Any]", file.body)
+    if isinstance(file.body, dict):
+        raw: Any = body.pop("defaults", [])
+        if not isinstance(raw, list):
+            file.error = f"its defaults must be a list, and are a {type(raw).__name__}"
+            return
+        for place, item in enumerate(cast("list[Any]", raw)):
+            try:
+                file.entries.append(_entry(item, file.lines.get(("defaults", place), 1)))
+            except ValueError as error:
+                file.error = str(error)
+                return
+
+
+def _header(file: File, rows: list[str]) -> None:
+    for row in rows:
+        if row.strip() and not row.startswith("#"):
+            break
+        if found := HEADER.match(row.strip()):
+            file.package = "" if found[1] == "_global_" else found[1].removeprefix("_global_.")
+            if found[1] == "_group_":
+                file.package = None
+
+
+def _entry(item: Any, line: int) -> Entry:
+    if isinstance(item, str):
+        path, _, package = item.partition("@")
+        return Entry(None, path, package if "@" in item else None, False, False, line)
+    table = cast("dict[Any, Any]", item)
+    if not isinstance(item, dict) or len(table) != 1:
+        raise ValueError(f"an item of its defaults list is not understood: {short(repr(table))}")
+    ((key, value),) = table.items()
+    *words, last = str(key).split(" ")
+    group, _, package = last.partition("@")
+    options: Any = cast("Any", value) if value is None or isinstance(value, list) else str(value)
+    found = package if "@" in last else None
+    return Entry(group, options, found, "optional" in words, "override" in words, line)
+
+
+def _lines(file: File, node: Any, at: Keys) -> None:
+    """Note the line of each key; an anchor that is used again keeps its first line."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        for key, value in cast("list[tuple[Any, Any]]", node.value):
+            try:
+                name: Any = yaml.safe_load(key.value) if key.style is None else key.value
+            except yaml.YAMLError:
+                name = key.value
+            keys = (*at, name if isinstance(name, (str, int, float, bool)) and str(name) == key.value else key.value)
+            file.lines[keys] = key.start_mark.line + 1
+            if value.start_mark.line >= key.start_mark.line:  # else an alias, whose lines are elsewhere
+                _lines(file, value, keys)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(cast("list[Any]", node.value)):
+            file.lines[(*at, place)] = value.start_mark.line + 1
+            _lines(file, value, (*at, place))
+
+
+def _comments(file: File, rows: list[str]) -> None:
+    """Attach each comment to the key on its line, else to the key on the next line that is not a comment."""
+    starts: dict[int, Keys] = {}
+    for keys, line in file.lines.items():
+        starts.setdefault(line, keys)
+    block: list[str] = []
+    seen_key = False
+    for number, row in enumerate(rows, 1):
+        plain = row.strip()
+        if plain.startswith("#"):
+            if not HEADER.match(plain):
+                block.append(plain.lstrip("#").strip())
+            continue
+        if not plain:
+            if block and not seen_key and not file.head:
+                file.head, block = block, []
+            else:
+                block = block and [*block, ""]
+            continue
+        keys = starts.get(number)
+        if keys is not None and not isinstance(keys[-1], int):
+            seen_key = True
+            while block and not block[-1]:
+                block.pop()
+            if block:
+                file.above[keys] = block[block.index("") + 1 :] if "" in block else block
+            if text := _beside(row):
+                file.beside[keys] = text
+        block = []
+
+
+def _beside(row: str) -> str:
+    """Return the comment at the end of a line: after a `#` that follows a space and stands outside of quotes."""
+    quote = ""
+    for place, letter in enumerate(row):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'" and row[:place].rstrip().endswith((":", "-", "[", ",", "{")):
+            quote = letter
+        elif letter == "#" and place and row[place - 1] in " \t":
+            return row[place + 1 :].strip().lstrip("#").strip()
+    return ""
+
+
+def leaves(value: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Yield every value of nested dicts that is not a dict with entries."""
+    if isinstance(value, dict) and value:
+        for key, item in cast("dict[Any, Any]", value).items():
+            yield from leaves(item, (*at, key))
+    else:
+        yield at, value
+
+
+def refuse_unread(found: dict[str, File]) -> None:
+    """Raise UserError for the first file that cannot be read."""
+    for file in found.values():
+        if file.error:
+            raise UserError(lines(f"{file.shown} cannot be read", file.error))

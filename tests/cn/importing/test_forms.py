@@ -1,0 +1,305 @@
+"""Forms of YAML and of defaults lists: what the classes compose is what Hydra composes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.cn.importing.trees import imported
+
+pytestmark = pytest.mark.slow
+
+
+class Form(NamedTuple):
+    """A tree, and override sets that come out equal."""
+
+    files: dict[str, str]
+    sets: tuple[str, ...] = ()
+
+
+FORMS = {
+    "_args_, _convert_ and _recursive_": Form(
+        {"config": "a: {_target_: dict, _args_: [[[x, 1]]], _convert_: all, _recursive_: false, k: 3}"}, ("a.k=4",)
+    ),
+    "@_here_": Form(
+        {
+            "config": "defaults: [db: two]",
+            "db/two": "defaults: [/base/one@_here_, _self_]\nx: 2",
+            "base/one": "x: 1\ny: 3",
+        },
+        ("db.y=4",),
+    ),
+    "_self_ in between": Form(
+        {
+            "config": "defaults: [a: one, _self_, b: two]\na: {x: 5}\nb: {y: 6, z: 7}",
+            "a/one": "x: 1\nw: 2",
+            "b/two": "y: 1",
+        },
+        ("a.x=7", "b.y=3"),
+    ),
+    "_self_ first": Form(
+        {"config": "defaults: [_self_, a: one]\na: {x: 5, q: 1}", "a/one": "x: 1\nw: 2"}, ("a.x=7", "a.q=2")
+    ),
+    "keys that are no names": Form(
+        {
+            "config": """
+            class: 3
+            import: {lambda: 1, for: [1]}
+            2: {a: 3}
+            true: 5
+            a-b: 4
+            check: 3
+            _x_: 9
+            """
+        },
+    ),
+    "files that Python cannot import": Form(
+        {
+            "config": "defaults: [model: lambda, other: 1x1, third: none, fourth: bert-nrms]",
+            "model/lambda": "x: 1",
+            "other/1x1": "y: 1",
+            "third/none": "z: 3",
+            "third/class": "z: 4",
+            "fourth/bert-nrms": "a: 3",
+            "fourth/bert_nrms": "a: 4",
+        },
+        ("third=class", "fourth=bert_nrms"),
+    ),
+    "scalars": Form(
+        {
+            "config": """
+            when: 2020-01-01
+            at: 2001-12-14t21:59:43.10-05:00
+            off: off
+            sci: 1e-3
+            big: 1_000
+            oct: 010
+            hex: 0x1F
+            sex: 12:30
+            text_nan: nan
+            nan: .nan
+            inf: .inf
+            tilde: ~
+            empty:
+            text: "1"
+            plus: +12
+            """
+        },
+        ("sci=3", "big=5", "tilde=2", "sex=1"),
+    ),
+    "block texts": Form(
+        {
+            "config": """
+            text: |
+              two lines
+                and "quotes" \\\\ and ${x}
+            fold: >-
+              folded
+              text
+            x: 3
+            """
+        },
+        ("x=4",),
+    ),
+    "anchors and merge keys": Form(
+        {"config": "a: &x {p: 1, q: [1]}\nb: *x\nc: {<<: *x, r: 3}"}, ("b.p=4", "a.p=2", "c.r=1")
+    ),
+    "interpolations": Form(
+        {
+            "config": """
+            a: {b: 1, c: [1, 2, {d: 4}]}
+            k: b
+            v: ${a.${k}}
+            w: ${a.c.1}
+            w2: ${a.c[2].d}
+            rel: {x: 1, y: "${.x}", z: "${..a.b}", deep: {q: "${..x}", r: "${...k}"}, l: ["${..x}"]}
+            esc: 'a\\${k}'
+            sel: ${oc.select:none.there,7}
+            dec: ${oc.decode:"[1,2]"}
+            mix: "pre-${a.b}-${k}"
+            ev: ${eval:'${a.b}*2+1'}
+            quoted: ${eval:'1 if "${k}" == "b" else 2'}
+            di: {u: "${a.b}", v: ["${k}", {w: "${a.b}"}]}
+            env: ${oc.env:HOME_X,abc}
+            env2: ${oc.env:HOME_X,null}
+            own: ${my_res:${a.b},"x, y",3}
+            whole: ${a}
+            whole2: ${whole}
+            missing: ???
+            of_missing: ${missing}
+            text_of_missing: x-${missing}
+            nowhere: ${no.where}
+            """
+        },
+        ("a.b=5", "k=c", "missing=3", "rel.x=7"),
+    ),
+    "an option that is a list": Form(
+        {"config": "defaults: [aug: two]", "aug/one": "[1, 2]", "aug/two": "- {a: 1}\n- {b: 2}"}, ("aug=one",)
+    ),
+    "files without content": Form(
+        {"config": "defaults: [a: one]", "a/one": "", "a/two": "# a comment", "a/three": "x: 1"}, ("a=two", "a=three")
+    ),
+    "a file beside a folder of its name": Form(
+        {"config": "defaults: [a: x, a/x: y]", "a/x": "p: 1", "a/x/y": "r: 2"}, ("a/x=y",)
+    ),
+    "a primary config beside a group of its name": Form(
+        {"config": "defaults: [config: run, default: b]\nRun: 3", "config/run": "default: 2", "default/b": "c: 1"},
+        ("Run=4",),
+    ),
+    "options with other fields": Form(
+        {
+            "config": "defaults: [g: b]",
+            "g/a": "x: 1\ny: {p: 1}",
+            "g/b": "defaults: [a]\ny: {q: 2, p: 3}\nz: {p: 1}",
+            "g/c": "y: 5\nx: null",
+        },
+        ("g=a", "g=c"),
+    ),
+    "an override of a choice of a choice": Form(
+        {
+            "config": "defaults: [algo: a, override /optim@algo.opt: sgd, _self_]",
+            "algo/a": "defaults: [/optim@opt: adam, _self_]\nlr: 1",
+            "optim/adam": "b: 1",
+            "optim/sgd": "m: 1",
+        },
+        ("optim@algo.opt=adam",),
+    ),
+    "one group at two places": Form(
+        {
+            "config": "defaults: [db@source: a, db@x.y: b]\nx: {z: '${source.p}'}",
+            "db/a": "p: 1",
+            "db/b": "p: 2\nq: ${.p}",
+        },
+        ("db@source=b", "db@x.y=a", "source.p=5"),
+    ),
+    "several options at once": Form(
+        {
+            "config": "defaults: [cb: [a, b], _self_]\ncb: {a: {x: 9}}",
+            "cb/a": "a: {x: 1}",
+            "cb/b": "b: {y: 2}",
+        },
+        ("cb.a.x=3",),
+    ),
+    "a primary config on another": Form(
+        {"base": "x: 1\ny: {z: 2}", "config": "defaults: [base, _self_]\nx: 2"},
+        ("y.z=5",),
+    ),
+    "endings": Form(
+        {"config": "defaults: [a: one.yaml, optional b: none.yaml]", "a/one": "x: 1", "a/two": "x: 2"},
+        ("a=two",),
+    ),
+    "a null choice": Form({"config": "defaults: [a: null, _self_]", "a/one": "x: 1"}, ("a=one",)),
+    "a required choice": Form(
+        {"config": "defaults:\n- a: ???", "a/one": "x: 1", "a/two": "x: ???"},
+        ("a=one", "a=two"),
+    ),
+    "settings of Hydra": Form(
+        {
+            "config": """
+            defaults: [hydra: mine, override hydra/job_logging: colorlog, override hydra/sweeper: optuna]
+            x: 1
+            hydra: {run: {dir: x}}
+            """,
+            "hydra/mine": "run: {dir: y}",
+        },
+        ("x=2", "hydra=mine"),
+    ),
+    "an empty dict and a full one": Form(
+        {"config": "defaults: [a: one]\nd: {}", "a/one": "p: {}", "a/two": "p: {q: {}}"}, ("a=two", "++d.x=1")
+    ),
+    "a node where others hold a value": Form(
+        {
+            "config": "defaults: [a: one]\nt: {u: 1}",
+            "a/one": "n: ${t}",
+            "a/two": "n: true",
+            "a/three": "n: ${f}\nf: false",
+        },
+        ("a=two", "t.u=3"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_composes_as_with_hydra(form: str, exact: bool, tmp_path: Path) -> None:
+    files, sets = FORMS[form]
+    found = imported(tmp_path, files, exact=exact)
+    assert found.unequal("", *sets) == []
+
+
+def test_what_is_set_around_a_choice_stays_with_exact(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [b: one, _self_, a: one, optim@a.o: x]\na: {y: 5}\nb: {x: 7, w: 8}",
+        "a/one": "x: 1",
+        "a/two": "x: 2\ny: 3",
+        "b/one": "x: 1",
+        "b/two": "z: 2",
+        "optim/x": "lr: 1",
+    }
+    found = imported(tmp_path, files, exact=True)
+    assert found.unequal("", "a=two", "b=two", "a=two a.y=4", "b=two b.x=3", "optim@a.o=x a=two") == []
+
+
+def test_patches_apply_as_options_of_all_did(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, m: a, debug: null, exp: null]\nseed: 1\nn: {p: 1}",
+        "m/a": "x: 1\no: {lr: 1}",
+        "m/b": "y: 2\no: {lr: 3}",
+        "debug/base": "# @package _global_\nseed: 2\nn: {p: 3}",
+        "debug/more": "# @package _global_\ndefaults: [base]\nnew: [1]\nn: {q: 4}",
+        "debug/off": "# @package _global_\nm: null",
+        "exp/one": """
+        # @package _global_
+        defaults: [override /m: b]
+        seed: 5
+        m: {o: {lr: '${seed}'}, y: 6, extra_key: 1}
+        """,
+        "exp/two": "# @package _global_\ndefaults: [one, _self_]\nseed: 7",
+        "loc/here": "# @package n\np: 9",
+    }
+    sets = ["debug=base", "debug=more", "exp=one", "exp=two", "debug=more exp=one", "exp=one m=a", "+loc=here"]
+    sets += ["exp=one seed=9", "exp=one m.extra_key=3", "debug=more new=[2]", "debug=off m=b", "exp=two m.y=8"]
+    assert imported(tmp_path, files, exact=True).unequal("", *sets) == []
+
+
+def test_a_patch_that_follows_choices_is_a_derived_value(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [m: a, d: x, optional both: '${m}_${d}']",
+        "m/a": "n: 1",
+        "m/b": "n: 2",
+        "d/x": "p: 1",
+        "d/y": "p: 2",
+        "both/a_y": "# @package m\nn: 5",
+        "both/b_x": "# @package _global_\nm: {n: 6}\nd: {p: 7}",
+    }
+    found = imported(tmp_path, files, exact=True)
+    assert found.unequal("", "d=y", "m=b", "m=b d=y", "d=y m.n=3", "both=a_y") == []
+
+
+def test_a_bad_override_is_refused_by_both(tmp_path: Path) -> None:
+    found = imported(tmp_path, {"config": "defaults: [a: one]\nx: 1", "a/one": "y: 2"})
+    results = found.results("a=three", "y=3", "a.z=1", "b=1")
+    assert [each.verdict for each in results] == ["both refuse"] * 4
+
+
+def test_a_new_key_is_left_out(tmp_path: Path) -> None:
+    found = imported(tmp_path, {"config": "x: {y: 1}"})
+    assert [each.verdict for each in found.results("+x.z=1", "~x.y")] == ["left out", "left out"]
+
+
+def test_a_value_that_its_type_refuses_is_told_with_its_line(tmp_path: Path) -> None:
+    found = imported(tmp_path, {"config": "# the rate\nx:\n  y: 0.5\n"})
+    (result,) = found.results("x.y=abc")
+    assert (result.verdict, result.place) == ("refused", "conf/config.yaml:3")
+    assert result.cause.startswith("x.y=abc: x.y is float, not 'abc' (defined in runs/config.py:")
+
+
+def test_a_value_around_a_choice_is_told_with_its_line(tmp_path: Path) -> None:
+    files = {"config": "defaults: [a: one, _self_]\na:\n  x: 5\n", "a/one": "x: 1", "a/two": "x: 2"}
+    (result,) = imported(tmp_path, files).results("a=two")
+    assert (result.verdict, result.place) == ("differs", "conf/config.yaml:3")
+    assert result.cause == (
+        "a.x is 5 with Hydra and 2 with CN: a value that is set around a choice is dropped with the choice"
+    )

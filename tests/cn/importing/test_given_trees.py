@@ -1,0 +1,43 @@
+"""The trees of public repositories beside this one: every override set is equal, or the reason is known here."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cn.importing import project
+from cn.importing.convert import Converter
+from cn.importing.proof import Proof, Result
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parents[4] / "shared/yamltrees"
+CASES = sorted((HERE / "cases").glob("*.json"))
+UNEQUAL = {"mattergen": 9, "open-unlearning": 2}  # they choose an option of a group within the group
+
+
+def proved(case: Path, folder: Path) -> list[Result]:
+    """Import a tree with --exact, and compare with what Hydra made of each override set."""
+    known: dict[str, Any] = json.loads(case.read_text())
+    root = Path(known["conf"].replace("TREES", str(HERE / "trees")))
+    conversion = Converter(root, known["primaries"], exact=True).convert()
+    project.write(project.texts(conversion, "new"), folder)
+    cases = [(each["primary"], each["overrides"]) for each in known["cases"]]
+    return Proof(conversion).compare(folder, cases, known["cases"])
+
+
+@pytest.mark.skipif(not CASES, reason="there are no trees of public repositories beside this repository")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_every_set_of_a_public_tree_is_equal(case: Path, tmp_path: Path) -> None:
+    results = proved(case, tmp_path / "new")
+    told = [f"{each.primary} {' '.join(each.overrides)}: {each.cause}" for each in results if not good(each)]
+    assert len(told) == UNEQUAL.get(case.stem, 0), "\n".join(told)
+    assert Counter(each.verdict for each in results)["equal"] > 0
+
+
+def good(result: Result) -> bool:
+    return result.good or result.verdict == "left out"

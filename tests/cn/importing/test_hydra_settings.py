@@ -1,0 +1,65 @@
+"""Parameters of a sweeper become a sweep class, a submitit launcher a Slurm subclass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cn.conftest import start
+from tests.cn.importing.trees import imported
+
+FILES = {
+    "config": """
+    defaults: [m: a, override hydra/sweeper: optuna, override hydra/launcher: submitit_slurm]
+    seed: 1
+    hydra:
+      launcher: {partition: gpu, gpus_per_node: 4, timeout_min: 90, foo: 3}
+    """,
+    "m/a": "lr: ${seed}\nn: 1",
+    "m/b": "lr: 2.5\nn: 2",
+    "hpo/search": """
+    # @package hydra.sweeper
+    direction: minimize
+    n_trials: 7
+    params:
+      m: choice(a, b)
+      m.lr: tag(log, interval(1e-4, 1e-1))
+      m.n: int(interval(1, 3))
+      seed: range(1, 3)
+    """,
+}
+
+
+def test_parameters_are_axes(tmp_path: Path) -> None:
+    text = imported(tmp_path, FILES).text("sweeps/search.py")
+    assert text[text.index("class ") :] == (
+        '''class Search(Sweep):
+    """Was conf/hpo/search.yaml:5."""
+
+    base: Run = Config()
+    axes: Axes = random(7, {"m": ["a", "b"], "m.lr": log_uniform(0.0001, 0.1), "m.n": integers(1, 3), "seed": [1, 2]})
+    goal: Goal | None = minimize("score")
+'''
+    )
+
+
+def test_a_submitit_launcher_is_a_slurm_and_what_it_lacks_is_told(tmp_path: Path) -> None:
+    found = imported(tmp_path, FILES)
+    text = found.text("runs/launch/slurm.py")
+    assert text[text.index("class ") :] == (
+        '''class Config(slurm.Slurm):
+    """Was conf/config.yaml:5."""
+
+    partition: str | None = "gpu"
+    gpus: Annotated[int, Ge(0)] = 4
+    hours: Hours = 1.5
+'''
+    )
+    assert ("conf/config.yaml:5", "foo: 3: Slurm has no such setting") in found.conversion.odd
+
+
+@pytest.mark.slow
+def test_a_sweep_whose_base_has_derived_values_is_planned(tmp_path: Path) -> None:
+    done = start(imported(tmp_path, FILES).folder, "-m", "cn", "sweeps", "plan", "search")
+    assert "7 new" in done.stdout, done.stderr

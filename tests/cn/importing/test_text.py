@@ -1,0 +1,158 @@
+"""What an import writes: contracts, options that inherit, private classes, comments, and words that have changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cn.importing.report import words
+from tests.cn.importing.trees import Imported, imported
+
+FILES = {
+    "train": """
+    # What is trained.
+
+    defaults:
+      - model: small
+      - optim@model.optim: bert-nrms
+      - debug: null
+      - _self_
+
+    seed: 1  # of everything
+    """,
+    "model/base": """
+    # A network.
+
+    _target_: nets.Net
+    # channels
+    dim: 8
+    lr: ${model.optim.lr}
+    head: {_target_: nets.Head, bias: true}  # the last layer
+    """,
+    "model/small": """
+    defaults: [base]
+    dim: 4
+    head: {bias: false}
+    depth: 2
+    """,
+    "optim/bert-nrms": "lr: 1e-3\nname: a",
+    "optim/lambda": "lr: 2e-3\nname: b",
+    "debug/fast": """
+    # @package _global_
+    defaults: [override /model: base]
+    seed: 2
+    model:
+      dim: 3  # small
+      new: [1]
+    """,
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Imported:
+    return imported(tmp_path, FILES, "train")
+
+
+def test_an_option_states_what_differs_from_its_base(tree: Imported) -> None:
+    assert tree.text("runs/model/small.py") == (
+        '''from __future__ import annotations
+
+from runs.model import Head
+from runs.model.base import Base, _Head
+
+
+class Small(Base):
+    """Was conf/model/small.yaml."""
+
+    dim: int = 4
+    head: Head = _Head(bias=False)
+    depth: int = 2
+'''
+    )
+
+
+def test_comments_and_nested_targets_are_kept(tree: Imported) -> None:
+    assert tree.text("runs/model/base.py") == (
+        '''from __future__ import annotations
+
+from cn import derive
+
+from runs.model import Head, Model
+
+
+class _Head(Head):
+    _target_: str = "nets.Head"
+    bias: bool = True
+
+
+class Base(Model):
+    """A network."""
+
+    _target_: str = "nets.Net"
+    dim: int = 8  # channels
+    lr: float = derive(lambda run: run.model.optim.lr)
+    head: Head = _Head()  # the last layer
+'''
+    )
+
+
+def test_a_contract_holds_what_all_options_share(tree: Imported) -> None:
+    assert tree.text("runs/optim/__init__.py") == (
+        '''from __future__ import annotations
+
+from cn import CN
+
+
+class Optim(CN):
+    """What optim can be."""
+
+    lr: float
+    name: str
+'''
+    )
+
+
+def test_an_option_of_all_is_a_patch(tree: Imported) -> None:
+    assert tree.text("runs/patches/debug/fast.py") == (
+        '''from __future__ import annotations
+
+from cn import Patch
+
+
+class Fast(Patch):
+    """Was conf/debug/fast.yaml."""
+
+    changes = {
+        "model": "base",
+        "seed": 2,
+        "model.dim": 3,  # small
+        "++model.new": [1],
+    }
+'''
+    )
+
+
+def test_words_that_have_changed_are_told(tree: Imported) -> None:
+    assert words(tree.conversion) == [
+        ("`--config-name train`", "`run=train`"),
+        ("`optim@model.optim=NAME`", "`model/optim=NAME`"),
+        ("`debug=fast`", "`patches=debug/fast`"),
+        ("`optim=bert-nrms`", "`optim=bert_nrms`"),
+        ("`optim=lambda`", "`optim=lambda_`"),
+    ]
+
+
+@pytest.mark.slow
+def test_every_file_is_formatted_as_ruff_does(tree: Imported) -> None:
+    for command in (["format", "--check"], ["check", "--select", "E4,E7,E9,F,I"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
+            cwd=tree.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

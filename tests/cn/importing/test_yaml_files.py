@@ -1,0 +1,75 @@
+"""Reading YAML files: lines, comments, defaults lists, and files that cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cn.errors import UserError
+from cn.importing.convert import Converter
+from cn.importing.yaml_files import files
+from tests.cn.importing.trees import write
+
+
+def test_each_key_has_its_line_and_its_comments(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        {
+            "config": """\
+            # The head.
+
+            # of a
+            a: 1  # beside
+            b:
+              # of c, in
+              # two lines
+              c: "x # y"  # not z
+
+              d: 'it''s' #e
+            """
+        },
+    )
+    file = files(root)["config"]
+    assert file.head == ["The head."]
+    assert [file.lines[keys] for keys in [("a",), ("b",), ("b", "c"), ("b", "d")]] == [4, 5, 8, 10]
+    assert file.above == {("a",): ["of a"], ("b", "c"): ["of c, in", "two lines"]}
+    assert file.beside == {("a",): "beside", ("b", "c"): "not z", ("b", "d"): "e"}
+    assert file.place(("b", "c", "0")) == "conf/config.yaml:8"
+
+
+def test_an_entry_of_a_defaults_list_is_read(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        {"m/a": "# @package _global_.x\ndefaults: [one, /b@_here_, optional c@d.e: [f, g], override /h: null, _self_]"},
+    )
+    file = files(root)["m/a"]
+    assert file.package == "x"
+    assert [tuple(entry)[:5] for entry in file.entries] == [
+        (None, "one", None, False, False),
+        (None, "/b", "_here_", False, False),
+        ("c", ["f", "g"], "d.e", True, False),
+        ("/h", None, None, False, True),
+        (None, "_self_", None, False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: 1\na: 2\n", "found duplicate key a"),
+        ("a: [1\n", "expected ',' or ']'"),
+        ("a: !!python/object:os.system {}\n", "could not determine a constructor"),
+        ("defaults: {a: 1}\n", "its defaults must be a list, and are a dict"),
+        ("defaults: [[1]]\n", "an item of its defaults list is not understood: [1]"),
+        ("a: \xff", ""),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_name(text: str, why: str, tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", "b/bad": text})
+    if not why:
+        (root / "b/bad.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(UserError) as error:
+        Converter(root, ["config"], exact=False)
+    assert str(error.value).startswith("conf/b/bad.yaml cannot be read\n  ")
+    assert why in str(error.value)
