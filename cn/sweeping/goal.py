@@ -21,7 +21,8 @@ class Goal(CN):
 
     def __and__(self, other: Goal) -> Goal:
         """Return both goals together; the first is that of curves, and orders what is equally good."""
-        mine, theirs = ({each.metric: each.direction for each in goal.each()} for goal in (self, other))
+        mine: dict[str, Literal["maximize", "minimize"]] = {each.metric: each.direction for each in self.each()}
+        theirs: dict[str, Literal["maximize", "minimize"]] = {each.metric: each.direction for each in other.each()}
         if twice := mine.keys() & theirs.keys():
             raise UserError(lines(f"{min(twice)} is a goal twice", "keep it in one of them"))
         return Goal(metric=self.metric, direction=self.direction, others={**self.others, **theirs})
