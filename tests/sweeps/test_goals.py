@@ -21,7 +21,7 @@ from cn.writing.record import unplain
 from sweeps import Tpe, log_uniform, maximize, minimize, space
 from tests.sweeps.outcomes import outcome
 from tests.sweeps.project import Project
-from tests.sweeps.test_search import finished, hunt, points
+from tests.sweeps.test_search import AXES, finished, hunt, points
 
 BOTH = maximize("validation/accuracy") & minimize("parameters")
 
@@ -166,11 +166,15 @@ TWO = "goal has 2: maximize validation/accuracy and minimize parameters"
     [
         ("search=gp", f"Gp takes one goal, and {TWO}; choose tpe or random\n{AT}"),
         ("search=cmaes", f"Cmaes takes one goal, and {TWO}; choose tpe or random\n{AT}"),
+        (
+            "search.race=2",
+            f"search.race follows one goal, and {TWO}; write: search.race=null\n{AT}",
+        ),
         ("prune=median", f"prune follows one goal, and {TWO}; write: prune=null\n{AT}"),
     ],
 )
 def test_what_takes_one_goal_is_refused(project: Project, word: str, said: str) -> None:
-    name = hunt(project)
+    name = hunt(project, axes=f"{AXES} * seeds(2)")
     with_goals(project, name)
     assert project.sweeps("plan", name, word, status=2) == said
 

@@ -70,6 +70,20 @@ def test_of_a_sum_each_point_comes_from_one_space_and_running_failed_and_pruned_
     search.suggest(drawn, past, 24, maximize=True)
 
 
+def test_parameters_of_a_product_of_sums_are_shared_by_the_spaces_that_draw_them_alike() -> None:
+    models = space({"model": ["vit"], "depth": integers(1, 3)}) + space(
+        {"model": ["resnet"], "depth": integers(18, 34)}
+    )
+    drawn = models * (space({"optim": ["sgd"], "lr": uniform(0, 1)}) + space({"optim": ["adam"]}))
+    assert len(drawn.spaces) == 4
+    found = study.frozen(Past({"model": "resnet", "depth": 20, "optim": "sgd", "lr": 0.5}), drawn)
+    assert found is not None
+    assert found.params == {"space": 2, "model (1)": '"resnet"', "depth (1)": 20, "optim (0)": '"sgd"', "lr": 0.5}
+    found = study.frozen(Past({"model": "vit", "depth": 2, "optim": "adam"}), drawn)
+    assert found is not None
+    assert found.params == {"space": 1, "model (0)": '"vit"', "depth (0)": 2, "optim (1)": '"adam"'}
+
+
 def test_points_of_one_space_are_those_of_random_axes() -> None:
     drawn = space(AXES)
     assert [drawn.draw(number, 7) for number in range(20)] == random(20, AXES, seed=7).points

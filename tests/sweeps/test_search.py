@@ -276,6 +276,21 @@ def test_keep_and_derive_are_those_of_the_sweep(project: Project):
     assert told == [[f"steps={steps}", f"pause={steps / 1000}"] for steps in odd]
 
 
+def test_options_with_parameters_of_their_own_are_a_sum_times_what_they_share(project: Project):
+    options = 'space({"model": [ViT(dim=48)], "model.depth": integers(1, 3)}) + space({"model": ["resnet18"]})'
+    name = hunt(project, "Tpe(trials=10, startup=5)", axes=f'({options}) * space({{"value": log_uniform(1e-3, 1)}})')
+    text = (project.folder / "sweeps/hunt.py").read_text()
+    project.write("sweeps/hunt.py", text.replace("from runs import", "from models.vit import ViT\nfrom runs import", 1))
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 10}
+    models = [trial["config"]["model"] for point in points(project) for trial in point["trials"]]
+    kinds = {each["_class_"].partition(":")[2] for each in models}
+    assert len(kinds) == 2
+    vits = [each for each in models if each["_class_"] == "models.vit:ViT"]
+    assert {each["dim"] for each in vits} == {48}
+    assert {each["depth"] for each in vits} <= {1, 2, 3}
+
+
 def test_a_missing_package_is_told_before_anything_is_queued(project: Project):
     name = hunt(project, "Tpe(trials=5)")
     project.write("without.py", WITHOUT)

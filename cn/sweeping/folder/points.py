@@ -1,18 +1,21 @@
 """The points that a search has asked: search/000012.json in the sweep's folder, written before a trial of it begins.
 
-The number of these files is the part of the search's budget that is spent. search/promoted-000003.json says that a
-pruned trial goes on, and search/start.json holds the points of other searches that its sampler is told first.
+The number of these files is the part of the search's budget that is spent. Beside them,
+
+search/promoted-000003.json   says that a pruned trial goes on
+search/further-000003.json    says that a point is measured with further seeds
+search/start.json             holds the points of other searches that the sampler is told first
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 from cn.sweeping.folder.batches import Trial
@@ -23,6 +26,7 @@ from cn.sweeping.search.past import Past
 FOLDER = "search"
 ENDED = "ended.json"
 START = "start.json"
+T = TypeVar("T", "Point", "Further")
 GIVEN = -1  # the draw of a point that no sampler suggested
 
 
@@ -51,6 +55,17 @@ class Promotion:
     job: int
 
 
+@dataclass(frozen=True)
+class Further:
+    """Further measures of a point, which a race did not leave out."""
+
+    number: int
+    point: int  # number of the point
+    trials: tuple[Trial, ...]  # none if there were none left to run
+    label: str  # of the batch whose job runs them
+    job: int
+
+
 class Owner(NamedTuple):
     """The job that runs a trial of a point."""
 
@@ -65,21 +80,38 @@ class Points:
 
     def __init__(self, store: Store) -> None:
         self.store, self.folder = store, store.folder / FOLDER
-        self._points = Numbered(self.folder, "", _point, lambda number: Point(number, GIVEN, {}, (), "", 0))
+        self._points = Numbered(
+            self.folder, "", _with_trials(Point), lambda number: Point(number, GIVEN, {}, (), "", 0)
+        )
         self._promoted = Numbered(self.folder, "promoted-", _promotion, lambda number: Promotion(number, "", -1, "", 0))
+
+        self._further = Numbered(
+            self.folder, "further-", _with_trials(Further), lambda number: Further(number, -1, (), "", 0)
+        )
 
     @property
     def damaged(self) -> list[DamagedError]:
         """The errors of the files that could not be read."""
-        return [*self._points.damaged, *self._promoted.damaged]
+        return [*self._points.damaged, *self._promoted.damaged, *self._further.damaged]
 
     def every(self) -> list[Point]:
         """Return all readable points in order; `count` includes the damaged ones."""
-        return self._points.every()
+        more: dict[int, tuple[Trial, ...]] = {}
+        for each in self._further.every():
+            more[each.point] = more.get(each.point, ()) + each.trials
+        found = self._points.every()
+        return [replace(each, trials=each.trials + more.get(each.number, ())) for each in found] if more else found
+
+    def settled(self) -> set[int]:
+        """Return the numbers of the points that are measured further."""
+        return {each.point for each in self._further.every()}
 
     def owners(self) -> dict[str, Owner]:
         """Return the owner of each trial by its id: the job that asked for it, or the last that resumed it."""
         found = {trial.id: Owner(trial, each.label, each.job) for each in self.every() for trial in each.trials}
+        found |= {
+            trial.id: Owner(trial, each.label, each.job) for each in self._further.every() for trial in each.trials
+        }
         for each in self._promoted.every():
             if each.trial in found:
                 found[each.trial] = Owner(found[each.trial].trial, each.label, each.job, each.step)
@@ -88,6 +120,10 @@ class Points:
     def promote(self, trial: str, step: int, label: str, job: int) -> None:
         """Record that a job goes on with a pruned trial; the folder must be locked, after `owners`."""
         self._promoted.add(Promotion(len(self._promoted.known), trial, step, label, job))
+
+    def measure(self, point: int, trials: tuple[Trial, ...], label: str, job: int) -> None:
+        """Record that a job runs further trials of a point; the folder must be locked, after `every`."""
+        self._further.add(Further(len(self._further.known), point, trials, label, job))
 
     @property
     def count(self) -> int:
@@ -101,6 +137,7 @@ class Points:
         """
         self._points.mend()
         self._promoted.mend()
+        self._further.mend()
 
     def of_job(self, label: str, job: int | None) -> list[Trial]:
         """Return the trials that a job asked or goes on with; None: any job of the batch."""
@@ -156,10 +193,14 @@ def _promotion(told: Any, path: Path) -> Promotion:
     return built(Promotion, told, path)
 
 
-def _point(told: Any, path: Path) -> Point:
-    """Build a point from its file. Raises DamagedError."""
-    point = built(Point, {**told, "trials": []} if isinstance(told, dict) else told, path)
-    several = told.get("trials")
-    if not isinstance(several, list):
-        raise DamagedError(path, "it holds no trials")
-    return replace(point, trials=tuple(built(Trial, each, path) for each in several))
+def _with_trials(kind: type[T]) -> Callable[[Any, Path], T]:
+    """Return a function that builds what a file with trials holds. It raises DamagedError."""
+
+    def build(told: Any, path: Path) -> T:
+        one = built(kind, {**told, "trials": []} if isinstance(told, dict) else told, path)
+        several = told.get("trials")
+        if not isinstance(several, list):
+            raise DamagedError(path, "it holds no trials")
+        return replace(one, trials=tuple(built(Trial, each, path) for each in several))
+
+    return build

@@ -13,6 +13,7 @@ from cn.sweeping.folder.store import Store
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.goal import Goal
 from cn.sweeping.job.ends import Ends
+from cn.sweeping.job.racing import further
 from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.prune import Prune
@@ -48,18 +49,20 @@ class Asker:
         self.prune, self.start = sweep.prune, self.points.start()
         self.search.begin()
 
-    def ask(self) -> int | str | None:
+    def ask(self) -> int | list[str] | None:
         """Write a further point and return its number; None if all points are asked.
 
-        Before that, a pruned trial that is to go on: write that, and return its id.
+        Before that, a pruned trial that is to go on, or the further seeds of a point: write that, and return the ids.
 
         Raises EndError if no new point is found, or if several in a row are invalid.
         """
         with self.points.locked():
             points, self.ends.owners = self.points.every(), self.points.owners()
             if (trial := self._promoted()) is not None:
-                return trial
+                return [trial]
             known = self._known(points)
+            if further := self._further(points, known):
+                return further
             asked = [each.values for each in points]
             for values in [each for each in self.search.first if each not in asked]:
                 if self._is_spent:
@@ -96,8 +99,9 @@ class Asker:
         """
         number, reason, fresh = self.points.count, None, list[Trial]()
         try:
-            planned = self._composed(told.values)
+            planned = self._composed(told.values, number)
             fresh = [each.trial for each in planned if each.trial.id not in known]
+            fresh = fresh if self.search.race is None else fresh[:1]
             if not fresh:
                 return self.ends.past(told.values, [known[each.trial.id] for each in planned])
         except CNError as error:
@@ -128,16 +132,29 @@ class Asker:
             self.points.promote(name, pruned[name], self.label, self.job)
         return name
 
+    def _further(self, points: list[Point], known: dict[str, Trial]) -> list[str]:
+        """Record that a point is measured with its further seeds, and return the ids of these trials."""
+        if self.search.race is None:
+            return []
+        measures = len(self.space.points)
+        for each in further(points, self.points.settled(), self.ends, race=self.search.race, measures=measures):
+            planned = [one.trial for one in self._composed(each.values, each.number)]
+            fresh = tuple(trial for trial in planned if trial.id not in known)
+            self.points.measure(each.number, fresh, self.label, self.job)
+            if fresh:
+                return [trial.id for trial in fresh]
+        return []
+
     def _is_queued(self, name: str, label: str) -> bool:
         """Return whether a batch after this one goes on with the trial."""
         return any(name in rows for later, rows in self.rows.items() if later > label)
 
-    def _composed(self, values: dict[str, Any]) -> list[Planned]:
+    def _composed(self, values: dict[str, Any], number: int) -> list[Planned]:
         """Return the trials of a point, one for each repeated measure that is not left out."""
         measures = self.space.points
         found: dict[str, Planned] = {}
         for place, measure in enumerate(measures):
-            each = self.composer.composed({**values, **measure}, found, place=self.points.count * len(measures) + place)
+            each = self.composer.composed({**values, **measure}, found, place=number * len(measures) + place)
             if each is not None:
                 found[each.trial.id] = each
         return list(found.values())

@@ -33,7 +33,7 @@ class Asking:
         self.points = Points(store)
         self.waits = False  # for the answer to an ask
         self.over = False  # no further point comes
-        self.idle = False  # nothing is to be asked until a trial of this job ends, by which a pruned one may go on
+        self.idle = False  # nothing is to be asked until a trial of this job ends, by which more may go on
         self.socket: socket.socket | None = None
         self.pid: int | None = None
 
@@ -59,8 +59,8 @@ class Asking:
         number = told.get("point")
         if number is not None:
             owners = self.points.owners()
-            if isinstance(number, str):  # the id of a pruned trial that goes on
-                return [owners[number].trial]
+            if isinstance(number, list):  # the ids of a pruned trial that goes on, or of further seeds of a point
+                return [owners[each].trial for each in number]
             return [trial for each in self.points.every() if each.number == number for trial in each.trials]
         if "point" in told:
             self.idle = True

@@ -21,6 +21,9 @@ class Search(CN):
     seed: Annotated[int, Ge(0)] = 0  # of the sampler; the same seed and the same past give the same point
     first: Annotated[list[dict[str, Any]], Neutral()] = []  # points (field -> value) that are asked before all others
     start: Annotated[list[str], Neutral()] = []  # other searches, by name or folder, whose points are told first
+    race: Annotated[float | None, Ge(0), Neutral()] = (
+        None  # spreads; a first seed that is worse by more is the only one
+    )
 
     def check(self) -> None:
         if len(self.first) > self.trials:

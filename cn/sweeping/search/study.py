@@ -121,15 +121,17 @@ def _becomes(old: Past, new: Past) -> bool:
 
 
 def _names(space: Space) -> list[dict[str, str]]:
-    """Return Optuna's name of each key of each space; one name has one distribution."""
+    """Return Optuna's name of each key of each space; one name has one distribution, in all spaces that have it."""
     forms: dict[str, list[Distribution]] = {}
+    names: list[dict[str, str]] = []
     for each in space.spaces:
         for key, form in each.items():
-            forms.setdefault(key, []).append(form)
-    return [
-        {key: key if all(form == forms[key][0] for form in forms[key]) else f"{key} ({number})" for key in each}
-        for number, each in enumerate(space.spaces)
-    ]
+            known = forms.setdefault(key, [])
+            known.extend([] if form in known else [form])
+    for each in space.spaces:
+        own = {key: forms[key].index(form) for key, form in each.items()}
+        names.append({key: key if len(forms[key]) == 1 else f"{key} ({number})" for key, number in own.items()})
+    return names
 
 
 def frozen(each: Past, space: Space) -> FrozenTrial | None:

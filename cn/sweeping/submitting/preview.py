@@ -118,7 +118,8 @@ def _of_search(named: Named, found: Sweeping, search: Wanted) -> list[str]:
     if given := sum(each not in asked for each in sampler.first):
         text.append(f"{given} given {'point is' if given == 1 else 'points are'} asked first")
     text += search.start.said
-    text += [f"each point is measured {measures} times"] if measures > 1 else []
+    unless = ", unless its first seed is clearly worse than the best" if sampler.race is not None else ""
+    text += [f"each point is measured {measures} times{unless}"] if measures > 1 else []
     if search.workers is not None:
         count, where = search.workers.jobs, " on this machine" if named.sweep.launch.is_here else ""
         text.append(f"to submit: {'1 worker' if count == 1 else f'{count} workers'}{where}")
@@ -128,7 +129,11 @@ def _of_search(named: Named, found: Sweeping, search: Wanted) -> list[str]:
 
 def _brief(search: Search) -> str:
     """Return the source text of a search without its points."""
-    own = {name: value for name, value in values(search).items() if name not in ("first", "start")}
+    own = {
+        name: value
+        for name, value in values(search).items()
+        if name not in ("first", "start") and (name, value) != ("race", None)
+    }
     return f"{type(search).__name__}({', '.join(f'{name}={value!r}' for name, value in own.items())})"
 
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from cn.errors import CNError, UserError
 from cn.sweeping.folder.batches import Batch
+from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.standing import Standing, Sweeping
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.job.ask import INVALID
+from cn.sweeping.job.ends import Ends
+from cn.sweeping.job.racing import further
 from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Composer, Planned
@@ -24,7 +27,7 @@ class Wanted:
     """What is left to do."""
 
     rows: list[Planned]  # trials that were asked and have no end, and no job
-    left: int  # points to ask, or pruned trials that may go on, which no live worker does
+    left: int  # points to ask or to measure further, or pruned trials that may go on, which no live worker does
     points: int  # in all
     workers: Workers | None  # None: there is nothing to do, or live workers do it
     start: Start  # what the workers are told of other searches
@@ -52,6 +55,11 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
         trials = (each.trial for each in known.values())
         if promoted(named.store, sweep.prune, named.goal, trials, pruned) is not None:
             left = len(pruned)  # at most so many go on
+    if not searched and not left and sweep.search.race is not None:
+        ends, every = Ends(named.store, named.goal), Points(named.store)
+        ends.owners, settled = every.owners(), every.settled()
+        measures = len(sweep.axes.points)
+        left = len(further(every.every(), settled, ends, race=sweep.search.race, measures=measures))
     if not rows and not left:
         return Wanted(rows, left, points, None, Start([], []))
     queue = sweep.launch.build()

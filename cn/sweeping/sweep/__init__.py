@@ -48,6 +48,9 @@ class Sweep(CN):
             for number, each in enumerate(self.search.first):
                 if (why := self.axes.refusal(each)) is not None:
                     raise ValueError(f"search.first[{number}] is no point of axes: {why}")
+            if self.search.race is not None and len(self.axes.points) == 1:
+                what = "search.race leaves out further seeds of a point, and each point is measured once"
+                raise ValueError(f"{what}; write: axes: Axes = space({{...}}) * seeds(3)")
         if not drawn and self.search is not None:
             what = "search draws points out of a space, and axes has points of its own"
             raise ValueError(f'{what}; write: axes: Axes = space({{"optim.lr": log_uniform(1e-5, 1e-3)}})')
@@ -76,5 +79,7 @@ def _refuse_one_goal(goal: Goal, search: Search | None, prune: Prune | None) -> 
     count = f"goal has {len(goal.each())}: {goal.described()}"
     if search is not None and type(search).suggest_several is Search.suggest_several:
         raise ValueError(f"{type(search).__name__} takes one goal, and {count}; choose tpe or random")
+    if search is not None and search.race is not None:
+        raise ValueError(f"search.race follows one goal, and {count}; write: search.race=null")
     if prune is not None:
         raise ValueError(f"prune follows one goal, and {count}; write: prune=null")
