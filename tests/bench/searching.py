@@ -15,7 +15,7 @@ from statistics import fmean, median, stdev
 from typing import Any, NamedTuple
 
 from cn.launching.locks import held_below
-from cn.sweeping.axes import uniform
+from cn.sweeping.axes import Axes, integers, log_uniform, uniform
 from cn.sweeping.search import Search
 from cn.sweeping.search.past import Past, PointState
 from cn.sweeping.search.random import Random
@@ -298,30 +298,66 @@ def saturated(workers: int, length: float, ask: float, rounds: int = 20) -> tupl
 
 def samplers(setting: Setting) -> Iterator[Row]:
     """The best value of tpe and of random draws after as many points, over repeats, with the Mann-Whitney test."""
-    from scipy.stats import mannwhitneyu
-
     repeats, points = (4, 20) if setting.quick else (20, 60)
     for name, problem in PROBLEMS.items():
-        tpe, drawn = (
-            [found(each(seed), problem, points) for seed in range(repeats)]
-            for each in (lambda seed: Tpe(trials=points, seed=seed), lambda seed: Random(trials=points, seed=seed))
+        area = space({f"x{place}": uniform(problem.low, problem.high) for place in range(problem.size)})
+        yield _compared(
+            f"{name}: best of {points}", area, lambda x, each=problem: each.value([*x.values()]), repeats, points
         )
-        p = float(mannwhitneyu(tpe, drawn, alternative="less").pvalue)
-        shown = f"{median(tpe):.3g}, {median(drawn):.3g} of random (p = {p:.2g})"
-        yield Row(f"{name}: best of {points} points by tpe", shown, "better", median(tpe) < median(drawn))
+    digits = space(
+        {"optim.lr": log_uniform(1e-5, 1e-1), "model.hidden_dim": integers(4, 128), "model.dropout": uniform(0, 0.9)}
+    )
+    run = _trainer(setting.folder)
+    yield _compared("digits, 2 epochs: least validation loss of 25", digits, run, 3 if setting.quick else 20, 25)
 
 
-def found(search: Search, problem: Problem, points: int) -> float:
-    """Return the best value that a search finds."""
-    area = space({f"x{place}": uniform(problem.low, problem.high) for place in range(problem.size)})
+def _compared(what: str, area: Axes, value: Callable[[dict[str, Any]], float], repeats: int, points: int) -> Row:
+    from scipy.stats import mannwhitneyu
+
+    tpe = [found(Tpe(trials=points, seed=seed), area, value, points) for seed in range(repeats)]
+    drawn = [found(Random(trials=points, seed=seed), area, value, points) for seed in range(repeats)]
+    p = float(mannwhitneyu(tpe, drawn, alternative="less").pvalue)
+    shown = f"{median(tpe):.3g}, {median(drawn):.3g} of random (p = {p:.2g})"
+    return Row(f"{what} points by tpe", shown, "better", median(tpe) < median(drawn))
+
+
+def found(search: Search, area: Axes, value: Callable[[dict[str, Any]], float], points: int) -> float:
+    """Return the least value that a search finds."""
     assert isinstance(area, Space)
     search.begin()
     past: list[Past] = []
     for number in range(points):
         asked = search.suggest(area, past, number, maximize=False)
-        value = problem.value([asked.values[f"x{place}"] for place in range(problem.size)])
-        past.append(Past(asked.values, PointState.DONE, value, attributes=asked.attributes))
+        past.append(Past(asked.values, PointState.DONE, value(asked.values), attributes=asked.attributes))
     return min(each.value for each in past if each.value is not None)
+
+
+def _trainer(folder: Path) -> Callable[[dict[str, Any]], float]:
+    """Return a function that trains a run on the digits and returns its least validation loss."""
+    import contextlib
+    import io
+    import itertools
+    import shutil
+
+    import cn
+    import runs._train
+    from cn import Job
+    from runs.default import Default
+
+    runs._train.draw = lambda folder: None
+    numbers = itertools.count()
+
+    def value(values: dict[str, Any]) -> float:
+        own = folder / f"run{next(numbers)}"
+        words = [f"{name}={each}" for name, each in values.items()]
+        run = cn.compose(Default(epochs=2, gpu=-1), [*words, f'folder="{own}"'])
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            runs._train.train(run, Job())
+        least = min(each.get("validation/loss", math.inf) for each in _metrics(own))
+        shutil.rmtree(own)
+        return least
+
+    return value
 
 
 def pruned(setting: Setting) -> Iterator[Row]:
