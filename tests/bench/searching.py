@@ -269,7 +269,7 @@ def asks(setting: Setting) -> Iterator[Row]:
             f"{what}: twice, lost or over", wrong, 0, unit="", note=f"{len(files) / took:.0f} points a second"
         )
         folder.rename(folder.with_name(f"hunt_{kills}"))
-    for length in (600, 300, 150, 75):
+    for length in (120, 30, 15, 10):
         busy, waits = saturated(1000, length, seconds)
         note = f"the lock is held {100 * busy:.0f} % of the time"
         yield Row(
