@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
@@ -71,11 +72,19 @@ def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> d
     return found
 
 
+def _loader() -> Any:
+    """Return the loader of OmegaConf.load, which is in another file from OmegaConf 2.4 on."""
+    try:
+        module = importlib.import_module("omegaconf._yaml")
+    except ImportError:
+        module = importlib.import_module("omegaconf._utils")
+    return module.get_yaml_loader()
+
+
 def _read(file: File) -> None:
     import yaml
-    from omegaconf._utils import get_yaml_loader  # the loader that OmegaConf.load uses
 
-    loader: Any = get_yaml_loader()
+    loader = _loader()
     read: Any = yaml
     try:
         text = file.path.read_text("utf-8")

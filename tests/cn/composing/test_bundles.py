@@ -201,6 +201,7 @@ def test_derive_and_patches_may_name_a_bundle(bundled: Any, tree: Path) -> None:
 
 
 def test_plain_hydra_knows_bundles(bundled: Any, isolated_store: Any) -> None:
+    import hydra
     from hydra import compose as plain_compose
     from hydra import initialize
     from omegaconf import OmegaConf
@@ -209,7 +210,8 @@ def test_plain_hydra_knows_bundles(bundled: Any, isolated_store: Any) -> None:
     from runs import Run
 
     prepare(Run)
-    with initialize(version_base="1.3", config_path=None):
+    base: Any = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
+    with initialize(**base, config_path=None):
         for words_of_it in (["callbacks=[both]"], ["callbacks=[both,stop]"], ["run=bundled"]):
             made: Any = OmegaConf.to_object(plain_compose("config", words_of_it))
             assert compose(made) == bundled(*words_of_it)

@@ -201,6 +201,7 @@ def test_multirun_and_package_know_keys(tree: Path, program: Any) -> None:
 
 def test_plain_hydra_holds_the_keys(tree: Path, run: Any, isolated_store: Any) -> None:
     (tree / "models/net.py").write_text(TREE["models/net.py"])
+    import hydra
     from hydra import compose as plain_compose
     from hydra import initialize
     from omegaconf import OmegaConf
@@ -209,7 +210,8 @@ def test_plain_hydra_holds_the_keys(tree: Path, run: Any, isolated_store: Any) -
     from runs import Run
 
     prepare(Run)
-    with initialize(version_base="1.3", config_path=None):
+    base: Any = {"version_base": "1.3"} if hydra.__version__ < "1.4" else {}
+    with initialize(**base, config_path=None):
         config = plain_compose("config", ["model=net"])
     made: Any = OmegaConf.to_object(config)
     assert compose(made) == run("model=net")
