@@ -373,7 +373,8 @@ def pruned(setting: Setting) -> Iterator[Row]:
     steps: dict[str, list[int]] = {"null": [], "halving": []}
     for seed in range(1 if setting.quick else 5):
         for prune in best:
-            words = (f"prune={prune}", f"search.seed={seed}", f"folder=outputs/sweeps/{prune}_{seed}")
+            words = [f"prune={prune}", f"search.seed={seed}", f"folder=outputs/sweeps/{prune}_{seed}"]
+            words += ["prune.after=3"] if prune == "halving" else []  # after one epoch, ranks are of chance
             _submitted(project, "pruning", *words)
             trials = project.trials(f"outputs/sweeps/{prune}_{seed}")
             best[prune].append(max(_best(project.folder / each["folder"]) for each in trials))
