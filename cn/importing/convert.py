@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, lines
 from cn.importing.classes import Change, Maker
 from cn.importing.contents import Branch, Content, Item, Leaf, Reader, Slot
 from cn.importing.expressions import Writer
@@ -19,6 +19,7 @@ from cn.importing.inference import Inference
 from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct, slug
 from cn.importing.patches import PatchClass, Patches
+from cn.importing.primaries import primaries as chosen_primaries
 from cn.importing.schema import stored
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
 
@@ -60,23 +61,13 @@ class Converter:
         if self.schema:
             self.files = {**stored(self.schema), **self.files}
         self.reader = Reader(self.files)
-        self.primaries = self._primaries(primaries)
+        self.primaries = chosen_primaries(root, self.files, primaries)
         self.families = Families()
         self.used: set[str] = set()  # groups that are chosen somewhere
         self.options: dict[tuple[str, str], File] = {}
         self.patches: dict[tuple[str, str], File] = {}
         self.packages: dict[str, str] = {}  # of each folder
         self.modules: dict[str, str] = {}  # of each file
-
-    def _primaries(self, named: list[str]) -> list[str]:
-        top = [file.name for file in self.files.values() if not file.group and not file.types]
-        for name in named:
-            if name not in top:
-                raise UserError(lines(f"--primary {name}: {self.root} has no {name}.yaml", hint(name, top)))
-        if not top:
-            why = f"{self.root} holds no YAML file itself, so it has no primary config"
-            raise UserError(lines(why, "write: the folder that Hydra's config_path names"))
-        return named or sorted(top)
 
     def convert(self) -> Conversion:
         """Return the texts of all files, and the words that have changed."""

@@ -262,7 +262,7 @@ class Module:
         is_run = family is self.families.run
         what = f"What {family.group} can be." if family.group else "What every run has." if is_run else ""
         if not what:
-            what = f"Fields that all nodes called {snake(family.base or family.label)} share."
+            what = f"What every {_path(family)} has."
         rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
         fields = [f"    {field.name}: {self.annotated(field)}" for field in family.shared if self._can_share(field)]
         for field in family.fields.values():
@@ -313,7 +313,9 @@ class Module:
         above, beside = comments(default.comment)
         value = None if isinstance(default.value, Required) else self.expression(default.value, field)
         pragma = "pyright: ignore[reportCallIssue]" if isinstance(default.value, Made) and open_(default.value) else ""
-        return statement(field.name, self.annotated(field), value, above, beside, pragma)
+        item = default.comment
+        heading = isinstance(item, (Leaf, Branch)) and item.file is not None and item.keys in item.file.headings
+        return statement(field.name, self.annotated(field), value, above, beside, pragma, heading=heading)
 
     def expression(self, value: Made | Derived | Plain | Required, field: Field) -> Expression:
         """Return a default as an expression."""
@@ -380,6 +382,16 @@ def open_(made: Made) -> bool:
     return any(isinstance(each.value, Made) and open_(each.value) for each in made.values.values())
 
 
+def _path(family: Family) -> str:
+    """Return where the nodes of a family stand: `algo.world_model.encoder`."""
+    names: list[str] = []
+    while family.above is not None:
+        names.append(snake(family.base or family.label))
+        family = family.above
+    top = family.group.replace("/", ".") if family.group else "run"
+    return ".".join([top, *reversed(names)])
+
+
 def one(expression: Expression) -> str:
     from cn.importing.layout import one_line
 
@@ -398,4 +410,10 @@ def comments(item: Leaf | Branch | Slot | None) -> tuple[list[str], str]:
     keys: tuple[Hashable, ...] = item.keys
     above = [each for each in item.file.above.get(keys, []) if not PRAGMA.match(each)]
     beside = item.file.beside.get(keys, "")
+    if len(above) == 1 and keys and _letters(above[0]) == _letters(str(keys[-1])):
+        above = []  # it says the name again
     return above, "" if PRAGMA.match(beside) else beside
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]", "", text).lower()
