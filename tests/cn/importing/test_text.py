@@ -158,7 +158,7 @@ def test_words_that_have_changed_are_told(tree: Imported) -> None:
     assert words(tree.conversion) == [
         ("`--config-name train`", "`run=train`"),
         ("`optim@model.optim=NAME`", "`model/optim=NAME`"),
-        ("`debug=fast`", "`patches=debug/fast`"),
+        ("`debug=NAME`", "`patches=debug/NAME`"),
         ("`optim=bert-nrms`", "`optim=bert_nrms`"),
         ("`optim=lambda`", "`optim=lambda_`"),
     ]
