@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Hashable
 from typing import Any, cast
 
-from cn.importing.contents import Branch, Item, Leaf, Slot, copied, merge
-from cn.importing.expressions import parsed
-from cn.importing.families import MISSING, Families, Family, Field, plain_of
+from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge
+from cn.importing.families import Families, Family, Field, plain_of
 from cn.importing.following import Following
+from cn.importing.interpolations import parsed
 from cn.importing.names import camel
 from cn.importing.types import has_interpolation
 from cn.importing.yaml_files import File

@@ -10,7 +10,7 @@ from typing import Any
 
 from cn.errors import UserError, lines
 from cn.importing.classes import Change, Maker
-from cn.importing.contents import Branch, Content, Item, Leaf, Reader, Slot
+from cn.importing.contents import Branch, Content, Item, Leaf, Slot
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.following import Follow
@@ -20,6 +20,7 @@ from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct, slug
 from cn.importing.patches import PatchClass, Patches
 from cn.importing.primaries import primaries as chosen_primaries
+from cn.importing.reader import Reader
 from cn.importing.schema import stored
 from cn.importing.yaml_files import Entry, File, files, refuse_unread
 

@@ -10,9 +10,10 @@ from typing import Any, cast
 from cn.discovery.registry import snake
 from cn.importing.classes import Change, Class, Default, Derived, Made, Maker, Plain, Required, unescaped
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
-from cn.importing.expressions import NotReadable, Writer
+from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family, Field
 from cn.importing.following import Following
+from cn.importing.interpolations import NotReadable
 from cn.importing.layout import WIDTH, Expression, Lambda, docstring, laid_out, literal, statement, wrapped
 from cn.importing.patches import PatchClass
 from cn.importing.resolvers import resolvers
