@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError, lines
-from cn.importing.classes import Change, Maker
+from cn.importing.classes import Change
 from cn.importing.contents import Branch, Content, Item, Leaf, Slot
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.following import Follow
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
+from cn.importing.maker import Maker
 from cn.importing.modules import Modules
 from cn.importing.names import camel, distinct, slug
 from cn.importing.patches import PatchClass, Patches

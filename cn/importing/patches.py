@@ -7,9 +7,10 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from cn.importing.classes import Change, lost
+from cn.importing.classes import Change
 from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot
 from cn.importing.families import Families, Family, Field, plain_of
+from cn.importing.items import lost
 from cn.importing.packages import place_of
 from cn.importing.yaml_files import File
 from cn.nodes.class_body import TARGET
