@@ -6,7 +6,7 @@ from typing import Any
 
 from cn.errors import short
 from cn.importing.contents import Branch, Content, Leaf, Slot, copied, merge
-from cn.importing.convert import Conversion
+from cn.importing.conversion import Conversion
 from cn.importing.equal import NOTHING, Difference
 from cn.importing.words import Word, Words
 

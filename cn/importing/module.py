@@ -8,7 +8,7 @@ from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
 from cn.importing.layout import WIDTH, docstring, laid_out, literal, one_line, statement, wrapped
-from cn.importing.patches import PatchClass
+from cn.importing.patch_classes import PatchClass
 from cn.importing.types import has_interpolation
 
 

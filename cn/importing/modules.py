@@ -10,7 +10,7 @@ from cn.importing.families import Families, Family
 from cn.importing.maker import Maker
 from cn.importing.module import Module
 from cn.importing.module_names import NeedsContract
-from cn.importing.patches import PatchClass
+from cn.importing.patch_classes import PatchClass
 from cn.importing.resolvers import resolvers
 
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import cn
 from cn.errors import RunError, UserError, lines
 from cn.importing.causes import Causes, cause_of
-from cn.importing.convert import Conversion
+from cn.importing.conversion import Conversion
 from cn.importing.equal import Comparison
 from cn.importing.override_sets import Case, required, sets
 from cn.importing.packages import place_of

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cn.importing.convert import Conversion
+from cn.importing.conversion import Conversion
 from cn.importing.families import Family
 from cn.importing.hydra_settings import settings
 from cn.importing.names import slug
