@@ -42,7 +42,11 @@ class Contracts:
                 common = set(family.fields)
                 for cls in classes:
                     common &= set(cls.content.items)
-                family.shared = [field for key, field in family.fields.items() if key in common and classes]
+                family.shared = [
+                    field
+                    for key, field in family.fields.items()
+                    if key in common and (classes or family.defaults is not None)
+                ]
                 if family.contract and members[id(family)] > 1:
                     for field in family.shared:
                         inner = self.families.of(field)

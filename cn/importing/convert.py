@@ -27,6 +27,7 @@ from cn.importing.patches import Patches
 from cn.importing.primaries import primaries as chosen_primaries
 from cn.importing.reader import Reader
 from cn.importing.schema import stored
+from cn.importing.sharing import share
 from cn.importing.yaml_files import File, files, refuse_unread
 
 
@@ -78,6 +79,7 @@ class Converter:
         maker = self._maker(contents, option_contents)
         for config in [*option_contents, *contents]:
             maker.of_file(config)
+        share(maker, self.families)
         modules = Modules(self.families, maker, self._writer, list(patch_classes(patches, changed, self.modules)))
         for config, content in contents.items():
             kept = patches.kept(content)

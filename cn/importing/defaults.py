@@ -22,8 +22,8 @@ class Defaults(ModuleNames):
     def expression(self, value: Made | Derived | Plain | Required, field: Field) -> Expression:
         """Return a default as an expression."""
         if isinstance(value, Made):
-            name = self.named(value.of.module, value.of.name)
             family = value.of.family
+            name = self.of_family(family) if value.of.is_contract else self.named(value.of.module, value.of.name)
             fields = {key: family.field(key) for key in value.values}
             parts = [
                 (f"{fields[key].name}=", self.expression(each.value, fields[key])) for key, each in value.values.items()

@@ -83,7 +83,13 @@ class Module(Defaults):
         if not what:
             what = f"What every {_path(family)} has."
         rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
-        fields = [f"    {field.name}: {self.annotated(field)}" for field in family.shared if self._can_share(field)]
+        fields: list[str] = []
+        for field in family.shared:
+            default = (family.defaults or {}).get(field.key)
+            if default is not None:
+                fields += self._field(field, default)
+            elif self._can_share(field):
+                fields.append(f"    {field.name}: {self.annotated(field)}")
         for field in family.fields.values():
             if field.key in family.added and self._can_share(field):
                 text = self.annotated(field)

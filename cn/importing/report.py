@@ -17,6 +17,7 @@ from cn.importing.yaml_files import File
 
 FILE = "IMPORT.md"
 MOST = 200  # rows of a table
+SEVERAL = 4  # places that are named in one row
 SETTINGS = "settings of Hydra itself, which are no part of a run"
 READS = {  # what to read in place of a setting of Hydra
     "runtime.output_dir": "the folder of a run is `job.folder`, in `train(run, job)`",
@@ -33,10 +34,21 @@ def report(conversion: Conversion, results: list[Result], command: str) -> str:
         calls = ", ".join(f"`{name}()`" for name in functions)
         told.append(("resolvers.py", f"{calls}: write what your resolvers did"))
     if told:
-        rows += ["## Not converted", "", *table(("place", "what"), [(f"`{place}`", why) for place, why in told]), ""]
+        rows += ["## Not converted", "", *table(("place", "what"), together(told)), ""]
     if results:
         rows += ["## What is equal", "", *equal(results), ""]
     return "\n".join(rows).rstrip("\n") + "\n"
+
+
+def together(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a row for each text, with the places that it is about: all of a few, else the first and a count."""
+    places: dict[str, list[str]] = {}
+    for place, why in told:
+        places.setdefault(why, []).append(f"`{place}`")
+    return [
+        (", ".join(each) if len(each) <= SEVERAL else f"{each[0]} and {len(each) - 1} more", why)
+        for why, each in places.items()
+    ]
 
 
 def summary(results: list[Result]) -> list[str]:

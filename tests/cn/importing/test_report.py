@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cn.importing.report import hydra_settings, not_named, words
+from cn.importing.report import hydra_settings, not_named, together, words
 from tests.cn.importing.trees import Imported, imported
 
 FILES = {
@@ -55,3 +55,8 @@ def test_a_group_of_patches_has_one_row_and_its_options_that_are_none_have_their
         ("`p=NAME`", "`patches=p/NAME`"),
         ("`p=plain`", "`p=plain`"),
     ]
+
+
+def test_places_with_the_same_text_share_a_row() -> None:
+    told = [("a:1", "one"), ("a:2", "two"), ("b:2", "two"), *((f"{each}:3", "many") for each in "abcdef")]
+    assert together(told) == [("`a:1`", "one"), ("`a:2`, `b:2`", "two"), ("`a:3` and 5 more", "many")]
