@@ -56,11 +56,16 @@ def import_(words: list[str]) -> None:
         what = "import reads one folder, and writes another"
         raise UserError(lines(what, "write: python -m cn import FOLDER --primary NAME --into NEW"))
     root, new = typed(given.folders[0]), typed(given.into)
+    if root.is_file() and root.suffix in (".yaml", ".yml"):
+        what = f"write: python -m cn import {quoted(str(root.parent))} --primary {quoted(root.stem)} --into NEW"
+        raise UserError(lines(f"{root} is a file, and import reads a folder", what))
+    if given.sets < 0:
+        raise UserError(lines(f"--sets {given.sets}: a number of override sets is 0 or more"))
     if not root.is_dir():
         near = hint(root.name, [each.name for each in root.parent.iterdir()]) if root.parent.is_dir() else None
         raise UserError(lines(f"{root} is no folder", near))
     project.refuse_taken(new)
-    primaries = [name.removesuffix(".yaml") for name in given.primary]
+    primaries = [name.removesuffix(".yaml").removesuffix(".yml") for name in given.primary]
     converter = Converter(root, primaries, exact=given.exact, schema=given.schema)
     progress(f"reading {len(converter.files)} files")
     conversion = converter.convert()

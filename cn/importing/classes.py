@@ -1,18 +1,13 @@
-"""The classes that a tree becomes: one for each option, and one for each mapping within."""
+"""The classes that a tree becomes, with their defaults: one for each option, and one for each mapping within."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
-from typing import Any, cast
+from typing import Any
 
-from cn.importing.contents import Branch, Item, Leaf, Slot, copied, merge
-from cn.importing.expressions import parsed
-from cn.importing.families import MISSING, Families, Family, Field, plain_of
-from cn.importing.following import Following
-from cn.importing.names import camel
-from cn.importing.types import has_interpolation
-from cn.importing.yaml_files import File
+from cn.importing.contents import Branch, Leaf, Slot
+from cn.importing.families import Family, Field
 
 
 @dataclasses.dataclass(eq=False)
@@ -28,6 +23,7 @@ class Class:
     children: dict[Hashable, Class] = dataclasses.field(default_factory=dict[Hashable, "Class"])
     doc: str = ""
     kept: list[Change] = dataclasses.field(default_factory=list["Change"])  # whatever is chosen
+    is_contract: bool = False  # the contract of its family, which has defaults
 
     def child(self, key: Hashable) -> Class | None:
         """Return the class of the node that a field holds by default."""
@@ -87,184 +83,6 @@ class Default:
     comment: Leaf | Branch | Slot | None = None
 
 
-class Maker:
-    """Makes classes. files: the file of each option by group and option; modules: the module of each file."""
-
-    def __init__(self, families: Families, options: dict[tuple[str, str], File], modules: dict[str, str]) -> None:
-        self.families, self.options, self.modules = families, options, modules
-        self.contents: dict[str, Branch] = {}  # of each option's file
-        self.extended: dict[str, list[str]] = {}  # the files that a file's class inherits from
-        self.names: dict[str, str] = {}  # the class of each file
-        self.group_of: dict[str, str] = {}
-        self.docs: dict[str, str] = {}
-        self.made: dict[str, Class] = {}
-        self.written: dict[str, list[Class]] = {}  # by module
-        self.odd: list[tuple[str, str]] = []  # (place, why) of what cannot be said exactly
-
-    def of_file(self, config: str) -> Class:
-        """Return the class of an option or a primary config."""
-        if config not in self.made:
-            family = self.families.groups.get(self.group_of[config], self.families.run)
-            bases: list[Class | Family] = [self.of_file(each) for each in reversed(self.extended.get(config, []))]
-            module = self.modules[config]
-            cls = Class(
-                self.names[config], module, family, bases or [family], self.contents[config], doc=self.docs[config]
-            )
-            self.made[config] = cls
-            self._fill(cls, bases)
-            self.written.setdefault(module, []).append(cls)
-        return self.made[config]
-
-    def _fill(self, cls: Class, bases: list[Class | Family]) -> None:
-        """Work out what a class states itself: all that its bases do not say."""
-        held = Branch()
-        for base in reversed(bases):
-            if isinstance(base, Class):
-                merge(held, copied(base.content))
-        for key, item in cls.content.items.items():
-            old = held.items.get(key)
-            if old is not None and same(item, old):
-                continue
-            default, child = self._default(cls, key, item, next(iter(self._held(bases, key)), None))
-            if old is not None and isinstance(default.value, Required):
-                place = item.place if isinstance(item, Leaf) else cls.module
-                self.odd.append((place, f"{key} is ??? again, after a base gave it a value; the value stays"))
-                continue
-            if old is not None and getattr(item, "file", None) is getattr(old, "file", None):
-                default.comment = None  # it stands beside the field of the base
-            cls.own[key] = default
-            if child is not None:
-                cls.children[key] = child
-
-    def _held(self, bases: list[Class | Family], key: Hashable) -> list[Class]:
-        found = (base.child(key) for base in bases if isinstance(base, Class))
-        return [each for each in found if each is not None]
-
-    def _default(self, cls: Class, key: Hashable, item: Item, old: Class | None) -> tuple[Default, Class | None]:
-        field = cls.family.field(key)
-        if isinstance(item, Leaf):
-            return Default(self.leaf(item, field, cls.module), item), None
-        if isinstance(item, Branch):
-            if self.families.is_data(field):
-                value = plain_of(item)
-                self.odd += lost(item)
-                return Default(Derived(value) if has_interpolation(value) else Plain(unescaped(value)), item), None
-            made = self.instance(item, old, cls.module) if old is not None else None
-            if made is None:
-                made = Made(self._private(cls.module, field, item, []))
-            return Default(made, item), made.of
-        return self._slot(cls, field, item)
-
-    def leaf(self, item: Leaf, field: Field, module: str) -> Derived | Plain | Required | Made:
-        """Return the default of a value."""
-        if item.value == MISSING:
-            return Required()
-        if isinstance(item, Following) or has_interpolation(item.value):
-            return Derived(item.value, item)
-        if self.families.is_data(field) or self.families.of(field) is None or item.value is None:
-            return Plain(unescaped(item.value))
-        if item.value == {} and isinstance(item.value, dict):
-            return Made(self._private(module, field, Branch(), []))
-        if isinstance(item.value, list):  # an option that is a list, written where it is chosen
-            return Made(self._private(module, field, Branch({"items": item}), []))
-        if field.groups:
-            self.odd.append((item.place, f"{field.key} holds a node elsewhere, so {item.value!r} is left out"))
-            return Required()
-        return Plain(item.value)
-
-    def _slot(self, cls: Class, field: Field, slot: Slot) -> tuple[Default, Class | None]:
-        if slot.option is None and not slot.over.items and not slot.under.items:
-            return Default(Plain(None), slot), None
-        if slot.option == MISSING:
-            return Default(Required(), slot), None
-        if slot.option is not None and "${" in slot.option:
-            option = self.followed(cls, slot)
-            what = f"{field.key} follows {slot.option}; here it is {option}, whatever else is chosen"
-            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", what))
-            slot = dataclasses.replace(slot, option=option)
-            if option is None:
-                return Default(Plain(None), slot), None
-        target = self.target(slot)
-        file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
-        if file is None:
-            made = Made(self._private(cls.module, field, target, []))
-        else:
-            made = self.instance(target, self.of_file(file.config), cls.module)
-        return Default(made, slot), made.of
-
-    def followed(self, cls: Class, slot: Slot) -> str | None:
-        """Return the option that follows the default choices."""
-        from omegaconf import OmegaConf
-
-        known = {
-            str(key): item.option for key, item in cls.content.items.items() if isinstance(item, Slot) and item.option
-        }
-        try:
-            option = str(OmegaConf.create({**known, "_": slot.option})["_"]).removesuffix(".yaml")
-        except Exception:
-            return None
-        return option if (slot.group, option) in self.options else None
-
-    def target(self, slot: Slot) -> Branch:
-        """Return what a slot holds: the option, with the values around it."""
-        target = copied(slot.under)
-        file = self.options.get((slot.group, str(slot.option)))
-        if file is not None and slot.option is not None:
-            merge(target, copied(self.contents[file.config]))
-        merge(target, copied(slot.over))
-        return target
-
-    def instance(self, target: Branch, cls: Class, module: str) -> Made:
-        """Return an instance that holds the target: with other values, or of a private subclass for other fields."""
-        values: dict[Hashable, Default] = {}
-        for key, item in target.items.items():
-            old = cls.content.items.get(key)
-            if old is not None and same(item, old):
-                continue
-            field = cls.family.field(key)
-            if old is None and not (key in cls.family.added and isinstance(item, Slot)):
-                return Made(self._private(module, field, target, [cls], cls))
-            if isinstance(item, Leaf):
-                value = self.leaf(item, field, module)
-                if isinstance(value, Required):
-                    return Made(self._private(module, field, target, [cls], cls))
-                values[key] = Default(value, item)
-            else:
-                default, _ = self._default(Class("", module, cls.family, [], target), key, item, cls.child(key))
-                if isinstance(default.value, Required):
-                    return Made(self._private(module, field, target, [cls], cls))
-                values[key] = default
-        return Made(cls, values)
-
-    def _private(
-        self, module: str, field: Field, target: Branch, bases: list[Class | Family], of: Class | None = None
-    ) -> Class:
-        """Make a class that is no option, in the file that needs it."""
-        family = of.family if of is not None else self.families.of(field) or self._new_family(field, module, target)
-        label = of.name.lstrip("_") if of is not None else family.label
-        taken = {each.name for each in self.written.get(module, [])}
-        name = f"_{family.distinct(label, {each.lstrip('_') for each in taken})}"
-        cls = Class(name, module, family, bases or [family], target)
-        self.written.setdefault(module, []).append(cls)
-        self._fill(cls, bases)
-        return cls
-
-    def _new_family(self, field: Field, module: str, target: Branch) -> Family:
-        """Return a family for a mapping that no other file has in this place."""
-        field.family = Family(camel(str(field.key)), module.rpartition(".")[0] or "runs")
-        self.families.add(field.family, target)
-        return field.family
-
-    def ordered(self, module: str) -> list[Class]:
-        """Return the classes of a module, each after those that it needs."""
-        todo, found = list(self.written.get(module, [])), list[Class]()
-        while todo:
-            ready = next((each for each in todo if not any(needs(each, o) for o in todo if o is not each)), todo[0])
-            todo.remove(ready)
-            found.append(ready)
-        return found
-
-
 def needs(cls: Class, other: Class) -> bool:
     """Return whether a class names another as a base or in a default."""
     return other in cls.bases or any(_uses(each.value, other) for each in cls.own.values())
@@ -273,38 +91,4 @@ def needs(cls: Class, other: Class) -> bool:
 def _uses(value: Any, other: Class) -> bool:
     if isinstance(value, Made):
         return value.of is other or any(_uses(each.value, other) for each in value.values.values())
-    return False
-
-
-def lost(item: Item) -> list[tuple[str, str]]:
-    """Return the choices within a mapping that becomes a plain dict, where nothing can be chosen."""
-    if isinstance(item, Slot):
-        place = f"{item.file.shown}:{item.entry.line}"
-        return [(place, f"{item.group}: {item.option} is left out, since it stands in a plain dict")]
-    return [each for inner in item.items.values() for each in lost(inner)] if isinstance(item, Branch) else []
-
-
-def unescaped(value: Any) -> Any:
-    """Return a value as OmegaConf resolves it where nothing is interpolated: `\\${x}` is the text `${x}`."""
-    if isinstance(value, str):
-        return "".join(str(part) for part in parsed(value).parts) if "${" in value else value
-    if isinstance(value, list):
-        return [unescaped(each) for each in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: unescaped(each) for key, each in cast("dict[Any, Any]", value).items()}
-    return value
-
-
-def same(one: Item, other: Item) -> bool:
-    """Return whether two items mean the same."""
-    if isinstance(one, Following) or isinstance(other, Following):
-        return one is other
-    if isinstance(one, Leaf) and isinstance(other, Leaf):
-        return type(one.value) is type(other.value) and one.value == other.value
-    if isinstance(one, Branch) and isinstance(other, Branch):
-        keys = list(one.items)
-        return set(keys) == set(other.items) and all(same(one.items[key], other.items[key]) for key in keys)
-    if isinstance(one, Slot) and isinstance(other, Slot):
-        alike = (one.group, one.option) == (other.group, other.option)
-        return alike and same(one.over, other.over) and same(one.under, other.under)
     return False

@@ -61,6 +61,7 @@ class Family:
     roots: list[frozenset[Hashable]] = dataclasses.field(default_factory=list[frozenset[Hashable]])  # keys of members
     added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
+    defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
 
     def distinct(self, label: str, taken: set[str]) -> str:
         """Return a name for a class of the family that is not taken: with the names of what it stands in before it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cn.importing.expressions import Call, NotReadable, Reference, Text, parsed
 from cn.importing.families import Families, Family, Field
 from cn.importing.following import Following
+from cn.importing.interpolations import Call, NotReadable, Reference, Text, parsed
 from cn.importing.types import Known, Unknown, annotation, has_interpolation
 from cn.nodes.class_body import TARGET
 

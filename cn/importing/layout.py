@@ -78,9 +78,19 @@ def _lambda(function: Lambda, depth: int, before: int) -> str:
 
 
 def statement(
-    name: str, annotation: str, value: Expression | None, comments: list[str], beside: str, pragma: str
+    name: str,
+    annotation: str,
+    value: Expression | None,
+    comments: list[str],
+    beside: str,
+    pragma: str,
+    *,
+    heading: bool = False,
 ) -> list[str]:
-    """Return the lines of a field: its comments above it, and one beside it if that fits. pragma: for a tool."""
+    """Return the lines of a field: its comments above it, and one beside it if that fits.
+
+    pragma: a comment for a tool. heading: the comment above is about the fields below too, so it stays there.
+    """
     head = f"    {name}: {annotation}"
     text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
     atom = one_line(value) if isinstance(value, str) or (isinstance(value, tuple) and not value[1]) else ""
@@ -90,6 +100,7 @@ def statement(
     above = list(comments)
     if (
         not beside
+        and not heading
         and len(above) == 1
         and not COMMENTED_OUT.match(above[0])
         and "\n" not in text

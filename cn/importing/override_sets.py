@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from cn.importing.contents import Branch, Slot, override_key
-from cn.importing.convert import Conversion
+from cn.importing.contents import Branch, Slot
+from cn.importing.conversion import Conversion
+from cn.importing.packages import override_key
 
 Case = tuple[str, list[str]]  # a primary config and overrides
 

@@ -7,24 +7,14 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from cn.importing.classes import Change, lost
-from cn.importing.contents import Branch, Content, Item, Leaf, Slot, place_of
-from cn.importing.families import MISSING, Families, Family, Field, plain_of
-from cn.importing.yaml_files import File
+from cn.importing.classes import Change
+from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot
+from cn.importing.families import Families, Family, Field, plain_of
+from cn.importing.items import lost
+from cn.importing.packages import place_of
 from cn.nodes.class_body import TARGET
 
 EXTRA = "extra"  # the field of a node that holds what a patch adds to it
-
-
-@dataclasses.dataclass
-class PatchClass:
-    """A patch to write. base: the file of the patch that it extends."""
-
-    file: File
-    module: str
-    name: str
-    base: PatchClass | None
-    changes: list[Change]
 
 
 class Patches:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError, lines
-from cn.importing.convert import Conversion
+from cn.importing.conversion import Conversion
 from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm, sweep
 from cn.importing.names import slug
 from cn.importing.words import Words, read

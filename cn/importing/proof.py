@@ -13,12 +13,13 @@ from typing import Any, cast
 
 import cn
 from cn.errors import RunError, UserError, lines
-from cn.importing.contents import Branch, Leaf, Slot, copied, merge, place_of
-from cn.importing.convert import Conversion
-from cn.importing.equal import Comparison, Difference
+from cn.importing.causes import Causes, cause_of
+from cn.importing.conversion import Conversion
+from cn.importing.equal import Comparison
 from cn.importing.override_sets import Case, required, sets
+from cn.importing.packages import place_of
 from cn.importing.resolvers import stubs
-from cn.importing.words import NotTranslated, Word, Words, read
+from cn.importing.words import NotTranslated, Words, read
 
 Progress = Callable[[str], None]
 PROMISE = "adds a key, or deletes one: a field of a class is there, or it is not"
@@ -50,6 +51,7 @@ class Proof:
     def __init__(self, conversion: Conversion, *, version_base: str | None = None) -> None:
         self.conversion, self.version_base = conversion, version_base
         self.words = Words(conversion)
+        self.causes = Causes(conversion, self.words)
 
     def composed_by_hydra(self, cases: list[Case]) -> list[dict[str, Any]]:
         """Return Hydra's answer to each case."""
@@ -130,7 +132,7 @@ class Proof:
         if not ours["ok"]:
             if signed:
                 return dataclasses.replace(result, verdict="left out", cause=PROMISE)
-            place = self._place_of_words(primary, typed)
+            place = self.causes.place_of_words(primary, typed)
             return dataclasses.replace(result, verdict="refused", cause=cause_of(str(ours["error"])), place=place)
         given = {tuple(each.key.split(".")) for each in typed if not self.words.is_group(each)}
         unchosen = frozenset(
@@ -139,66 +141,14 @@ class Proof:
         found = Comparison(self.conversion.families, given, unchosen).difference(hydra["resolved"], ours["plain"])
         if found is None:
             return result
-        cause, place = self._cause(primary, typed, found)
+        cause, place = self.causes.of_difference(primary, typed, found)
         return dataclasses.replace(result, verdict="differs", cause=cause, place=place)
-
-    def _cause(self, primary: str, typed: list[Word], found: Difference) -> tuple[str, str]:
-        """Return why a value differs, and the line of YAML that gives Hydra's value."""
-        item, dropped = self.held(primary, typed, found.keys)
-        place = item.place if isinstance(item, Leaf) else ""
-        shown = f"{found.address} is {_short(found.hydra)} with Hydra and {_short(found.ours)} with CN"
-        if dropped:
-            return f"{shown}: a value that is set around a choice is dropped with the choice", place
-        return shown, place
-
-    def _place_of_words(self, primary: str, typed: list[Word]) -> str:
-        for word in typed:
-            if not self.words.is_group(word):
-                item, _ = self.held(primary, typed, tuple(word.key.split(".")))
-                if isinstance(item, Leaf):
-                    return item.place
-        return ""
-
-    def held(self, primary: str, typed: list[Word], keys: tuple[str, ...]) -> tuple[Any, bool]:
-        """Return the item of YAML at an address, and whether it stands around a choice that the words change."""
-        item: Any = self.conversion.contents[primary].full
-        dropped = False
-        chosen = {word.key: word.value for word in typed if self.words.is_group(word)}
-        for depth, key in enumerate(keys):
-            if isinstance(item, Branch):
-                item = item.items.get(key)
-            if isinstance(item, Slot):
-                default = item.option
-                names = {item.key, f"{item.group}@{'.'.join(keys[: depth + 1])}"}
-                option = next((value for name, value in chosen.items() if name in names), default)
-                file = self.conversion.option_files.get((item.group, str(option)))
-                whole = copied(item.under)
-                if file is not None:
-                    merge(whole, copied(self.conversion.reader.option(file, item.group).full))
-                merge(whole, copied(item.over))
-                following = keys[depth + 1] if depth + 1 < len(keys) else None
-                dropped = dropped or (option != default and (following in item.over.items))
-                item = whole
-        return item, dropped
 
 
 def unfinished(value: Any) -> bool:
     """Return whether a required value is not given, so that a run would be refused."""
     inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else ()
     return value == "???" or any(map(unfinished, inner))
-
-
-def cause_of(error: str) -> str:
-    """Return the cause in an error of CN: its first line, with where the field is written."""
-    what, *more = error.split("\n")
-    place = next((line.strip() for line in more if line.strip().startswith("defined in")), "")
-    return f"{what.strip()}{f' ({place})' if place else ''}"
-
-
-def _short(value: Any) -> str:
-    from cn.errors import short
-
-    return "no key" if type(value) is object else short(repr(value))
 
 
 def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str, Any]]:

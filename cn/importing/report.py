@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
-from cn.importing.convert import Conversion
+from cn.importing.conversion import Conversion
 from cn.importing.families import Family
+from cn.importing.hydra_settings import settings
+from cn.importing.names import slug
 from cn.importing.override_sets import slots
 from cn.importing.proof import Result
 from cn.importing.resolvers import stubs
+from cn.importing.yaml_files import File
 
 FILE = "IMPORT.md"
 MOST = 200  # rows of a table
+SEVERAL = 4  # places that are named in one row
+SETTINGS = "settings of Hydra itself, which are no part of a run"
+READS = {  # what to read in place of a setting of Hydra
+    "runtime.output_dir": "the folder of a run is `job.folder`, in `train(run, job)`",
+    "": "write in resolvers.py what `hydra()` gives for it",
+}
 
 
 def report(conversion: Conversion, results: list[Result], command: str) -> str:
     """Return the report. results: of the proof; empty if none was wanted."""
     rows = ["# Import", "", f"`{command}` wrote these files.", ""]
     rows += ["## Words", "", *table(("with Hydra", "here"), words(conversion)), ""]
-    told = [*conversion.odd, *hydra_settings(conversion)]
+    told = [*conversion.odd, *not_named(conversion), *hydra_settings(conversion)]
     if functions := stubs(conversion.functions):
         calls = ", ".join(f"`{name}()`" for name in functions)
         told.append(("resolvers.py", f"{calls}: write what your resolvers did"))
     if told:
-        rows += ["## Not converted", "", *table(("place", "what"), [(f"`{place}`", why) for place, why in told]), ""]
+        rows += ["## Not converted", "", *table(("place", "what"), together(told)), ""]
     if results:
         rows += ["## What is equal", "", *equal(results), ""]
     return "\n".join(rows).rstrip("\n") + "\n"
+
+
+def together(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a row for each text, with the places that it is about: all of a few, else the first and a count."""
+    places: dict[str, list[str]] = {}
+    for place, why in told:
+        places.setdefault(why, []).append(f"`{place}`")
+    return [
+        (", ".join(each) if len(each) <= SEVERAL else f"{each[0]} and {len(each) - 1} more", why)
+        for why, each in places.items()
+    ]
 
 
 def summary(results: list[Result]) -> list[str]:
@@ -79,8 +100,15 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
             now = "/".join(_names(conversion, address.split(".")))
             if now != key:
                 found[f"{key}=NAME"] = f"{now}=NAME"
-    for (group, option), name in conversion.patches.items():
-        found[f"{group}={option}"] = f"patches={name}"
+    for group in dict.fromkeys(group for group, _ in conversion.patches):
+        names = {option: name for (its, option), name in conversion.patches.items() if its == group}
+        if all(name == f"{group}/{option}" for option, name in names.items()):
+            found[f"{group}=NAME"] = f"patches={group}/NAME"
+            found |= {
+                f"{its}={option}": f"{its}={now}" for (its, option), now in conversion.options.items() if its == group
+            }
+        else:
+            found |= {f"{group}={option}": f"patches={name}" for option, name in names.items()}
     for (group, option), name in conversion.options.items():
         if name != option:
             found[f"{group}={option}"] = f"{group}={name}"
@@ -101,19 +129,52 @@ def _names(conversion: Conversion, keys: list[str]) -> list[str]:
     return found
 
 
+def not_named(conversion: Conversion) -> list[tuple[str, str]]:
+    """Return the primary configs that the command did not name."""
+    left = [file for file in conversion.files.values() if _is_left(conversion, file)]
+    return [(file.shown, f"a primary config that was not named: `--primary {file.name}` converts it") for file in left]
+
+
+def _is_left(conversion: Conversion, file: File) -> bool:
+    return not file.group and not file.types and file.config not in conversion.contents
+
+
 def hydra_settings(conversion: Conversion) -> list[tuple[str, str]]:
-    """Return the settings of Hydra in the tree, which are no part of a run."""
+    """Return the settings of Hydra in the tree, which are no part of a run, and what reads them."""
     found: list[tuple[str, str]] = []
+    sweeps = {
+        each.file.config: f"; the sweeper's `params` are sweeps/{slug(each.file.name)}.py"
+        for each in settings(conversion.files, "sweeper")
+        if each.values.get("params")
+    }
     for file in conversion.files.values():
+        if _is_left(conversion, file):
+            continue
+        what = f"{SETTINGS}{sweeps.get(file.config, '')}"
         if conversion.reader.is_hydra(file):
-            found.append((file.shown, "Hydra's own settings"))
-        elif ("hydra",) in file.lines:
-            found.append((file.place(("hydra",)), "Hydra's own settings"))
+            found.append((file.shown, what))
+            continue
+        if ("hydra",) in file.lines:
+            found.append((file.place(("hydra",)), what))
         for entry in file.entries:
             group = entry.group or str(entry.options)
             if group.removeprefix("/").startswith("hydra"):
-                found.append((f"{file.shown}:{entry.line}", f"{group}: {entry.options}"))
+                chosen = f"`{group}: {entry.options}` in the defaults chooses settings of Hydra itself"
+                found.append((f"{file.shown}:{entry.line}", chosen))
+        rows = file.path.read_text("utf-8").split("\n") if file.path.is_file() else []
+        found += [
+            (f"{file.shown}:{line}", f"`${{hydra:{name}}}` gives a word only; {READS.get(name, READS[''])}")
+            for line, row in enumerate(rows, 1)
+            for name in re.findall(r"\$\{hydra:([^}]*)\}", row.partition(" #")[0])
+            if not row.strip().startswith("#") and name != "runtime.cwd" and not _of_hydra(file, line)
+        ]
     return found
+
+
+def _of_hydra(file: File, line: int) -> bool:
+    """Return whether a line of a file is below its key `hydra`."""
+    above = [(at, keys[0]) for keys, at in file.lines.items() if len(keys) == 1 and at <= line]
+    return bool(above) and max(above)[1] == "hydra"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from cn.importing.convert import Conversion
+from cn.importing.conversion import Conversion
 from cn.importing.families import Family
 
 

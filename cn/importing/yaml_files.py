@@ -44,9 +44,11 @@ class File:
         self.lines: dict[Keys, int] = {}
         self.beside: dict[Keys, str] = {}  # comments
         self.above: dict[Keys, list[str]] = {}
+        self.headings: set[Keys] = set()  # keys whose comment above is about the keys that follow too
         self.head: list[str] = []  # comment at the top of the file
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
         self.error: str | None = None  # why it cannot be read
+        self.error_line: int | None = None
 
     @property
     def config(self) -> str:
@@ -91,7 +93,7 @@ def _read(file: File) -> None:
         node: Any = read.compose(text, Loader=loader)
         file.body = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        file.error = short(" ".join(str(error).split()))
+        file.error, file.error_line = _why(error)
         return
     rows = text.split("\n")
     _header(file, rows)
@@ -111,6 +113,15 @@ def _read(file: File) -> None:
             except ValueError as error:
                 file.error = str(error)
                 return
+
+
+def _why(error: Exception) -> tuple[str, int | None]:
+    """Return why a text is no YAML, and the line."""
+    mark: Any = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or " ".join(str(error).split()))
+    if r"'\t'" in problem:
+        problem = "a line begins with a tab: YAML is indented with spaces"
+    return short(problem), mark.line + 1 if mark is not None else None
 
 
 def _header(file: File, rows: list[str]) -> None:
@@ -184,9 +195,19 @@ def _comments(file: File, rows: list[str]) -> None:
                 block.pop()
             if block:
                 file.above[keys] = block[block.index("") + 1 :] if "" in block else block
+                if _heads_block(rows, number, len(block)):
+                    file.headings.add(keys)
             if text := _beside(row):
                 file.beside[keys] = text
         block = []
+
+
+def _heads_block(rows: list[str], number: int, above: int) -> bool:
+    """Return whether the comment above a line follows an empty line, and another key of the same depth the line."""
+    before = rows[number - above - 2].strip() if number - above - 2 >= 0 else ""
+    row, after = rows[number - 1], rows[number] if number < len(rows) else ""
+    depth = len(row) - len(row.lstrip())
+    return not before and bool(re.match(rf"\s{{{depth}}}[^\s#-]", after))
 
 
 def _beside(row: str) -> str:
@@ -215,4 +236,5 @@ def refuse_unread(found: dict[str, File]) -> None:
     """Raise UserError for the first file that cannot be read."""
     for file in found.values():
         if file.error:
-            raise UserError(lines(f"{file.shown} cannot be read", file.error))
+            place = f"{file.shown}:{file.error_line}" if file.error_line else file.shown
+            raise UserError(lines(f"{place} cannot be read", file.error))

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from cn.importing import project
-from cn.importing.convert import Conversion, Converter
+from cn.importing.conversion import Conversion
+from cn.importing.convert import Converter
 from cn.importing.proof import Proof
 from tests.bench.table import Row, Setting, at_least, at_most
 

@@ -65,6 +65,24 @@ def test_words_that_say_too_little_are_refused(root: Path) -> None:
     assert refused("conf", "--primary", "confg", "--into", "new") == (
         "--primary confg: conf has no confg.yaml\n  nearest: config"
     )
+    assert refused("conf", "--primary", "db/a", "--into", "new") == (
+        "--primary db/a: db/a.yaml is an option of the group db, and a primary config is no option\n"
+        "  choose from: config"
+    )
+    assert refused("conf/config.yaml", "--into", "new") == (
+        "conf/config.yaml is a file, and import reads a folder\n"
+        "  write: python -m cn import conf --primary config --into NEW"
+    )
+    assert refused("conf", "--into", "new", "--sets", "-3") == "--sets -3: a number of override sets is 0 or more"
+
+
+def test_a_folder_above_the_tree_is_refused_with_the_one_that_holds_it(root: Path, tmp_path: Path) -> None:
+    root.rename(tmp_path / "moved")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "moved").rename(tmp_path / "conf/configs")
+    told = "conf holds no YAML file itself, so it has no primary config\n  nearest: conf/configs"
+    assert refused("conf", "--primary", "config", "--into", "new") == told
+    assert refused("conf", "--into", "new") == told
 
 
 def test_a_folder_without_yaml_is_refused(root: Path, tmp_path: Path) -> None:

@@ -296,6 +296,29 @@ def test_a_value_that_its_type_refuses_is_told_with_its_line(tmp_path: Path) -> 
     assert result.cause.startswith("x.y=abc: x.y is float, not 'abc' (defined in runs/config.py:")
 
 
+def test_a_typed_value_that_takes_the_type_of_its_field_is_told(tmp_path: Path) -> None:
+    files = {"config": "defaults: [m: one]\nname: x", "m/one": "a: ${name}"}
+    (result,) = imported(tmp_path, files).results("name=12")
+    assert (result.verdict, result.place) == ("differs", "conf/m/one.yaml:1")
+    assert result.cause == (
+        "m.a is 12 with Hydra and '12' with CN: a typed value takes the type of its field, which is Any with --exact"
+    )
+
+
+def test_a_change_of_a_patch_that_waits_is_told_with_its_line(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [log: null, p: null]",
+        "log/one": "one: {x: 1}",
+        "log/two": "two: {x: 1}",
+        "p/fast": "# @package _global_\nlog:\n  one: {x: 2}\n",
+    }
+    (result,) = imported(tmp_path, files).results("p=fast log=two")
+    assert (result.verdict, result.place) == ("differs", "conf/p/fast.yaml:3")
+    assert result.cause == (
+        "log.one is {'x': 2} with Hydra and no key with CN: a change of a patch waits for its node, which is not chosen"
+    )
+
+
 def test_a_value_around_a_choice_is_told_with_its_line(tmp_path: Path) -> None:
     files = {"config": "defaults: [a: one, _self_]\na:\n  x: 5\n", "a/one": "x: 1", "a/two": "x: 2"}
     (result,) = imported(tmp_path, files).results("a=two")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cn.importing.expressions import NotReadable, Writer, parsed
+from cn.importing.expressions import Writer
+from cn.importing.interpolations import NotReadable, parsed
 from cn.importing.names import attribute, camel, distinct, is_attribute, slug
 
 

@@ -99,6 +99,25 @@ class Base(Model):
     )
 
 
+def test_a_comment_above_several_keys_stays_there_and_one_that_repeats_a_name_is_left_out(tmp_path: Path) -> None:
+    tree = imported(
+        tmp_path, {"config": "a: 1\n\n# Training\nb: 2\nc: 3\n\n# large\nd: 4\n\n# Full_name\nfull_name: x\n"}
+    )
+    assert tree.text("runs/config.py").partition('"""\n\n')[2] == (
+        """    a: int = 1
+    # Training
+    b: int = 2
+    c: int = 3
+    d: int = 4  # large
+    full_name: str = "x"
+"""
+    )
+
+
+def test_a_contract_of_nested_nodes_says_where_they_stand(tree: Imported) -> None:
+    assert 'class Head(CN):\n    """What every model.head has."""\n' in tree.text("runs/model/__init__.py")
+
+
 def test_a_contract_holds_what_all_options_share(tree: Imported) -> None:
     assert tree.text("runs/optim/__init__.py") == (
         '''from __future__ import annotations
@@ -139,7 +158,7 @@ def test_words_that_have_changed_are_told(tree: Imported) -> None:
     assert words(tree.conversion) == [
         ("`--config-name train`", "`run=train`"),
         ("`optim@model.optim=NAME`", "`model/optim=NAME`"),
-        ("`debug=fast`", "`patches=debug/fast`"),
+        ("`debug=NAME`", "`patches=debug/NAME`"),
         ("`optim=bert-nrms`", "`optim=bert_nrms`"),
         ("`optim=lambda`", "`optim=lambda_`"),
     ]

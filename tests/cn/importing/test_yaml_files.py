@@ -71,5 +71,14 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(text: str, why: str, tmp_
         (root / "b/bad.yaml").write_bytes(b"a: \xff")
     with pytest.raises(UserError) as error:
         Converter(root, ["config"], exact=False)
-    assert str(error.value).startswith("conf/b/bad.yaml cannot be read\n  ")
+    assert str(error.value).startswith("conf/b/bad.yaml")
     assert why in str(error.value)
+
+
+def test_a_tab_is_told_with_its_line(tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "a: 1\nb:\n\tc: 2\n"})
+    with pytest.raises(UserError) as error:
+        Converter(root, ["config"], exact=False)
+    assert str(error.value) == (
+        "conf/config.yaml:3 cannot be read\n  a line begins with a tab: YAML is indented with spaces"
+    )

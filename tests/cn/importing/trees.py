@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cn.importing import project
-from cn.importing.convert import Conversion, Converter
+from cn.importing.conversion import Conversion
+from cn.importing.convert import Converter
 from cn.importing.override_sets import Case
 from cn.importing.proof import Proof, Result
 

@@ -1,0 +1,36 @@
+"""What an import makes of a tree."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from cn.importing.contents import Content
+from cn.importing.families import Families
+from cn.importing.reader import Reader
+from cn.importing.yaml_files import File
+
+
+@dataclasses.dataclass
+class Conversion:
+    """What an import makes. texts: by path in the new project; words: of the command line, old and new."""
+
+    root: Path
+    primaries: list[str]
+    files: dict[str, File]
+    families: Families
+    texts: dict[str, str]
+    options: dict[tuple[str, str], str]  # (group, option) -> the option's name now
+    patches: dict[tuple[str, str], str]  # (group, option) -> the patch's name now
+    kept: dict[str, frozenset[str]]  # primary -> addresses of what it keeps whatever is chosen
+    nulls: dict[str, list[str]]  # patch -> addresses of groups of which it chooses nothing
+    runs: dict[str, str]  # primary -> run
+    odd: list[tuple[str, str]]  # (place, why) of what was not converted
+    functions: set[str]
+    reader: Reader
+    contents: dict[str, Content]  # of the primaries
+    option_files: dict[tuple[str, str], File]
+    class_names: dict[str, str]  # of each file
+    plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
+    schema: list[str]  # modules that fill the ConfigStore
+    resolvers: list[str]  # names that interpolations call

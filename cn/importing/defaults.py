@@ -1,0 +1,86 @@
+"""Defaults of fields as expressions: instances of classes, derived values, plain ones."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from cn.importing.classes import Derived, Made, Plain, Required
+from cn.importing.contents import MISSING, Leaf, Slot
+from cn.importing.expressions import Writer
+from cn.importing.families import Field
+from cn.importing.following import Following
+from cn.importing.interpolations import NotReadable
+from cn.importing.items import unescaped
+from cn.importing.layout import Expression, Lambda, literal, one_line
+from cn.importing.module_names import ModuleNames
+from cn.importing.types import has_interpolation
+
+
+class Defaults(ModuleNames):
+    """Writes the defaults of one file."""
+
+    def expression(self, value: Made | Derived | Plain | Required, field: Field) -> Expression:
+        """Return a default as an expression."""
+        if isinstance(value, Made):
+            family = value.of.family
+            name = self.of_family(family) if value.of.is_contract else self.named(value.of.module, value.of.name)
+            fields = {key: family.field(key) for key in value.values}
+            parts = [
+                (f"{fields[key].name}=", self.expression(each.value, fields[key])) for key, each in value.values.items()
+            ]
+            return f"{name}(", parts, ")"
+        if isinstance(value, Derived):
+            return self.derived(value.value, field, value.leaf)
+        assert isinstance(value, Plain)
+        return literal(value.value)
+
+    def derived(self, value: Any, field: Field, leaf: Leaf | None = None) -> Expression:
+        if isinstance(value, (list, dict)) and not field.as_dict and not self.node_families(field):
+            return self._nested(value, field, 1)
+        return self._derive(value, field, leaf, 0)
+
+    def _nested(self, value: Any, field: Field, depth: int) -> Expression:
+        """Return a list or a dict in which some values are derived. depth: of the lists and dicts around a value."""
+        if not has_interpolation(value):
+            return literal(unescaped(value))
+        if isinstance(value, list):
+            items = cast("list[Any]", value)
+            return "[", [("", self._nested(each, field, depth + 1)) for each in items], "]"
+        if isinstance(value, dict):
+            table = cast("dict[Any, Any]", value)
+            parts = [
+                (f"{one_line(literal(key))}: ", self._nested(each, field, depth + 1)) for key, each in table.items()
+            ]
+            return "{", parts, "}"
+        return self._derive(value, field, None, depth - 1)
+
+    def _derive(self, value: Any, field: Field, leaf: Leaf | None, depth: int) -> Expression:
+        writer: Writer = self.all.new_writer()
+        writer.depth = depth
+        writer.gives_node = bool(self.node_families(field))
+        try:
+            text = writer.value(value)
+        except NotReadable:
+            text = repr(value)
+        for case in leaf.cases if isinstance(leaf, Following) else ():
+            tests = [f'type({writer.address(at.split("."))}).__name__ == "{name}"' for at, name in case.classes.items()]
+            text = f"{writer.value(case.value)} if {' and '.join(tests)} else {text}"
+        if field.as_dict:
+            text = writer.function("as_dict", [text])
+        arguments = "run, node" if writer.node else "run"
+        self.all.functions |= writer.functions
+        if writer.functions:
+            self.froms.setdefault("resolvers", set()).update(writer.functions)
+        self.imports |= writer.modules
+        return f"{self.cn('derive')}(", [("", Lambda(f"lambda {arguments}: ", text))], ")"
+
+
+def open_(made: Made) -> bool:
+    """Return whether a call leaves a required field of its class without a value, which CN allows until a run."""
+    for key, item in made.of.content.items.items():
+        missing = (isinstance(item, Leaf) and item.value == MISSING) or (
+            isinstance(item, Slot) and item.option == MISSING
+        )
+        if missing and key not in made.values:
+            return True
+    return any(isinstance(each.value, Made) and open_(each.value) for each in made.values.values())

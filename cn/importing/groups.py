@@ -1,0 +1,85 @@
+"""The groups of a tree that are chosen, and the options and patches of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cn.importing.contents import Branch, Content, Item, Slot
+from cn.importing.reader import Reader
+from cn.importing.yaml_files import Entry, File
+
+
+class Groups:
+    """used: groups that are chosen somewhere. options, patches: the file of each, by group and option."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.used: set[str] = set()
+        self.options: dict[tuple[str, str], File] = {}
+        self.patches: dict[tuple[str, str], File] = {}
+
+    def find(self, contents: dict[str, Content]) -> None:
+        """Find the groups that are chosen, and the options of each; the rest of a folder's path is in the name."""
+        todo: list[Item] = [content.full for content in contents.values()]
+        slots = [slot for item in todo for slot in slots_of(item)]
+        for file in self.reader.files.values():
+            if file.group and not file.group.startswith("hydra"):
+                content = self.reader.content(file)
+                slots += slots_of(content.full)
+        self.used = {slot.group for slot in slots if self.reader.groups.get(slot.group)}
+        for file in self.reader.files.values():
+            parts = file.group.split("/") if file.group else []
+            if (parts and parts[0] == "hydra") or not parts:
+                continue
+            homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+            group = next((each for each in homes if each in self.used), homes[-1])
+            option = f"{file.group}/{file.name}"[len(group) + 1 :]
+            if self.reader.is_hydra(file):
+                continue
+            if self.reader.is_patch(file):
+                self.patches[homes[-1], f"{file.group}/{file.name}"[len(homes[-1]) + 1 :]] = file
+            else:
+                self.used.add(group)
+                self.options[group, option] = file
+
+    def optional_slots(self, contents: dict[str, Content]) -> None:
+        """Let every run choose what any run can choose at the top."""
+        chosen = {
+            slot.group: slot
+            for content in contents.values()
+            for key, slot in content.full.items.items()
+            if isinstance(slot, Slot) and key == slot.group
+        }
+        everywhere = {slot.group for config in self.reader.files.values() for slot in slots_of(self._full(config))}
+        for group in sorted(self.used):
+            if "/" in group or (group in everywhere and group not in chosen):
+                continue
+            for content in contents.values():
+                if group not in content.full.items:
+                    entry = Entry(group, None, None, True, False, 0)  # no line: it is in no file
+                    content.full.items[group] = Slot(group, None, group, entry, content.file)
+
+    def _full(self, file: File) -> Branch:
+        hydra = file.group.startswith("hydra")
+        return Branch() if hydra else self.reader.content(file, "" if not file.group else "\0").full
+
+
+def with_bases(contents: dict[str, Content]) -> None:
+    """Take the primary configs that others extend into those to convert."""
+    todo = list(contents.values())
+    while todo:
+        for base in todo.pop().bases:
+            if not base.file.group and base.file.config not in contents:
+                contents[base.file.config] = base
+                todo.append(base)
+
+
+def slots_of(item: Item | Branch) -> Iterator[Slot]:
+    """Yield every slot in a branch, also below slots."""
+    if isinstance(item, Branch):
+        for each in item.items.values():
+            yield from slots_of(each)
+    elif isinstance(item, Slot):
+        yield item
+        yield from slots_of(item.over)
+        yield from slots_of(item.under)

@@ -1,0 +1,153 @@
+"""Write one module: a folder's contracts, an option with its private classes, or a patch."""
+
+from __future__ import annotations
+
+from cn.discovery.registry import snake
+from cn.importing.classes import Change, Class, Default, Made, Required
+from cn.importing.comments import comments, doc_of, is_heading
+from cn.importing.defaults import Defaults, open_
+from cn.importing.families import Family, Field
+from cn.importing.layout import WIDTH, docstring, laid_out, literal, one_line, statement, wrapped
+from cn.importing.patch_classes import PatchClass
+from cn.importing.types import has_interpolation
+
+
+class Module(Defaults):
+    """One file."""
+
+    def options(self, classes: list[Class]) -> str:
+        """Return the text of a module of options."""
+        self.own = {cls.name for cls in classes}
+        return self.twice(lambda: [self._class(cls) for cls in classes])
+
+    def patch(self, patch: PatchClass) -> str:
+        """Return the text of a module with a patch."""
+        self.own = {patch.name}
+        return self.twice(lambda: [self._patch(patch)])
+
+    def _patch(self, patch: PatchClass) -> list[str]:
+        if patch.base is not None:
+            base = self.named(patch.base.module, patch.base.name)
+        else:
+            base = "Patch"
+            self.froms.setdefault("cn", set()).add(base)
+        rows = [f"class {patch.name}({base}):", *docstring(doc_of(patch.file)), ""]
+        if not patch.changes:
+            return rows[:-1]
+        return [*rows, *self._changes("changes", patch.changes)]
+
+    def _changes(self, name: str, changes: list[Change]) -> list[str]:
+        """Return the lines of a dict of changes."""
+        rows = [f"    {name} = {{"]
+        for each in changes:
+            above, beside = comments(each.leaf)
+            key = one_line(literal(each.address))
+            field = each.field or Field(each.address, each.address)
+            derived = has_interpolation(each.value)
+            value = self.derived(each.value, field) if derived else literal(each.value)
+            text = f"        {key}: {laid_out(value, 2, len(key) + 10, 1)},"
+            last = text.rpartition("\n")[2]
+            if beside and len(last) + 4 + len(beside) > WIDTH:
+                above, beside = [*above, beside], ""
+            rows += [f"        # {line}" for comment in above for line in wrapped(comment, WIDTH - 10)]
+            rows.append(text + (f"  # {beside}" if beside else ""))
+        return [*rows, "    }"]
+
+    def contracts(self, families: list[Family]) -> str:
+        """Return the text of a folder's `__init__.py`."""
+        self.own = {family.label for family in families}
+        inner = sorted(families, key=lambda each: each.group is not None or each is self.families.run)
+        inner = self._nested_first(inner)
+        return self.twice(lambda: [self._contract(family) for family in inner])
+
+    def _nested_first(self, families: list[Family]) -> list[Family]:
+        found: list[Family] = []
+
+        def visit(family: Family) -> None:
+            if family in found or family not in families:
+                return
+            for field in family.shared:
+                for inner in self.node_families(field):
+                    if inner is not family:
+                        visit(inner)
+            if family not in found:
+                found.append(family)
+
+        for family in families:
+            visit(family)
+        return found
+
+    def _contract(self, family: Family) -> list[str]:
+        is_run = family is self.families.run
+        what = f"What {family.group} can be." if family.group else "What every run has." if is_run else ""
+        if not what:
+            what = f"What every {_path(family)} has."
+        rows = [f"class {family.label}({self.cn('CN')}):", *docstring([what])]
+        fields: list[str] = []
+        for field in family.shared:
+            default = (family.defaults or {}).get(field.key)
+            if default is not None:
+                fields += self._field(field, default)
+            elif self._can_share(field):
+                fields.append(f"    {field.name}: {self.annotated(field)}")
+        for field in family.fields.values():
+            if field.key in family.added and self._can_share(field):
+                text = self.annotated(field)
+                fields.append(f"    {field.name}: {text if text.endswith('None') else f'{text} | None'} = None")
+        if family.extra:
+            self.froms.setdefault("typing", set()).add("Any")
+            fields.append("    extra: dict[str, Any] = {}  # what patches add")
+        if is_run and self.all.launch:
+            self.froms.setdefault("runs.launch", set()).add("Launch")
+            self.froms.setdefault("cn.launching", set()).add("Local")
+            self.froms.setdefault("typing", set()).add("ClassVar")
+            fields.append("    launch: Launch = Local()  # this machine, or jobs of a cluster: launch=slurm")
+            fields += [
+                "",
+                '    _where_: ClassVar[tuple[str, ...]] = ("launch",)  # fields that do not change the result',
+            ]
+        return [*rows, "", *fields] if fields else rows
+
+    def _can_share(self, field: Field) -> bool:
+        """Return whether a contract can state a field: not a node of which there is one class, elsewhere."""
+        return all(each.contract for each in self.node_families(field))
+
+    def _class(self, cls: Class) -> list[str]:
+        bases = [
+            self.named(each.module, each.name)
+            if isinstance(each, Class)
+            else self.of_family(each)
+            if each.contract
+            else self.cn("CN")
+            for each in cls.bases
+        ]
+        head = f"class {cls.name}({', '.join(bases)}):"
+        rows = [head] if len(head) <= WIDTH else [f"class {cls.name}(", *(f"    {base}," for base in bases), "):"]
+        if cls.doc:
+            rows += docstring(cls.doc.split("\n"))
+        fields: list[str] = []
+        for key, default in cls.own.items():
+            fields += self._field(cls.family.field(key), default)
+        if cls.kept:
+            fields += [*([""] if fields else []), *self._changes("_keeps_", cls.kept)]
+        if not fields and not cls.doc:
+            rows.append("    pass")
+        return [*rows, *([""] if cls.doc and fields else []), *fields]
+
+    def _field(self, field: Field, default: Default) -> list[str]:
+        above, beside = comments(default.comment)
+        value = None if isinstance(default.value, Required) else self.expression(default.value, field)
+        pragma = "pyright: ignore[reportCallIssue]" if isinstance(default.value, Made) and open_(default.value) else ""
+        return statement(
+            field.name, self.annotated(field), value, above, beside, pragma, heading=is_heading(default.comment)
+        )
+
+
+def _path(family: Family) -> str:
+    """Return where the nodes of a family stand: `algo.world_model.encoder`."""
+    names: list[str] = []
+    while family.above is not None:
+        names.append(snake(family.base or family.label))
+        family = family.above
+    top = family.group.replace("/", ".") if family.group else "run"
+    return ".".join([top, *reversed(names)])

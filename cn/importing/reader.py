@@ -1,0 +1,204 @@
+"""Follow defaults lists as Hydra 1.3 does, with a mark in place of the package that the file is loaded at.
+
+So a file is read once, wherever it is used: what begins with the mark is its own, all else is at an absolute address.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot
+from cn.importing.packages import (
+    chooses_hydra,
+    group_path,
+    joined,
+    normal,
+    option_of,
+    override_key,
+    package_of,
+    place_of,
+    relative_to,
+)
+from cn.importing.yaml_files import Entry, File
+
+
+class Reader:
+    """Follows defaults lists. files: by Hydra's name."""
+
+    def __init__(self, files: dict[str, File]) -> None:
+        self.files = files
+        self.groups: dict[str, list[File]] = {}  # with the options in folders below
+        for file in files.values():
+            parts = file.group.split("/") if file.group else []
+            for depth in range(1, len(parts) + 1):
+                self.groups.setdefault("/".join(parts[:depth]), []).append(file)
+        self._read: dict[tuple[str, str, str], Content] = {}
+        self._reading: list[str] = []
+        self.home = ""
+        self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
+
+    def option(self, file: File, group: str) -> Content:
+        """Return the content of a file as an option of a group, from the place where the option is chosen."""
+        home = group.replace("/", ".")
+        package = HERE
+        if file.package is not None and file.package.startswith(f"{home}."):
+            package = HERE + file.package[len(home) :]
+        content = self.content(file, package, home)
+        if package == HERE:
+            return content
+        full = Branch(file=file)
+        merge(descend(full, tuple(package.split(".")[1:])), content.full)
+        return dataclasses.replace(content, full=full, bases=[])
+
+    def patch(self, file: File) -> Content:
+        """Return the content of a patch, from the root of a run."""
+        content = self.content(file, file.package or "")
+        if not file.package:
+            return content
+        full = Branch(file=file)
+        merge(descend(full, tuple(file.package.split("."))), content.full)
+        return dataclasses.replace(content, full=full)
+
+    def content(self, file: File, package: str = HERE, home: str = "") -> Content:
+        """Return the content of a file that is loaded at a package.
+
+        home: the package of the group that the file is an option of; an absolute package below it is the option's own.
+        """
+        at = (file.config, package, home)
+        if at not in self._read:
+            if file.config in self._reading:
+                self.lost.append((file.shown, f"its defaults lead back to it: {' -> '.join(self._reading)}"))
+                return Content(file, Branch(), [], {}, [], {}, [])
+            self._reading.append(file.config)
+            self.home = home
+            self._read[at] = self._follow(file, package)
+            self.home = home
+            self._reading.pop()
+        return self._read[at]
+
+    def is_patch(self, file: File) -> bool:
+        """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""
+        home = file.group.partition("/")[0]
+        return bool(home) and file.package is not None and not f"{file.package}.".startswith(f"{home}.")
+
+    def is_hydra(self, file: File) -> bool:
+        """Return whether a file holds Hydra's own settings."""
+        package = file.package if file.package is not None else file.group.replace("/", ".")
+        return f"{package}.".startswith("hydra.")
+
+    def _follow(self, file: File, package: str) -> Content:
+        content = Content(file, Branch(file=file), [], {}, [], {}, [])
+        entries = list(file.entries)
+        if not any(each.is_self for each in entries):  # as Hydra 1.3 has it: at the end
+            entries.append(Entry(None, "_self_", None, False, False, 1))
+        merged = Branch(file=file)
+        for entry in entries:
+            if entry.is_self:
+                body = branch_of(file.body, file)
+                if package == "":
+                    body.items.pop("hydra", None)
+                content.own = body
+                merge(merged, body)
+            elif chooses_hydra(entry, file):
+                continue
+            elif entry.override:
+                self._override(content, entry, package)
+            else:
+                self._entry(content, merged, entry, package)
+        for key, (option, entry, where) in content.choices.items():
+            group, at = place_of(key)
+            relative = relative_to(at, package)
+            if relative:
+                place_slot(merged, relative, Slot(group, option, key, entry, where, replaces=True))
+        content.full = merged
+        return content
+
+    def _override(self, content: Content, entry: Entry, package: str) -> None:
+        group = group_path(entry.group or "", content.file.group)
+        options = entry.options
+        key = override_key(group, package_of(entry, package, entry.group or "", None))
+        chosen = options if not isinstance(options, list) else None
+        if isinstance(options, list):
+            content.listed.append((entry, content.file, key))
+        else:
+            content.choices[key] = (option_of(chosen), entry, content.file)
+
+    def _entry(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
+        file = content.file
+        if entry.group is None:
+            path = str(entry.options)
+            config = path.removeprefix("/") if path.startswith("/") else joined(file.group, path)
+            self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0], None)
+            return
+        group = group_path(entry.group, file.group)
+        if isinstance(entry.options, list):
+            content.listed.append((entry, file, override_key(group, package_of(entry, package, entry.group, None))))
+            for option in entry.options:
+                self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group, None)
+            return
+        option = option_of(entry.options)
+        options = self.groups.get(group, [])
+        chosen = self.files.get(normal(f"{group}/{option}"))
+        if entry.package is None and (
+            self.is_patch(chosen) if chosen is not None else any(map(self.is_patch, options))
+        ):
+            content.patches.append((group, entry))
+            if chosen is not None:
+                self._load(content, merged, entry, package, chosen.config, entry.group, None)
+            return
+        if not options and option is not None and chosen is None:
+            if not entry.optional:
+                self.lost.append((file.place(), f"group {group} has no option"))
+            return
+        if chosen is None and option not in (None, "???") and "${" not in str(option):
+            if not entry.optional:
+                self.lost.append((f"{file.shown}:{entry.line}", f"{group} has no option {option}"))
+                return
+            option = None
+        at = self._inside(package_of(entry, package, entry.group, None), package)
+        relative = relative_to(at, package)
+        slot = Slot(normal(group), option, override_key(normal(group), at), entry, file)
+        if relative is None or relative == ():
+            if chosen is not None:
+                self._load(content, merged, entry, package, chosen.config, entry.group, None)
+            return
+        place_slot(merged, relative, slot)
+
+    def _load(
+        self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str, _: None
+    ) -> None:
+        """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
+        file = content.file
+        target = self.files.get(normal(config))
+        if target is None:
+            if not entry.optional:
+                self.lost.append((f"{file.shown}:{entry.line}", f"there is no {config}.yaml"))
+            return
+        home = self.home
+        at = self._inside(package_of(entry, package, written, target.package), package)
+        relative = relative_to(at, package)
+        inner = self.content(target, at, home)
+        self.home = home
+        for key, choice in inner.choices.items():
+            content.choices.setdefault(key.replace(HERE, package), choice)
+        content.patches += inner.patches
+        content.listed += inner.listed
+        for outside, branch in inner.outside.items():
+            merge(content.outside.setdefault(outside, Branch()), branch)
+        if relative is None:
+            merge(content.outside.setdefault(at, Branch()), inner.full)
+        elif relative == ():
+            content.bases.append(inner)
+            merge(merged, inner.full)
+        elif target.group and entry.group is None and not isinstance(entry.options, list) and target.package is None:
+            slot = Slot(target.group, target.name, override_key(target.group, at), entry, file)
+            place_slot(merged, relative, slot)
+            content.listed.append((entry, file, slot.key))
+        else:
+            merge(descend(merged, relative), inner.full)
+
+    def _inside(self, at: str, package: str) -> str:
+        """Return an absolute package with the mark if it is one of the option that is read."""
+        if package.startswith(HERE) and self.home and f"{at}.".startswith(f"{self.home}."):
+            return HERE + at[len(self.home) :]
+        return at

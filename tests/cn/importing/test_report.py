@@ -1,0 +1,62 @@
+"""The report of an import: what has another word, and what was not converted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cn.importing.report import hydra_settings, not_named, together, words
+from tests.cn.importing.trees import Imported, imported
+
+FILES = {
+    "config": "defaults: [m: a, p: null, override hydra/sweeper: optuna]\nhydra: {job: {name: x}}\n",
+    "other": "defaults: [override hydra/sweeper: optuna]\nx: 1\n",
+    "m/a": """
+    # ${hydra:job.id}
+    folder: ${hydra:runtime.output_dir}
+    job: a_${hydra:job.num}
+    here: ${hydra:runtime.cwd}
+    """,
+    "p/fast": "# @package _global_\nm: {job: x}\nhydra:\n  run: {dir: '${hydra:job.name}'}\n",
+    "p/plain": "y: 1\n",
+    "search/hpo": "# @package hydra.sweeper\nn_trials: 3\nparams: {m.job: 'choice(x, y)'}\n",
+}
+
+
+def report_of(folder: Path) -> Imported:
+    return imported(folder, FILES, "config")
+
+
+def test_what_belongs_to_hydra_is_told_with_its_line_and_what_to_read_instead(tmp_path: Path) -> None:
+    assert hydra_settings(report_of(tmp_path).conversion) == [
+        ("conf/config.yaml:2", "settings of Hydra itself, which are no part of a run"),
+        ("conf/config.yaml:1", "`hydra/sweeper: optuna` in the defaults chooses settings of Hydra itself"),
+        (
+            "conf/m/a.yaml:3",
+            "`${hydra:runtime.output_dir}` gives a word only; "
+            "the folder of a run is `job.folder`, in `train(run, job)`",
+        ),
+        ("conf/m/a.yaml:4", "`${hydra:job.num}` gives a word only; write in resolvers.py what `hydra()` gives for it"),
+        ("conf/p/fast.yaml:3", "settings of Hydra itself, which are no part of a run"),
+        (
+            "conf/search/hpo.yaml",
+            "settings of Hydra itself, which are no part of a run; the sweeper's `params` are sweeps/hpo.py",
+        ),
+    ]
+
+
+def test_a_primary_config_that_was_not_named_is_told(tmp_path: Path) -> None:
+    told = "a primary config that was not named: `--primary other` converts it"
+    assert not_named(report_of(tmp_path).conversion) == [("conf/other.yaml", told)]
+
+
+def test_a_group_of_patches_has_one_row_and_its_options_that_are_none_have_their_own(tmp_path: Path) -> None:
+    assert words(report_of(tmp_path).conversion) == [
+        ("`--config-name config`", "`run=config`"),
+        ("`p=NAME`", "`patches=p/NAME`"),
+        ("`p=plain`", "`p=plain`"),
+    ]
+
+
+def test_places_with_the_same_text_share_a_row() -> None:
+    told = [("a:1", "one"), ("a:2", "two"), ("b:2", "two"), *((f"{each}:3", "many") for each in "abcdef")]
+    assert together(told) == [("`a:1`", "one"), ("`a:2`, `b:2`", "two"), ("`a:3` and 5 more", "many")]
