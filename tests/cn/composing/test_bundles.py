@@ -133,6 +133,22 @@ def test_errors_name_the_bundle(bundled: Any, refused: Any, tree: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [("early: Callback", "has no default"), ("early: Callback = derive(lambda run: None)", "is derived")],
+)
+def test_an_entry_of_a_bundle_without_a_node_is_refused(bundled: Any, tree: Path, entry: str, told: str) -> None:
+    code = ["from cn import Bundle, derive", "from runs.callbacks import Callback", "class Wrong(Bundle):"]
+    (tree / "runs/callbacks/wrong.py").write_text(python(*code, f"    {entry}"))
+    with pytest.raises(DefinitionError) as caught:
+        bundled("callbacks=wrong")
+    why = told.replace("is derived", "is derived, and each field of a bundle is a node")
+    assert str(caught.value) == (
+        f"Wrong.early {why}\n  write: early: ... = NODE(); to leave it out: early: ... | None = None\n"
+        "  defined in runs/callbacks/wrong.py:4"
+    )
+
+
 def test_pages_list_bundles_where_several_nodes_can_be_chosen(bundled: Any, tree: Path) -> None:
     from runs.bundled import Bundled
 
