@@ -18,6 +18,8 @@ from runs.schedule import Schedule
 
 if TYPE_CHECKING:
     from runs import Run
+    from runs.callbacks import Callback
+    from runs.task import Task
 
 NVIDIA = Path("/dev/nvidiactl")  # is there if a GPU is
 COMPILES = 1000  # steps from which on a run is compiled on a GPU, unless it says so itself
@@ -38,7 +40,7 @@ def steps_per_epoch(run: Run, examples: int) -> int:
 def course(run: Run) -> Course | str:
     """Return the course of a run, or why it cannot be known before the run begins."""
     for name, each in (("task", run.task), *((f"callbacks.{name}", each) for name, each in run.callbacks.items())):
-        if not each._any_length_:
+        if not any_length(type(each)):
             return f"{name}: {type(each).__name__} may do other things in a run of another length (_any_length_)"
     if type(run.schedule).build is not Schedule.build:
         return f"schedule: {type(run.schedule).__name__} decides its rates while the run goes on"
@@ -60,6 +62,21 @@ def course(run: Run) -> Course | str:
         return str(error).partition("\n")[0]
     logged = not run.callbacks or steps % run.log_every == 0  # else a callback sees a log that a longer run has not
     return Course(rates, passed=logged and next_validation(run, steps - 1, per_epoch) == steps, facts=facts)
+
+
+def any_length(cls: type[Task] | type[Callback]) -> bool:
+    """Return whether a class says that it does the same at a step however long the run is.
+
+    What a base class says does not cover the methods of a subclass: that has to say it too. `check` does nothing at a
+    step.
+    """
+    for base in cls.__mro__:
+        own = vars(base)
+        if "_any_length_" in own:
+            return bool(own["_any_length_"])
+        if any(callable(value) and not name.startswith("__") and name != "check" for name, value in own.items()):
+            return False
+    return False
 
 
 @functools.lru_cache(maxsize=256)

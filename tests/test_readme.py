@@ -75,6 +75,7 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading_of_it(page: Path) ->
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     text = page.read_text()
     written = set(re.findall(r"^(?:\$ )?cat > (\S+) <<", text, flags=re.MULTILINE))
+    written |= {f"{folder}/" for path in written for folder in Path(path).parents}
     named = {path for path in PATH.findall(text) if "NAME" not in path}
     assert sorted(path for path in named - written if not (ROOT / path).exists()) == []
 

@@ -180,6 +180,9 @@ class Tree:
             raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
         if isinstance(option, kind.types):
             return thaw(option)
+        if isinstance(option, CN):
+            one = kind.replace(many=False)
+            raise UserError(lines(f"{each.key} is {one.name}, not {short(repr(option))}", _options(one)))
         cls = option if isinstance(option, type) else find(kind.types, str(option), each.text, bundles=kind.many)
         if not issubclass(cls, kind.types) and not (kind.many and registry.is_bundle(cls)):
             raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", _options(kind)))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn.composing.apply import DerivedChild, Tree, find, kinds, option_of
@@ -163,7 +163,7 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
     for word in words:
         if word == error.word:
             continue
-        with contextlib.suppress(CNError):
+        with contextlib.suppress(CNError), _untold():
             first = expand([word], lambda key: [])[0]
             assemble(what, [*kept, *first])
             kept += first
@@ -174,12 +174,21 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
         try:
             rows = expand([offer.word], lambda key: []) if offer.several else [[offer.word]]
             for row in rows if offer.word != error.word else rows[:1]:
-                assemble(what, [*kept, *row])
+                with _untold():
+                    assemble(what, [*kept, *row])
         except CNError:
             return False
         return True
 
     return error.fitting(fits)
+
+
+@contextlib.contextmanager
+def _untold() -> Generator[None]:
+    """Context manager: what is only tried tells nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        yield
 
 
 def root_name(contract: type[CN]) -> str:

@@ -16,11 +16,12 @@ from cn.composing.overrides import Assignment, path_of
 from cn.composing.plain_words import VERBS
 from cn.discovery import discover
 from cn.discovery.source import place
-from cn.errors import Notice, UserError, lines, short
+from cn.errors import Notice, UserError, hint, lines, short
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import by_key, resolve
+from cn.nodes.traversal import is_field
 
 KEY = "patches"
 KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
@@ -72,13 +73,18 @@ def _of_patch(root: CN, each: Assignment) -> Generator[None]:
             raise
         if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
             return
-        if (why := _waiting(root, each)) is not None:
+        told = error
+        try:
+            why = _waiting(root, each)
+        except UserError as nowhere:
+            why, told = None, nowhere
+        if why is not None:
             if each.place.startswith(KEEPS):
                 return
             warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
             return
-        what, *more = str(error).split("\n  ")
-        raise type(error)(lines(what, each.place, *more[:4])) from None
+        what, *more = str(told).split("\n  ")
+        raise type(told)(lines(what, each.place, *more[:4])) from None
 
 
 def _waiting(root: CN, each: Assignment) -> str | None:
@@ -102,8 +108,9 @@ def _waiting(root: CN, each: Assignment) -> str | None:
             below = cast("dict[str, Any]", below or {}).get(path[at])
             at += 1
         if not isinstance(below, CN):
-            waits = each.verb == "delete" if at == len(path) else _possible(types, path[at:])
-            return why if waits else None
+            if at < len(path) and not _possible(types, path[at:]):
+                raise UserError(_nowhere(each, path[:at], path[at:], types))
+            return why if at < len(path) or each.verb == "delete" else None
         node = below
     return None
 
@@ -115,6 +122,16 @@ def _possible(types: tuple[Any, ...], path: tuple[str, ...]) -> bool:
         if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :])):
             return True
     return not path
+
+
+def _nowhere(each: Assignment, at: tuple[str, ...], path: tuple[str, ...], types: tuple[Any, ...]) -> str:
+    """Return the message about a change of a field that no option has; path: from the node on."""
+    keys = {key for cls in discover.options(types)[0].values() for key in _keys(cls)}
+    return lines(f"{each.text}: no option of {'.'.join(at)} has a field {short('.'.join(path))!r}", hint(path[0], keys))
+
+
+def _keys(cls: Any) -> Iterable[str]:
+    return [cls._keys.get(name, name) for name in cls._fields if is_field(name)]
 
 
 def _kind(cls: Any, key: str) -> Kind | None:

@@ -1,4 +1,6 @@
 """Bundles: one option of a dict of nodes that stands for several nodes."""
+# pyright: reportPrivateUsage=false
+# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cn.discovery.source import where
 from cn.errors import DefinitionError, lines, short
+from cn.nodes.derived import derives
 from cn.nodes.field_types import Bundled
 from cn.nodes.node import CN
 from cn.nodes.traversal import NodeType, values
@@ -30,9 +33,15 @@ class Bundle(CN):
 
 
 def holder_of(cls: type[CN], nodes: dict[str, Any] | None = None) -> CN:
-    """Return a bundle as a node; DefinitionError if a field holds no node."""
+    """Return a bundle as a node; DefinitionError if a field holds no node or has no default."""
     holder = object.__new__(cls)
     CN.__init__(holder, **nodes or {})
+    for name in cls._fields:
+        if name not in vars(holder):
+            is_derived = derives(holder, name) is not None
+            what = "is derived, and each field of a bundle is a node" if is_derived else "has no default"
+            instead = f"write: {name}: ... = NODE(); to leave it out: {name}: ... | None = None"
+            raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", instead, where(cls, name)))
     for name, value in values(holder).items():
         if value is None:
             del vars(holder)[name]

@@ -16,7 +16,7 @@ from cn.discovery.typable import KEY, better
 from cn.errors import DefinitionError, lines, short
 from cn.nodes.annotations import kind_of
 from cn.nodes.derived import Derived, Nested
-from cn.nodes.field_types import Child, Kind, Mismatch, same
+from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.notes import Key, Note, Was, notes_of
 from cn.nodes.ranges import inherited
 from cn.nodes.traversal import NodeType, thaw
@@ -130,7 +130,7 @@ def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> 
         value = kind.accept(default)
     except Mismatch as error:
         why = f"{cls.__name__}.{field.name} is {error}, but its default is {short(repr(default))}"
-        raise DefinitionError(lines(why, where(cls, field.name))) from None
+        raise DefinitionError(lines(why, where(cls, field.name), _instead(kind, field.name, default))) from None
     if isinstance(kind, Child) and isinstance(value, dict):
         for key in cast("dict[str, Any]", value):
             if not KEY.fullmatch(key):
@@ -146,3 +146,18 @@ def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> 
     else:
         field.default = value
         setattr(cls, field.name, value)
+
+
+def _instead(kind: Kind, name: str, default: Any) -> str | None:
+    """Return what to write instead of a default of the wrong type, or None."""
+    if not isinstance(kind, Child):
+        return None
+    if default is None:
+        return f"write: {name}: {kind.name} | None = None"
+    if not isinstance(default, dict):
+        return None
+    if isinstance(default, Bundled) and not kind.many:
+        return f"{default.of.__name__} is a bundle of several: inherit from it, or write dict[str, {kind.name}]"
+    if kind.many and any(isinstance(each, Derived) for each in cast("dict[str, Any]", default).values()):
+        return f"write: {name}: {kind.name} = derive(lambda run: {{...}}), with all of its nodes"
+    return None

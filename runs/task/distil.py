@@ -22,6 +22,8 @@ class Distil(Classify):
     weight: Annotated[float, Ge(0), Le(1)] = 0.5  # of the teacher's view against the labels
     temperature: Annotated[float, Gt(0)] = 2.0  # higher shows more of what the teacher thinks of the wrong classes
 
+    _any_length_ = True
+
     def build(self, *, model: Model, data: Dataset) -> Distillation:
         from runs.task._distil import Distillation, Taught
 

@@ -27,12 +27,16 @@ class Patch(CN):
     changes: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
+        _refuse_fields(cls)
         own: Any = vars(cls).get("changes", {})
         what = "" if isinstance(own, dict) else f" is {short(repr(own))}"
+        instead = 'write: changes = {"epochs": 3, "model": "vit"}'
         for key in cast("dict[Any, Any]", {} if what else own):
             what = what if isinstance(key, str) else f" has the key {short(repr(key))}"
+            if isinstance(key, str) and key.lstrip("+~") == "patches":
+                what = f" has the key {key!r}, and a patch chooses no other patches"
+                instead = f"to begin with the changes of another: class {cls.__name__}(OTHER)"
         if what:
-            instead = 'write: changes = {"epochs": 3, "model": "vit"}'
             raise DefinitionError(
                 lines(f"{cls.__name__}.changes{what}", instead, f"defined in {source.place(cls, 'changes')}")
             )
@@ -45,3 +49,20 @@ class Patch(CN):
             for key, value in cast("dict[str, Any]", vars(base).get("changes", {})).items():
                 found[key.replace("/", ".")] = Change(key, value, source.place(base, "changes", key))
         return list(found.values())
+
+
+def _refuse_fields(cls: type[Patch]) -> None:
+    """Raise DefinitionError for a field or a value of a patch's class, which would change nothing."""
+    own, kinds = vars(cls), source.own_annotations(cls)
+    annotated = [name for name, kind in kinds.items() if "ClassVar" not in str(kind)]
+    plain = [name for name, value in own.items() if not (name.startswith("_") or name in kinds or _is_method(value))]
+    for name in (*annotated, *plain):
+        if name != "changes" or name in annotated:
+            is_dict = name == "changes" or isinstance(own.get(name), dict)
+            instead = "changes = {...}" if is_dict else f'changes = {{"{name}": {short(repr(own.get(name, ...)))}}}'
+            what = f"{cls.__name__}.{name} would change nothing: a patch is what its changes name"
+            raise DefinitionError(lines(what, f"write: {instead}", f"defined in {source.place(cls, name)}"))
+
+
+def _is_method(value: object) -> bool:
+    return hasattr(type(value), "__get__") or isinstance(value, type)

@@ -133,6 +133,53 @@ def test_errors_name_the_bundle(bundled: Any, refused: Any, tree: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [("early: Callback", "has no default"), ("early: Callback = derive(lambda run: None)", "is derived")],
+)
+def test_an_entry_of_a_bundle_without_a_node_is_refused(bundled: Any, tree: Path, entry: str, told: str) -> None:
+    code = ["from cn import Bundle, derive", "from runs.callbacks import Callback", "class Wrong(Bundle):"]
+    (tree / "runs/callbacks/wrong.py").write_text(python(*code, f"    {entry}"))
+    with pytest.raises(DefinitionError) as caught:
+        bundled("callbacks=wrong")
+    why = told.replace("is derived", "is derived, and each field of a bundle is a node")
+    assert str(caught.value) == (
+        f"Wrong.early {why}\n  write: early: ... = NODE(); to leave it out: early: ... | None = None\n"
+        "  defined in runs/callbacks/wrong.py:4"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            "early: Callback = Both()",
+            "Wrong.early is Callback, but its default is {'checkpoint': Checkpoint(every=7, keep=2), "
+            "'early': Stop(every=1, patience=9)}\n    defined in runs/callbacks/wrong.py:5\n"
+            "    Both is a bundle of several: inherit from it, or write dict[str, Callback]",
+        ),
+        (
+            "early: Callback = None",
+            "Wrong.early is Callback, but its default is None\n    defined in runs/callbacks/wrong.py:5\n"
+            "    write: early: Callback | None = None",
+        ),
+        (
+            "all: dict[str, Callback] = {'early': derive(lambda run: Stop())}",
+            "Wrong.all is dict[str, Callback], but its default is {'early': derive(...)}\n"
+            "    defined in runs/callbacks/wrong.py:5\n"
+            "    write: all: dict[str, Callback] = derive(lambda run: {...}), with all of its nodes",
+        ),
+    ],
+)
+def test_a_wrong_default_of_a_node_says_what_to_write(
+    bundled: Any, refused: Any, tree: Path, entry: str, told: str
+) -> None:
+    code = ["from cn import Bundle, derive", "from runs.callbacks import Callback"]
+    code += ["from runs.callbacks.both import Both, Stop", "class Wrong(Bundle):", f"    {entry}"]
+    (tree / "runs/callbacks/wrong.py").write_text(python(*code))
+    assert refused("callbacks=wrong") == f"callbacks=wrong: runs/callbacks/wrong.py cannot be used\n  {told}"
+
+
 def test_pages_list_bundles_where_several_nodes_can_be_chosen(bundled: Any, tree: Path) -> None:
     from runs.bundled import Bundled
 

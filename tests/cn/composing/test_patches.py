@@ -157,8 +157,18 @@ def test_a_change_waits_for_its_node_and_is_told_if_none_comes(patched: Any) -> 
         ),
         (
             'changes = {"teacher.nothing": 4}',
-            "teacher.nothing=4: teacher is not chosen, so it has no fields\n  patch own, runs/patches/own.py:3\n"
-            "  write: teacher=NAME too (Model | None)",
+            "teacher.nothing=4: no option of teacher has a field 'nothing'\n  patch own, runs/patches/own.py:3\n"
+            "  choose from: depth, dim, head, heads, width",
+        ),
+        (
+            'changes = {"callbacks.stop.patienc": 4}',
+            "callbacks.stop.patienc=4: no option of callbacks.stop has a field 'patienc'\n"
+            "  patch own, runs/patches/own.py:3\n  nearest: patience",
+        ),
+        (
+            'changes = {"model": __import__("runs.optim.adamw", fromlist=["AdamW"]).AdamW()}',
+            "model is Model, not AdamW(lr=0.001, decay=0.1)\n  patch own, runs/patches/own.py:3\n"
+            "  choose from: mlp, vit, vit/small",
         ),
         (
             'changes = {"seed": "7"}',
@@ -225,6 +235,45 @@ def test_changes_are_a_dict_by_text() -> None:
     ]
     with pytest.raises(DefinitionError, match=r"^Wrong\.changes has the key 3\n"):
         type("Wrong", (Patch,), {"changes": {3: 4}, "__module__": __name__})
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("changes: dict = {'seed': 3}", "Own.changes would change nothing: {}\n    write: changes = {...}"),
+        ("change = {'seed': 3}", "Own.change would change nothing: {}\n    write: changes = {...}"),
+        ("seed: int = 3", 'Own.seed would change nothing: {}\n    write: changes = {"seed": 3}'),
+        ("seed = 3", 'Own.seed would change nothing: {}\n    write: changes = {"seed": 3}'),
+        (
+            "changes = {'+patches': 'debug'}",
+            "Own.changes has the key '+patches', and a patch chooses no other patches\n"
+            "    to begin with the changes of another: class Own(OTHER)",
+        ),
+    ],
+)
+def test_what_would_change_nothing_is_refused(tree: Path, refused: Any, body: str, told: str) -> None:
+    write(tree, body)
+    told = told.replace("{}", "a patch is what its changes name")
+    assert refused("patches=own") == (
+        f"patches=own: runs/patches/own.py cannot be used\n  {told}\n    defined in runs/patches/own.py:3"
+    )
+
+
+def test_constants_and_methods_of_a_patch_are_its_own_affair(tree: Path, run: Any) -> None:
+    write(tree, "changes = {'seed': 3}\n    size: 'ClassVar[int]' = 3\n    def about(self): return 1")
+    assert run("patches=own").seed == 3
+
+
+def test_nothing_is_told_of_a_run_that_is_only_tried(patched: Any, refused: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)
+        assert refused("patches=[none,late") == (
+            "'patches=[none,late' cannot be read as NAME=VALUE\n  '[' is not closed\n  write: 'patches=[none,late]'"
+        )
+        assert refused("patches=none,late") == (
+            "patches=none,late stands for several runs, and one was asked for\n"
+            "  for one run each: python train.py -m patches=none,late\n  for one list: 'patches=[none,late]'"
+        )
 
 
 def test_a_field_that_is_called_patches_is_a_field() -> None:
