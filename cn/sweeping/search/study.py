@@ -39,11 +39,12 @@ def suggest(
 ) -> Suggestion:
     """Return the point that a sampler chooses; points that the space cannot give are not told."""
     import optuna
+    from optuna.study import StudyDirection
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about parts of Optuna that may change
-        directions = ["maximize" if each else "minimize" for each in maximize]
-        study = optuna.create_study(directions=directions, sampler=sampler())
+        ways = [StudyDirection.MAXIMIZE if each else StudyDirection.MINIMIZE for each in maximize]
+        study = optuna.create_study(directions=ways, sampler=sampler())
         names = _names(space)
         told = (_frozen(each, space, names) for each in past)
         study.add_trials([each for each in told if each is not None])
