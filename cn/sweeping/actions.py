@@ -24,7 +24,7 @@ from cn.sweeping.project import verbs
 from cn.sweeping.submitting import submission
 from cn.sweeping.submitting.preview import many
 from cn.sweeping.submitting.submission import Workers, copy_code, recover
-from cn.sweeping.submitting.workers import wanted
+from cn.sweeping.submitting.workers import given, wanted
 
 
 def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
@@ -66,6 +66,7 @@ def _submit_search(named: Named) -> tuple[str, Any]:
     said = lines(
         text + _listed(counts),
         far(found, more.points) if found.spent else None,
+        None if named.sweep is None or named.sweep.search is None else given(found, named.sweep.search, more),
         *more.start.said,
         f"{many(len(going))} of killed or cancelled workers {'goes' if len(going) == 1 else 'go'} on"
         if going

@@ -11,21 +11,23 @@ from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
 
+Direction = Literal["maximize", "minimize"]
+
 
 class Goal(CN):
     """A metric that a run's summary.json holds, and which way is better."""
 
     metric: str  # such as validation/accuracy
-    direction: Literal["maximize", "minimize"]
-    others: Annotated[dict[str, Literal["maximize", "minimize"]], Neutral()] = {}  # further goals: metric -> direction
+    direction: Direction
+    others: Annotated[dict[str, Direction], Neutral()] = {}  # further goals: metric -> direction
 
     def __and__(self, other: Goal) -> Goal:
         """Return both goals together; the first is that of curves, and orders what is equally good."""
-        mine: dict[str, Literal["maximize", "minimize"]] = {each.metric: each.direction for each in self.each()}
-        theirs: dict[str, Literal["maximize", "minimize"]] = {each.metric: each.direction for each in other.each()}
-        if twice := mine.keys() & theirs.keys():
+        theirs: dict[str, Direction] = {each.metric: each.direction for each in other.each()}
+        mine = {each.metric for each in self.each()}
+        if twice := mine & theirs.keys():
             raise UserError(lines(f"{min(twice)} is a goal twice", "keep it in one of them"))
-        return Goal(metric=self.metric, direction=self.direction, others={**self.others, **theirs})
+        return Goal(metric=self.metric, direction=self.direction, others=self.others | theirs)
 
     def each(self) -> list[Goal]:
         """Return the single goals."""

@@ -40,6 +40,18 @@ def test_a_point_that_is_given_later_is_asked_next_and_a_known_one_is_not_run_ag
     assert [point["draw"] for point in points(project)] == [-1, 0, -1, 1]
 
 
+def test_a_given_point_that_is_not_asked_is_told(project: Project):
+    name = hunt(project, "Random(trials=2)", base="pause=0.3", parallel=1)
+    project.sweeps("submit", name)
+    word = "search.first=[{value: 0.125, steps: 1}]"
+    assert project.sweeps("submit", name, word).splitlines()[:1] == ["nothing new to queue: its workers search"]
+    said = "1 given point is not known to the workers that search: submit again when they have ended"
+    assert said in project.sweeps("plan", name, word).splitlines()
+    assert finished(project, name) == {"done": 2}
+    said = "  1 given point is left, and search.trials leaves room for 0: write search.trials=3"
+    assert said in project.sweeps("submit", name, word).splitlines()
+
+
 AT = "  Hunt is defined in sweeps/hunt.py:9\n"
 REFUSED = {
     "[{value: 0.5, stesp: 2}]": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -63,16 +64,41 @@ def test_a_race_that_is_killed_at_random_moments_measures_the_same_points(noisy:
         time.sleep(moments.uniform(0.3, 1.5))
         kill(noisy)
     noisy.sweeps("submit", name)
-    counts = finished(noisy, name)
-    assert "nothing new to queue" in noisy.sweeps("submit", name)
-    rows = noisy.asked("results", name)["rows"]
-    assert len(points(noisy)) == len(rows) == 30
+    raced(noisy, name, 30, 1)
+
+
+def raced(project: Project, name: str, count: int, race: float, *words: str) -> None:
+    """Wait for the end; each point has one or all seeds, and those with one are clearly worse than the best."""
+    counts = finished(project, name)
+    assert "nothing new to queue" in project.sweeps("submit", name, *words)
+    rows = project.asked("results", name)["rows"]
+    assert len(points(project)) == len(rows) == count
     assert counts == {"done": sum(row["count"] for row in rows)}
     assert {row["count"] for row in rows} == {1, 3}
     measured = [[each["value"] for each in row["values"]] for row in rows if row["count"] == 3]
     alone = [row["values"][0]["value"] for row in rows if row["count"] == 1]
-    assert not any(goes_on(value, measured, 1) for value in alone)
+    assert not any(goes_on(value, measured, race) for value in alone)
     assert max(map(statistics.fmean, measured)) > max(alone)
+
+
+def test_a_race_comes_to_its_end_in_one_process_and_in_jobs_of_an_array(noisy: Project, place: Sequence[str]):
+    name = hunt(noisy, "Random(trials=14, race=1)", axes=AXES)
+    noisy.sweeps("submit", name, *place)
+    raced(noisy, name, 14, 1, *place)
+
+
+def test_a_damaged_file_of_further_seeds_is_named_and_mended(noisy: Project):
+    name = hunt(noisy, f"Random(trials=5, race=2, first={FIRST})", axes=AXES, parallel=1)
+    noisy.sweeps("submit", name)
+    finished(noisy, name)
+    path = noisy.folder / "outputs/sweeps/hunt/search/further-000001.json"
+    path.write_text("{")
+    assert "outputs/sweeps/hunt/search/further-000001.json is damaged: it holds no JSON" in noisy.sweeps("status", name)
+    noisy.sweeps("retry", name)
+    assert "is damaged" not in noisy.sweeps("status", name)
+    noisy.sweeps("submit", name)  # the point goes on again, and finds its seeds done
+    assert finished(noisy, name) == {"done": 11}
+    assert len(noisy.reports("outputs/sweeps/hunt")) == 11
 
 
 def test_a_race_of_one_seed_is_refused(project: Project):

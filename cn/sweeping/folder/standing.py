@@ -229,7 +229,7 @@ def _add_lost(store: Store, found: Sweeping) -> None:
 
 
 def _read(store: Store, each: Standing) -> None:
-    """Apply the trial's report if it is about the last batch; else check whether its run is finished."""
+    """Apply the trial's report if it is about the last batch, or done; else check whether its run is finished."""
     report: Report | None = None
     try:
         report = store.report(each.trial)
@@ -237,7 +237,7 @@ def _read(store: Store, each: Standing) -> None:
         each.damaged, each.reason = why, str(why)
     if report is not None and report.goes_on(each.until):
         return
-    if report is not None and report.label == each.label:
+    if report is not None and (report.label == each.label or report.state == TrialStatus.DONE):
         each.report, each.state, each.reason, each.code = report, report.state, report.reason, report.code
     elif store.is_done_unsaid(each.trial, report):
         each.state = TrialStatus.DONE

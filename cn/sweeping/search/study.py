@@ -91,8 +91,10 @@ class Kept:
 
     def _new(self) -> Study:
         import optuna
+        from optuna.study import StudyDirection
 
-        return optuna.create_study(directions=["maximize" if each else "minimize" for each in self.maximize])
+        ways = [StudyDirection.MAXIMIZE if each else StudyDirection.MINIMIZE for each in self.maximize]
+        return optuna.create_study(directions=ways)
 
     def _end(self, study: Study, trial: int, past: Past) -> None:
         """Tell how a point ended that the study knows as a running one."""

@@ -78,9 +78,11 @@ def _write(found: list[FrozenTrial], name: str, named: Named, path: Path) -> Non
     import optuna
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
+    from optuna.study import StudyDirection
     from sqlalchemy import URL, event
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    ways = [StudyDirection[each.direction.upper()] for each in named.goal.each()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix in DATABASES:
@@ -91,9 +93,7 @@ def _write(found: list[FrozenTrial], name: str, named: Named, path: Path) -> Non
             storage.engine.dispose()
         else:
             storage = JournalStorage(JournalFileBackend(str(beside)))
-        study = optuna.create_study(
-            study_name=name, directions=[each.direction for each in named.goal.each()], storage=storage
-        )
+        study = optuna.create_study(study_name=name, directions=ways, storage=storage)
         study.set_metric_names([each.metric for each in named.goal.each()])
         study.add_trials(found)
         if isinstance(storage, RDBStorage):

@@ -25,7 +25,7 @@ from cn.sweeping.search import Search
 from cn.sweeping.space import Space
 from cn.sweeping.submitting import snapshots
 from cn.sweeping.submitting.submission import alike, divide, rows
-from cn.sweeping.submitting.workers import Wanted, wanted
+from cn.sweeping.submitting.workers import Wanted, given, wanted
 from cn.table import table
 
 ROWS = 20
@@ -114,9 +114,7 @@ def _of_search(named: Named, found: Sweeping, search: Wanted) -> list[str]:
     sampler = named.sweep.search
     assert sampler is not None
     text = [far(found, search.points), f"{_brief(sampler)} draws points from {named.sweep.axes.described()}"]
-    asked = [each.values for each in found.points]
-    if given := sum(each not in asked for each in sampler.first):
-        text.append(f"{given} given {'point is' if given == 1 else 'points are'} asked first")
+    text += [said] if (said := given(found, sampler, search)) is not None else []
     text += search.start.said
     unless = ", unless its first seed is clearly worse than the best" if sampler.race is not None else ""
     text += [f"each point is measured {measures} times{unless}"] if measures > 1 else []

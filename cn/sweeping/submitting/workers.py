@@ -68,6 +68,21 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
     return Wanted(rows, left, points, workers, start_of(named))
 
 
+def given(found: Sweeping, search: Search, more: Wanted) -> str | None:
+    """Return what becomes of the given points that were not asked yet; None if there are none."""
+    asked = [each.values for each in found.points]
+    count = sum(each not in asked for each in search.first)
+    if not count:
+        return None
+    what = "1 given point is" if count == 1 else f"{count} given points are"
+    if more.workers is None and found.searches:
+        return f"{what} not known to the workers that search: submit again when they have ended"
+    room = max(0, search.trials - found.spent)
+    if room < count:
+        return f"{what} left, and search.trials leaves room for {room}: write search.trials={found.spent + count}"
+    return f"{what} asked first"
+
+
 def _refuse_unfit(sweep: Sweep, search: Search, space: Space) -> None:
     """Refuse a given point of which no run can be composed, and a space of which the first draws are all so."""
     composer = Composer(sweep)
