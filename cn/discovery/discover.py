@@ -122,17 +122,23 @@ def load(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except CNError as error:
-        raise UserError(lines(what, *str(error).split("\n"))) from error
+        told = str(error).split("\n")
+        at = None if any(f"{_file(module)}:" in line for line in told) else f"at {_line(module, error)}"
+        raise UserError(lines(what, *told, at)) from error
     except SyntaxError as error:
         file = error.filename or ""
         file = _file(module) if file.endswith(_file(module)) else os.path.relpath(file)
         raise UserError(lines(what, f"{file}:{error.lineno}: {type(error).__name__}: {error.msg}")) from None
     except (Exception, SystemExit) as error:
-        import traceback
+        raise UserError(lines(what, f"{_line(module, error)}: {type(error).__name__}: {short(str(error))}")) from error
 
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_file(module))]
-        place = f"{_file(module)}:{frames[-1].lineno}" if frames else _file(module)
-        raise UserError(lines(what, f"{place}: {type(error).__name__}: {short(str(error))}")) from error
+
+def _line(module: str, error: BaseException) -> str:
+    """Return the file of a module with the last of its lines that led to an error."""
+    import traceback
+
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(_file(module))]
+    return f"{_file(module)}:{frames[-1].lineno}" if frames else _file(module)
 
 
 def _candidates(package: str, option: str) -> Iterator[tuple[str, bool]]:

@@ -410,7 +410,7 @@ def test_a_mistake_in_a_class_body_names_its_file(probe: Callable[..., Any]) -> 
     assert str(error.value) == (
         "probe=wrong: probes/wrong.py cannot be used\n"
         "  the axis seed is 3, and must be a list of values\n"
-        '    write: "seed": [3]'
+        '    write: "seed": [3]\n  at probes/wrong.py:4'
     )
 
 

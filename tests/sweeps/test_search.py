@@ -328,11 +328,12 @@ REFUSED = {
     "a space and points": (
         {"axes": AXES + " + seeds(3)"},
         "sweeps/hunt.py cannot be used\n  a space and points are added: a search draws from spaces alone\n"
-        '    write: space({"optim.lr": [0.1]}) for points as a space\n',
+        '    write: space({"optim.lr": [0.1]}) for points as a space\n  at sweeps/hunt.py:13\n',
     ),
     "an axis twice": (
         {"axes": AXES + ' * space({"steps": [1]})'},
-        "sweeps/hunt.py cannot be used\n  both factors of a product give steps values\n    keep it in one of them\n",
+        "sweeps/hunt.py cannot be used\n  both factors of a product give steps values\n    keep it in one of them\n"
+        "  at sweeps/hunt.py:13\n",
     ),
 }
 
