@@ -24,10 +24,10 @@ def _dies(place, *pids):
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
 """
-PLACES = {  # file, line before which a process of the search is killed, and which
+PLACES = {  # file, begin of the line before which a process of the search is killed, and which
     "in an ask, before the point is written": (
         "cn/sweeping/job/ask.py",
-        "                    self.points.add(\n",
+        "        self.points.add(Point(",
         "os.getppid(), os.getpid()",
     ),
     "between ask and train": (
