@@ -88,12 +88,13 @@ def _read(file: File) -> None:
 
     loader = _loader()
     read: Any = yaml
+    text = ""
     try:
         text = file.path.read_text("utf-8")
         node: Any = read.compose(text, Loader=loader)
         file.body = yaml.load(text, Loader=loader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        file.error, file.error_line = _why(error)
+        file.error, file.error_line = _why(error, text.split("\n"))
         return
     rows = text.split("\n")
     _header(file, rows)
@@ -115,11 +116,11 @@ def _read(file: File) -> None:
                 return
 
 
-def _why(error: Exception) -> tuple[str, int | None]:
+def _why(error: Exception, rows: list[str]) -> tuple[str, int | None]:
     """Return why a text is no YAML, and the line."""
     mark: Any = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or " ".join(str(error).split()))
-    if r"'\t'" in problem:
+    if mark is not None and mark.line < len(rows) and rows[mark.line].lstrip(" ").startswith("\t"):
         problem = "a line begins with a tab: YAML is indented with spaces"
     return short(problem), mark.line + 1 if mark is not None else None
 
