@@ -119,10 +119,11 @@ def _read(file: File) -> None:
 def _why(error: Exception, rows: list[str]) -> tuple[str, int | None]:
     """Return why a text is no YAML, and the line."""
     mark: Any = getattr(error, "problem_mark", None)
+    line = None if mark is None else int(mark.line)
     problem = str(getattr(error, "problem", None) or " ".join(str(error).split()))
-    if mark is not None and mark.line < len(rows) and rows[mark.line].lstrip(" ").startswith("\t"):
+    if line is not None and line < len(rows) and rows[line].lstrip(" ").startswith("\t"):
         problem = "a line begins with a tab: YAML is indented with spaces"
-    return short(problem), mark.line + 1 if mark is not None else None
+    return short(problem), None if line is None else line + 1
 
 
 def _header(file: File, rows: list[str]) -> None:
