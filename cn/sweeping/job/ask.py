@@ -44,7 +44,7 @@ class Asker:
         self.store, self.label, self.job, self.goal = store, batch.label, job, goal
         self.search, self.space, self.composer = sweep.search, sweep.axes, Composer(sweep)
         self.points, self.ends = Points(store), Ends(store, goal)
-        self.pasts: dict[int, Past] = {}  # by the number of a point
+        self.pasts: dict[tuple[int, int], Past] = {}  # number of a point, and of its trials, which are all over
         self.rows: dict[str, dict[str, Trial]] = {}  # label of a batch -> its trials by id
         self.prune, self.start = sweep.prune, self.points.start()
         self.search.begin()
@@ -170,12 +170,17 @@ class Asker:
         for label in self.store.labels():
             if label not in self.rows:
                 self.ends.forget()
+                self.pasts.clear()
                 rows = self.store.salvaged(label).rows
                 self.rows[label] = {trial.id: trial for row in rows for trial in row or ()}
 
     def _past(self, point: Point) -> Past:
         """Return what a sampler is told of a point. What cannot change any more is worked out once."""
-        if point.number not in self.pasts or not all(each.id in self.ends.over for each in point.trials):
-            found = self.ends.past(point.values, point.trials)
-            self.pasts[point.number] = dataclasses.replace(found, attributes=point.attributes)
-        return self.pasts[point.number]
+        place = point.number, len(point.trials)  # a race adds trials
+        if place in self.pasts:
+            return self.pasts[place]
+        found = self.ends.past(point.values, point.trials)
+        past = dataclasses.replace(found, attributes=point.attributes)
+        if all(each.id in self.ends.over for each in point.trials):
+            self.pasts[place] = past
+        return past
