@@ -69,8 +69,6 @@ def _of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:
-        if not each.place:
-            raise
         if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
             return
         told = error

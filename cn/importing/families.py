@@ -117,6 +117,16 @@ class Families:
             return self.groups.get(field.groups[0])
         return field.family
 
+    def typed(self, keys: list[str]) -> list[str]:
+        """Return the keys of an address in the run as they are typed now; unknown ones as they are."""
+        family: Family | None = self.run
+        found: list[str] = []
+        for key in keys:
+            field = family.fields.get(key) if family is not None else None
+            found.append(field.typed if field is not None else key)
+            family = self.of(field) if field is not None else None
+        return found
+
     def unify(self) -> None:
         """Join what stands in a slot without being chosen there with the family of the slot's group."""
         for family in list(self.every()):

@@ -49,7 +49,9 @@ class Patches:
         found: list[Change] = []
         for key, (option, entry, file) in content.choices.items():
             group, package = place_of(key)
-            found.append(Change(self._address(package.split(".")), self._option(group, option), None, None))
+            found.append(
+                Change(".".join(self.families.typed(package.split("."))), self._option(group, option), None, None)
+            )
             if option is not None and (group, option) not in self.options and option != MISSING:
                 self.odd.append((f"{file.shown}:{entry.line}", f"{group} has no option {option}"))
         found += self._of(content.full, self.families.run, ())
@@ -126,12 +128,3 @@ class Patches:
 
     def _option(self, group: str, option: str | None) -> Any:
         return None if option is None else self.options.get((group, option), option)
-
-    def _address(self, keys: list[str]) -> str:
-        family: Family | None = self.families.run
-        found: list[str] = []
-        for key in keys:
-            field = family.fields.get(key) if family is not None else None
-            found.append(field.typed if field is not None else key)
-            family = self.families.of(field) if field is not None else None
-        return ".".join(found)

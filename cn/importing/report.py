@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cn.importing.conversion import Conversion
-from cn.importing.families import Family
 from cn.importing.hydra_settings import settings
 from cn.importing.names import slug
 from cn.importing.override_sets import slots
@@ -97,7 +96,7 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
     for primary in conversion.primaries:
         for key, slot in slots(conversion.contents[primary].full, ()):
             address = key.partition("@")[2] or slot.group.replace("/", ".")
-            now = "/".join(_names(conversion, address.split(".")))
+            now = "/".join(conversion.families.typed(address.split(".")))
             if now != key:
                 found[f"{key}=NAME"] = f"{now}=NAME"
     for group in dict.fromkeys(group for group, _ in conversion.patches):
@@ -117,16 +116,6 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
             if field.typed != field.key and not conversion.families.is_data(field):
                 found[f"...{field.key}"] = f"...{field.name}"
     return [(f"`{old}`", f"`{new}`") for old, new in found.items()]
-
-
-def _names(conversion: Conversion, keys: list[str]) -> list[str]:
-    family: Family | None = conversion.families.run
-    found: list[str] = []
-    for key in keys:
-        field = family.fields.get(key) if family is not None else None
-        found.append(field.typed if field is not None else key)
-        family = conversion.families.of(field) if field is not None else None
-    return found
 
 
 def not_named(conversion: Conversion) -> list[tuple[str, str]]:

@@ -119,9 +119,9 @@ def thaw(value: Any, keep: Container[int] = ()) -> Any:
 
 
 def settled(root: CN) -> dict[int, CN]:
-    """Return, by id, the nodes below a composed node that hold no derived value, nor do nodes below them.
+    """Return, by id, the nodes below a composed node without a derived value in them or in the nodes below them.
 
-    A change of another node cannot change these.
+    A change of another node cannot change such a node.
     """
     found: dict[int, CN] = {}
     for _, each in reversed(list(walk(root))[1:]):

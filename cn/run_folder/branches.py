@@ -39,10 +39,16 @@ def carry(source: Path, target: Path, files: Iterable[str]) -> None:
                 continue
             beside = target / f".{path.name}.{os.getpid()}"
             beside.unlink(missing_ok=True)
-            try:
-                if path.suffix != ".pt":
-                    raise OSError
-                os.link(path, beside)
-            except OSError:  # another file system, or one without links
+            if path.suffix == ".pt":
+                _link(path, beside)
+            else:
                 shutil.copy2(path, beside)
             beside.replace(target / path.name)
+
+
+def _link(path: Path, beside: Path) -> None:
+    """Link a file, or copy it where the file system has no links."""
+    try:
+        os.link(path, beside)
+    except OSError:
+        shutil.copy2(path, beside)

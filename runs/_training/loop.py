@@ -134,10 +134,7 @@ def keep(training: Training, writer: Thread, *, best: bool = False) -> None:
 def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     """Evaluate the validation split, call the hooks, and save; after the last step its log is written first."""
     last = training.step == training.steps or training.reason is not None
-    sums = (
-        training.total.clone(),
-        dict(training.parts),
-    )  # a longer run goes on from this checkpoint, and logs them later
+    sums = (training.total.clone(), dict(training.parts)) if last else None  # a run that goes on logs them later
     if last:
         report(rest(training), writer)
     own = evaluate(training, training.dataset.validation)
@@ -158,7 +155,7 @@ def validate(training: Training, *, screen: Screen, writer: Thread) -> None:
     if best:
         training.best = dict(metrics)
     writer.put(metrics)
-    if last:
+    if sums is not None:
         training.total.copy_(sums[0])
         training.parts.update(sums[1])
     keep(training, writer, best=best)

@@ -84,7 +84,6 @@ class Points:
             self.folder, "", _with_trials(Point), lambda number: Point(number, GIVEN, {}, (), "", 0)
         )
         self._promoted = Numbered(self.folder, "promoted-", _promotion, lambda number: Promotion(number, "", -1, "", 0))
-
         self._further = Numbered(
             self.folder, "further-", _with_trials(Further), lambda number: Further(number, -1, (), "", 0)
         )

@@ -39,7 +39,7 @@ def _reason(trial: Trial, place: int, compared: list[Compared | str], names: dic
     nearest = max((each for each in others if not apart[each.trial.id]), key=lambda each: _common(own, each))
     step = _common(own, nearest)
     if step >= min(own.steps, nearest.steps):
-        return f"shares nothing: {nearest.trial.id} ends with a step that this trial does not end with"
+        return f"shares nothing: the steps in common with {nearest.trial.id} end with the last step of one of the two"
     mine, other = own.course.rates[step], nearest.course.rates[step]
     return f"shares nothing: its rate at step {step + 1} is {mine:g} of the base, and {other:g} in {nearest.trial.id}"
 

@@ -41,9 +41,8 @@ def suggest(
     """Return the point that a sampler chooses; points that the space cannot give are not told."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about parts of Optuna that may change
-        names = _names(space)
         kept = _kept(space, tuple(maximize))
-        study = kept.told(past, names)
+        names, study = kept.names, kept.told(past)
         study.sampler = sampler()
         trial = study.ask()
         which = 0
@@ -67,13 +66,13 @@ class Kept:
     """
 
     def __init__(self, space: Space, maximize: tuple[bool, ...]) -> None:
-        self.space, self.maximize = space, maximize
+        self.space, self.maximize, self.names = space, maximize, _names(space)
         self.study: Study | None = None
         self.past: list[Past] = []  # that the study was told, in its order
         self.ids: list[int | None] = []  # of its trials; None for a point that the space cannot give
         self.asked: Past | None = None  # the last suggestion, which is the last trial
 
-    def told(self, past: Sequence[Past], names: list[dict[str, str]]) -> Study:
+    def told(self, past: Sequence[Past]) -> Study:
         """Return the study, once it holds these points alone, without those that the space cannot give."""
         known = [*self.past, *([self.asked] if self.asked is not None else [])]
         goes_on = self.study is not None and len(past) >= len(known)
@@ -83,7 +82,7 @@ class Kept:
             if trial is not None and old.state != new.state:
                 self._end(self.study, trial, new)
         for each in past[len(known) :]:
-            if (told := _frozen(each, self.space, names)) is not None:
+            if (told := _frozen(each, self.space, self.names)) is not None:
                 self.study.add_trial(told)
             self.ids.append(None if told is None else self.study.get_trials(deepcopy=False)[-1]._trial_id)
         self.past, self.asked = list(past), None

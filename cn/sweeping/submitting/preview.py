@@ -77,7 +77,8 @@ def preview(
         jobs = f"{arrays} {'array' if arrays == 1 else 'arrays'}"
         jobs += f", at most {hours:g} GPU-hours" if hours is not None else ""
         text.append(f"to submit: {f'{many(len(new))} on this machine' if new[0].launch.is_here else jobs}")
-    text += [shared.described() or ""] if shared.saved else []
+    if saves := shared.described():
+        text.append(saves)
     alike_ones = Counter(short(", ".join(differs)) for differs in old.values())
     for differs, count in list(alike_ones.items())[:ROWS]:
         text.append(f"changed since: {many(count)} had {differs}")
