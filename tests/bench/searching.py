@@ -23,6 +23,7 @@ from cn.sweeping.search.tpe import Tpe
 from cn.sweeping.space import Space, space
 from tests.bench.measure import Command
 from tests.bench.table import Row, Setting, at_least, at_most
+from tests.sweeps.askers import ASKERS
 from tests.sweeps.project import Project
 
 HUNT = '''\
@@ -42,49 +43,6 @@ class Hunt(Sweep):
     axes: Axes = space({axes})
     search: Search = Random(trials={trials})
     launch: Launch = Local(parallel={parallel})
-'''
-ASKERS = '''\
-"""Many processes ask for points at once, and end the trial of each at once; some are killed at random moments."""
-
-import json, os, random, signal, sys, time
-
-from cn.nodes.to_json import plain
-from cn.run_folder.folder import write_json
-from cn.sweeping.folder.batches import Batch
-from cn.sweeping.folder.store import Report
-from cn.sweeping.folder.trial_status import TrialStatus
-from cn.sweeping.job.ask import Asker
-from cn.sweeping.planning.named import find
-
-workers, kills = int(sys.argv[1]), int(sys.argv[2])
-named = find("hunt")
-batch = Batch("0001-abcd", "", "", {}, os.getcwd(), None, None, None, (), goal=plain(named.goal),
-              search=plain(named.sweep))
-
-
-def begin(job):
-    pid = os.fork()
-    if pid == 0:
-        asker = Asker(named.store, batch, job)
-        while (number := asker.ask()) is not None:
-            (point,) = [each for each in asker.points.every() if each.number == number]
-            for trial in point.trials:
-                named.store.at(trial).mkdir(parents=True, exist_ok=True)
-                named.store.set_report(trial, Report(TrialStatus.DONE, batch.label, "", "", "", value=0.5))
-        os._exit(0)
-    return pid
-
-
-alive = {begin(job) for job in range(workers)}
-moments = random.Random(0)
-for _ in range(kills):
-    time.sleep(moments.uniform(0, 0.5))
-    pid = moments.choice(sorted(alive))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    alive = alive - {pid} | {begin(workers)}
-for pid in alive:
-    assert os.waitpid(pid, 0)[1] == 0
 '''
 ASKS = '''\
 """Times asks of a search whose thousand points are told, and how much of each is the sampler's."""
@@ -259,7 +217,7 @@ def asks(setting: Setting) -> Iterator[Row]:
     for kills in (0, 20):
         folder = project.folder / "outputs" / "sweeps" / "hunt"
         began = time.perf_counter()
-        _python(project, "askers.py", "32", str(kills))
+        _python(project, "askers.py", "hunt", "32", str(kills), "0.5")
         took = time.perf_counter() - began
         files = sorted((folder / "search").glob("0*.json"))
         values = [json.dumps(json.loads(path.read_text())["values"]) for path in files]

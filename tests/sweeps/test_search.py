@@ -14,6 +14,7 @@ import pytest
 
 from cn.launching.locks import held_below
 from sweeps import integers, log_uniform, random
+from tests.sweeps.askers import ASKERS
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.project import Project, words
 from tests.sweeps.test_disasters import supervisor
@@ -128,50 +129,14 @@ def test_workers_killed_at_random_moments_and_submitted_again_lose_and_repeat_no
 
 def test_eight_processes_that_ask_at_once_and_are_killed_at_random_moments_ask_each_point_once(project: Project):
     name = hunt(project, "Random(trials=300)")
-    project.write("many.py", MANY)
-    project.type("many.py", name)
+    project.write("askers.py", ASKERS)
+    project.type("askers.py", name, "8", "20", "0.1")
     asked = points(project)
     assert len(asked) == 300
     assert len({json.dumps(point["values"]) for point in asked}) == 300
     draws = [point["draw"] for point in asked]
     assert draws == sorted(set(draws))
     assert draws[-1] < 310
-
-
-MANY = """
-import os, random, signal, sys, time
-
-from cn.nodes.to_json import plain
-from cn.sweeping.folder.batches import Batch
-from cn.sweeping.job.ask import Asker
-from cn.sweeping.planning.named import find
-
-named = find(sys.argv[1])
-batch = Batch("0001-abcd", "", "", {}, os.getcwd(), None, None, None, (), goal=plain(named.goal),
-              search=plain(named.sweep))
-
-
-def begin(job):
-    pid = os.fork()
-    if pid == 0:
-        asker = Asker(named.store, batch, job)
-        while asker.ask() is not None:
-            pass
-        os._exit(0)
-    return pid
-
-
-alive = {begin(job) for job in range(8)}
-moments = random.Random(0)
-for _ in range(20):
-    time.sleep(moments.uniform(0, 0.1))
-    pid = moments.choice(sorted(alive))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    alive = alive - {pid} | {begin(9)}
-for pid in alive:
-    assert os.waitpid(pid, 0)[1] == 0
-"""
 
 
 def test_a_point_is_measured_with_each_seed_and_its_value_is_the_mean(project: Project):
