@@ -112,8 +112,7 @@ def test_a_search_goes_on_after_a_lost_node(project: Project, slurm: Cluster):
     name = hunt(project, "Random(trials=16)", base="pause=0.2, steps=5", axes=AXES)
     project.sweeps("submit", name, *SLURM)
     project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) >= 4)
-    running = [each for each in project.trials(name) if each["state"] == "running"]
-    node = project.begun(running[0])[-1]["node"]
+    node = next(line["node"] for trial in project.trials(name) for line in project.begun(trial) if "node" in line)
     slurm.down(node)
     project.until(name, lambda counts: "running" not in counts or counts.get("waiting", 0) > 0)
     start_waiting(project, slurm, name)
