@@ -19,6 +19,8 @@ from cn.sweeping.axes import zipped as zipped
 from cn.sweeping.goal import Goal as Goal
 from cn.sweeping.goal import maximize as maximize
 from cn.sweeping.goal import minimize as minimize
+from cn.sweeping.limit import at_least as at_least
+from cn.sweeping.limit import at_most as at_most
 from cn.sweeping.prune import Prune as Prune
 from cn.sweeping.prune.halving import Halving as Halving
 from cn.sweeping.prune.median import Median as Median

@@ -76,6 +76,8 @@ class Tree:
                     raise UserError(lines(why, hint(path[at], entries), f"to add it: {to_add}"))
                 below = entries[path[at]]
                 at += 1
+            if below is None and (only := discover.only(kind.types)) is not None:
+                below = vars(node)[name] = only()
             if below is None:
                 address = "/".join(path[:at])
                 raise UserError(

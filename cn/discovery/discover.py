@@ -114,6 +114,12 @@ def options(types: tuple[Any, ...], *, bundles: bool = False) -> tuple[dict[str,
     return dict(sorted(found.items())), sorted(set(broken))
 
 
+def only(types: tuple[Any, ...]) -> type[Any] | None:
+    """Return the class that needs no choice: it is the only type, not abstract, and has no options."""
+    alone = [each for each in types if not inspect.isabstract(each)]
+    return alone[0] if len(alone) == len(types) == 1 and not options(types)[0] else None
+
+
 def load(module: str) -> ModuleType:
     """Import a node file; an exception becomes one UserError that names the file and the line."""
     if module in sys.modules:

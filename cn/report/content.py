@@ -37,6 +37,8 @@ class Entry:
     command: str | None = None  # the command that repeats the run
     order: float = 0.0  # sort key: its start, in seconds since the epoch
     others: tuple[float | None, ...] = ()  # the values of further goals
+    limited: tuple[float | None, ...] = ()  # the values that have a limit
+    beyond: bool = False  # whether one of them is beyond its limit, so that the entry cannot be the best
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Content:
     pictures: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     others: dict[str, str] = field(default_factory=dict[str, str])  # further goals: metric -> direction
     compared: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])  # settings by several goals
+    limits: list[str] = field(default_factory=list[str])  # such as `parameters <= 1e+06`
 
     def plain(self) -> dict[str, Any]:
         """Return the content as JSON values."""
@@ -73,6 +76,7 @@ def content(
     settings: list[dict[str, Any]] | None = None,
     others: dict[str, str] | None = None,
     compared: list[dict[str, Any]] | None = None,
+    limits: list[str] | None = None,
 ) -> Content:
     """Return the content for these entries.
 
@@ -86,7 +90,8 @@ def content(
     rows = differences([each.values for each in found]) if found else {}
     fields = [name for name in rows if not says_where(name, apart)]
     valued = [each for each in found if each.goal is not None]
-    best = (min if direction == "minimize" else max)(valued, key=lambda each: each.goal or 0.0, default=None)
+    within = [each for each in valued if not each.beyond]
+    best = (min if direction == "minimize" else max)(within, key=lambda each: each.goal or 0.0, default=None)
     reasons: dict[str, list[str]] = {}
     for each in found:
         if each.reason and each.state not in WELL:
@@ -110,6 +115,7 @@ def content(
         pictures=_pictures(Path(best.folder)) if best is not None else [],
         others=others or {},
         compared=compared or [],
+        limits=limits or [],
     )
 
 
@@ -133,6 +139,8 @@ def _plain(each: Entry, row: list[Any]) -> dict[str, Any]:
         "values": [None if value is ABSENT else _short(value) for value in row],
         "goal": each.goal,
         "others": each.others,
+        "limited": each.limited,
+        "beyond": each.beyond,
         "seconds": each.seconds,
         "steps": [step for step, _ in each.curve],
         "curve": [value for _, value in each.curve],

@@ -5,7 +5,8 @@ const entries = data.entries;
 const less = data.direction === "minimize";
 const find = (selector) => document.querySelector(selector);
 const valued = entries.filter((each) => each.goal !== null);
-const best = valued.reduce((a, b) => (a === null || (less ? b.goal < a.goal : b.goal > a.goal) ? b : a), null);
+const within = valued.filter((each) => !each.beyond); // what is beyond a limit is drawn hollow, and is never the best
+const best = within.reduce((a, b) => (a === null || (less ? b.goal < a.goal : b.goal > a.goal) ? b : a), null);
 const colors = { done: "#2f7dc4", finished: "#2f7dc4", pruned: "#b07d1c", running: "#2c9a5b", failed: "#c8442f" };
 const color = (state) => colors[state] || "#8b949e";
 const MANY = 20000; // points above which WebGL draws the curves
@@ -15,6 +16,8 @@ const webgl = (() => {
 })();
 let brushed = {}; // field -> ranges of the axis
 let order = { column: null, falling: false };
+
+const symbol = (each) => (each.beyond ? "circle-open" : "circle");
 
 function settings(each) {
   const told = data.fields.map((name, i) => (each.values[i] === null ? null : `${name}=${each.values[i]}`));
@@ -83,11 +86,12 @@ const plot = (id) => find(`#${id} .plot`);
 function drawHistory(chosen) {
   const shown = chosen.filter((each) => each.goal !== null);
   let so = null;
-  const line = shown.map((each) => (so = so === null || (less ? each.goal < so : each.goal > so) ? each.goal : so));
+  const better = (each) => !each.beyond && (so === null || (less ? each.goal < so : each.goal > so));
+  const line = shown.map((each) => (so = better(each) ? each.goal : so));
   const x = shown.map((each) => entries.indexOf(each) + 1);
   Plotly.react(plot("history"), [
     { x, y: shown.map((each) => each.goal), mode: "markers", text: shown.map(hover), hoverinfo: "text",
-      marker: { color: shown.map((each) => color(each.state)), size: 7 } },
+      marker: { color: shown.map((each) => color(each.state)), size: 7, symbol: shown.map(symbol) } },
     { x, y: line, mode: "lines", line: { shape: "hv", width: 2 }, name: "best so far", hoverinfo: "y" },
   ], layout({ yaxis: { title: { text: data.goal } } }), options);
 }
@@ -178,9 +182,10 @@ function drawFront(chosen) {
       `${escaped(name)} ${each.means[j].toPrecision(5)}`).join("<br>")}`;
     const group = (list, more) => ({ x: list.map((each) => each.means[0]), y: list.map((each) => each.means[i + 1]),
       text: list.map(told), hoverinfo: "text", mode: "markers", ...place, ...more });
+    const rest = shown.filter((each) => !each.front), hollow = (each) => symbol({ beyond: !each.within });
     return [
-      { ...group(frontOf(shown, 0, i + 1), {}), mode: "lines", hoverinfo: "skip", line: { width: 1, color: "#d9480f" } },
-      group(shown.filter((each) => !each.front), { name: "others", marker: { size: 7, color: color("done") } }),
+      { ...group(frontOf(shown.filter((each) => each.within), 0, i + 1), {}), mode: "lines", hoverinfo: "skip", line: { width: 1, color: "#d9480f" } },
+      group(rest, { name: "others", marker: { size: 7, color: color("done"), symbol: rest.map(hollow) } }),
       group(shown.filter((each) => each.front), { name: "front", marker: { size: 12, color: "#d9480f", symbol: "star" } }),
     ];
   });
@@ -213,17 +218,19 @@ function drawSlices(chosen) {
     const told = shown.filter((each) => valueOf(name, each) !== null);
     return { x: told.map((each) => valueOf(name, each)), y: told.map((each) => each.goal), text: told.map(hover),
       hoverinfo: "text", mode: "markers", xaxis: `x${of}`, yaxis: `y${of}`,
-      marker: { size: 6, color: told.map((each) => (each === best ? "#d9480f" : color(each.state))) } };
+      marker: { size: 6, color: told.map((each) => (each === best ? "#d9480f" : color(each.state))),
+        symbol: told.map(symbol) } };
   });
   Plotly.react(plot("slices"), traces, look, options);
 }
 
 function drawTable(chosen) {
   const others = Object.keys(data.others);
-  const columns = ["name", "state", data.goal, ...others, "seconds", ...data.fields];
+  const columns = ["name", "state", data.goal, ...others, ...data.limits, "seconds", ...data.fields];
   const cell = { name: (each) => each.name, state: (each) => each.state, [data.goal]: (each) => each.goal,
     seconds: (each) => each.seconds };
   others.forEach((name, i) => { cell[name] = (each) => each.others[i]; });
+  data.limits.forEach((name, i) => { cell[name] = (each) => each.limited[i]; });
   const value = (name, each) => (cell[name] && !data.fields.includes(name) ? cell[name](each) : valueOf(name, each));
   const rows = [...chosen];
   if (order.column !== null) {
@@ -270,9 +277,11 @@ function hide(id) {
 function fill() {
   find("#title").textContent = data.title;
   const counts = Object.entries(data.counts).map(([state, count]) => `${count} ${state}`).join(", ");
-  const told = best === null ? "no value yet" : `best ${data.goal}: ${best.goal.toPrecision(6)} (${best.name})`;
+  const none = valued.length ? "nothing is within the limits" : "no value yet";
+  const told = best === null ? none : `best ${data.goal}: ${best.goal.toPrecision(6)} (${best.name})`;
   const goals = { [data.goal]: data.direction, ...data.others };
-  const aims = Object.entries(goals).map(([goal, direction]) => `${direction} ${goal}`).join(" and ");
+  const wanted = Object.entries(goals).map(([goal, direction]) => `${direction} ${goal}`).join(" and ");
+  const aims = data.limits.length ? `${wanted}, with ${data.limits.join(" and ")}` : wanted;
   find("#summary").textContent = `${told}; ${aims}; ${counts}`;
   for (const [title, command] of Object.entries(data.commands)) {
     const row = document.createElement("div"), name = document.createElement("span");

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cn.sweeping.goal import Goal as Goal
     from cn.sweeping.goal import maximize as maximize
     from cn.sweeping.goal import minimize as minimize
+    from cn.sweeping.limit import at_least as at_least
+    from cn.sweeping.limit import at_most as at_most
     from cn.sweeping.prune import Prune as Prune
     from cn.sweeping.prune.halving import Halving as Halving
     from cn.sweeping.prune.median import Median as Median
@@ -52,6 +54,7 @@ OFFERS = {
     "folder.standing": ("look",),
     "folder.trial_status": ("TrialStatus",),
     "goal": ("Goal", "maximize", "minimize"),
+    "limit": ("at_least", "at_most"),
     "planning.named": ("find",),
     "project": ("contract", "script", "verbs"),
     "prune": ("Prune",),
@@ -86,6 +89,8 @@ __getattr__ = lazily(
     Goal="cn.sweeping.goal",
     maximize="cn.sweeping.goal",
     minimize="cn.sweeping.goal",
+    at_least="cn.sweeping.limit",
+    at_most="cn.sweeping.limit",
     Prune="cn.sweeping.prune",
     Halving="cn.sweeping.prune.halving",
     Median="cn.sweeping.prune.median",

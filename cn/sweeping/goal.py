@@ -1,4 +1,7 @@
-"""The goal of a sweep: which trial is the best. Several goals, `maximize("a") & minimize("b")`, have a Pareto front."""
+"""The goal of a sweep: which trial is the best.
+
+Several goals, `maximize("a") & minimize("b")`, have a Pareto front; `& at_most("c", 1e6)` limits what may be the best.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from cn.errors import UserError, lines
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
+from cn.sweeping.limit import Limit
 
 Direction = Literal["maximize", "minimize"]
 
@@ -20,25 +24,71 @@ class Goal(CN):
     metric: str  # such as validation/accuracy
     direction: Direction
     others: Annotated[dict[str, Direction], Neutral()] = {}  # further goals: metric -> direction
+    at_most: Annotated[dict[str, float], Neutral()] = {}  # limits: metric -> the largest value that may be the best
+    at_least: Annotated[dict[str, float], Neutral()] = {}  # limits: metric -> the smallest value that may be the best
 
-    def __and__(self, other: Goal) -> Goal:
-        """Return both goals together; the first is that of curves, and orders what is equally good."""
+    def __and__(self, other: Goal | Limit) -> Goal:
+        """Return both together; the first goal is that of curves, and orders what is equally good."""
+        if isinstance(other, Limit):
+            return self._limited(other)
         theirs: dict[str, Direction] = {each.metric: each.direction for each in other.each()}
         mine = {each.metric for each in self.each()}
         if twice := mine & theirs.keys():
             raise UserError(lines(f"{min(twice)} is a goal twice", "keep it in one of them"))
-        return Goal(metric=self.metric, direction=self.direction, others=self.others | theirs)
+        found = Goal(
+            metric=self.metric,
+            direction=self.direction,
+            others=self.others | theirs,
+            at_most=self.at_most,
+            at_least=self.at_least,
+        )
+        for each in other.limits():
+            found = found._limited(each)
+        return found
+
+    def __rand__(self, other: Limit) -> Goal:
+        return self._limited(other)
+
+    def _limited(self, limit: Limit) -> Goal:
+        """Return the goal with a further limit."""
+        known = self.at_most if limit.upper else self.at_least
+        if limit.metric in known:
+            raise UserError(lines(f"{limit.metric} is limited twice", "keep one of the two"))
+        own = {limit.metric: limit.bound}
+        return Goal(
+            metric=self.metric,
+            direction=self.direction,
+            others=self.others,
+            at_most=self.at_most | own if limit.upper else self.at_most,
+            at_least=self.at_least if limit.upper else self.at_least | own,
+        )
 
     def each(self) -> list[Goal]:
         """Return the single goals."""
         first = Goal(metric=self.metric, direction=self.direction)
         return [first, *(Goal(metric=metric, direction=direction) for metric, direction in self.others.items())]
 
+    def limits(self) -> list[Limit]:
+        """Return the limits, upper ones first."""
+        upper = [Limit(metric, bound, upper=True) for metric, bound in self.at_most.items()]
+        return [*upper, *(Limit(metric, bound, upper=False) for metric, bound in self.at_least.items())]
+
+    def measured(self) -> list[str]:
+        """Return the metrics that a trial must have recorded to be compared: those of the goals and of the limits."""
+        return list(dict.fromkeys(each.metric for each in (*self.each(), *self.limits())))
+
     def values(self, summary: Mapping[str, Any]) -> tuple[float, ...] | None:
-        """Return the value of a run for each single goal; None if one is missing or not finite."""
-        found = [each.of(summary) for each in self.each()]
-        known = tuple(value for value in found if value is not None)
-        return known if len(known) == len(found) else None
+        """Return the value of a run for each single goal; None if one, or that of a limit, is missing or not finite."""
+        found = {name: value for name in self.measured() if (value := value_of(summary, name)) is not None}
+        return tuple(found[each.metric] for each in self.each()) if len(found) == len(self.measured()) else None
+
+    def excess(self, summary: Mapping[str, Any]) -> dict[str, float]:
+        """Return by which part of its bound a run is beyond each limit, by what the limit is called.
+
+        A limit whose value is missing or not finite is left out.
+        """
+        found = [(each, value_of(summary, each.metric)) for each in self.limits()]
+        return {each.described(): each.excess(value) for each, value in found if value is not None}
 
     def front(self, rows: Sequence[Sequence[float]]) -> list[bool]:
         """Return for each row, which has a value for each single goal, whether no other row dominates it.
@@ -63,8 +113,10 @@ class Goal(CN):
         return -value if self.direction == "maximize" else value
 
     def described(self) -> str:
-        """Return `maximize validation/accuracy and minimize parameters`."""
-        return " and ".join(f"{each.direction} {each.metric}" for each in self.each())
+        """Return `maximize validation/accuracy and minimize seconds, with parameters <= 1e+06`."""
+        goals = " and ".join(f"{each.direction} {each.metric}" for each in self.each())
+        limits = " and ".join(each.described() for each in self.limits())
+        return f"{goals}, with {limits}" if limits else goals
 
     def check(self) -> None:
         if not self.metric.strip():
@@ -73,6 +125,16 @@ class Goal(CN):
             raise ValueError("others has an empty name, and must name values of summary.json, such as parameters")
         if self.metric in self.others:
             raise ValueError(f"others holds {self.metric}, which is the first goal: leave it out")
+        for each in self.limits():
+            name = "at_most" if each.upper else "at_least"
+            if not each.metric.strip():
+                raise ValueError(f"{name} has an empty name, and must name values of summary.json, such as parameters")
+            if not math.isfinite(each.bound):
+                raise ValueError(f"{name} holds {each.metric}: {each.bound}, which limits nothing: leave it out")
+        for name in sorted(self.at_most.keys() & self.at_least.keys()):
+            if self.at_least[name] > self.at_most[name]:
+                bounds = f"at least {self.at_least[name]:g} and at most {self.at_most[name]:g}"
+                raise ValueError(f"no value of {name} is {bounds}")
 
 
 def of_run(run: CN, metric: str | None = None) -> Goal:

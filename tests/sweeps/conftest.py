@@ -4,6 +4,7 @@ Fixtures:
 
     project           a small repository to type commands in (tests/sweeps/project.py), whose runs need no torch
     real              the same with the repository's own train.py, whose runs train
+    sizes             `project`, whose runs record a second value, `parameters`
     held              the file that has trials of `project` hold while it is there
     slurm             a SLURM of two nodes with four GPUs each, without accounting
     slurm_accounting  the same with accounting, so that `sacct` answers
@@ -53,6 +54,16 @@ def real(project: Project) -> Project:
     """The small repository with the real train.py."""
     project.write("train.py", (ROOT / "train.py").read_text())
     project.trains = True
+    return project
+
+
+@pytest.fixture
+def sizes(project: Project) -> Project:
+    """A project whose runs record a second value."""
+    door = (project.folder / "train.py").read_text()
+    assert '"steps": run.steps}' in door
+    given = '"steps": run.steps, "parameters": round(1000 * run.value)}\n'
+    project.write("train.py", door.replace('"steps": run.steps}\n', given))
     return project
 
 

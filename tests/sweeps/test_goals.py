@@ -73,7 +73,7 @@ def test_results_list_the_front_first_with_the_means_of_each_goal() -> None:
         "2      0.5500 +- 0.0707     200.0              2/2                            width=2,seed=1\n"
         "8      -                    -                  0/1  1 no parameters (seed 0)"
     )
-    assert [(row["means"], row["front"]) for row in as_json(rows, several=True)] == [
+    assert [(row["means"], row["front"]) for row in as_json(rows, BOTH)] == [
         ([0.9, 400.0], True),
         ([0.6, 100.0], True),
         ([0.55, 200.0], False),
@@ -108,16 +108,6 @@ def test_tpe_is_told_all_goals() -> None:
         past.append(Past(found.values, PointState.DONE, -near, attributes=found.attributes, others=(near,)))
     early, late = (min(each.others[0] for each in part) for part in (past[:5], past[5:]))
     assert late < early / 2
-
-
-@pytest.fixture
-def sizes(project: Project) -> Project:
-    """A project whose runs record a second value."""
-    door = (project.folder / "train.py").read_text()
-    assert '"steps": run.steps}' in door
-    given = '"steps": run.steps, "parameters": round(1000 * run.value)}\n'
-    project.write("train.py", door.replace('"steps": run.steps}\n', given))
-    return project
 
 
 GOALS = '    goal: Goal = maximize("validation/accuracy") & minimize("parameters")\n'

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from cn.run_folder.progress import summary
@@ -24,6 +24,17 @@ class End:
     values: tuple[float, ...] | None = None  # of each goal
     step: int | None = None  # at which it was pruned
     label: str = ""  # of its batch
+    excess: dict[str, float] = field(default_factory=dict[str, float])  # limit -> by which part of it it is exceeded
+
+
+def done(ends: Iterable[End]) -> list[End]:
+    """Return those that came to a value of each goal."""
+    return [each for each in ends if each.state == TrialStatus.DONE and each.values is not None]
+
+
+def mean_excess(done: Sequence[End]) -> dict[str, float]:
+    """Return by which part of its bound the mean over trials is beyond each limit."""
+    return {name: statistics.fmean(each.excess[name] for each in done) for name in (done[0].excess if done else ())}
 
 
 class Ends:
@@ -42,12 +53,13 @@ class Ends:
             return Past(values)
         pruned = [each for each in ends if each.state == TrialStatus.PRUNED]
         if pruned and pruned[0].values is not None:
-            return Past(values, PointState.PRUNED, pruned[0].values[0], pruned[0].step)
-        done = [each.values for each in ends if each.state == TrialStatus.DONE and each.values is not None]
-        if not done:
+            return Past(values, PointState.PRUNED, pruned[0].values[0], pruned[0].step, excess=pruned[0].excess)
+        found = done(ends)
+        if not found:
             return Past(values, PointState.FAILED)
-        first, *others = (statistics.fmean(column) for column in zip(*done, strict=True))
-        return Past(values, PointState.DONE, first, others=tuple(others))
+        columns = zip(*(each.values or () for each in found), strict=True)
+        first, *others = map(statistics.fmean, columns)
+        return Past(values, PointState.DONE, first, others=tuple(others), excess=mean_excess(found))
 
     def of(self, trial: Trial) -> End:
         """Return how a trial ended; a pruned one that goes on has not."""
@@ -76,10 +88,11 @@ class Ends:
             recorded = summary(self.store.at(trial))
             if report.value is not None:
                 recorded["score"] = report.value
-            end = End(TrialStatus.DONE, self.goal.values(recorded))
+            end = End(TrialStatus.DONE, self.goal.values(recorded), excess=self.goal.excess(recorded))
         elif report.state == TrialStatus.PRUNED:
             values = (report.value,) if isinstance(report.value, (int, float)) else None
-            end = End(report.state, values, report.step, report.label)
+            excess = self.goal.excess(summary(self.store.at(trial)))
+            end = End(report.state, values, report.step, report.label, excess)
         elif report.state.is_alive:
             return end  # its run may end without a new report
         self.known[trial.id] = stamp, end

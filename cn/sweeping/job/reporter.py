@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from cn.errors import RunError, hint, lines
+from cn.run_folder.progress import summary
 from cn.run_folder.state_files import DamagedError, content
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
+from cn.sweeping.limit import total
 from cn.sweeping.prune import Curve, Prune
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
 
-FILE = "reports.jsonl"  # of a trial's folder
+FILE, SUMMARY = "reports.jsonl", "summary.json"  # of a trial's folder
 
 
 class Rule(NamedTuple):
@@ -30,6 +32,7 @@ class Rule(NamedTuple):
     goal: Goal
     points: Points
     curves: dict[Path, tuple[int, Curve]]  # folder of a trial -> bytes of its file, and what they hold
+    beyond: dict[Path, tuple[int, bool]]  # folder of a trial -> when its summary was written, and what it says
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,11 @@ class Reporter:
         assert isinstance(goal, Goal)
         assert isinstance(sweep, Sweep)
         assert sweep.prune is not None
-        return Rule(sweep.prune, goal, Points(Store(self.store)), {})
+        return Rule(sweep.prune, goal, Points(Store(self.store)), {}, {})
 
     def __call__(self, step: int, metrics: Mapping[str, float]) -> bool:
         """Record the goal's value, and return whether the trial ends. RunError if the goal is not among the metrics."""
-        prune, goal, points, curves = self.rule
+        prune, goal, points, curves, beyond = self.rule
         value = goal.of(metrics)
         if value is None:
             what = f"prune follows {goal.metric}, and the validation after step {step} came to none"
@@ -63,7 +66,8 @@ class Reporter:
         folders = {points.store.at(each.trial).absolute(): each.until for each in owners}
         if step <= folders.pop(self.folder, -1):
             return False
-        others = [curve for folder in sorted(folders) if (curve := _curve(folder, sign, curves))]
+        compared = [each for each in sorted(folders) if not _is_beyond(each, goal, beyond)]
+        others = [curve for folder in compared if (curve := _curve(folder, sign, curves))]
         return prune.prunes(curve_of(self.folder, sign), others)
 
 
@@ -77,8 +81,23 @@ def reporter(batch: Batch, store: Path, folder: Path) -> Reporter | None:
 def promoted(store: Store, prune: Prune, goal: Goal, trials: Iterable[Trial], pruned: Sequence[str]) -> str | None:
     """Return the id of the pruned trial that goes on next, of all trials of a search; None if there is none."""
     sign = 1.0 if goal.direction == "maximize" else -1.0
-    curves = {each.id: curve for each in trials if (curve := curve_of(store.at(each), sign))}
+    folders = {each.id: store.at(each) for each in trials}
+    within = {name: folder for name, folder in folders.items() if not _is_beyond(folder, goal, {})}
+    curves = {name: curve for name, folder in within.items() if (curve := curve_of(folder, sign))}
     return prune.promotes(curves, pruned)
+
+
+def _is_beyond(folder: Path, goal: Goal, known: dict[Path, tuple[int, bool]]) -> bool:
+    """Return whether a trial is known to be beyond a limit; the summary of one that runs may not say it yet."""
+    if not goal.limits():
+        return False
+    try:
+        written = (folder / SUMMARY).stat().st_mtime_ns
+    except OSError:
+        return False
+    if folder not in known or known[folder][0] != written:
+        known[folder] = written, total(goal.excess(summary(folder))) > 0
+    return known[folder][1]
 
 
 def _curve(folder: Path, sign: float, known: dict[Path, tuple[int, Curve]]) -> Curve:

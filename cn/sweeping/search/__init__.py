@@ -10,6 +10,7 @@ from annotated_types import Ge
 
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
+from cn.sweeping.goal import Goal
 from cn.sweeping.search.past import Past, Suggestion
 from cn.sweeping.space import Space
 
@@ -28,6 +29,14 @@ class Search(CN):
     def check(self) -> None:
         if len(self.first) > self.trials:
             raise ValueError(f"first has {len(self.first)} points, and trials is {self.trials}: they count as trials")
+
+    def check_goal(self, goal: Goal) -> None:
+        """Raise ValueError if the search cannot follow the goal of its sweep."""
+        count = f"goal has {len(goal.each())}: {goal.described()}"
+        if goal.others and type(self).suggest_several is Search.suggest_several:
+            raise ValueError(f"{type(self).__name__} takes one goal, and {count}; choose tpe or random")
+        if goal.others and self.race is not None:
+            raise ValueError(f"search.race follows one goal, and {count}; write: search.race=null")
 
     @abstractmethod
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge
 
+from cn.sweeping.goal import Goal
 from cn.sweeping.search import Search, study
 from cn.sweeping.search.past import Past, Suggestion
 from cn.sweeping.space import Space
@@ -23,6 +24,11 @@ class Cmaes(Search):
             raise ValueError(
                 "start tells points of other searches, and cmaes learns from its own points alone: choose tpe or gp"
             )
+
+    def check_goal(self, goal: Goal) -> None:
+        super().check_goal(goal)
+        if limits := [each.described() for each in goal.limits()]:
+            raise ValueError(f"Cmaes follows no limits, and goal has {' and '.join(limits)}; choose tpe, gp or random")
 
     def begin(self) -> None:
         study.begin("search=cmaes", "cmaes")

@@ -26,6 +26,7 @@ class Past:
     step: int | None = None  # at which it was pruned
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])  # the sampler's own, as it gave them
     others: tuple[float, ...] = ()  # of further goals, if it is done
+    excess: dict[str, float] = field(default_factory=dict[str, float])  # limit -> by which part of it it is exceeded
 
 
 @dataclass(frozen=True)

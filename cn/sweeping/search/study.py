@@ -99,6 +99,8 @@ class Kept:
         """Tell how a point ended that the study knows as a running one."""
         if past.step is not None and past.value is not None:
             study._storage.set_trial_intermediate_value(trial, past.step, past.value)
+        for limit, excess in past.excess.items():  # as Trial.set_constraint does, of a trial that is asked
+            study._storage.set_trial_system_attr(trial, f"constraints:{limit}", excess)
         study._storage.set_trial_state_values(trial, _state(past), _values(past))
 
 
@@ -167,6 +169,7 @@ def frozen_as(each: Past, parameters: dict[str, Any], distributions: dict[str, B
         distributions=distributions,
         system_attrs=each.attributes,
         intermediate_values=at,
+        constraints=each.excess,
     )
 
 

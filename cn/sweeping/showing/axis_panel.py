@@ -51,8 +51,8 @@ def points_of(outcomes: list[Outcome], rows: list[Row], names: list[str]) -> dic
 
 
 def seeds(rows: list[Row]) -> set[str]:
-    """Return the ids of the trials of the best setting."""
-    return {each.trial.id for each, _ in rows[0].values} if rows else set()
+    """Return the ids of the trials of the best setting; none if no setting is within the limits."""
+    return {each.trial.id for each, _ in rows[0].values} if rows and rows[0].within else set()
 
 
 def draw_axis(panel: Axes, name: str, points: list[Point], goal: Goal) -> None:

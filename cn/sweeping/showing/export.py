@@ -155,7 +155,8 @@ def _of_words(named: Named, found: list[Outcome]) -> Iterator[FrozenTrial]:
         if state == PointState.DONE and values is None:
             state = PointState.FAILED
         first, *others = values or (None,)
-        past = Past({}, state, first, others=tuple(other for other in others if other is not None))
+        further = tuple(other for other in others if other is not None)
+        past = Past({}, state, first, others=further, excess=named.goal.excess(each.summary))
         own = {name: kinds[name] for name in parameters}
         yield _told(named, studies.frozen_as(past, parameters, own), [each])
 

@@ -106,10 +106,15 @@ def _title(name: str, rows: list[Row], goal: Goal, names: list[str], letters: in
     trials = sum(row.expected for row in rows)
     lost = f"no value: {', '.join(f'{count} {why}' for why, count in none.items())}, of {trials} trials"
     more = f"{PANELS} of {len(names)} axes are drawn" if len(names) > PANELS else ""
-    notes = [*([lost] if none else []), *([more] if more else [])]
+    beyond = sum(bool(row.values) and not row.within for row in rows)
+    limits = " and ".join(each.described() for each in goal.limits())
+    far = f"{beyond} of {len(rows)} settings are beyond a limit: {drawable(limits)}" if beyond else ""
+    notes = [each for each in (lost if none else "", more, far) if each]
     if not rows or not rows[0].values:
         return "\n".join([f"{of}{drawable(goal.metric)}: no trial has a value yet", *notes])
     row = rows[0]
+    if not row.within:
+        return "\n".join([f"{of}{drawable(goal.metric)}: no setting is within the limits", *notes])
     given = assigned(row.values[0][0].trial.words)
     keys = [*(names or [key for key in given if key != "seed"]), *(["seed"] if row.expected == 1 else [])]
     words = " ".join(drawable(f"{key}={brief(given[key])}") for key in keys if key in given)

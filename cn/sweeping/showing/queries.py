@@ -133,10 +133,10 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
     outcomes = scores.outcomes(named)
     rows = scores.results(outcomes, named.goal)
     folder = named.store.folder
-    several = bool(named.goal.others)
     data: dict[str, Any] = {"goal": named.goal.metric, "direction": named.goal.direction}
-    data |= {"others": named.goal.others} if several else {}
-    data["rows"] = result_table.as_json(rows, several=several)
+    data |= {"others": named.goal.others} if named.goal.others else {}
+    data |= {"at_most": named.goal.at_most, "at_least": named.goal.at_least} if named.goal.limits() else {}
+    data["rows"] = result_table.as_json(rows, named.goal)
     shown = rows if every else rows[:40]
     text = result_table.table(shown, named.goal)
     if len(shown) < len(rows):
@@ -178,7 +178,9 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {result_table.measured(row, decimals)}"
-    further = list(zip(named.goal.others, row.means[1:], strict=True))
+    others = dict(zip(named.goal.others, row.means[1:], strict=True))
+    limited = {each.metric: mean for each, mean in zip(named.goal.limits(), row.limited, strict=True)}
+    further = {name: mean for name, mean in {**others, **limited}.items() if name != named.goal.metric}.items()
     told += "".join(f", {name} {result_table.shown(mean, result_table.decimals_for([mean]))}" for name, mean in further)
     data = {
         "id": outcome.trial.id,
@@ -190,7 +192,8 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
         "count": row.count,
         "expected": row.expected,
         "value": value,
-        **({"others": dict(further)} if further else {}),
+        **({"others": others} if others else {}),
+        **({"limited": limited} if limited else {}),
     }
     return f"{typed}\n\n{told}\ntrial {outcome.trial.id}{own}\n{folder}", data
 

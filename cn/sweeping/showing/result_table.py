@@ -10,6 +10,7 @@ from typing import Any
 
 from cn.errors import short
 from cn.sweeping.goal import Goal
+from cn.sweeping.limit import Limit
 from cn.sweeping.showing.scores import Outcome, Row, numbers
 from cn.table import table as aligned
 
@@ -20,6 +21,10 @@ def table(rows: list[Row], goal: Goal) -> str:
     several = len({row.code for row in rows if row.values}) > 1
     decimals = decimals_of(rows)
     further = [decimals_for(row.means[place] for row in rows if row.values) for place in range(1, len(goal.each()))]
+    limits = [
+        (each, decimals_for(row.limited[place] for row in rows if row.values))
+        for place, each in enumerate(goal.limits())
+    ]
     columns = [_column([assigned(row.words).get(name, "") for row in rows]) for name in names]
     cells: list[list[str]] = []
     for place, row in enumerate(rows):
@@ -31,19 +36,28 @@ def table(rows: list[Row], goal: Goal) -> str:
                 *([(row.code or "")[:8]] if several else []),
                 mean + spread,
                 *(shown(row.means[place], each) if row.values else "-" for place, each in enumerate(further, 1)),
+                *(_limited(row, place, *each) for place, each in enumerate(limits)),
                 *(["*" if row.front else ""] if further else []),
                 f"{row.count}/{row.expected}",
                 why_missing(row),
                 row.values[0][0].trial.id if row.values else "",
             ]
         )
-    goals = [*(each.metric for each in goal.each()), *(["front"] if further else [])]
+    goals = [*(each.metric for each in goal.each()), *(each.described() for each, _ in limits)]
+    goals += ["front"] if further else []
     header = [*names, *(["code"] if several else []), *goals, "n", "missing", "best trial"]
     if not any(row.missing for row in rows):
         place = header.index("missing", len(names))
         for line in (header, *cells):
             del line[place]
     return aligned(header, cells)
+
+
+def _limited(row: Row, place: int, limit: Limit, decimals: int) -> str:
+    """Return the mean of a metric that has a limit."""
+    if not row.values:
+        return "-"
+    return shown(row.limited[place], decimals) + (" (beyond)" if limit.excess(row.limited[place]) > 0 else "")
 
 
 def csv(rows: list[Row]) -> str:
@@ -70,8 +84,9 @@ def csv(rows: list[Row]) -> str:
     return written.getvalue()
 
 
-def as_json(rows: list[Row], *, several: bool = False) -> list[dict[str, Any]]:
-    """The rows as plain data. several: there are several goals."""
+def as_json(rows: list[Row], goal: Goal) -> list[dict[str, Any]]:
+    """The rows as plain data."""
+    several, limits = bool(goal.others), goal.limits()
 
     def plain(each: Outcome) -> dict[str, Any]:
         seed = assigned(each.trial.words).get("seed")
@@ -84,6 +99,7 @@ def as_json(rows: list[Row], *, several: bool = False) -> list[dict[str, Any]]:
             "mean": row.mean,
             "spread": row.spread,
             **({"means": list(row.means), "front": row.front} if several else {}),
+            **({"limited": list(row.limited), "within": row.within} if limits else {}),
             "count": row.count,
             "expected": row.expected,
             "best": row.values[0][0].trial.id if row.values else None,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cn import program
 from cn.errors import UserError, hint, lines, nearest, short
-from cn.run_folder.progress import whole_summary
+from cn.run_folder.progress import value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
 from cn.sweeping.folder.standing import look
 from cn.sweeping.folder.store import Trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.goal import Goal
+from cn.sweeping.limit import Limit, total
 from cn.sweeping.planning.mend import adopt
 from cn.sweeping.planning.named import Named
 from cn.sweeping.project import verbs
@@ -42,7 +43,9 @@ class Row:
     values: tuple[tuple[Outcome, float], ...]  # of done trials, best first
     missing: tuple[tuple[Outcome, str], ...]  # the other trials, each with why it has no value
     means: tuple[float, ...] = ()  # of each goal, over the seeds; none without a value
-    front: bool = False  # whether no other row is better in one goal and not worse in any
+    limited: tuple[float, ...] = ()  # means of the metrics that have a limit; none without a value
+    excess: Mapping[str, float] = field(default_factory=dict[str, float])  # limit -> by which part it is exceeded
+    front: bool = False  # whether no other row within the limits is better in one goal and not worse in any
 
     @property
     def mean(self) -> float | None:
@@ -52,6 +55,11 @@ class Row:
     def spread(self) -> float | None:
         """The sample standard deviation; None for fewer than two values."""
         return statistics.stdev(value for _, value in self.values) if len(self.values) > 1 else None
+
+    @property
+    def within(self) -> bool:
+        """Whether the row has a value, and its means exceed no limit."""
+        return bool(self.values) and not total(self.excess)
 
     @property
     def count(self) -> int:
@@ -93,10 +101,11 @@ def outcomes(named: Named) -> list[Outcome]:
 def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
     """Return the rows, best first, settings without a value last; ties keep their order.
 
-    Of several goals, those on the Pareto front come first, each part in the order of the first goal. A setting that was
-    run by several versions of the code has a row for each. UserError if no finished trial recorded a goal.
+    Of several goals, those on the Pareto front come first, each part in the order of the first goal. Those beyond a
+    limit follow, by how much. A setting that was run by several versions of the code has a row for each.
+    UserError if no finished trial recorded the metric of a goal or of a limit.
     """
-    outcomes = list(outcomes)
+    outcomes, limits = list(outcomes), goal.limits()
     settings: dict[tuple[str, ...], list[Outcome]] = {}
     for each in outcomes:
         settings.setdefault(tuple(sorted(setting(each.trial))), []).append(each)
@@ -119,31 +128,46 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
             values.sort(key=lambda pair: goal.order(pair[1]))
             others = {place: "other code" for place, each in enumerate(trials) if each.code != code} | missing
             left = tuple((trials[place], others[place]) for place in sorted(others))
-            columns = zip(*(goal.values(each.summary) or () for each, _ in values), strict=True)
-            rows.append(Row(words, code, tuple(values), left, tuple(map(statistics.fmean, columns))))
+            means = _means(goal.values(each.summary) or () for each, _ in values)
+            limited = _means([value_of(each.summary, one.metric) or 0.0 for one in limits] for each, _ in values)
+            excess = {one.described(): one.excess(mean) for one, mean in zip(limits, limited, strict=True)}
+            rows.append(Row(words, code, tuple(values), left, means, limited, excess))
     done = [each for each in outcomes if each.state == TrialStatus.DONE]
-    for each in goal.each():
-        if done and all(_recorded(one, each) is None for one in done):
+    for each in (*goal.each(), *limits):
+        if done and all(_recorded(one, each.metric) is None for one in done):
             raise _unrecorded(each, done, further=each.metric in goal.others)
     if goal.others:
         rows = _marked(rows, goal)
-    return sorted(rows, key=lambda row: (not row.front, goal.order(row.mean)))
+    return sorted(rows, key=lambda row: (not row.front, not row.values, total(row.excess), goal.order(row.mean)))
+
+
+def _means(rows: Iterable[Sequence[float]]) -> tuple[float, ...]:
+    """Return the mean of each column."""
+    return tuple(map(statistics.fmean, zip(*rows, strict=True)))
 
 
 def _marked(rows: list[Row], goal: Goal) -> list[Row]:
     """Return the rows with those on the Pareto front marked."""
-    valued = [place for place, row in enumerate(rows) if row.values]
-    front = dict(zip(valued, goal.front([rows[place].means for place in valued]), strict=True))
+    within = [place for place, row in enumerate(rows) if row.within]
+    front = dict(zip(within, goal.front([rows[place].means for place in within]), strict=True))
     return [replace(row, front=front.get(place, False)) for place, row in enumerate(rows)]
 
 
 def best(rows: list[Row], name: str) -> Row:
-    """Return the best setting, whose first value is of its best trial; UserError if no trial has a value."""
+    """Return the best setting, whose first value is of its best trial.
+
+    UserError if no trial has a value, or no setting is within the limits.
+    """
     if not rows or not rows[0].values:
         counts = Counter(why for row in rows for _, why in row.missing)
         stand = ", ".join(f"{count} {why}" for why, count in counts.items())
         what = f"no trial of {name} has a result yet" + (f": {stand}" if stand else "")
         raise UserError(lines(what, f"see: {verbs()} status {name}"))
+    if not rows[0].within:
+        means = dict(zip(rows[0].excess, rows[0].limited, strict=True))
+        beyond = ", ".join(f"{means[name]:g} for {name}" for name, excess in rows[0].excess.items() if excess > 0)
+        what = f"no setting of {name} is within the limits; the nearest has {beyond}"
+        raise UserError(lines(what, f"see: {verbs()} results {name}"))
     return rows[0]
 
 
@@ -157,27 +181,30 @@ def numbers(summary: dict[str, Any]) -> dict[str, float]:
     return {key: value for key, value in summary.items() if type(value) in (int, float)}
 
 
-def _recorded(outcome: Outcome, goal: Goal) -> Any:
-    """Return the summary's value for the goal, which may not be finite."""
-    return outcome.summary.get(f"best/{goal.metric}", outcome.summary.get(goal.metric))
+def _recorded(outcome: Outcome, metric: str) -> Any:
+    """Return the summary's value of a metric, which may not be finite."""
+    return outcome.summary.get(f"best/{metric}", outcome.summary.get(metric))
 
 
 def _why(outcome: Outcome, goal: Goal) -> str:
     if outcome.state != TrialStatus.DONE:
         return outcome.state
-    missing = next(each for each in goal.each() if each.of(outcome.summary) is None)
+    missing = next(each for each in goal.measured() if value_of(outcome.summary, each) is None)
     value = _recorded(outcome, missing)
     if value is None:
-        return f"no {missing.metric}" if goal.others else "no value"
+        return f"no {missing}" if len(goal.measured()) > 1 else "no value"
     return short(str(value))  # nan, inf
 
 
-def _unrecorded(goal: Goal, done: list[Outcome], *, further: bool) -> UserError:
+def _unrecorded(goal: Goal | Limit, done: list[Outcome], *, further: bool) -> UserError:
     """further: it is not the first goal."""
     names = {name.removeprefix("best/") for each in done for name in numbers(each.summary)}
     what = f"no finished trial recorded {goal.metric!r}"
     if not names:
         return UserError(lines(what, "none of them has a number in its summary.json, nor returned one"))
     write = (nearest(goal.metric, names, most=1) or ["NAME"])[0]
-    word = f"goal.others={{{write}: {goal.direction}}}" if further else f"goal.metric={write}"
+    if isinstance(goal, Limit):
+        word = f"goal.{'at_most' if goal.upper else 'at_least'}={{{write}: {goal.bound:g}}}"
+    else:
+        word = f"goal.others={{{write}: {goal.direction}}}" if further else f"goal.metric={write}"
     return UserError(lines(what, hint(goal.metric, names), f"write: {program.quoted(word)}"))

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from cn.errors import RunError, lines, short
-from cn.run_folder.progress import Progress, last_lines, progress, whole_summary
+from cn.run_folder.progress import Progress, last_lines, progress, value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
 from cn.sweeping.folder.standing import Standing, Sweeping, far
 from cn.sweeping.folder.store import LOG
@@ -46,7 +46,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     codes = {each.code for each in trials if each.report is not None}
     data = [_data(named, each, tail=each.trial.id in looked) for each in trials]
     shown = [each for each in data if each["id"] in looked]
-    metrics = [each.metric for each in named.goal.each()]
+    metrics = named.goal.measured()
     header = ["trial", "state", "step", *metrics, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
     rows = [_row(each, metrics, several=len(codes) > 1) for each in shown]
     text = table(header, rows)
@@ -120,7 +120,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
     """One trial; the end of its log where it failed, which costs a look at one more file."""
     folder = named.store.at(each.trial)
     metric = named.goal.metric
-    far, reason, others = Progress(), each.reason, dict[str, float | None].fromkeys(named.goal.others)
+    far, reason, others = Progress(), each.reason, dict[str, float | None].fromkeys(named.goal.measured()[1:])
     if each.state in (TrialStatus.RUNNING, TrialStatus.WAITING, TrialStatus.PRUNED) and tail:
         try:
             far = progress(folder, metric)
@@ -136,7 +136,7 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
         if each.report is not None:
             record["score"] = each.report.value
         far = Progress(record.get("step"), record.get("steps"), named.goal.of(record))
-        others = {goal.metric: goal.of(record) for goal in named.goal.each()[1:]}
+        others = {name: value_of(record, name) for name in others}
     report = each.report
     seconds = None
     if report is not None:

@@ -53,7 +53,7 @@ def _refuse_other_goal(name: str, store: Store, goal: Goal) -> None:
         raise UserError(
             lines(f"search.start={name} cannot be told: {why}", f"to mend it: {verbs()} retry {name}")
         ) from None
-    if theirs != goal:
+    if theirs.each() != goal.each():  # limits are looked up in the summaries
         what = f"search.start={name} has another goal: {theirs.described()}, and here it is {goal.described()}"
         raise UserError(lines(what, "leave it out, or give both the same goal"))
 

@@ -54,8 +54,11 @@ class Sweep(CN):
         if not drawn and self.search is not None:
             what = "search draws points out of a space, and axes has points of its own"
             raise ValueError(f'{what}; write: axes: Axes = space({{"optim.lr": log_uniform(1e-5, 1e-3)}})')
-        if self.goal is not None and self.goal.others:
-            _refuse_one_goal(self.goal, self.search, self.prune)
+        if self.goal is not None and self.search is not None:
+            self.search.check_goal(self.goal)
+        if self.goal is not None and self.goal.others and self.prune is not None:
+            count = f"goal has {len(self.goal.each())}: {self.goal.described()}"
+            raise ValueError(f"prune follows one goal, and {count}; write: prune=null")
         if self.prune is not None and not drawn:
             raise ValueError("prune ends trials of a search, and search is null; write: prune=null")
         if drawn and type(self).resources is not Sweep.resources:
@@ -72,14 +75,3 @@ class Sweep(CN):
     def resources(self, trial: Any) -> Launch:
         """Return the launch of a trial's job."""
         return self.launch
-
-
-def _refuse_one_goal(goal: Goal, search: Search | None, prune: Prune | None) -> None:
-    """Raise ValueError if the search or the pruner takes one goal alone."""
-    count = f"goal has {len(goal.each())}: {goal.described()}"
-    if search is not None and type(search).suggest_several is Search.suggest_several:
-        raise ValueError(f"{type(search).__name__} takes one goal, and {count}; choose tpe or random")
-    if search is not None and search.race is not None:
-        raise ValueError(f"search.race follows one goal, and {count}; write: search.race=null")
-    if prune is not None:
-        raise ValueError(f"prune follows one goal, and {count}; write: prune=null")

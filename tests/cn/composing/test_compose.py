@@ -373,3 +373,21 @@ def test_nodes_may_be_nested_without_end(node_tree: Any) -> None:
     for _ in range(59):
         found = found.below
     assert found.value == 7
+
+
+def test_a_node_whose_class_is_the_only_one_needs_no_choice(node_tree: Any) -> None:
+    node_tree(
+        {
+            "goals/__init__.py": python("from cn import CN", "class Goal(CN):", "    metric: str", "    top: int = 1"),
+            "holder.py": python(
+                "from cn import CN", "from goals import Goal", "class Holder(CN):", "    goal: Goal | None = None"
+            ),
+        }
+    )
+    from holder import Holder
+
+    assert compose(Holder).goal is None
+    found = compose(Holder, ["goal.top=2", "goal.metric=loss"]).goal
+    assert (found.metric, found.top) == ("loss", 2)
+    with pytest.raises(UserError, match=r"^goal.metric is required and was not given\n"):
+        compose(Holder, ["goal.top=2"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -251,7 +252,13 @@ def test_only_the_class_of_a_node_is_shortened() -> None:
 def test_with_several_goals_a_panel_shows_each_further_one_and_marks_the_front(shown: Any) -> None:
     means = [(0.9, 500.0, 2.0), (0.8, 100.0, 3.0), (0.7, 200.0, 1.0), (0.6, 300.0, 4.0)]
     rows = [
-        {"what": f"width={number}", "names": [f"t{number:04d}"], "means": list(each), "front": number < 3}
+        {
+            "what": f"width={number}",
+            "names": [f"t{number:04d}"],
+            "means": list(each),
+            "front": number < 3,
+            "within": True,
+        }
         for number, each in enumerate(means)
     ]
     others = {"parameters": "minimize", "seconds": "minimize"}
@@ -280,3 +287,29 @@ def test_with_several_goals_a_panel_shows_each_further_one_and_marks_the_front(s
 @browser
 def test_with_one_goal_no_front_is_drawn(shown: Any) -> None:
     assert shown(made(10)).value("document.getElementById('front').hidden") is True
+
+
+@browser
+def test_what_is_beyond_a_limit_is_hollow_and_never_the_best(shown: Any) -> None:
+    order = sorted((each for each in entries(7) if each.goal is not None), key=lambda each: each.goal or 0.0)
+    beyond = {each.name for each in order[-2:]}
+    found = [replace(each, limited=(float(len(each.name)),), beyond=each.name in beyond) for each in entries(7)]
+    page = shown(content("it", "score", "maximize", found, commands={}, limits=["parameters <= 4"]))
+    points, line = drawn(page, "history")
+    hollow = [each.name in beyond for each in found]
+    symbols = page.value("[...document.querySelector('#history .plot').data[0].marker.symbol]")
+    assert symbols == ["circle-open" if each else "circle" for each in hollow]
+    within = [None if each else value for each, value in zip(hollow, points["y"], strict=True)]
+    so = [max((value for value in within[: place + 1] if value is not None), default=None) for place in range(7)]
+    assert line["y"] == so
+    told = page.value("document.getElementById('summary').textContent")
+    assert told.startswith(
+        f"best score: {order[-3].goal:.6f} ({order[-3].name}); maximize score, with parameters <= 4;"
+    )
+    heads = page.value("[...document.querySelectorAll('#table th')].map((th) => th.textContent)")
+    assert heads[:5] == ["name", "state", "score", "parameters <= 4", "seconds"]
+    assert page.value("document.querySelector('#table tr.best').cells[0].textContent") == order[-3].name
+    nothing = [replace(each, beyond=True) for each in found]
+    page = shown(content("it", "score", "maximize", nothing, commands={}, limits=["parameters <= 4"]))
+    told = page.value("document.getElementById('summary').textContent")
+    assert told.startswith("nothing is within the limits; maximize score, with parameters <= 4;")
