@@ -27,10 +27,12 @@ class Goal(CN):
     at_most: Annotated[dict[str, float], Neutral()] = {}  # limits: metric -> the largest value that may be the best
     at_least: Annotated[dict[str, float], Neutral()] = {}  # limits: metric -> the smallest value that may be the best
 
-    def __and__(self, other: Goal | Limit) -> Goal:
+    def __and__(self, other: object) -> Goal:
         """Return both together; the first goal is that of curves, and orders what is equally good."""
         if isinstance(other, Limit):
             return self._limited(other)
+        if not isinstance(other, Goal):
+            return NotImplemented
         theirs: dict[str, Direction] = {each.metric: each.direction for each in other.each()}
         mine = {each.metric for each in self.each()}
         if twice := mine & theirs.keys():
@@ -46,8 +48,8 @@ class Goal(CN):
             found = found._limited(each)
         return found
 
-    def __rand__(self, other: Limit) -> Goal:
-        return self._limited(other)
+    def __rand__(self, other: object) -> Goal:
+        return self._limited(other) if isinstance(other, Limit) else NotImplemented
 
     def _limited(self, limit: Limit) -> Goal:
         """Return the goal with a further limit."""

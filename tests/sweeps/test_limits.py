@@ -26,6 +26,7 @@ from cn.sweeping.showing.scores import best, results
 from cn.writing.record import unplain
 from sweeps import Goal, Gp, Halving, Median, Tpe, at_least, at_most, maximize, minimize, space, uniform
 from sweeps.fcn_search import FcnSearch
+from tests.sweeps.outcomes import outcome
 from tests.sweeps.project import Project
 from tests.sweeps.test_goals import sized
 from tests.sweeps.test_search import AXES, finished, hunt
@@ -53,6 +54,14 @@ def test_limits_are_joined_to_a_goal_in_any_order() -> None:
     assert goal.values({"a": 1, "b": 2, "c": 3, "d": 4}) == (1.0, 2.0)
     assert goal.values({"a": 1, "b": 2, "c": 3}) is None
     assert goal.values({"a": 1, "b": 2, "c": float("inf"), "d": 4}) is None
+
+
+@pytest.mark.parametrize("other", [3, "b", None])
+def test_nothing_else_is_joined_to_a_goal(other: Any) -> None:
+    with pytest.raises(TypeError):
+        maximize("a") & other
+    with pytest.raises(TypeError):
+        other & maximize("a")
 
 
 @pytest.mark.parametrize("each", [at_most, at_least])
@@ -146,6 +155,16 @@ def test_a_limit_on_what_nothing_recorded_names_the_nearest() -> None:
         results(ROWS, maximize("validation/accuracy") & at_most("paramters", 300))
     assert str(error.value) == (
         "no finished trial recorded 'paramters'\n  nearest: parameters\n  write: 'goal.at_most={parameters: 300}'"
+    )
+
+
+def test_a_limit_on_a_text_is_refused() -> None:
+    told = [outcome("width=1", 0.5, summary={"state": "finished", "parameters": 3})]
+    with pytest.raises(UserError) as error:
+        results(told, maximize("validation/accuracy") & at_most("state", 300))
+    assert str(error.value) == (
+        "no finished trial recorded 'state'\n  choose from: parameters, validation/accuracy\n"
+        "  write: 'goal.at_most={NAME: 300}'"
     )
 
 

@@ -134,7 +134,7 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
             rows.append(Row(words, code, tuple(values), left, means, limited, excess))
     done = [each for each in outcomes if each.state == TrialStatus.DONE]
     for each in (*goal.each(), *limits):
-        if done and all(_recorded(one, each.metric) is None for one in done):
+        if done and not any(type(_recorded(one, each.metric)) in (int, float) for one in done):
             raise _unrecorded(each, done, further=each.metric in goal.others)
     if goal.others:
         rows = _marked(rows, goal)
