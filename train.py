@@ -7,7 +7,7 @@ from runs._launch import launch
 
 def train(run: Run, job: Job) -> float:
     """The score of the run: its test accuracy."""
-    from runs._asked import announce, asked
+    from runs._request import announce, asked
 
     request = asked(run, job)  # what makes no sense is refused here, before torch is imported
     announce(run)

@@ -14,7 +14,7 @@ from cn.run_folder.folder import OUTPUTS
 from cn.run_folder.folders import find
 from cn.screen import answering, say
 from cn.table import fold
-from runs._against import compare
+from runs._benchmark_comparison import compare
 
 VERBS = ("diff", "plot", "report", "export")
 HELP = """\

@@ -15,10 +15,10 @@ from cn.launching.ranks import FILES, Lost, output
 from cn.run_folder.folder import again, log
 from cn.screen import say
 from runs import Run, _checkpoint
+from runs._network_error import unfit
 from runs._processes.collectives import ALONE, Ranks
 from runs._processes.stop import Stop
 from runs._training.loop import Diverged, Interrupted
-from runs._unfit import unfit
 from runs.callbacks._hooks import CallbackError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}

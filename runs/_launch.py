@@ -18,14 +18,14 @@ def launch(function: Callable[[Any, Job], Any], asked: list[Request]) -> None:
 
 
 def _refuse(each: Request) -> None:
-    from runs._asked import asked
+    from runs._request import asked
 
     asked(each.run, each.job)
 
 
 def _compared(folders: list[Path], words: list[str]) -> str | None:
     """Return the differences of runs with the same benchmarks to the first run, as a table."""
-    from runs._against import against, told
+    from runs._benchmark_comparison import against, told
 
     rows = against(folders)
     return told(rows, words) if rows else None

@@ -14,8 +14,8 @@ from torch.utils import _pytree as pytree
 
 from cn import RunError
 from cn.errors import lines, short
-from runs._needed import need as need_parts
-from runs._needed import refuse_absent
+from runs._packages import need as need_parts
+from runs._packages import refuse_absent
 from runs._training.built import EXAMPLES
 
 if TYPE_CHECKING:

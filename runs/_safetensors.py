@@ -10,7 +10,7 @@ import torch
 from cn import RunError
 from cn.errors import short
 from runs._checkpoint import readable
-from runs._needed import refuse_absent
+from runs._packages import refuse_absent
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -24,18 +24,19 @@ from cn.run_folder.shown import listed, number
 from cn.run_folder.status import RunStatus, is_finished
 from data import Dataset
 from runs import Run, _checkpoint
-from runs._asked import Asked, asked
 from runs._branches import begin_from
+from runs._compatibility import refuse_other
 from runs._curves import draw
 from runs._failure import explain, note
-from runs._fitting import refuse_other
 from runs._headline import headline
-from runs._left_out import record, tell_left_out
+from runs._network_error import unfit
 from runs._processes.collectives import ALONE, Ranks, reseed
 from runs._processes.rendezvous import joined
 from runs._processes.restart import before, hand_on
 from runs._processes.stop import Stop
+from runs._request import Asked, asked
 from runs._screen import Screen, Silent
+from runs._skipped_examples import record, tell_left_out
 from runs._training.built import expect, try_out
 from runs._training.device import choose, place, prepare
 from runs._training.evaluate import evaluate
@@ -43,8 +44,7 @@ from runs._training.initial import begin, freeze
 from runs._training.lengths import lengths, own_device
 from runs._training.loop import Interrupted, fit
 from runs._training.state import Training
-from runs._unfit import unfit
-from runs._unread import Watch
+from runs._unread_fields import Watch
 from runs.callbacks._hooks import bind, built
 from runs.logger._thread import Thread
 from runs.logger._writer import JsonLines, State, Writer

@@ -15,7 +15,7 @@ from cn.errors import hint, lines, short
 from cn.writing.record import within
 from runs import _checkpoint, _safetensors
 from runs._checkpoint import Unreadable
-from runs._unfit import times
+from runs._network_error import times
 
 SHOWN = 5  # names per message
 PLACES = ("average", "module", "state_dict", "model")  # keys of the weights in checkpoints: ours, Lightning's, others'

@@ -13,7 +13,7 @@ from cn import Job, UserError
 from cn.run_folder.metrics import Record, read
 from data.digits import Digits
 from models.mlp import Mlp
-from runs._asked import asked
+from runs._request import asked
 from runs.default import Default
 from runs.logger import Logger
 from runs.logger._thread import Thread

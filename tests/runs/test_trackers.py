@@ -19,7 +19,7 @@ import pytest
 from cn import Job, UserError
 from data.digits import Digits
 from models.mlp import Mlp
-from runs._asked import asked
+from runs._request import asked
 from runs.callbacks import Callback
 from runs.callbacks._hooks import Hooks
 from runs.default import Default
@@ -333,11 +333,11 @@ def test_wandb_asks_nobody_to_log_in(go, here, monkeypatch):
 @pytest.mark.slow
 def test_a_logger_that_is_not_installed_is_told_before_torch_is_imported():
     script = (
-        "import sys, cn.lazy, runs._asked\n"
+        "import sys, cn.lazy, runs._request\n"
         "from cn import Job, UserError, compose\n"
         "from runs import Run\n"
         "cn.lazy.find_spec = lambda name: None if name in ('mlflow', 'alembic') else name\n"
-        "try:\n    runs._asked.asked(compose(Run, ['logger=[csv,mlflow]']), Job())\n"
+        "try:\n    runs._request.asked(compose(Run, ['logger=[csv,mlflow]']), Job())\n"
         "except UserError as error:\n    print(error, 'torch' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ from cn.run_folder.differences import diff
 from cn.sweeping.planning.plan import identity
 from cn.sweeping.showing.queries import command_of
 from runs import Run
-from runs._asked import asked
+from runs._request import asked
 from runs.default import Default
 from runs.logger._facts import facts
 

@@ -58,7 +58,7 @@ from runs._launch import launch
 def train(run: Run, job: Job) -> float:
     from cn.run_folder.branches import carry, leave
     from cn.run_folder.folder import create
-    from runs._asked import asked
+    from runs._request import asked
     from runs._processes.stop import Stop
 
     source, resumed, _ = asked(run, job)

@@ -16,7 +16,7 @@ from cn.run_folder.where import says_where
 from cn.screen import loading
 from cn.writing.record import FILE, runs_near, within
 from runs import Run
-from runs._needed import need
+from runs._packages import need
 
 CHECKPOINT = re.compile(r"step-\d+(_\d+)?|.*\.pt")  # a sharded checkpoint is a folder, and its names are links
 

@@ -12,7 +12,7 @@ from cn import Job, UserError
 from data.hub import Hub
 from models.mlp import Mlp
 from models.timm import Timm
-from runs._asked import asked
+from runs._request import asked
 from runs.default import Default
 from runs.task.distil import Distil
 
@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_a_model_that_is_not_installed_is_told_before_torch_is_imported():
     script = (
-        "import sys, cn.lazy, runs._asked\n"
+        "import sys, cn.lazy, runs._request\n"
         "from cn import Job, UserError, compose\n"
         "from runs import Run\n"
         "cn.lazy.find_spec = lambda name: None if name == 'timm' else name\n"
-        "try:\n    runs._asked.asked(compose(Run, ['model=timm']), Job())\n"
+        "try:\n    runs._request.asked(compose(Run, ['model=timm']), Job())\n"
         "except UserError as error:\n    print(error, 'torch' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -6,34 +6,34 @@ from typing import Any
 
 import train as door
 from cn import Job, compose
-from runs import _asked, _train
+from runs import _request, _train
 from runs.default import Default
 
 WORDS = ("model=mlp", "model.hidden_sizes=[8]", "steps=1", "gpu=-1", "folder=run")
 
 
 def test_it_is_settled_once_by_the_door_and_used_by_the_training(here, monkeypatch):
-    settled: list[_asked.Asked] = []
-    settle = _asked.asked
+    settled: list[_request.Asked] = []
+    settle = _request.asked
 
-    def spy(*args: Any) -> _asked.Asked:
+    def spy(*args: Any) -> _request.Asked:
         settled.append(settle(*args))
         return settled[-1]
 
-    monkeypatch.setattr(_asked, "asked", spy)
+    monkeypatch.setattr(_request, "asked", spy)
     monkeypatch.setattr(_train, "asked", spy)
     door.train(compose(Default, WORDS), Job(overrides=WORDS, argv=WORDS))
-    assert settled == [_asked.Asked(None, resumes=False)]
+    assert settled == [_request.Asked(None, resumes=False)]
     words = ("mode=eval",)
     run = compose(Default, (*WORDS, *words))
     door.train(run, Job(overrides=words, argv=words, source=here / "run"))
-    assert settled[1:] == [_asked.Asked(here / "run", resumes=True)]
+    assert settled[1:] == [_request.Asked(here / "run", resumes=True)]
 
 
 def test_what_was_settled_is_taken_as_it_is(here, monkeypatch):
     monkeypatch.setattr(_train, "asked", None)
     run = compose(Default, WORDS)
-    _train.train(run, Job(overrides=WORDS, argv=WORDS), _asked.Asked(None, resumes=False))
+    _train.train(run, Job(overrides=WORDS, argv=WORDS), _request.Asked(None, resumes=False))
     assert (here / "run/summary.json").is_file()
 
 
