@@ -21,7 +21,7 @@ from runs.distil import Distil
 from runs.task._classify import Classification
 from runs.task.classify import Classify
 
-HERE = "tests/runs/test_unfit.py"
+HERE = "tests/runs/test_network_error.py"
 ROOT = Path(__file__).parents[2]
 
 
