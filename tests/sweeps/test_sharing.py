@@ -7,6 +7,8 @@ import json
 import os
 import random
 import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,7 +45,7 @@ TREE = (
     'points([{"steps": 40, "schedule.cooldown": 38}, {"steps": 60, "schedule.cooldown": 40},'
     ' {"steps": 60, "schedule.cooldown": 50}])'
 )
-TRAPEZOID = "schedule=Trapezoid(warmup=0, cooldown=0), validate_steps=1, pause=0.02"
+TRAPEZOID = "schedule=Trapezoid(warmup=0, cooldown=0), validate_steps=1"
 
 
 def lengths(project: Project, axes: str = CHAIN, base: str = CONSTANT, launch: str = "local", **settings: Any) -> str:
@@ -154,9 +156,11 @@ def test_the_common_part_is_run_once_here(project: Project):
         assert project.steps(each) == list(range(1, 1 + int(" ".join(each["words"]).rpartition("=")[2])))
 
 
-def test_a_branch_begins_while_the_trial_that_it_leaves_goes_on(project: Project):
-    lengths(project, TREE, TRAPEZOID)
+def test_a_branch_begins_while_the_trial_that_it_leaves_goes_on(project: Project, held: Path):
+    lengths(project, TREE, f"{TRAPEZOID}, act='hold', at=30")
     project.sweeps("submit", "lengths")
+    project.until_saved("outputs/sweeps/lengths", [30, 30, 30])
+    held.unlink()
     ended(project)
     first, *others = project.trials("lengths")
     assert sorted(first_steps(project).values()) == [0, 2, 10]
@@ -180,16 +184,17 @@ def test_a_trial_goes_on_from_one_of_an_earlier_submission_unless_its_code_has_c
     assert "are shared" not in project.sweeps("plan", "lengths")
 
 
-def test_a_trial_whose_past_was_killed_begins_at_step_0(project: Project):
-    lengths(project, 'grid({"steps": [400, 500]})', f"{CONSTANT}, pause=0.01")
+def test_a_trial_whose_past_was_killed_begins_at_step_0(project: Project, held: Path):
+    lengths(project, 'grid({"steps": [40, 50]})', f"{CONSTANT}, act='hold', at=9")
     project.sweeps("submit", "lengths")
-    project.wait_for(lambda: bool(project.saved("outputs/sweeps/lengths")))
+    project.until_saved("outputs/sweeps/lengths", [9])
     first, second = project.trials("lengths")
     os.kill(project.begun(first)[0]["pid"], signal.SIGKILL)
+    held.unlink()
     ended(project)
     assert [each["state"] for each in project.trials("lengths")] == ["failed", "done"]
     assert project.begun(second)[0]["step"] == 0
-    assert project.steps(second) == list(range(1, 501))
+    assert project.steps(second) == list(range(1, 51))
 
 
 def test_a_done_trial_goes_on_when_its_base_is_longer(project: Project):
@@ -208,7 +213,8 @@ def test_a_killed_supervisor_loses_nothing_of_what_is_shared(project: Project):
     project.sweeps("submit", "lengths")
     project.wait_for(lambda: len(project.saved("outputs/sweeps/lengths")) > 2)
     for each in held_below(project.folder / "outputs"):
-        os.kill(each, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
     project.wait_for(lambda: not list(held_below(project.folder / "outputs")))
     project.sweeps("retry", "lengths")
     ended(project)
