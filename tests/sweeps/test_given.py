@@ -14,7 +14,7 @@ from tests.sweeps.test_search import AXES, finished, hold, hunt, once_each, poin
 FIRST = [{"value": 0.5, "steps": 2}, {"value": 0.25, "steps": 3}]
 
 
-@pytest.mark.parametrize("sampler", ["Random", "Tpe"])
+@pytest.mark.parametrize("sampler", ["Random", "Tpe", "Cmaes"])
 def test_given_points_are_asked_first_and_count_as_trials(project: Project, sampler: str):
     name = hunt(project, f"{sampler}(trials=5, first={FIRST})", parallel=1)
     said = project.sweeps("plan", name).splitlines()
