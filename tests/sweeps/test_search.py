@@ -357,7 +357,6 @@ def test_on_a_cluster_workers_that_are_preempted_or_killed_go_on(project: Projec
     project.sweeps("submit", name, *place)
     assert finished(project, name) == {"done": 40}
     once_each(project, 40)
-    for step, several in ((2, preempted), (1, killed)):
-        assert [[each.get("step") for each in project.begun(trial)] for trial in several] == [[0, step, None]] * len(
-            several
-        )
+    steps = {trial["id"]: [each.get("step") for each in project.begun(trial)] for trial in [*preempted, *killed]}
+    assert [steps[each["id"]] for each in preempted] == [[0, 2, None]] * 4
+    assert all(steps[each["id"]] in ([0, 1, None], [0, 2, None]) for each in killed)  # some have a step more to save
