@@ -158,7 +158,7 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
 @pytest.mark.usefixtures("held")
 def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_loses_a_node(real: Project, slurm: Cluster):
     """The first two go on by themselves, to the same bits; the third does when it is told to."""
-    names = {kind: sweep(real, kind, "seeds(1)", steps=400, pause=0.2) for kind in ("patient", "limited", "low")}
+    names = {kind: sweep(real, kind, "seeds(1)", steps=400, pause=0.5) for kind in ("patient", "limited", "low")}
     real.sweeps("submit", "patient", *words("slurm", nodes=2, partition="patient"))
     for name in ("limited", "low"):
         real.sweeps("submit", name, *words("slurm", nodes=2, gpus=0))
