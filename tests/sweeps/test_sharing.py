@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import random
+import re
+import shlex
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +22,7 @@ from cn.sweeping.folder.batches import Trial
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import Compared, _tree, common, components, reached
 from tests.sweeps.cluster import Cluster
-from tests.sweeps.project import Project, masked
+from tests.sweeps.project import COMPARE, Project, masked
 
 SWEEP = '''
 from runs import Run
@@ -223,6 +225,49 @@ def test_a_killed_supervisor_loses_nothing_of_what_is_shared(project: Project):
     assert project.states("lengths") == {"done": 6}
     for each in project.trials("lengths"):
         assert project.steps(each)[-1] == int(" ".join(each["words"]).rpartition("=")[2])
+
+
+PROCESSES = """
+from data.digits import Digits
+from models.mlp import Mlp
+from runs import Run
+from runs.default import Default
+from runs.launch import Launch
+from runs.launch.local import Local
+from runs.schedule.trapezoid import Trapezoid
+from sweeps import Axes, Sweep, points
+
+SMALL = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=256), "gpu": -1, "log_every": 3}
+
+
+class Lengths(Sweep):
+    base: Run = Default(**SMALL, schedule=Trapezoid(warmup=1, cooldown=1))
+    axes: Axes = points([{"epochs": 2}, {"epochs": 3}, {"steps": 10}])
+    launch: Launch = Local(processes=2, parallel=2)
+"""
+
+
+def test_trials_of_two_processes_each_share_their_past_and_are_their_own_runs_to_the_bit(real: Project):
+    real.write("sweeps/lengths.py", PROCESSES)
+    assert real.sweeps("submit", "lengths").splitlines()[1] == "  16 of 30 steps are shared, and trained once"
+    ended(real)
+    assert real.states("lengths") == {"done": 3}
+    shared: list[str] = []
+    for trial in real.trials("lengths"):
+        branch, own = real.folder / trial["folder"], real.folder / "outputs" / trial["id"]
+        shared += re.findall(r"^its first (\d+) steps are those of ", (branch / "log.txt").read_text(), re.MULTILINE)
+        _, *command = shlex.split((branch / "command.txt").read_text())
+        real.type(*command, "launch.processes=2", f"folder={own}")
+        assert "its first " not in (own / "log.txt").read_text()
+        assert real.type("-c", COMPARE, str(branch), str(own)) == "last.pt []\nbest.pt []\n"
+        assert (branch / "metrics.jsonl").read_text() == (own / "metrics.jsonl").read_text()
+        summaries = [json.loads((each / "summary.json").read_text()) for each in (branch, own)]
+        assert [each["processes"] for each in summaries] == [2, 2]
+        assert {key for key in summaries[0] | summaries[1] if summaries[0].get(key) != summaries[1].get(key)} == {
+            "seconds",
+            "command",
+        }
+    assert sorted(shared) == ["7", "9"]
 
 
 @pytest.mark.slurm
