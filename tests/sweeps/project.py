@@ -187,10 +187,7 @@ class Project:
 
     def end(self) -> None:
         """Kill what still runs in it."""
-        for link in Path("/proc").glob("[0-9]*/cwd"):
-            with suppress(OSError):
-                if link.readlink().is_relative_to(self.folder):
-                    os.kill(int(link.parent.name), signal.SIGKILL)
+        end_below(self.folder)
 
     @property
     def hold(self) -> Path:
@@ -333,6 +330,14 @@ class Project:
         """What a trial of `Told` noted whenever it began or ended."""
         path = self.folder / trial["folder"] / "begun"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def end_below(folder: Path) -> None:
+    """Kill the processes whose working directory is in a folder."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink().is_relative_to(folder):
+                os.kill(int(link.parent.name), signal.SIGKILL)
 
 
 def _changed(path: Path) -> float:
