@@ -26,6 +26,7 @@ class Page:
     def __init__(self, writing: int, reading: int) -> None:
         self.writing, self.reading = writing, os.fdopen(reading, "rb", buffering=0)
         self.left, self.number, self.session = b"", 0, None
+        self.shown = ""  # address of the document that the page has
         self.errors: list[str] = []
         self.asked: list[str] = []  # addresses that the page loaded
 
@@ -41,6 +42,13 @@ class Page:
             if told.get("id") == self.number:
                 assert "error" not in told, told["error"]
                 return told["result"]
+
+    def go(self, address: str) -> None:
+        """Open an address; what is evaluated after it is so in its document, and not in the one before."""
+        self.shown = ""
+        self.call("Page.navigate", url=address)
+        while self.shown != address:
+            self._next()
 
     def value(self, script: str) -> Any:
         """Return what a JavaScript expression gives, after its promise if it is one."""
@@ -94,6 +102,8 @@ class Page:
             self.errors.append(json.dumps(given["args"]))
         elif method == "Log.entryAdded" and given["entry"]["level"] == "error":
             self.errors.append(given["entry"]["text"])
+        elif method == "Page.frameNavigated" and "parentId" not in given["frame"]:
+            self.shown = given["frame"]["url"]
         elif method == "Network.requestWillBeSent":
             self.asked.append(given["request"]["url"])
         return told
@@ -120,7 +130,7 @@ def opened(path: Path) -> Iterator[Page]:
             page.session = page.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 page.call(f"{domain}.enable")
-            page.call("Page.navigate", url=path.absolute().as_uri())
+            page.go(path.absolute().as_uri())
             page.until("document.readyState === 'complete' && document.documentElement.dataset.drawn === 'yes'")
             yield page
         finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages import ELSEWHERE, PAGES, README, ROOT, copy, differences, name, run, steps, wrong
+from tests.sweeps.project import end_below
 
 
 @pytest.mark.slow
@@ -21,6 +22,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) 
         status, printed = run(step, repository)
         if (why := wrong(step, status, printed)) is not None:
             told.append("\n".join([f"{name(page)}:{step.line}: {why}", f"$ {step.text}", *printed]))
+    end_below(tmp_path)  # trials that it has queued and does not wait for
     assert not told, "\n\n".join(told)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
+import random
 import signal
 import socket
 import sys
@@ -31,6 +33,7 @@ LOOK = 1.0  # s until a received signal is acted on: Python resumes a wait after
 GRACE = 15  # s for the other ranks to record that one failed
 LONGER = 60  # s for the other ranks to end after one was stopped by a signal
 LAST = 15  # s between the request to end and SIGKILL
+PORTS = range(15_000, 32_000)  # below those that Linux gives to connections
 SHARE = 8  # maximum of processes per core: each takes 0.1 GB before it has a model
 
 
@@ -205,7 +208,16 @@ def _environment(number: int, count: int, part: Part) -> dict[str, str]:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Return a free port; with an empty address, a port that is free on all interfaces."""
-    with socket.socket() as free:
-        free.bind((address, 0))
-        return free.getsockname()[1]
+    """Return a free port; with an empty address, a port that is free on all interfaces.
+
+    It is used only seconds later, when torch is imported, so it is none that Linux gives to a connection by then.
+    """
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        try:
+            with socket.socket() as free:
+                free.bind((address, port))
+                return port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise

@@ -23,9 +23,11 @@ number, `one_thread` are the variables of a command.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -55,6 +57,7 @@ ROOT = Path(__file__).parents[2]
 SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128")  # 1258 images: 9 steps an epoch
 IMPORTED = ("torch._dynamo", "data._digits", "runs._processes.shards")  # imported by most runs
 WAIT = 600  # s; a generous limit, for a busy machine
+WORKERS = 50  # of pytest-xdist, each with ports of its own
 
 
 @dataclass(frozen=True)
@@ -250,9 +253,13 @@ def wait_for(fact: Callable[[], object]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """Return a port that stays free until it is used: the system gives it to nobody, nor does another worker here."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 12_500 + random.SystemRandom().randrange(2_500 // WORKERS) * WORKERS + worker % WORKERS
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("", port))
+            return port
 
 
 def rank() -> int:

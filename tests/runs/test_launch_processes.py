@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from typing import Any
 import pytest
 
 from cn import Job
-from cn.launching.processes import start
+from cn.launching import processes
+from cn.launching.processes import free_port, start
 from cn.launching.rank import Rank
 from cn.launching.signals import TOGETHER, Asked
 from data.digits import Digits
@@ -189,6 +191,16 @@ def test_ctrl_c_is_passed_on_to_those_alone_that_it_did_not_reach(monkeypatch):
     reached.close()
     one.pass_on(3)  # it has ended
     assert sent == [signal.SIGINT]
+
+
+def test_the_port_where_processes_meet_is_free_and_none_that_a_connection_is_given(monkeypatch):
+    first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert processes.PORTS[-1] < int(first)
+    one, other = free_port(), free_port()
+    assert {one, other} <= {*processes.PORTS}
+    monkeypatch.setattr(processes, "PORTS", [one, other])
+    with socket.create_server(("127.0.0.1", one)):
+        assert {free_port() for _ in range(20)} == {other}
 
 
 def until(there: Callable[[], bool]) -> None:

@@ -96,7 +96,8 @@ def train(run: Run, job: Job) -> float:
                 raise error
     value = run.value
     summary = {"state": "finished", "best/validation/accuracy": value, "step": step, "steps": run.steps}
-    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "summary.part").write_text(json.dumps(summary))
+    (folder / "summary.part").replace(folder / "summary.json")
     with (folder / "begun").open("a") as file:
         print(json.dumps({"ended": time.time()}), file=file)
     return value
@@ -186,10 +187,7 @@ class Project:
 
     def end(self) -> None:
         """Kill what still runs in it."""
-        for link in Path("/proc").glob("[0-9]*/cwd"):
-            with suppress(OSError):
-                if link.readlink().is_relative_to(self.folder):
-                    os.kill(int(link.parent.name), signal.SIGKILL)
+        end_below(self.folder)
 
     @property
     def hold(self) -> Path:
@@ -290,8 +288,11 @@ class Project:
 
     def reports(self, folder: str) -> list[dict[str, Any]]:
         """The trial.json of every trial in a sweep's folder: what begun ones say, without a process that asks."""
-        paths = sorted((self.folder / folder).glob("trials/*/??????????/trial.json"))
-        return [json.loads(path.read_text()) for path in paths]
+        found: list[dict[str, Any]] = []
+        for path in sorted((self.folder / folder).glob("trials/*/??????????/trial.json")):
+            with suppress(FileNotFoundError):  # its folder was put aside since
+                found.append(json.loads(path.read_text()))
+        return found
 
     def wait(self, folder: str, ready: Callable[[list[dict[str, Any]]], bool]) -> None:
         """Until the reports are as wanted."""
@@ -308,8 +309,9 @@ class Project:
         """How trials stand, the ends of what they and their jobs printed last, and what SLURM says."""
         told: list[str] = []
         for name in ("trial.json", "output.txt", "*.out"):
-            for path in sorted(self.folder.glob(f"outputs/**/{name}"), key=os.path.getmtime)[-20:]:
-                told.append(f"--- {path.relative_to(self.folder)}\n{path.read_text(errors='replace')[-1500:]}\n")
+            for path in sorted(self.folder.glob(f"outputs/**/{name}"), key=_changed)[-20:]:
+                with suppress(FileNotFoundError):
+                    told.append(f"--- {path.relative_to(self.folder)}\n{path.read_text(errors='replace')[-1500:]}\n")
         return "".join([*told, known(os.environ)])
 
     def saved(self, folder: str) -> list[int]:
@@ -328,6 +330,21 @@ class Project:
         """What a trial of `Told` noted whenever it began or ended."""
         path = self.folder / trial["folder"] / "begun"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def end_below(folder: Path) -> None:
+    """Kill the processes whose working directory is in a folder."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink().is_relative_to(folder):
+                os.kill(int(link.parent.name), signal.SIGKILL)
+
+
+def _changed(path: Path) -> float:
+    """When a file was written; 0 if it is gone."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def masked(text: str) -> str:

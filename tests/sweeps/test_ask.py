@@ -10,6 +10,7 @@ import pytest
 
 from cn.nodes.to_json import plain
 from cn.run_folder.folder import write_json
+from cn.sweeping.folder import standing
 from cn.sweeping.folder.batches import Batch
 from cn.sweeping.folder.store import Report
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -100,3 +101,24 @@ def test_a_sampler_is_told_the_mean_once_the_further_seeds_of_a_race_have_ended(
     write_json(asks.store.at(second) / "summary.json", {"state": "finished", "best/validation/accuracy": 1.0})
     asks.ask()
     assert (told[-1][0].state, told[-1][0].value) == (PointState.DONE, 0.75)
+
+
+def test_what_a_last_worker_asks_while_its_state_is_read_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for a point, trains it and ends, after the files were read and before the queue is asked."""
+    asks = asker(tmp_path / "sweep", "prune=null")
+    assert [asks.ask(), asks.ask()] == [0, 1]
+    end(asks, 0)
+    queried = standing._ask  # pyright: ignore[reportPrivateUsage]
+
+    def late(*words: Any, **fields: Any) -> None:
+        if asks.points.count == 2:
+            end(asks, 1)
+            assert asks.ask() == 2
+            end(asks, 2)
+        queried(*words, **fields)
+
+    monkeypatch.setattr(standing, "_ask", late)
+    found = standing.look(asks.store)
+    assert ([each.state for each in found.trials.values()], found.spent) == ([TrialStatus.DONE] * 3, 3)

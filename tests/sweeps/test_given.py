@@ -9,12 +9,12 @@ import pytest
 from cn.sweeping.search.past import Past, PointState
 from sweeps import Tpe, integers, log_uniform, space
 from tests.sweeps.project import Project
-from tests.sweeps.test_search import AXES, finished, hunt, once_each, points
+from tests.sweeps.test_search import AXES, finished, hold, hunt, once_each, points
 
 FIRST = [{"value": 0.5, "steps": 2}, {"value": 0.25, "steps": 3}]
 
 
-@pytest.mark.parametrize("sampler", ["Random", "Tpe"])
+@pytest.mark.parametrize("sampler", ["Random", "Tpe", "Cmaes"])
 def test_given_points_are_asked_first_and_count_as_trials(project: Project, sampler: str):
     name = hunt(project, f"{sampler}(trials=5, first={FIRST})", parallel=1)
     said = project.sweeps("plan", name).splitlines()
@@ -41,12 +41,14 @@ def test_a_point_that_is_given_later_is_asked_next_and_a_known_one_is_not_run_ag
 
 
 def test_a_given_point_that_is_not_asked_is_told(project: Project):
-    name = hunt(project, "Random(trials=2)", base="pause=0.3", parallel=1)
+    name = hunt(project, "Random(trials=2)", base="act='hold', at=0", parallel=1)
+    hold(project)
     project.sweeps("submit", name)
     word = "search.first=[{value: 0.125, steps: 1}]"
     assert project.sweeps("submit", name, word).splitlines()[:1] == ["nothing new to queue: its workers search"]
     said = "1 given point is not known to the workers that search: submit again when they have ended"
     assert said in project.sweeps("plan", name, word).splitlines()
+    project.hold.unlink()
     assert finished(project, name) == {"done": 2}
     said = "  1 given point is left, and search.trials leaves room for 0: write search.trials=3"
     assert said in project.sweeps("submit", name, word).splitlines()

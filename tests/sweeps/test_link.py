@@ -27,8 +27,9 @@ from cn.sweeping.job.peers import Others, end_together
 from cn.sweeping.job.trial_process import Child, Ended, chosen
 from runs.launch.slurm import Slurm
 
-FIRST = Here(0, "12_0", "n1", first=("127.0.0.1",))
-SECOND = Here(0, "12_0", "n2", node=1, first=("127.0.0.1",))
+JOB = 1_000_000 + os.getpid()  # which decides on the ports: no job of a SLURM that other tests start is called so
+FIRST = Here(0, f"{JOB}_0", "n1", first=("127.0.0.1",))
+SECOND = Here(0, f"{JOB}_0", "n2", node=1, first=("127.0.0.1",))
 
 
 LABEL = "0001-ab"
@@ -94,7 +95,7 @@ def met() -> Iterator[tuple[Others, Link]]:
 
 def test_another_start_of_a_job_meets_elsewhere_and_so_do_other_jobs():
     found = [ports(Here(0, number, "n1", restarts)) for number in ("12_0", "12_1", "13_0") for restarts in (0, 1)]
-    assert ports(SECOND) == ports(FIRST) == found[0]
+    assert ports(Here(0, "12_0", "n2", node=1)) == found[0]
     assert len({some[0] for some in found}) == len(found)
     assert all(15_000 <= each < 32_000 for some in found for each in some)  # Linux gives out none of them by itself
 
@@ -146,7 +147,7 @@ def meeting(others: Others) -> Link:
 
 
 STRANGE = [
-    b'{"start": "0001-ab 12_0 0", "node": 1, "host": "n2", "refused": null}\n',
+    f'{{"start": "0001-ab {JOB}_0 0", "node": 1, "host": "n2", "refused": null}}\n'.encode(),
     b"GET / HTTP/1.1\r\n\r\n",
     b"[]\n",
     b"\n",
@@ -181,13 +182,13 @@ def test_what_strangers_say_is_dropped_and_counted(capsys: pytest.CaptureFixture
 def test_who_has_another_secret_is_no_node_of_the_job(secret: bytes):
     others = first_of()
     with others.door():
-        restarted = Here(0, "12_0", "n2", restarts=1, node=1, first=("127.0.0.1",))
+        restarted = Here(0, f"{JOB}_0", "n2", restarts=1, node=1, first=("127.0.0.1",))
         impostors = [
             link_of(b"0" * 32),
             link_of(b""),
             link_of(secret, label="0002-ab"),
             link_of(secret, here=restarted),
-            link_of(secret, here=Here(0, "12_1", "n2", node=1, first=("127.0.0.1",))),
+            link_of(secret, here=Here(0, f"{JOB}_1", "n2", node=1, first=("127.0.0.1",))),
         ]
         for count, link in enumerate(impostors, 1):
             threading.Thread(target=link.say, kwargs={"node": 1, "host": "n2", "refused": None}, daemon=True).start()
@@ -303,13 +304,13 @@ def test_a_stranger_on_the_first_port_keeps_no_node_out(says: bytes, monkeypatch
 
 
 def test_it_listens_where_the_others_look_for_it_and_nowhere_else():
-    others = first_of(here=Here(0, "12_0", "n1", first=("127.0.0.1", "127.0.0.3")))
+    others = first_of(here=Here(0, f"{JOB}_0", "n1", first=("127.0.0.1", "127.0.0.3")))
     with others.door():
         assert [each.getsockname()[0] for each in others.listeners] == ["127.0.0.1", "127.0.0.3"]
         port = others.listeners[0].getsockname()[1]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port))
-    with pytest.raises(RunError) as refused, first_of(here=Here(0, "12_0", "n1", first=("203.0.113.7",))).door():
+    with pytest.raises(RunError) as refused, first_of(here=Here(0, f"{JOB}_0", "n1", first=("203.0.113.7",))).door():
         pass
     assert str(refused.value) == (
         "the nodes of the job cannot meet: n1 is not at 203.0.113.7\n"

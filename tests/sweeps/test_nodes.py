@@ -11,6 +11,8 @@ import pytest
 
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.project import COMPARE, Project, words
+from tests.sweeps.test_interrupted import preempt
+from tests.sweeps.test_search import finished
 
 SMALL = ("model=mlp", "model.hidden_sizes=[8]", "data.batch_size=128", "gpu=-1")
 
@@ -158,7 +160,7 @@ def test_what_ends_a_process_of_another_node_ends_the_run_and_is_told_first(real
 @pytest.mark.usefixtures("held")
 def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_loses_a_node(real: Project, slurm: Cluster):
     """The first two go on by themselves, to the same bits; the third does when it is told to."""
-    names = {kind: sweep(real, kind, "seeds(1)", steps=400, pause=0.2) for kind in ("patient", "limited", "low")}
+    names = {kind: sweep(real, kind, "seeds(1)", steps=400, pause=0.5) for kind in ("patient", "limited", "low")}
     real.sweeps("submit", "patient", *words("slurm", nodes=2, partition="patient"))
     for name in ("limited", "low"):
         real.sweeps("submit", name, *words("slurm", nodes=2, gpus=0))
@@ -195,3 +197,49 @@ def test_a_run_over_two_nodes_is_preempted_meets_its_limit_is_cancelled_and_lose
     begun_again(real, log, 2)
     real.hold.unlink()
     assert real.over("low") == {"done": 1}
+
+
+SEARCH = """
+from data.digits import Digits
+from models.mlp import Mlp
+from runs import Run
+from runs.callbacks.acts import Acts
+from runs.default import Default
+from runs.launch import Launch
+from runs.launch.slurm import Slurm
+from sweeps import Axes, Random, Search, Sweep, log_uniform, space
+
+SMALL = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=128), "gpu": -1, "steps": 40, "save_every": 5}
+
+
+class Hunt(Sweep):
+    base: Run = Default(**SMALL, log_every=7, callbacks={"acts": Acts(pause=0.5)})
+    axes: Axes = space({"optim.lr": log_uniform(1e-3, 1e-2)})
+    search: Search = Random(trials=3)
+    launch: Launch = Slurm(nodes=2, hours=0.5, partition="low", parallel=1)
+"""
+
+
+@pytest.mark.usefixtures("held")
+def test_a_search_asks_for_trials_of_two_nodes_and_one_that_is_preempted_goes_on(real: Project, slurm: Cluster):
+    """The second node reads the point in the sweep's folder, before and after the job is started again."""
+    real.write("sweeps/hunt.py", SEARCH)
+    assert real.sweeps("submit", "hunt").startswith("queued 1 worker: ")
+    saved(real, "outputs/sweeps/hunt", 1)
+    first = real.only("hunt")
+    preempt(slurm, "n2")
+    assert real.until("hunt", lambda counts: "running" not in counts) == {"waiting": 1}
+    assert real.only("hunt")["reason"] == "preempted"
+    real.hold.unlink()
+    slurm.start_requeued(first["job"])
+    assert finished(real, "hunt") == {"done": 3}
+    trials = real.trials("hunt")
+    assert {each["job"] for each in trials} == {first["job"]}
+    begun = {each["id"]: (real.folder / each["folder"] / "log.txt").read_text() for each in trials}
+    again = {name: text.count("goes on after step ") for name, text in begun.items()}
+    assert again == {each["id"]: int(each["id"] == first["id"]) for each in trials}
+    for trial in trials:
+        summary = json.loads((real.folder / trial["folder"] / "summary.json").read_text())
+        assert (summary["processes"], summary["step"]) == (2, 40)
+        assert (real.folder / trial["folder"] / "rank1.txt").exists()
+    assert undisturbed(real, first, "outputs/whole") == "last.pt []\nbest.pt []\n"

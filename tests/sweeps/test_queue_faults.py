@@ -31,10 +31,17 @@ def path(folder: Path, **commands: str) -> str:
 
 
 def late(folder: Path) -> str:
-    """A PATH on which sbatch fails, and queues what it has read a second later; then the file `came` is there."""
+    """A PATH on which sbatch fails, and queues what it has read once `come` is called."""
     real = shutil.which("sbatch")
-    then = f"(sleep 1; {real} {folder}/script; touch {folder}/came) &>/dev/null </dev/null &"
+    waits = f"while [ ! -e {folder}/comes ]; do sleep 0.05; done"
+    then = f"({waits}; {real} {folder}/script; touch {folder}/came) &>/dev/null </dev/null &"
     return path(folder / "bin", sbatch=f'cp "${{@: -1}}" {folder}/script\n{then}\n{FAILS}')
+
+
+def come(project: Project, folder: Path) -> None:
+    """Let the jobs come that sbatch had said it has not taken."""
+    (folder / "comes").touch()
+    project.wait_for((folder / "came").exists)
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ def test_jobs_that_come_after_they_were_given_up_are_told_and_cancelled(
     options = [*place, "launch.sbatch={begin:now+1hour}"]
     said = project.type("-m", "sweeps", "submit", held, *options, status=1, PATH=late(tmp_path))
     assert said == f"{SAID}\n  try again\n"
-    project.wait_for((tmp_path / "came").exists)
+    come(project, tmp_path)
     number = slurm.tasks()[0].partition("_")[0]
     assert project.sweeps("status", held) == (
         "nothing of four was submitted\n"
@@ -115,7 +122,7 @@ def test_a_job_that_is_started_though_it_was_given_up_trains_nothing(
     project: Project, slurm: Cluster, tmp_path: Path, held: str
 ):
     project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), status=1, PATH=late(tmp_path))
-    project.wait_for((tmp_path / "came").exists)
+    come(project, tmp_path)
     project.wait_for(lambda: not slurm.tasks())
     assert not (project.folder / "outputs/sweeps/four/trials").exists()
 
@@ -160,7 +167,8 @@ def test_where_one_of_slurms_commands_is_missing_it_is_said_which(project: Proje
 
 # commands that hang
 
-HANGS = "sleep 7654 & sleep 7654"
+LENGTH = 10_000_000 + os.getpid()  # s, by which these sleeps are known from those of another test
+HANGS = f"sleep {LENGTH} & sleep {LENGTH}"
 LONGER = "  to wait longer: export CN_SLURM_SECONDS=240\n"
 
 
@@ -169,7 +177,7 @@ def hanging() -> list[int]:
     found: list[int] = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if entry.read_bytes() == b"sleep\x007654\x00":
+            if entry.read_bytes() == f"sleep\0{LENGTH}\0".encode():
                 found.append(int(entry.parent.name))
         except OSError:
             continue
@@ -191,7 +199,7 @@ def test_a_squeue_that_hangs_is_killed_and_the_files_are_told(
     for verb in ("cancel", "retry", "submit"):
         told = project.type("-m", "sweeps", verb, held, status=1, **faulty)
         assert told == f"squeue has not answered in 1 s, and was killed\n{LONGER}"
-    assert hanging() == []
+    project.wait_for(lambda: hanging() == [])  # the kernel ends a process a little after it is killed
     project.hold.unlink()
     assert project.over(held) == {"done": 4}
     project.type("-m", "sweeps", "status", held, **faulty)
@@ -209,22 +217,25 @@ def test_why_jobs_ended_is_asked_once_and_not_known_where_slurm_hangs(
         text = report.read_text()  # its supervisor had no time to write any more
         report.write_text(re.sub(r'"state": "\w+"', '"state": "running"', text))
     note = f"echo $0 >> {tmp_path}/calls; {HANGS}"
-    faulty: Any = {"PATH": path(tmp_path / "bin", scontrol=note, sacct=note), "CN_SLURM_SECONDS": "1"}
+    faulty: Any = {
+        "PATH": path(tmp_path / "bin", scontrol=note, sacct=note),
+        "CN_SLURM_SECONDS": "4",
+    }  # in which squeue answers
     trials = project.type("-m", "sweeps", "status", held, **faulty)
-    why = "its job ended, and why is not known: scontrol has not answered in 1 s, and was killed"
+    why = "its job ended, and why is not known: scontrol has not answered in 4 s, and was killed"
     assert trials.count(why) >= 4 or trials.count("why is not known") >= 4
     calls = [Path(line).name for line in (tmp_path / "calls").read_text().splitlines()]
     assert sorted(calls) == ["sacct", "scontrol"]
-    assert hanging() == []
+    project.wait_for(lambda: hanging() == [])  # the kernel ends a process a little after it is killed
 
 
 def test_an_sbatch_that_hangs_is_killed_and_what_it_queued_is_the_sweeps(
     project: Project, slurm: Cluster, tmp_path: Path, held: str
 ):
-    faulty: Any = {"PATH": path(tmp_path / "bin", sbatch=f"REAL; {HANGS}"), "CN_SLURM_SECONDS": "0.5"}
+    faulty: Any = {"PATH": path(tmp_path / "bin", sbatch=f"REAL; {HANGS}"), "CN_SLURM_SECONDS": "2.5"}
     said = project.type("-m", "sweeps", "submit", held, *words("slurm", gpus=1), **faulty)
     assert re.match(r"queued 4 trials: \d+\n", said)
-    assert hanging() == []
+    project.wait_for(lambda: hanging() == [])  # the kernel ends a process a little after it is killed
     assert len(slurm.tasks()) == 4
     project.hold.unlink()
     assert project.over(held) == {"done": 4}
@@ -246,7 +257,7 @@ def test_ctrl_c_ends_the_wait_for_a_command(project: Project, slurm: Cluster, tm
     process.send_signal(2)
     said = process.communicate()
     assert (process.returncode, said) == (130, ("", ""))
-    assert hanging() == []
+    project.wait_for(lambda: hanging() == [])  # the kernel ends a process a little after it is killed
 
 
 # jobs that are held

@@ -101,6 +101,34 @@ def test_a_damaged_file_of_further_seeds_is_named_and_mended(noisy: Project):
     assert len(noisy.reports("outputs/sweeps/hunt")) == 11
 
 
+def test_a_submission_without_a_race_runs_the_seeds_that_it_left_out(noisy: Project):
+    name = hunt(noisy, f"Random(trials=5, race=2, first={FIRST})", axes=AXES, parallel=1)
+    noisy.sweeps("submit", name)
+    assert finished(noisy, name) == {"done": 11}
+    assert noisy.sweeps("plan", name, "search.race=null").splitlines()[-2:] == [
+        "each point is measured 3 times",
+        "to submit: 1 worker on this machine",
+    ]
+    assert "to submit: " not in noisy.sweeps("plan", name, "search.race=null", "base.steps=2")  # another configuration
+    noisy.sweeps("submit", name, "search.race=null")
+    assert finished(noisy, name) == {"done": 15}
+    assert [len(noisy.begun(trial)) for trial in noisy.trials(name)] == [2] * 15  # it began and ended, once
+    assert [row["count"] for row in noisy.asked("results", name)["rows"]] == [3] * 5
+    assert len(points(noisy)) == 5
+    for word in ("search.race=null", "search.race=2"):
+        assert "nothing new to queue (15 done)" in noisy.sweeps("submit", name, word)
+
+
+def test_seeds_that_are_added_to_a_search_are_run_at_each_point(noisy: Project):
+    name = hunt(noisy, f"Random(trials=6, first={FIRST})", axes=AXES.replace("seeds(3)", "seeds(2)"))
+    noisy.sweeps("submit", name)
+    assert finished(noisy, name) == {"done": 12}
+    hunt(noisy, f"Random(trials=6, first={FIRST})", axes=AXES)
+    noisy.sweeps("submit", name)
+    assert finished(noisy, name) == {"done": 18}
+    assert [row["count"] for row in noisy.asked("results", name)["rows"]] == [3] * 6
+
+
 def test_a_race_of_one_seed_is_refused(project: Project):
     name = hunt(project)
     assert project.sweeps("plan", name, "search.race=2", status=2) == (

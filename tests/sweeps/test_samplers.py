@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import random as random_module
+import statistics
 from typing import Any
 
 import pytest
@@ -164,3 +165,21 @@ def test_a_study_that_is_told_what_is_new_suggests_what_a_new_study_does(sampler
             past.append(Past({"a": draw.random(), "b": 0.5}))  # of another process
         if draw.random() < 0.1:
             past.append(Past({"a": 2.0, "b": 0.5}))  # that the space cannot give
+
+
+@pytest.mark.parametrize(("maximize", "place"), [(False, 0.75), (True, 0.3)])
+def test_cmaes_begins_around_the_best_given_point(maximize: bool, place: float) -> None:
+    drawn = space({"lr": log_uniform(1e-5, 1e-1), "drop": uniform(0, 1), "head": ["a", "b"]})
+    given = [{"lr": 10 ** (-5 + 4 * at), "drop": at, "head": "a"} for at in (0.75, 0.3)]
+    ends = [Past(given[0], PointState.DONE, 1.0), Past(given[1], PointState.DONE, 2.0)]
+    running = Past({"lr": 1e-2, "drop": 0.1, "head": "b"})
+
+    def center(search: Search) -> tuple[float, float]:
+        search.begin()
+        found = [search.suggest(drawn, [*ends, running], number, maximize=maximize).values for number in range(100)]
+        rates = [(math.log10(each["lr"]) + 5) / 4 for each in found]
+        return statistics.fmean(rates), statistics.fmean(each["drop"] for each in found)
+
+    assert center(Cmaes(first=given)) == pytest.approx((place, place), abs=0.06)
+    assert center(Cmaes()) == pytest.approx((0.5, 0.5), abs=0.06)
+    assert center(Cmaes(first=[running.values])) == pytest.approx((0.5, 0.5), abs=0.06)  # it is not done

@@ -54,14 +54,19 @@ def points(project: Project, folder: str = "outputs/sweeps/hunt") -> list[dict[s
     return [json.loads(path.read_text()) for path in paths]
 
 
-def once_each(project: Project, count: int, folder: str = "outputs/sweeps/hunt") -> None:
-    """So many points were asked, no two alike, and each has run to its end once."""
+def once_each(project: Project, count: int, folder: str = "outputs/sweeps/hunt", *, killed: bool = False) -> None:
+    """So many points were asked, no two alike, and each has run to its end once.
+
+    killed: at random moments, one of which may be between the summary of a run and the note that it has ended.
+    """
     asked = points(project, folder)
     assert len(asked) == count
     ids = [trial["id"] for point in asked for trial in point["trials"]]
     assert len(set(ids)) == len(ids)
     notes = [project.folder / folder / "trials" / each[:2] / each / "begun" for each in ids]
-    assert [path.read_text().count("ended") for path in notes] == [1] * len(ids)
+    for path in notes:
+        ended = path.read_text().count("ended")
+        assert ended == 1 or (killed and ended == 0 and (path.parent / "summary.json").exists()), path
     assert len(project.reports(folder)) == len(ids)
 
 
@@ -76,6 +81,12 @@ def finished(project: Project, name: str) -> dict[str, int]:
 
     project.wait_for(ready, pause=0.5)
     return told["counts"]
+
+
+def hold(project: Project) -> None:
+    """Have trials that are to hold do so."""
+    project.hold.parent.mkdir(exist_ok=True)
+    project.hold.touch()
 
 
 def test_a_random_search_runs_the_points_of_random_axes(project: Project):
@@ -123,7 +134,7 @@ def test_workers_killed_at_random_moments_and_submitted_again_lose_and_repeat_no
         kill(project)
     project.sweeps("submit", name)
     assert finished(project, name) == {"done": 120}
-    once_each(project, 120)
+    once_each(project, 120, killed=True)
     assert "nothing new to queue (120 done)" in project.sweeps("submit", name)
 
 
@@ -171,26 +182,29 @@ def test_an_error_in_the_sampler_ends_the_search_and_not_the_trials(project: Pro
 
 
 def test_what_was_cancelled_goes_on_when_it_is_submitted_again(project: Project):
-    name = hunt(project, base="pause=0.6")
+    name = hunt(project, base="act='hold', at=0")
+    project.sweeps("submit", name, "search.trials=4")
+    assert finished(project, name) == {"done": 4}
+    hold(project)
     project.sweeps("submit", name)
-    project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) >= 5)
+    project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) == 7)
     project.sweeps("cancel", name)
-    counts = finished(project, name)
-    assert 2 <= counts["cancelled"] <= 3  # a worker may be between two trials
-    assert sum(counts.values()) < 12
-    said = project.sweeps("submit", name)
-    assert f"  {counts['cancelled']} trials of killed or cancelled workers go on\n" in said
+    assert finished(project, name) == {"done": 4, "cancelled": 3}
+    project.hold.unlink()
+    assert "  3 trials of killed or cancelled workers go on\n" in project.sweeps("submit", name)
     assert finished(project, name) == {"done": 12}
     once_each(project, 12)
 
 
 def test_a_second_submission_queues_no_workers_beside_those_that_search(project: Project):
-    name = hunt(project, base="pause=0.3", parallel=2)
+    name = hunt(project, base="act='hold', at=0", parallel=2)
+    hold(project)
     assert "queued 2 workers" in project.sweeps("submit", name)
     assert project.sweeps("submit", name).startswith("nothing new to queue: its workers search")
     project.wait_for(lambda: len(points(project)) >= 2)
     assert "points are asked; its workers search" in project.sweeps("status", name)
     assert "queued 2 workers" in project.sweeps("submit", name, "search.trials=14")  # they wait for the others to end
+    project.hold.unlink()
     assert finished(project, name) == {"done": 14}
     once_each(project, 14)
 
@@ -312,22 +326,37 @@ def test_what_a_search_cannot_do_is_refused(project: Project, changed: dict[str,
 
 
 def test_on_a_cluster_workers_that_are_preempted_or_killed_go_on(project: Project, slurm: Cluster):
-    """The jobs on one node are preempted; another is killed with -9, and the search is submitted again."""
-    name = hunt(project, "Tpe(trials=40, startup=5)", base="pause=0.15", parallel=4)
+    """The four jobs on one node are preempted; two of the others are killed with -9, and the search is submitted again.
+
+    All of them are hit while they train, and no step that was saved is lost.
+    """
+    name = hunt(project, "Tpe(trials=40, startup=5)", base="act='hold', at=1", axes=AXES.replace("(1, 3)", "(3, 5)"))
     place = words("slurm", gpus=1, hours=0.5, partition="low", parallel=8)
+    folder = "outputs/sweeps/hunt"
+    project.sweeps("submit", name, *place, "search.trials=6")
+    assert finished(project, name) == {"done": 6}
+    hold(project)
     assert project.sweeps("submit", name, *place).startswith("queued 8 workers: ")
-    project.wait_for(lambda: len(points(project)) >= 10)
+    project.wait_for(lambda: project.saved(folder).count(1) == 8)
+    trials = [each for each in project.trials(name) if each["state"] == "running"]
+    by_node = {node: [each for each in trials if project.begun(each)[0]["node"] == node] for node in ("n1", "n2")}
+    assert [len(each) for each in by_node.values()] == [4, 4]
     preempt(slurm, "n1")
-    project.wait_for(lambda: any(report["state"] == "waiting" for report in project.reports("outputs/sweeps/hunt")))
-    for trial in [each for each in project.trials(name) if each["state"] == "running"][:2]:
-        pid = project.begun(trial)[-1].get("pid")
-        if pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(supervisor(pid), signal.SIGKILL)
-    for job in {each["job"] for each in project.trials(name) if each["state"] == "waiting"}:
-        slurm.start_requeued(job)
-    counts = finished(project, name)
-    assert sum(counts.values()) == 40
+    assert project.until(name, lambda counts: counts.get("waiting") == 4) == {"running": 4, "waiting": 4, "done": 6}
+    preempted = [each for each in project.trials(name) if each["state"] == "waiting"]
+    assert {each["id"] for each in preempted} == {each["id"] for each in by_node["n1"]}
+    assert [each["reason"] for each in preempted] == ["preempted"] * 4
+    killed = by_node["n2"][:2]
+    for trial in killed:
+        os.kill(supervisor(project.begun(trial)[0]["pid"]), signal.SIGKILL)
+    project.until(name, lambda counts: counts.get("failed") == 2)
+    project.hold.unlink()
+    for trial in preempted:
+        slurm.start_requeued(trial["job"])
+    assert finished(project, name) == {"failed": 2, "done": 38}
     project.sweeps("submit", name, *place)
     assert finished(project, name) == {"done": 40}
     once_each(project, 40)
+    steps = {trial["id"]: [each.get("step") for each in project.begun(trial)] for trial in [*preempted, *killed]}
+    assert [steps[each["id"]] for each in preempted] == [[0, 2, None]] * 4
+    assert all(steps[each["id"]] in ([0, 1, None], [0, 2, None]) for each in killed)  # some have a step more to save

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.sweeps.cluster import Cluster
 from tests.sweeps.project import Project, words
 from tests.sweeps.test_interrupted import start_waiting
 from tests.sweeps.test_prune import REPORTS, SAVED
-from tests.sweeps.test_search import finished, hunt, once_each, points
+from tests.sweeps.test_search import finished, hold, hunt, once_each
 
 KILL = """
 def _dies(place, *pids):
@@ -84,6 +85,14 @@ def prepared(project: Project, place: str) -> tuple[str, Path]:
 AXES = 'space({"value": log_uniform(1e-3, 1)})'
 
 
+def held(project: Project, name: str) -> list[dict[str, Any]]:
+    """Submit the search; its three trials, once each of them holds after its second step."""
+    hold(project)
+    project.sweeps("submit", name, *SLURM)
+    project.wait_for(lambda: project.saved("outputs/sweeps/hunt").count(2) == 3)
+    return [each for each in project.trials(name) if each["state"] == "running"]
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_worker_killed_here_at_an_exact_place_loses_and_repeats_nothing(project: Project, place: str):
     name, mark = prepared(project, place)
@@ -109,24 +118,31 @@ def test_a_worker_killed_on_a_cluster_at_an_exact_place_loses_and_repeats_nothin
 
 
 def test_a_search_goes_on_after_a_lost_node(project: Project, slurm: Cluster):
-    name = hunt(project, "Random(trials=16)", base="pause=0.2, steps=5", axes=AXES)
-    project.sweeps("submit", name, *SLURM)
-    project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) >= 4)
-    node = next(line["node"] for trial in project.trials(name) for line in project.begun(trial) if "node" in line)
+    name = hunt(project, "Random(trials=16)", base="act='hold', at=2, steps=5", axes=AXES)
+    project.sweeps("submit", name, *SLURM, "search.trials=4")
+    assert finished(project, name) == {"done": 4}
+    trials = held(project, name)
+    node = project.begun(trials[0])[0]["node"]
+    there = [each["id"] for each in trials if project.begun(each)[0]["node"] == node]
     slurm.down(node)
-    project.until(name, lambda counts: "running" not in counts or counts.get("waiting", 0) > 0)
+    project.until(name, lambda counts: counts.get("waiting") == len(there))
+    waiting = [each for each in project.trials(name) if each["state"] == "waiting"]
+    assert sorted(each["id"] for each in waiting) == sorted(there)
+    project.hold.unlink()
     start_waiting(project, slurm, name)
     finished(project, name)
     slurm.resume(node)
     project.sweeps("submit", name, *SLURM)
     assert finished(project, name) == {"done": 16}
     once_each(project, 16)
+    for trial in waiting:
+        first, again, _ = project.begun(trial)
+        assert (first["step"], again["step"], again["node"] != node) == (0, 3, True)
 
 
 def test_a_search_goes_on_after_its_time_limit(project: Project, slurm: Cluster):
     name = hunt(project, "Random(trials=8)", base="act='hold', at=2, steps=4", axes=AXES)
-    project.hold.parent.mkdir(exist_ok=True)
-    project.hold.touch()
+    hold(project)
     project.sweeps("submit", name, *words("slurm", gpus=1, hours=0.0333, parallel=2))
     project.until(name, lambda counts: counts.get("waiting", 0) == 2)
     project.hold.unlink()
@@ -136,12 +152,14 @@ def test_a_search_goes_on_after_its_time_limit(project: Project, slurm: Cluster)
 
 
 def test_a_search_that_is_cancelled_goes_on_when_it_is_submitted_again(project: Project, slurm: Cluster):
-    name = hunt(project, "Random(trials=12)", base="pause=0.2, steps=5", axes=AXES)
-    project.sweeps("submit", name, *SLURM)
-    project.wait_for(lambda: len(points(project)) >= 5)
+    name = hunt(project, "Random(trials=12)", base="act='hold', at=2, steps=5", axes=AXES)
+    project.sweeps("submit", name, *SLURM, "search.trials=4")
+    assert finished(project, name) == {"done": 4}
+    trials = held(project, name)
     project.sweeps("cancel", name)
-    counts = finished(project, name)
-    assert counts["cancelled"] >= 1
+    assert finished(project, name) == {"done": 4, "cancelled": 3}
+    project.hold.unlink()
     project.sweeps("submit", name, *SLURM)
     assert finished(project, name) == {"done": 12}
     once_each(project, 12)
+    assert [[each.get("step") for each in project.begun(trial)] for trial in trials] == [[0, 3, None]] * 3

@@ -6,7 +6,11 @@ import itertools
 import json
 import os
 import random
+import re
+import shlex
 import signal
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from cn.sweeping.folder.batches import Trial
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import Compared, _tree, common, components, reached
 from tests.sweeps.cluster import Cluster
-from tests.sweeps.project import Project, masked
+from tests.sweeps.project import COMPARE, Project, masked
 
 SWEEP = '''
 from runs import Run
@@ -43,7 +47,7 @@ TREE = (
     'points([{"steps": 40, "schedule.cooldown": 38}, {"steps": 60, "schedule.cooldown": 40},'
     ' {"steps": 60, "schedule.cooldown": 50}])'
 )
-TRAPEZOID = "schedule=Trapezoid(warmup=0, cooldown=0), validate_steps=1, pause=0.02"
+TRAPEZOID = "schedule=Trapezoid(warmup=0, cooldown=0), validate_steps=1"
 
 
 def lengths(project: Project, axes: str = CHAIN, base: str = CONSTANT, launch: str = "local", **settings: Any) -> str:
@@ -154,9 +158,11 @@ def test_the_common_part_is_run_once_here(project: Project):
         assert project.steps(each) == list(range(1, 1 + int(" ".join(each["words"]).rpartition("=")[2])))
 
 
-def test_a_branch_begins_while_the_trial_that_it_leaves_goes_on(project: Project):
-    lengths(project, TREE, TRAPEZOID)
+def test_a_branch_begins_while_the_trial_that_it_leaves_goes_on(project: Project, held: Path):
+    lengths(project, TREE, f"{TRAPEZOID}, act='hold', at=30")
     project.sweeps("submit", "lengths")
+    project.until_saved("outputs/sweeps/lengths", [30, 30, 30])
+    held.unlink()
     ended(project)
     first, *others = project.trials("lengths")
     assert sorted(first_steps(project).values()) == [0, 2, 10]
@@ -180,16 +186,17 @@ def test_a_trial_goes_on_from_one_of_an_earlier_submission_unless_its_code_has_c
     assert "are shared" not in project.sweeps("plan", "lengths")
 
 
-def test_a_trial_whose_past_was_killed_begins_at_step_0(project: Project):
-    lengths(project, 'grid({"steps": [400, 500]})', f"{CONSTANT}, pause=0.01")
+def test_a_trial_whose_past_was_killed_begins_at_step_0(project: Project, held: Path):
+    lengths(project, 'grid({"steps": [40, 50]})', f"{CONSTANT}, act='hold', at=9")
     project.sweeps("submit", "lengths")
-    project.wait_for(lambda: bool(project.saved("outputs/sweeps/lengths")))
+    project.until_saved("outputs/sweeps/lengths", [9])
     first, second = project.trials("lengths")
     os.kill(project.begun(first)[0]["pid"], signal.SIGKILL)
+    held.unlink()
     ended(project)
     assert [each["state"] for each in project.trials("lengths")] == ["failed", "done"]
     assert project.begun(second)[0]["step"] == 0
-    assert project.steps(second) == list(range(1, 501))
+    assert project.steps(second) == list(range(1, 51))
 
 
 def test_a_done_trial_goes_on_when_its_base_is_longer(project: Project):
@@ -208,7 +215,8 @@ def test_a_killed_supervisor_loses_nothing_of_what_is_shared(project: Project):
     project.sweeps("submit", "lengths")
     project.wait_for(lambda: len(project.saved("outputs/sweeps/lengths")) > 2)
     for each in held_below(project.folder / "outputs"):
-        os.kill(each, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
     project.wait_for(lambda: not list(held_below(project.folder / "outputs")))
     project.sweeps("retry", "lengths")
     ended(project)
@@ -217,6 +225,49 @@ def test_a_killed_supervisor_loses_nothing_of_what_is_shared(project: Project):
     assert project.states("lengths") == {"done": 6}
     for each in project.trials("lengths"):
         assert project.steps(each)[-1] == int(" ".join(each["words"]).rpartition("=")[2])
+
+
+PROCESSES = """
+from data.digits import Digits
+from models.mlp import Mlp
+from runs import Run
+from runs.default import Default
+from runs.launch import Launch
+from runs.launch.local import Local
+from runs.schedule.trapezoid import Trapezoid
+from sweeps import Axes, Sweep, points
+
+SMALL = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=256), "gpu": -1, "log_every": 3}
+
+
+class Lengths(Sweep):
+    base: Run = Default(**SMALL, schedule=Trapezoid(warmup=1, cooldown=1))
+    axes: Axes = points([{"epochs": 2}, {"epochs": 3}, {"steps": 10}])
+    launch: Launch = Local(processes=2, parallel=2)
+"""
+
+
+def test_trials_of_two_processes_each_share_their_past_and_are_their_own_runs_to_the_bit(real: Project):
+    real.write("sweeps/lengths.py", PROCESSES)
+    assert real.sweeps("submit", "lengths").splitlines()[1] == "  16 of 30 steps are shared, and trained once"
+    ended(real)
+    assert real.states("lengths") == {"done": 3}
+    shared: list[str] = []
+    for trial in real.trials("lengths"):
+        branch, own = real.folder / trial["folder"], real.folder / "outputs" / trial["id"]
+        shared += re.findall(r"^its first (\d+) steps are those of ", (branch / "log.txt").read_text(), re.MULTILINE)
+        _, *command = shlex.split((branch / "command.txt").read_text())
+        real.type(*command, "launch.processes=2", f"folder={own}")
+        assert "its first " not in (own / "log.txt").read_text()
+        assert real.type("-c", COMPARE, str(branch), str(own)) == "last.pt []\nbest.pt []\n"
+        assert (branch / "metrics.jsonl").read_text() == (own / "metrics.jsonl").read_text()
+        summaries = [json.loads((each / "summary.json").read_text()) for each in (branch, own)]
+        assert [each["processes"] for each in summaries] == [2, 2]
+        assert {key for key in summaries[0] | summaries[1] if summaries[0].get(key) != summaries[1].get(key)} == {
+            "seconds",
+            "command",
+        }
+    assert sorted(shared) == ["7", "9"]
 
 
 @pytest.mark.slurm

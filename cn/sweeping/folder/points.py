@@ -125,6 +125,11 @@ class Points:
         self._further.add(Further(len(self._further.known), point, trials, label, job))
 
     @property
+    def files(self) -> int:
+        """The number of files of points, promotions and further measures, as of the last call of `owners`."""
+        return len(self._points.known) + len(self._promoted.known) + len(self._further.known)
+
+    @property
     def count(self) -> int:
         """The number of points that were asked, as of the last call of `every`."""
         return len(self._points.known)

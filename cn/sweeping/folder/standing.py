@@ -90,23 +90,30 @@ def look(store: Store, *, tolerant: bool = True, unknown: bool = False) -> Sweep
     tolerant: if the queue does not answer, return the state in the files.
     unknown: query the queue in any case, for jobs that no file records.
     """
-    found = _files(store)
-    open_ones = [each for each in found.trials.values() if each.state.is_alive]
-    unknown = unknown and is_known(store)
-    if not (open_ones or found.unsubmitted or found.torn or unknown):
-        return found
-    try:
-        _ask(store, found, open_ones, unknown=unknown)
-    except RunError as error:
-        if not tolerant:
-            raise
-        found.silent = str(error)
-    return found
+    points = Points(store)
+    while True:
+        found = _files(store, points)
+        open_ones = [each for each in found.trials.values() if each.state.is_alive]
+        unknown = unknown and is_known(store)
+        if not (open_ones or found.unsubmitted or found.torn or unknown):
+            return found
+        read = points.files
+        try:
+            _ask(store, found, open_ones, unknown=unknown)
+        except RunError as error:
+            if not tolerant:
+                raise
+            found.silent = str(error)
+            return found
+        points.owners()
+        if found.searches or points.files == read:
+            return found
+        # the last worker of a search has asked for more since, and ended before the queue was queried: look again
 
 
-def _files(store: Store) -> Sweeping:
+def _files(store: Store, points: Points) -> Sweeping:
     """Return the state in the files, before any queue is queried."""
-    found, points = Sweeping(identity(store)), Points(store)
+    found = Sweeping(identity(store))
     found.points = points.every()
     found.spent, found.ended = points.count, points.ended()
     labels = store.labels()

@@ -13,7 +13,7 @@ from cn.sweeping.folder.store import Store
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.goal import Goal
 from cn.sweeping.job.ends import Ends
-from cn.sweeping.job.racing import further
+from cn.sweeping.job.racing import further, lacking
 from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.prune import Prune
@@ -46,6 +46,7 @@ class Asker:
         self.points, self.ends = Points(store), Ends(store, goal)
         self.pasts: dict[tuple[int, int], Past] = {}  # number of a point, and of its trials, which are all over
         self.rows: dict[str, dict[str, Trial]] = {}  # label of a batch -> its trials by id
+        self.whole = set[int]()  # numbers of points that have all of their trials, though fewer than there are measures
         self.prune, self.start = sweep.prune, self.points.start()
         self.search.begin()
 
@@ -133,14 +134,22 @@ class Asker:
         return name
 
     def _further(self, points: list[Point], known: dict[str, Trial]) -> list[str]:
-        """Record that a point is measured with its further seeds, and return the ids of these trials."""
-        if self.search.race is None:
-            return []
-        measures = len(self.space.points)
-        for each in further(points, self.points.settled(), self.ends, race=self.search.race, measures=measures):
-            planned = [one.trial for one in self._composed(each.values, each.number)]
-            fresh = tuple(trial for trial in planned if trial.id not in known)
-            self.points.measure(each.number, fresh, self.label, self.job)
+        """Record that a point is measured with its further seeds, and return the ids of these trials.
+
+        Without a race, these are the seeds that an earlier one left out.
+        """
+        race, measures = self.search.race, len(self.space.points)
+        if race is None:
+            several = [each for each in lacking(points, measures) if each.number not in self.whole]
+        else:
+            several = further(points, self.points.settled(), self.ends, race=race, measures=measures)
+        for each in several:
+            planned = {one.trial.id: one.trial for one in self._composed(each.values, each.number)}
+            changed = any(trial.id not in planned for trial in each.trials)  # since the point was asked
+            fresh = () if changed else tuple(trial for name, trial in planned.items() if name not in known)
+            self.whole.add(each.number)
+            if fresh or race is not None:
+                self.points.measure(each.number, fresh, self.label, self.job)
             if fresh:
                 return [trial.id for trial in fresh]
         return []

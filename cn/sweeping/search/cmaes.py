@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge
 
 from cn.sweeping.goal import Goal
 from cn.sweeping.search import Search, study
-from cn.sweeping.search.past import Past, Suggestion
+from cn.sweeping.search.past import Past, PointState, Suggestion
 from cn.sweeping.space import Space
 
 
 class Cmaes(Search):
-    """Covariance matrix adaptation, for many points of numbers; choices of a list are drawn at random. Of Optuna."""
+    """Covariance matrix adaptation, for many points of numbers; choices of a list are drawn at random. Of Optuna.
+
+    Its first generation is drawn around the best point of `first` that is done, or else around the middle of the space.
+    """
 
     startup: Annotated[int, Ge(1)] = 1  # points drawn at random before
 
@@ -38,6 +41,7 @@ class Cmaes(Search):
 
         return study.suggest(
             lambda: CmaEsSampler(
+                x0=self._center(space, past, maximize=maximize),
                 n_startup_trials=self.startup,
                 seed=study.seed_of(self.seed, number),
             ),
@@ -45,3 +49,13 @@ class Cmaes(Search):
             past,
             maximize=[maximize],
         )
+
+    def _center(self, space: Space, past: Sequence[Past], *, maximize: bool) -> dict[str, Any] | None:
+        """Return the parameters of the best given point; None if none is done."""
+        known = [each for each in past if each.values in self.first]
+        done = [(each.value, each) for each in known if each.state == PointState.DONE and each.value is not None]
+        if not done:
+            return None
+        _, best = (max if maximize else min)(done, key=lambda each: each[0])
+        told = study.frozen(best, space)
+        return None if told is None else told.params

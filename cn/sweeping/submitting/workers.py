@@ -11,7 +11,7 @@ from cn.sweeping.folder.standing import Standing, Sweeping
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.job.ask import INVALID
 from cn.sweeping.job.ends import Ends
-from cn.sweeping.job.racing import further
+from cn.sweeping.job.racing import further, lacking
 from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Composer, Planned
@@ -60,6 +60,8 @@ def wanted(named: Named, found: Sweeping) -> Wanted:
         ends.owners, settled = every.owners(), every.settled()
         measures = len(sweep.axes.points)
         left = len(further(every.every(), settled, ends, race=sweep.search.race, measures=measures))
+    if not searched and not left and sweep.search.race is None:
+        left = _lacking(sweep, sweep.axes, found)
     if not rows and not left:
         return Wanted(rows, left, points, None, Start([], []))
     queue = sweep.launch.build()
@@ -99,6 +101,16 @@ def _refuse_unfit(sweep: Sweep, search: Search, space: Space) -> None:
         else:
             return
     raise errors[0]
+
+
+def _lacking(sweep: Sweep, space: Space, found: Sweeping) -> int:
+    """Return how many points have seeds that an earlier race left out."""
+    composer, count = Composer(sweep), 0
+    for each in lacking(found.points, len(space.points)):
+        planned = [composer.composed({**each.values, **measure}, place=0) for measure in space.points]
+        ids = {one.trial.id for one in planned if one is not None}
+        count += ids >= {trial.id for trial in each.trials} and not ids <= found.trials.keys()
+    return count
 
 
 def _is_left(each: Standing) -> bool:

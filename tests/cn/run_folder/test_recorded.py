@@ -31,9 +31,9 @@ PROGRAM = python(
     "    if run.how == 'defect': raise ValueError('a bug')",
     "    if run.how == 'refused': raise RunError('too few\\n  see: the log')",
     "    if run.how == 'exit': sys.exit(3)",
-    "    if run.how == 'wait': time.sleep(60)",
+    "    if run.how == 'wait': open('waits', 'w').close(); time.sleep(3600)",
     "    if run.how == 'tidy':",
-    "        try: time.sleep(60)",
+    "        try: open('waits', 'w').close(); time.sleep(3600)",
     "        finally: print('tidying', flush=True); time.sleep(1); print('tidied')",
     "    if run.how == 'own':",
     "        signal.signal(signal.SIGTERM, lambda *_: print('of my own'))",
@@ -114,7 +114,7 @@ ASKED = {signal.SIGINT: "stopped by Ctrl-C", signal.SIGTERM: "stopped by SIGTERM
 
 
 def begun(tmp_path: Path, how: str) -> tuple[subprocess.Popen[str], Path]:
-    """A process that runs the function, after its first line, and the run's folder."""
+    """A process that waits in the function, and the run's folder."""
     process = subprocess.Popen(
         [sys.executable, "-u", "go.py", f"how={how}"],
         cwd=tmp_path,
@@ -124,15 +124,16 @@ def begun(tmp_path: Path, how: str) -> tuple[subprocess.Popen[str], Path]:
         text=True,
     )
     assert process.stdout is not None
-    process.stdout.readline()
+    while not (tmp_path / "waits").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
     (folder,) = (tmp_path / "outputs").iterdir()
     assert summary(folder)["state"] == "running"
-    time.sleep(0.2)  # it prints a warning first
     return process, folder
 
 
 def ended(process: subprocess.Popen[str]) -> int:
-    status = process.wait(timeout=60)
+    status = process.wait(timeout=600)
     assert process.stdout is not None
     process.stdout.close()
     return status
