@@ -2,7 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "nodes", "options"),
+    "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "longer", "nodes", "options"),
     "registry": (
         "Key",
         "feed",

@@ -117,14 +117,25 @@ class Families:
             return self.groups.get(field.groups[0])
         return field.family
 
+    def every_of(self, field: Field) -> list[Family]:
+        """Return the families of all nodes that a field can hold."""
+        found = [self.groups[each] for each in field.groups if each in self.groups]
+        return found if found or field.family is None else [field.family]
+
+    def offer(self, inner: dict[tuple[str, str], str]) -> None:
+        """Let the fields of a group hold the options of other groups that it can choose: see `Groups.inner`."""
+        for family in self.every():
+            for field in family.fields.values():
+                more = [group for (above, _), group in inner.items() if above in field.groups]
+                field.groups = list(dict.fromkeys([*field.groups, *more]))
+
     def typed(self, keys: list[str]) -> list[str]:
         """Return the keys of an address in the run as they are typed now; unknown ones as they are."""
-        family: Family | None = self.run
-        found: list[str] = []
+        families, found = [self.run], list[str]()
         for key in keys:
-            field = family.fields.get(key) if family is not None else None
+            field = field_of(families, key)
             found.append(field.typed if field is not None else key)
-            family = self.of(field) if field is not None else None
+            families = self.every_of(field) if field is not None else []
         return found
 
     def unify(self) -> None:
@@ -165,15 +176,12 @@ class Families:
 
     def at(self, keys: tuple[str, ...]) -> Field | None:
         """Return the field at an absolute address, if the runs have one."""
-        family: Family | None = self.run
-        field: Field | None = None
+        families, field = [self.run], None
         for key in keys:
-            if family is None:
-                return None
-            field = family.fields.get(key)
+            field = field_of(families, key)
             if field is None:
                 return None
-            family = self.of(field)
+            families = self.every_of(field)
         return field
 
     def is_data(self, field: Field) -> bool:
@@ -186,6 +194,11 @@ class Families:
         if any(not isinstance(key, str) for key in field.family.fields):
             return True
         return any(not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain)
+
+
+def field_of(families: list[Family], key: Hashable) -> Field | None:
+    """Return the field with a key of the first family that has one."""
+    return next((each.fields[key] for each in families if key in each.fields), None)
 
 
 def _is_whole(value: Any) -> bool:
