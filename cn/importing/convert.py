@@ -9,6 +9,7 @@ from typing import Any
 
 from cn.errors import UserError, lines
 from cn.importing.addresses import python_of
+from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
 from cn.importing.contents import Content, Slot
 from cn.importing.conversion import Conversion
@@ -69,11 +70,16 @@ class Converter:
         )
         for content in contents.values():
             follow.put(content, self.reader.patch)
+        changed = {file.config: self.reader.patch(file) for file in self.patches.values()}
         self._families(contents, option_contents)
+        by_group: dict[str, list[Content]] = {}
+        for (group, _), file in self.options.items():
+            by_group.setdefault(group, []).append(option_contents[file.config])
+        others = [*contents.values(), *changed.values()]
+        join(self.families, list(Bundles(by_group, others, exact=self.exact).find()))
         names = self._names(self.options)
         inner = self._names(self.groups.inner)
         patches = Patches(self.families, {**names, **inner}, exact=self.exact)
-        changed = {file.config: self.reader.patch(file) for file in self.patches.values()}
         for content in changed.values():
             patches.prepare(content)
         for content in contents.values() if self.exact else ():

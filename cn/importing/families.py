@@ -61,6 +61,8 @@ class Family:
     roots: list[frozenset[Hashable]] = dataclasses.field(default_factory=list[frozenset[Hashable]])  # keys of members
     added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
+    nodes: Family | None = None  # of a group that is a dict of nodes: the family of these
+    is_entry: bool = False  # its members are entries of such a dict
     defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
 
     def distinct(self, label: str, taken: set[str]) -> str:
@@ -117,6 +119,10 @@ class Families:
             return self.groups.get(field.groups[0])
         return field.family
 
+    def is_dict(self, field: Field) -> bool:
+        """Return whether a field holds a dict of nodes."""
+        return any(self.groups[each].nodes is not None for each in field.groups if each in self.groups)
+
     def every_of(self, field: Field) -> list[Family]:
         """Return the families of all nodes that a field can hold."""
         found = [self.groups[each] for each in field.groups if each in self.groups]
@@ -143,14 +149,17 @@ class Families:
         for family in list(self.every()):
             for field in family.fields.values():
                 if field.groups and field.family is not None and field.groups[0] in self.groups:
-                    self._join(self.groups[field.groups[0]], field.family)
+                    self.join(self.groups[field.groups[0]], field.family)
                     field.family = None
 
     def is_shared(self, family: Family, key: Hashable) -> bool:
-        """Return whether every member has the key."""
+        """Return whether every member has the key; of a dict of nodes and of its entries, whether one has."""
+        if family.nodes is not None or family.is_entry:
+            return key in family.fields
         return key in family.added or all(key in keys for keys in family.roots)
 
-    def _join(self, into: Family, other: Family) -> None:
+    def join(self, into: Family, other: Family) -> None:
+        """Take the fields and values of a family into another."""
         into.roots += other.roots
         for key, field in other.fields.items():
             known = into.field(key)
@@ -158,7 +167,7 @@ class Families:
             known.groups += [each for each in field.groups if each not in known.groups]
             known.optional = known.optional or field.optional
             if field.family is not None and known.family is not None:
-                self._join(known.family, field.family)
+                self.join(known.family, field.family)
             elif field.family is not None:
                 known.family = field.family
 

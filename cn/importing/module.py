@@ -118,7 +118,7 @@ class Module(Defaults):
             if isinstance(each, Class)
             else self.of_family(each)
             if each.contract
-            else self.cn("CN")
+            else self.cn("CN" if each.nodes is None else "Bundle")
             for each in cls.bases
         ]
         head = f"class {cls.name}({', '.join(bases)}):"
