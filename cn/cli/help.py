@@ -16,7 +16,7 @@ from cn.composing.choices import keys, tolerant
 from cn.composing.compose import assemble
 from cn.composing.finish import finish
 from cn.composing.overrides import parse
-from cn.discovery import discover, registry, source
+from cn.discovery import discover, source
 from cn.errors import UserError
 from cn.nodes.derived import derives
 from cn.nodes.field_types import SCALARS, Child, Either, Kind, Member, Mismatch, OneOf, same
@@ -77,9 +77,8 @@ def _choices(contract: Any, root: CN | None, words: list[str]) -> list[str]:
     for key, (names, bad), kind, now in listed:
         many = kind is not None and kind.many
         held = cast("dict[str, CN]", (now or {}) if many else {} if now is None else {key: now})
-        now_keys = [registry.key_of(type(each)) for each in held.values()]
-        chosen = {each.option for each in now_keys if each}
-        shown = [f"[{name}]" if name in chosen else name for name in names]
+        chosen = {type(each) for each in held.values()}
+        shown = [f"[{name}]" if cls in chosen else name for name, cls in names.items()]
         if kind is not None and kind.optional:
             shown.insert(0, "[null]" if now is None else "null")
         if many:

@@ -40,7 +40,8 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
         except Mismatch:
             raise UserError(f"{each.text}: {holder} is {inner.name}, so {rest[1]!r} cannot be a key of it") from None
         last = len(rest) == 2
-        if key not in entries and not (last and each.verb in ("add", "force")):
+        within = isinstance(inner.value, Anything) and not last  # `++a.b.c=1` adds `b` too, as in Hydra
+        if key not in entries and not ((last or within) and each.verb in ("add", "force")):
             added = f"+{'.'.join(each.path[: len(each.path) - len(rest) + 2])}"
             add = f"to add it: {each.at(added) if last and each.verb != 'delete' else f'{added}=...'}"
             raise UserError(f"{each.text}: there is no {rest[1]!r}; {hint(rest[1], map(str, entries))}; {add}")
@@ -48,7 +49,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             if each.raw is not None and not same(inner.value.accept(value, each.texts), entries[key]):
                 raise UserError(f"{each.text}: {each.key} is {short(repr(entries[key]))}, so it is not deleted")
             return {k: v for k, v in entries.items() if k != key}
-        return {**entries, key: edit(inner.value, entries.get(key, ...), rest[1:], each, value)}
+        return {**entries, key: edit(inner.value, entries.get(key, {} if within else ...), rest[1:], each, value)}
     if isinstance(inner, (Items, Row)) and isinstance(old, (list, tuple)):
         items = list(cast("list[Any]", old))
         if each.verb == "delete" and len(rest) == 2:

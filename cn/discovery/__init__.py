@@ -2,7 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "nodes", "only", "options"),
+    "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "longer", "nodes", "only", "options"),
     "registry": (
         "Key",
         "feed",

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from cn.discovery import source
-from cn.discovery.registry import bears, folders, group_of, home, homes, is_bundle, key_of
+from cn.discovery.registry import bears, folders, group_of, home, homes, is_bundle, key_of, path_below
 from cn.discovery.typable import LONGEST, better, why_not
 from cn.errors import CNError, UserError, hint, lines, short
 
@@ -38,6 +38,7 @@ class Broken(NamedTuple):
 def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
     """Return the class of an option of these types; only the option's file is imported. bundles: or a bundle of them.
 
+    An option of an inner folder can be named by its path: `encoder/resnet` for the types (Model, Encoder).
     Raises UserError if the option is unknown, has another type, or its file is broken.
     """
     seen: Any = None
@@ -48,13 +49,12 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
                 key = key_of(cls)
                 if (
                     key
-                    and key.group == group_of(package)
                     and key.option.isascii()
-                    and (key.option == option if name else bears(cls.__name__, module.rsplit(".", 1)[-1]))
+                    and (path_below(cls, package) == option if name else bears(cls.__name__, module.rsplit(".", 1)[-1]))
                 ):
                     if _fits(cls, types, bundles):
                         return cls
-                    seen = cls
+                    seen = cls if key.group == group_of(package) else seen
     asked = " or ".join(group_of(home(kind)) for kind in types)
     if seen is not None:
         why = f"{seen.__name__} is not a {_names(types)}"
@@ -104,6 +104,8 @@ def options(types: tuple[Any, ...], *, bundles: bool = False) -> tuple[dict[str,
                     key = key_of(cls)
                     if key and key.group == group_of(package) and _fits(cls, types, bundles):
                         if key.option.isascii():
+                            if other := found.get(key.option):
+                                found[longer(other, types)] = other
                             found[key.option] = cls
                         else:
                             why = f"{cls.__name__} has letters that cannot be typed as they are"
@@ -118,6 +120,12 @@ def only(types: tuple[Any, ...]) -> type[Any] | None:
     """Return the class that needs no choice: it is the only type, not abstract, and has no options."""
     alone = [each for each in types if not inspect.isabstract(each)]
     return alone[0] if len(alone) == len(types) == 1 and not options(types)[0] else None
+
+
+def longer(cls: Any, types: tuple[Any, ...]) -> str:
+    """Return the path of a class below the first folder of these types that it is in; "" if it is in none."""
+    above = [package for package in _homes(types) if cls.__module__.startswith(f"{package}.")]
+    return path_below(cls, above[0]) if above else ""
 
 
 def load(module: str) -> ModuleType:

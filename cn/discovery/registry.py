@@ -94,11 +94,13 @@ def key_of(cls: Any) -> Key | None:
     package = home(cls)
     if package == LIBRARY:  # a part of the library, such as the axes of a sweep, and no option
         return None
-    rest = parts[len(package.split(".")) :]
-    name = snake(cls.__name__)
-    if not bears(cls.__name__, rest[-1]):
-        rest.append(name)
-    return Key(group_of(package), "/".join(rest))
+    return Key(group_of(package), path_below(cls, package))
+
+
+def path_below(cls: Any, package: str) -> str:
+    """Return the path of a class below a package that it is in: `encoder/resnet` for `runs.model`."""
+    rest = cls.__module__.removeprefix(f"{package}.").split(".")
+    return "/".join(rest if bears(cls.__name__, rest[-1]) else [*rest, snake(cls.__name__)])
 
 
 def home(cls: Any) -> str:

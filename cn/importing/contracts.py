@@ -38,7 +38,9 @@ class Contracts:
             for family in families:
                 classes = self.classes.get(id(family), [])
                 is_root = family.group is not None or family is self.families.run
-                family.contract = family.contract or is_root or len(classes) > 1 or bool(family.extra)
+                family.contract = family.nodes is None and (
+                    family.contract or is_root or len(classes) > 1 or bool(family.extra)
+                )
                 common = set(family.fields)
                 for cls in classes:
                     common &= set(cls.content.items)
@@ -51,7 +53,7 @@ class Contracts:
                     for field in family.shared:
                         inner = self.families.of(field)
                         if inner is not None and not self.families.is_data(field):
-                            inner.contract = True
+                            (inner.nodes or inner).contract = True
 
     def label(self, packages: dict[str, list[Family]]) -> None:
         """Give the contracts of a package different names."""

@@ -21,6 +21,7 @@ class Conversion:
     families: Families
     texts: dict[str, str]
     options: dict[tuple[str, str], str]  # (group, option) -> the option's name now
+    inner: dict[tuple[str, str], str]  # the same of options that a group above their own can choose
     patches: dict[tuple[str, str], str]  # (group, option) -> the patch's name now
     kept: dict[str, frozenset[str]]  # primary -> addresses of what it keeps whatever is chosen
     nulls: dict[str, list[str]]  # patch -> addresses of groups of which it chooses nothing
@@ -29,7 +30,7 @@ class Conversion:
     functions: set[str]
     reader: Reader
     contents: dict[str, Content]  # of the primaries
-    option_files: dict[tuple[str, str], File]
+    option_files: dict[tuple[str, str], File]  # of `options` and `inner`
     class_names: dict[str, str]  # of each file
     plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
     schema: list[str]  # modules that fill the ConfigStore

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError, lines
 from cn.importing.addresses import python_of
+from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
 from cn.importing.contents import Content, Slot
 from cn.importing.conversion import Conversion
@@ -56,21 +57,29 @@ class Converter:
         with_bases(contents)
         self.groups.find(contents)
         self.groups.optional_slots(contents)
+        self.groups.find_inner(exact=self.exact)
+        reachable = self.groups.reachable()
         option_contents = {file.config: self.reader.option(file, group) for (group, _), file in self.options.items()}
         every = [*self.options.values(), *(content.file for content in contents.values())]
         paths, self.packages = of_options(every)
         self.modules = {**of_patches(list(self.patches.values())), **paths}
         follow = Follow(
-            {key: option_contents[file.config].full for key, file in self.options.items()},
+            {key: option_contents[file.config].full for key, file in reachable.items()},
             lambda group, option: camel(self.modules[self.options[group, option].config].rpartition(".")[2]),
             self.patches,
         )
         for content in contents.values():
             follow.put(content, self.reader.patch)
-        self._families(contents, option_contents)
-        names = self._option_names()
-        patches = Patches(self.families, names)
         changed = {file.config: self.reader.patch(file) for file in self.patches.values()}
+        self._families(contents, option_contents)
+        by_group: dict[str, list[Content]] = {}
+        for (group, _), file in self.options.items():
+            by_group.setdefault(group, []).append(option_contents[file.config])
+        others = [*contents.values(), *changed.values()]
+        join(self.families, list(Bundles(by_group, others, exact=self.exact).find()))
+        names = self._names(self.options)
+        inner = self._names(self.groups.inner)
+        patches = Patches(self.families, {**names, **inner}, exact=self.exact)
         for content in changed.values():
             patches.prepare(content)
         for content in contents.values() if self.exact else ():
@@ -95,6 +104,7 @@ class Converter:
             families=self.families,
             texts=texts,
             options=names,
+            inner=inner,
             patches={key: self._patch_option(file) for key, file in self.patches.items()},
             kept={config: _addresses(maker.of_file(config).kept) for config in contents},
             nulls={self._patch_option(each.file): list(nulls(each)) for each in modules.patches},
@@ -103,19 +113,17 @@ class Converter:
             functions=modules.functions,
             reader=self.reader,
             contents=contents,
-            option_files=self.options,
+            option_files=reachable,
             class_names=maker.names,
             plugins=list(self._plugins()),
             schema=self.schema,
             resolvers=sorted(set(self._resolvers())),
         )
 
-    def _option_names(self) -> dict[tuple[str, str], str]:
-        """Return what each option is called now."""
-        return {
-            (group, option): self.modules[file.config].removeprefix(f"{self.packages[group]}.").replace(".", "/")
-            for (group, option), file in self.options.items()
-        }
+    def _names(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return what each option is called now, by group and option."""
+        modules = {(group, option): self.modules[f"{group}/{option}"] for group, option in keys}
+        return {key: name.removeprefix(f"{self.packages[key[0]]}.").replace(".", "/") for key, name in modules.items()}
 
     def _patch_option(self, file: File) -> str:
         return self.modules[file.config].removeprefix("runs.patches.").replace(".", "/")
@@ -147,7 +155,7 @@ class Converter:
             self.families.add(self.families.run, content.full)
         for content in every:
             for slot in slots_of(content.full):
-                family = self.families.groups.get(slot.group)
+                family = self.families.groups.get(self.groups.group_of(slot))
                 if family is not None:
                     for extra in (slot.over, slot.under):
                         self.families.add(family, extra, root=slot.option is None and bool(extra.items))
@@ -155,9 +163,10 @@ class Converter:
         for family in self.families.groups.values():
             family.added = {key for key in family.added if not any(key in keys for keys in family.roots)}
         self.families.unify()
+        self.families.offer(self.groups.inner)
 
     def _maker(self, contents: dict[str, Content], options: dict[str, Content]) -> Maker:
-        maker = Maker(self.families, self.options, self.modules)
+        maker = Maker(self.families, self.groups.reachable(), self.modules)
         for (group, _), file in self.options.items():
             maker.group_of[file.config] = group
         for config, content in {**options, **contents}.items():

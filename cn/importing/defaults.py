@@ -23,6 +23,11 @@ class Defaults(ModuleNames):
         """Return a default as an expression."""
         if isinstance(value, Made):
             family = value.of.family
+            if not value.of.name:  # a dict of nodes
+                entries = [
+                    (f'"{key}": ', self.expression(each.value, family.field(key))) for key, each in value.values.items()
+                ]
+                return "{", entries, "}"
             name = self.of_family(family) if value.of.is_contract else self.named(value.of.module, value.of.name)
             fields = {key: family.field(key) for key in value.values}
             parts = [

@@ -73,9 +73,7 @@ class Comparison:
         if at in self.unchosen and _is_nothing(right):
             return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
-            inner = self.families.of(field) if field is not None else None
-            inner = inner or (field.derived[0] if field is not None and field.derived else None)
-            return self._branch(left, right, inner, at)
+            return self._branch(left, right, self._family(field, cast("dict[str, Any]", right)), at)
         if isinstance(left, list) and isinstance(right, list):
             ones, others = cast("list[Any]", left), cast("list[Any]", right)
             if len(ones) != len(others):
@@ -86,6 +84,12 @@ class Comparison:
                     return found
             return None
         return self._leaf(left, right, at)
+
+    def _family(self, field: Field | None, ours: dict[str, Any]) -> Family | None:
+        """Return the family of a node: of those that a field can hold, the first with all of its fields."""
+        held = [*self.families.every_of(field), *field.derived] if field is not None else []
+        fits = (each for each in held if {*ours} <= {*(one.name for one in each.fields.values()), "extra"})
+        return next(fits, next(iter(held), None))
 
     def _leaf(self, left: Any, right: Any, at: tuple[str, ...]) -> Difference | None:
         left = _evaluated(left)

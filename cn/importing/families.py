@@ -61,6 +61,8 @@ class Family:
     roots: list[frozenset[Hashable]] = dataclasses.field(default_factory=list[frozenset[Hashable]])  # keys of members
     added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
+    nodes: Family | None = None  # of a group that is a dict of nodes: the family of these
+    is_entry: bool = False  # its members are entries of such a dict
     defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
 
     def distinct(self, label: str, taken: set[str]) -> str:
@@ -117,14 +119,29 @@ class Families:
             return self.groups.get(field.groups[0])
         return field.family
 
+    def is_dict(self, field: Field) -> bool:
+        """Return whether a field holds a dict of nodes."""
+        return any(self.groups[each].nodes is not None for each in field.groups if each in self.groups)
+
+    def every_of(self, field: Field) -> list[Family]:
+        """Return the families of all nodes that a field can hold."""
+        found = [self.groups[each] for each in field.groups if each in self.groups]
+        return found if found or field.family is None else [field.family]
+
+    def offer(self, inner: dict[tuple[str, str], str]) -> None:
+        """Let the fields of a group hold the options of other groups that it can choose: see `Groups.inner`."""
+        for family in self.every():
+            for field in family.fields.values():
+                more = [group for (above, _), group in inner.items() if above in field.groups]
+                field.groups = list(dict.fromkeys([*field.groups, *more]))
+
     def typed(self, keys: list[str]) -> list[str]:
         """Return the keys of an address in the run as they are typed now; unknown ones as they are."""
-        family: Family | None = self.run
-        found: list[str] = []
+        families, found = [self.run], list[str]()
         for key in keys:
-            field = family.fields.get(key) if family is not None else None
+            field = field_of(families, key)
             found.append(field.typed if field is not None else key)
-            family = self.of(field) if field is not None else None
+            families = self.every_of(field) if field is not None else []
         return found
 
     def unify(self) -> None:
@@ -132,14 +149,17 @@ class Families:
         for family in list(self.every()):
             for field in family.fields.values():
                 if field.groups and field.family is not None and field.groups[0] in self.groups:
-                    self._join(self.groups[field.groups[0]], field.family)
+                    self.join(self.groups[field.groups[0]], field.family)
                     field.family = None
 
     def is_shared(self, family: Family, key: Hashable) -> bool:
-        """Return whether every member has the key."""
+        """Return whether every member has the key; of a dict of nodes and of its entries, whether one has."""
+        if family.nodes is not None or family.is_entry:
+            return key in family.fields
         return key in family.added or all(key in keys for keys in family.roots)
 
-    def _join(self, into: Family, other: Family) -> None:
+    def join(self, into: Family, other: Family) -> None:
+        """Take the fields and values of a family into another."""
         into.roots += other.roots
         for key, field in other.fields.items():
             known = into.field(key)
@@ -147,7 +167,7 @@ class Families:
             known.groups += [each for each in field.groups if each not in known.groups]
             known.optional = known.optional or field.optional
             if field.family is not None and known.family is not None:
-                self._join(known.family, field.family)
+                self.join(known.family, field.family)
             elif field.family is not None:
                 known.family = field.family
 
@@ -165,15 +185,12 @@ class Families:
 
     def at(self, keys: tuple[str, ...]) -> Field | None:
         """Return the field at an absolute address, if the runs have one."""
-        family: Family | None = self.run
-        field: Field | None = None
+        families, field = [self.run], None
         for key in keys:
-            if family is None:
-                return None
-            field = family.fields.get(key)
+            field = field_of(families, key)
             if field is None:
                 return None
-            family = self.of(field)
+            families = self.every_of(field)
         return field
 
     def is_data(self, field: Field) -> bool:
@@ -186,6 +203,11 @@ class Families:
         if any(not isinstance(key, str) for key in field.family.fields):
             return True
         return any(not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain)
+
+
+def field_of(families: list[Family], key: Hashable) -> Field | None:
+    """Return the field with a key of the first family that has one."""
+    return next((each.fields[key] for each in families if key in each.fields), None)
 
 
 def _is_whole(value: Any) -> bool:

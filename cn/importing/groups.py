@@ -5,18 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cn.importing.contents import Branch, Content, Item, Slot
+from cn.importing.packages import group_path, option_of
 from cn.importing.reader import Reader
 from cn.importing.yaml_files import Entry, File
 
 
 class Groups:
-    """used: groups that are chosen somewhere. options, patches: the file of each, by group and option."""
+    """used: groups that are chosen somewhere. options, patches: the file of each, by group and option.
+
+    inner: the group of an option that another group above it can choose too, by that group and the path from there.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.used: set[str] = set()
         self.options: dict[tuple[str, str], File] = {}
         self.patches: dict[tuple[str, str], File] = {}
+        self.inner: dict[tuple[str, str], str] = {}
+
+    def reachable(self) -> dict[tuple[str, str], File]:
+        """Return the file of each option, also by the groups above its own that can choose it."""
+        return {**self.options, **{(above, path): self.reader.files[f"{above}/{path}"] for above, path in self.inner}}
+
+    def find_inner(self, *, exact: bool) -> None:
+        """Find the options that the tree chooses for a group above their own; exact: or can choose."""
+        chosen = {
+            (group_path(entry.group, file.group), option_of(each))
+            for file in self.reader.files.values()
+            for entry in file.entries
+            if entry.group is not None
+            for each in (entry.options if isinstance(entry.options, list) else [entry.options])
+        }
+        for group, option in self.options:
+            for above in self.used:
+                path = f"{group}/{option}".removeprefix(f"{above}/")
+                if group.startswith(f"{above}/") and (exact or (above, path) in chosen):
+                    self.inner[above, path] = group
+
+    def group_of(self, slot: Slot) -> str:
+        """Return the group of the option of a slot."""
+        return self.inner.get((slot.group, str(slot.option)), slot.group)
 
     def find(self, contents: dict[str, Content]) -> None:
         """Find the groups that are chosen, and the options of each; the rest of a folder's path is in the name."""

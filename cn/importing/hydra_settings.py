@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+from cn.importing.comments import comments
+from cn.importing.contents import Leaf
 from cn.importing.imports import blocks
-from cn.importing.layout import Expression, docstring, laid_out, literal
+from cn.importing.layout import Commented, Expression, docstring, laid_out, literal, statement
 from cn.importing.names import camel, slug
 from cn.importing.yaml_files import File
 
@@ -68,6 +70,10 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
     params = found.values.get("params")
     if not isinstance(params, dict) or not params:
         return None
+
+    def said(*keys: str) -> tuple[list[str], str]:
+        return comments(Leaf(None, found.file, (*found.at, *keys)))
+
     axes: list[tuple[str, Expression]] = []
     names = {"Axes", "Sweep"}
     drawn = False
@@ -75,28 +81,29 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
         axis, used, is_drawn = _axis(text)
         address, values = key(name, axis if isinstance(axis, list) else None)
         shown = literal(values) if isinstance(axis, list) else str(axis)
-        axes.append((f"{literal(address)}: ", shown))
+        axes.append((f"{literal(address)}: ", Commented(shown, *said("params", name))))
         names |= used
         drawn = drawn or is_drawn
     trials = found.values.get("n_trials")
     target = str(cast("dict[str, Any]", found.values.get("sampler") or {}).get("_target_", ""))
     table: Expression = ("{", axes, "}")
     made: Expression = (f"{base[1]}(", [], ")")
-    fields: list[tuple[str, str, Expression]] = [("base", "Run", made)]
+    fields: list[tuple[str, str, Expression, str]] = [("base", "Run", made, "")]  # the last: the key in the YAML
     if isinstance(trials, int) and "TPE" in target:
-        fields.append(("axes", "Axes", ("space(", [("", table)], ")")))
-        fields.append(("search", "Search | None", f"Tpe(trials={trials})"))
+        fields.append(("axes", "Axes", ("space(", [("", table)], ")"), "params"))
+        fields.append(("search", "Search | None", f"Tpe(trials={trials})", "n_trials"))
         names |= {"Search", "Tpe"}
     elif isinstance(trials, int) or drawn:
         count = trials if isinstance(trials, int) else 20
-        fields.append(("axes", "Axes", ("random(", [("", str(count)), ("", table)], ")")))
+        drawings = Commented(str(count), *said("n_trials"))
+        fields.append(("axes", "Axes", ("random(", [("", drawings), ("", table)], ")"), "params"))
         names.add("random")
     else:
-        fields.append(("axes", "Axes", ("grid(", [("", table)], ")")))
+        fields.append(("axes", "Axes", ("grid(", [("", table)], ")"), "params"))
         names.add("grid")
     direction = found.values.get("direction")
     if direction in ("minimize", "maximize"):
-        fields.append(("goal", "Goal | None", f'{direction}("score")'))
+        fields.append(("goal", "Goal | None", f'{direction}("score")', "direction"))
         names |= {"Goal", str(direction)}
     froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
     if "search" in [name for name, *_ in fields]:
@@ -104,13 +111,13 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
     rows = ["from __future__ import annotations", ""]
     for block in blocks(set(), froms):
         rows += [*block, ""]
-    rows += [
-        "",
-        f"class {camel(found.file.name)}(Sweep):",
-        *docstring([f"Was {found.file.place((*found.at, 'params'))}."]),
-        "",
-    ]
-    rows += [f"    {name}: {kind} = {laid_out(value, 1, len(name) + len(kind) + 9)}" for name, kind, value in fields]
+    doc = (
+        found.file.head if found.file.group and found.file.head else [f"Was {found.file.place((*found.at, 'params'))}."]
+    )
+    rows += ["", f"class {camel(found.file.name)}(Sweep):", *docstring(doc), ""]
+    for name, kind, value, yaml in fields:
+        above, beside = said(yaml) if yaml else ([], "")
+        rows += statement(name, kind, value, above, beside, "")
     return "\n".join(rows) + "\n"
 
 

@@ -22,8 +22,16 @@ class Lambda(NamedTuple):
     body: str
 
 
+class Commented(NamedTuple):
+    """A part of an expression with comments: lines above it, and one beside it."""
+
+    of: Expression
+    above: list[str]
+    beside: str
+
+
 Expression = (
-    str | Lambda | tuple[str, "list[tuple[str, Expression]]", str]
+    str | Lambda | Commented | tuple[str, "list[tuple[str, Expression]]", str]
 )  # opening, parts with their prefixes, closing
 
 
@@ -45,19 +53,41 @@ def laid_out(expression: Expression, depth: int, before: int, after: int = 0) ->
         return _lambda(expression, depth, before)
     if isinstance(expression, str):
         return expression
+    if isinstance(expression, Commented):
+        return laid_out(expression.of, depth, before, after)
     opening, parts, closing = expression
     line = one_line(expression)
-    if not parts or before + len(line) + after <= WIDTH:
+    if not parts or (before + len(line) + after <= WIDTH and not _is_commented(expression)):
         return line
-    indent = "    " * (depth + 1)
-    rows = [f"{indent}{prefix}{laid_out(part, depth + 1, len(indent) + len(prefix), 1)},\n" for prefix, part in parts]
-    return opening + "\n" + "".join(rows) + "    " * depth + closing
+    rows = [row for prefix, part in parts for row in part_rows(prefix, part, depth + 1)]
+    return "\n".join([opening, *rows, "    " * depth + closing])
+
+
+def part_rows(prefix: str, part: Expression, depth: int) -> list[str]:
+    """Return the lines of a part, with its comments."""
+    indent = "    " * depth
+    text = f"{indent}{prefix}{laid_out(part, depth, len(indent) + len(prefix), 1)},"
+    above, beside = (list(part.above), part.beside) if isinstance(part, Commented) else ([], "")
+    if beside and ("\n" in text or len(text) + 4 + len(beside) > WIDTH):
+        above, beside = [*above, beside], ""
+    rows = [f"{indent}# {line}" for comment in above for line in wrapped(comment, WIDTH - len(indent) - 2)]
+    return [*rows, text + (f"  # {beside}" if beside else "")]
+
+
+def _is_commented(expression: Expression) -> bool:
+    if isinstance(expression, Commented):
+        return bool(expression.above or expression.beside) or _is_commented(expression.of)
+    return (
+        isinstance(expression, tuple) and len(expression) == 3 and any(_is_commented(each) for _, each in expression[1])
+    )
 
 
 def one_line(expression: Expression) -> str:
     """Return an expression on one line."""
     if isinstance(expression, Lambda):
         return expression.head + expression.body
+    if isinstance(expression, Commented):
+        return one_line(expression.of)
     if isinstance(expression, str):
         return expression
     opening, parts, closing = expression

@@ -33,11 +33,13 @@ class Maker:
         """Return the class of an option or a primary config."""
         if config not in self.made:
             family = self.families.groups.get(self.group_of[config], self.families.run)
-            bases: list[Class | Family] = [self.of_file(each) for each in reversed(self.extended.get(config, []))]
-            module = self.modules[config]
-            cls = Class(
-                self.names[config], module, family, bases or [family], self.contents[config], doc=self.docs[config]
-            )
+            content, module = self.contents[config], self.modules[config]
+            entry = content.items.get(config.removeprefix(f"{self.group_of[config]}/"))
+            if family.nodes is not None and len(content.items) == 1 and isinstance(entry, Branch):
+                family, content = family.nodes, entry
+            above = [self.of_file(each) for each in reversed(self.extended.get(config, []))]
+            bases: list[Class | Family] = [each for each in above if each.family is family]
+            cls = Class(self.names[config], module, family, bases or [family], content, doc=self.docs[config])
             self.made[config] = cls
             self._fill(cls, bases)
             self.written.setdefault(module, []).append(cls)
@@ -77,11 +79,19 @@ class Maker:
                 value = plain_of(item)
                 self.odd += lost(item)
                 return Default(Derived(value) if has_interpolation(value) else Plain(unescaped(value)), item), None
+            old = old or self._entry(cls.family, key, item)
             made = self.instance(item, old, cls.module) if old is not None else None
             if made is None:
                 made = Made(self._private(cls.module, field, item, []))
             return Default(made, item), made.of
         return self._slot(cls, field, item)
+
+    def _entry(self, family: Family, key: Hashable, item: Branch) -> Class | None:
+        """Return the option whose instance an entry of a dict of nodes can be."""
+        file = self.options.get((family.group or "", str(key))) if family.nodes is not None else None
+        found = self.of_file(file.config) if file is not None else None
+        fits = found is not None and found.family is family.nodes and {*found.content.items} <= {*item.items}
+        return found if fits else None
 
     def leaf(self, item: Leaf, field: Field, module: str) -> Derived | Plain | Required | Made:
         """Return the default of a value."""
@@ -117,7 +127,13 @@ class Maker:
         if file is None:
             made = Made(self._private(cls.module, field, target, []))
         else:
-            made = self.instance(target, self.of_file(file.config), cls.module)
+            option = self.of_file(file.config)
+            if option.family.is_entry:
+                family = self.families.groups[slot.group]
+                option = Class("", cls.module, family, [], Branch())
+                values = {key: self._default(option, key, each, None)[0] for key, each in target.items.items()}
+                return Default(Made(option, values), slot), None
+            made = self.instance(target, option, cls.module)
         return Default(made, slot), made.of
 
     def followed(self, cls: Class, slot: Slot) -> str | None:
@@ -169,7 +185,7 @@ class Maker:
     ) -> Class:
         """Make a class that is no option, in the file that needs it."""
         family = of.family if of is not None else self.families.of(field) or self._new_family(field, module, target)
-        label = of.name.lstrip("_") if of is not None else family.label
+        label = of.name.lstrip("_") if of is not None else camel(str(field.key)) if family.is_entry else family.label
         taken = {each.name for each in self.written.get(module, [])}
         name = f"_{family.distinct(label, {each.lstrip('_') for each in taken})}"
         cls = Class(name, module, family, bases or [family], target)

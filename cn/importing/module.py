@@ -7,7 +7,7 @@ from cn.importing.classes import Change, Class, Default, Made, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
-from cn.importing.layout import WIDTH, docstring, laid_out, literal, one_line, statement, wrapped
+from cn.importing.layout import WIDTH, Commented, docstring, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
 from cn.importing.types import has_interpolation
 
@@ -38,20 +38,13 @@ class Module(Defaults):
 
     def _changes(self, name: str, changes: list[Change]) -> list[str]:
         """Return the lines of a dict of changes."""
-        rows = [f"    {name} = {{"]
+        rows: list[str] = []
         for each in changes:
-            above, beside = comments(each.leaf)
-            key = one_line(literal(each.address))
             field = each.field or Field(each.address, each.address)
             derived = has_interpolation(each.value)
             value = self.derived(each.value, field) if derived else literal(each.value)
-            text = f"        {key}: {laid_out(value, 2, len(key) + 10, 1)},"
-            last = text.rpartition("\n")[2]
-            if beside and len(last) + 4 + len(beside) > WIDTH:
-                above, beside = [*above, beside], ""
-            rows += [f"        # {line}" for comment in above for line in wrapped(comment, WIDTH - 10)]
-            rows.append(text + (f"  # {beside}" if beside else ""))
-        return [*rows, "    }"]
+            rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
+        return [f"    {name} = {{", *rows, "    }"]
 
     def contracts(self, families: list[Family]) -> str:
         """Return the text of a folder's `__init__.py`."""
@@ -118,7 +111,7 @@ class Module(Defaults):
             if isinstance(each, Class)
             else self.of_family(each)
             if each.contract
-            else self.cn("CN")
+            else self.cn("CN" if each.nodes is None else "Bundle")
             for each in cls.bases
         ]
         head = f"class {cls.name}({', '.join(bases)}):"

@@ -72,7 +72,8 @@ class ModuleNames:
         return name
 
     def node_families(self, field: Field) -> list[Family]:
-        found = [self.families.groups[each] for each in field.groups if each in self.families.groups]
+        groups = [self.families.groups[each] for each in field.groups if each in self.families.groups]
+        found = [each.nodes or each for each in groups]
         if field.family is not None and not self.families.is_data(field) and not found:
             found = [field.family]
         for each in field.derived:
@@ -85,6 +86,8 @@ class ModuleNames:
         nodes = self.node_families(field)
         if nodes:
             text = " | ".join(dict.fromkeys(self.of_family(each) for each in nodes))
+            if self.families.is_dict(field):
+                text = f"dict[str, {text}]"
             return f"{text} | None" if field.optional else text
         kind = field.type or "Any"  # of a field that was found after the types were worked out
         for name in ("Any", "Literal"):

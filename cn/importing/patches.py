@@ -9,7 +9,7 @@ from typing import Any
 
 from cn.importing.classes import Change
 from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot
-from cn.importing.families import Families, Family, Field, plain_of
+from cn.importing.families import Families, Family, Field, field_of, plain_of
 from cn.importing.items import lost
 from cn.importing.packages import place_of
 from cn.nodes.class_body import TARGET
@@ -18,10 +18,10 @@ EXTRA = "extra"  # the field of a node that holds what a patch adds to it
 
 
 class Patches:
-    """Works out the changes of each patch."""
+    """Works out the changes of each patch. exact: a mapping that not all options have is added, and does not wait."""
 
-    def __init__(self, families: Families, options: dict[tuple[str, str], str]) -> None:
-        self.families, self.options = families, options
+    def __init__(self, families: Families, options: dict[tuple[str, str], str], *, exact: bool) -> None:
+        self.families, self.options, self.exact = families, options, exact
         self.odd: list[tuple[str, str]] = []
 
     def prepare(self, content: Content) -> None:
@@ -36,12 +36,12 @@ class Patches:
                 family.extra.add(key)
             if field is None:
                 continue
-            inner = self.families.of(field)
             if isinstance(item, Leaf):
                 if item.value != MISSING:
                     field.leaves.append(item)
                     field.optional = field.optional or item.value is None
-            elif inner is not None:
+                continue
+            for inner in self.families.every_of(field):
                 self._prepare(item.over if isinstance(item, Slot) else item, inner)
 
     def changes(self, content: Content) -> list[Change]:
@@ -54,14 +54,14 @@ class Patches:
             )
             if option is not None and (group, option) not in self.options and option != MISSING:
                 self.odd.append((f"{file.shown}:{entry.line}", f"{group} has no option {option}"))
-        found += self._of(content.full, self.families.run, ())
+        found += self._of(content.full, [self.families.run], ())
         return found
 
-    def _of(self, branch: Branch, family: Family, at: tuple[str, ...]) -> Iterator[Change]:
+    def _of(self, branch: Branch, families: list[Family], at: tuple[str, ...]) -> Iterator[Change]:
         added: dict[Hashable, Any] = {}  # what has keys that cannot be part of an address
         extra = "".join(f"{each}." for each in at) + EXTRA
         for key, item in branch.items.items():
-            field = family.fields.get(key)
+            field = field_of(families, key)
             if field is None:
                 self.odd += lost(item)
                 if isinstance(item, Slot):
@@ -75,24 +75,26 @@ class Patches:
                 if any(isinstance(item, Leaf) and each.value != item.value for each in field.leaves):
                     self.odd.append((item.place if isinstance(item, Leaf) else "", f"{key} of a class is not changed"))
                 continue
-            sign = "" if self.families.is_shared(family, key) or isinstance(item, Slot) else "++"
+            shared = all(self.families.is_shared(each, key) for each in families)
+            sign = "" if shared or isinstance(item, Slot) else "++"
             for each in self._change(item, field, (*at, field.typed)):
                 direct = each.address == ".".join((*at, field.typed))
-                yield dataclasses.replace(each, address=f"{sign}{each.address}") if direct else each
+                with_it = direct or (self.exact and not each.is_choice and not each.address.startswith("+"))
+                yield dataclasses.replace(each, address=f"{sign}{each.address}") if with_it else each
         if added:
             yield Change(extra, added, None, None)
 
     def _change(self, item: Item, field: Field, at: tuple[str, ...]) -> Iterator[Change]:
-        inner = self.families.of(field)
+        inner = self.families.every_of(field)
         if isinstance(item, Slot):
             if not item.replaces:
                 yield Change(".".join(at), self._option(item.group, item.option), None, None, is_choice=True)
-            if inner is not None:
+            if inner:
                 yield from self._of(item.over, inner, at)
         elif isinstance(item, Leaf):
             if item.value != MISSING:
                 yield Change(".".join(at), item.value, field, item)
-        elif inner is None or self.families.is_data(field):
+        elif not inner or self.families.is_data(field):
             yield Change(".".join(at), plain_of(item), field, item)
         else:
             yield from self._of(item, inner, at)
@@ -105,12 +107,12 @@ class Patches:
         """Note the keys that a primary config sets around a choice, and that not all options have."""
         for key, item in branch.items.items():
             field = family.fields.get(key)
-            inner = self.families.of(field) if field is not None else None
-            if inner is not None and isinstance(item, Slot) and item.option not in (None, MISSING):
-                self._prepare(item.over, inner)
-                self._prepare(item.under, inner)
-            elif inner is not None and isinstance(item, Branch):
-                self.prepare_kept(item, inner)
+            for inner in self.families.every_of(field) if field is not None else ():
+                if isinstance(item, Slot) and item.option not in (None, MISSING):
+                    self._prepare(item.over, inner)
+                    self._prepare(item.under, inner)
+                elif isinstance(item, Branch):
+                    self.prepare_kept(item, inner)
 
     def _kept(self, branch: Branch, family: Family, at: tuple[str, ...]) -> Iterator[Change]:
         for key, item in branch.items.items():
@@ -120,8 +122,9 @@ class Patches:
                 continue
             if isinstance(item, Slot):
                 if item.option not in (None, MISSING):
-                    yield from self._of(item.over, inner, (*at, field.typed))
-                    for each in self._of(item.under, inner, (*at, field.typed)):
+                    every = self.families.every_of(field)
+                    yield from self._of(item.over, every, (*at, field.typed))
+                    for each in self._of(item.under, every, (*at, field.typed)):
                         yield dataclasses.replace(each, address=f"+{each.address.lstrip('+')}")
             elif isinstance(item, Branch):
                 yield from self._kept(item, inner, (*at, field.typed))

@@ -91,8 +91,12 @@ def equal(results: list[Result]) -> Iterator[str]:
 def words(conversion: Conversion) -> list[tuple[str, str]]:
     """Return the words of the command line that have changed."""
     found: dict[str, str] = {}
+    same = [primary for primary, run in conversion.runs.items() if primary == run]
+    if len(same) > 1:
+        found["--config-name NAME"] = "run=NAME"
     for primary, run in conversion.runs.items():
-        found[f"--config-name {primary}"] = f"run={run}"
+        if primary not in same or len(same) == 1:
+            found[f"--config-name {primary}"] = f"run={run}"
     for primary in conversion.primaries:
         for key, slot in slots(conversion.contents[primary].full, ()):
             address = key.partition("@")[2] or slot.group.replace("/", ".")

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from cn.importing.conversion import Conversion
-from cn.importing.families import Family
+from cn.importing.families import Family, field_of
 
 
 class NotTranslated(ValueError):  # noqa: N818
@@ -108,28 +108,35 @@ class Words:
             option = value.removesuffix(".yaml")
             known = self.option(group, option)
             if known is None:
-                inner = f"{group}/{option}" in self.conversion.files
-                why = ": it is an option of a group of its own, which is chosen elsewhere" if inner else ""
-                raise NotTranslated(f"{group} has no option {option}{why}")
+                raise NotTranslated(f"{group} has no option {option}{self._why(f'{group}/{option}', group)}")
             value = known
         return f"{'+' * (word.sign == '+')}{'/'.join(names)}={value}"
 
+    def _why(self, config: str, group: str) -> str:
+        """Return why a group cannot choose a file below it."""
+        own = next((its for its, option in self.conversion.options if f"{its}/{option}" == config), None)
+        if own is None:
+            return ""
+        return (
+            f": it is an option of the group {own}, and no file chooses it for {group}; --exact lets {group} choose it"
+        )
+
     def option(self, group: str, option: str) -> str | None:
         """Return the name of an option now; None if it is no option of that group any more."""
-        return self.conversion.options.get((group, option))
+        key = (group, option)
+        return self.conversion.options.get(key, self.conversion.inner.get(key))
 
     def names(self, keys: list[str]) -> list[str]:
         """Return the names of the fields of an address."""
-        family: Family | None = self.families.run
-        found: list[str] = []
+        families, found = [self.families.run], list[str]()
         for place, key in enumerate(keys):
-            field = family.fields.get(key) if family is not None else None
+            field = field_of(families, key)
             if field is None:
-                if family is not None and key.isdecimal() and "items" in family.fields:
+                if key.isdecimal() and field_of(families, "items") is not None:
                     found.append("items")
                 return found + keys[place:]
             found.append(field.typed)
             if self.families.is_data(field):
                 return found + keys[place + 1 :]
-            family = self.families.of(field)
+            families = self.families.every_of(field)
         return found

@@ -13,20 +13,20 @@ from cn.nodes.field_types import Bundled
 from cn.nodes.node import CN
 from cn.nodes.traversal import NodeType, values
 
+if TYPE_CHECKING:
 
-class Bundle(CN):
-    """Each field is an entry of the dict, `ema: Callback = Ema(decay=0.9)`, and a field that is None is left out.
-
-    In Python, `Default()` is the dict. A subclass inherits the entries.
-    """
-
-    _bundle_: ClassVar[bool] = True
-
-    if TYPE_CHECKING:
-
+    class Bundle:  # no CN for a type checker, for which a call of a CN makes an instance of it
         def __new__(cls, **nodes: Any) -> dict[str, Any]: ...
 
-    else:
+else:
+
+    class Bundle(CN):
+        """Each field is an entry of the dict, `ema: Callback = Ema(decay=0.9)`, and a field that is None is left out.
+
+        In Python, `Default()` is the dict. A subclass inherits the entries.
+        """
+
+        _bundle_: ClassVar[bool] = True
 
         def __new__(cls, **nodes):
             return Bundled(values(holder_of(cls, nodes)), cls)

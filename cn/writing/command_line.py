@@ -247,11 +247,13 @@ def _option(types: tuple[type, ...], cls: type[CN]) -> str:
             else "its file is in no folder"
         )
         raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {why}", where(cls)))
-    try:
-        found: Any = discover.find(types, key.option)
-    except UserError as error:
-        more = str(error).split("\n  ")
-        raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {more[0]}", where(cls))) from None
-    if found is not cls:
-        raise UnwritableError(lines(f"{key} chooses another class than {name}", where(cls), where(found)))
-    return key.option
+    found: Any = None
+    for option in filter(None, (key.option, discover.longer(cls, types))):
+        try:
+            found = discover.find(types, option)
+        except UserError as error:
+            more = str(error).split("\n  ")
+            raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {more[0]}", where(cls))) from None
+        if found is cls:
+            return option
+    raise UnwritableError(lines(f"{key} chooses another class than {name}", where(cls), where(found)))

@@ -22,7 +22,7 @@ from typing import Literal
 
 import pytest
 
-from cn import CN, Job, compose, derive, load, main
+from cn import CN, Bundle, Job, compose, derive, load, main
 from cn.testing import Compose, Keys
 
 
@@ -39,7 +39,12 @@ class MLP(Model):
         return "x" * self.width * inputs
 
 
+class Both(Bundle):
+    one: Model = MLP()
+
+
 class Run(CN):
+    bundled: dict[str, Model] | None = Both(one=MLP(width=3))
     model: Model = MLP(width=3)
     teacher: Model | None = None
     models: dict[str, Model] = {}
@@ -62,6 +67,7 @@ run = compose(Run, ["needed=1"])
 reveal_type(run)
 reveal_type(compose(Run(needed=1)))
 reveal_type(dataclasses.replace(run, steps=3))
+reveal_type(Both())
 run.steps = 3
 changed: Run = load("folder")
 
@@ -101,6 +107,7 @@ KNOWN = [
     ("reveal_type(run)", 'Type of "run" is "Run"'),
     ("reveal_type(compose(Run(needed=1)))", 'Type of "compose(Run(needed=1))" is "Run"'),
     ("reveal_type(dataclasses.replace(run, steps=3))", 'Type of "dataclasses.replace(run, steps=3)" is "Run"'),
+    ("reveal_type(Both())", 'Type of "Both()" is "dict[str, Any]"'),
     ('reveal_type(compose(Run, "needed=1"))', 'Type of "compose(Run, "needed=1")" is "Run"'),
     ("reveal_type(keys(Run))", 'Type of "keys(Run)" is "list[str]"'),
 ]

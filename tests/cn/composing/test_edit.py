@@ -66,6 +66,8 @@ CHANGED = {
     "anything.a.b=3": ("anything", {"a": {"b": 3}}),
     "anything.a.b.1.c=3": ("anything", {"a": {"b": [1, {"c": 3}]}}),
     "+anything.d=[x]": ("anything", {"a": {"b": [1, {"c": 2}]}, "d": ["x"]}),
+    "+anything.d.e.f=3": ("anything", {"a": {"b": [1, {"c": 2}]}, "d": {"e": {"f": 3}}}),
+    "++anything.d.e=3": ("anything", {"a": {"b": [1, {"c": 2}]}, "d": {"e": 3}}),
     "anything=x": ("anything", "x"),
     "bare={b:[1]}": ("bare", {"a": 1, "b": [1]}),
     "bare.a=x": ("bare", {"a": "x"}),
@@ -120,6 +122,7 @@ REFUSED = {
     "either.a=x": "either.a is int, not 'x'",
     "either=x": "either is int | dict[str, int] | list[int], not 'x'",
     "anything.x=3": "there is no 'x'; choose from: a; to add it: +anything.x=3",
+    "anything.x.y=3": "there is no 'x'; choose from: a; to add it: +anything.x=...",
     "required=3": "required is dict[str, int], not 3",
     "required.a=3": "there is no 'a'; there is nothing to choose from; to add it: +required.a=3",
 }

@@ -11,6 +11,7 @@ import pytest
 from cn import CN, UserError, compose
 from cn.discovery import discover
 from cn.discovery.discover import Broken
+from cn.writing.command_line import words
 from tests.cn.conftest import MODEL, imported, node, python
 
 
@@ -64,6 +65,35 @@ def test_an_attribute_of_two_contracts_offers_the_options_of_both(tree: Path) ->
         "  options are the subclasses of Model (models/__init__.py:6), Optim (runs/optim/__init__.py:4)\n"
         "  nearest: adamw"
     )
+
+
+def test_an_option_of_an_inner_folder_is_named_by_its_path_where_the_outer_one_has_its_name(node_tree: Any) -> None:
+    inner = "from cn import CN\n\n\nclass Head(CN):\n    x: int = 1\n"
+    holder = python(
+        "from cn import CN",
+        "from models import Model",
+        "from models.head import Head",
+        "class Holder(CN):",
+        "    a: Model | Head | None = None",
+    )
+    node_tree(
+        {
+            "models/__init__.py": MODEL,
+            "models/mean.py": node("Mean"),
+            "models/head/__init__.py": inner,
+            "models/head/mean.py": node("Mean", "models.head:Head"),
+            "models/head/token.py": node("Token", "models.head:Head"),
+            "holder.py": holder,
+        }
+    )
+    made, types = imported("holder", "Holder"), (imported("models", "Model"), imported("models.head", "Head"))
+    for option, module in {"mean": "models.mean", "token": "models.head.token"}.items():
+        assert type(compose(made, [f"a={option}"]).a).__module__ == module
+    for option in ("head/mean", "head/token"):
+        found = compose(made, [f"a={option}"])
+        assert type(found.a).__module__ == f"models.{option.replace('/', '.')}"
+        assert words(found, made()) == [f"a={option if option == 'head/mean' else 'token'}"]
+    assert list(discover.options(types)[0]) == ["head/mean", "mean", "token"]
 
 
 def test_a_contract_may_stand_in_a_file_of_its_own(node_tree: Any, keys: Any) -> None:

@@ -63,3 +63,39 @@ def test_a_submitit_launcher_is_a_slurm_and_what_it_lacks_is_told(tmp_path: Path
 def test_a_sweep_whose_base_has_derived_values_is_planned(tmp_path: Path) -> None:
     done = start(imported(tmp_path, FILES).folder, "-m", "cn", "sweeps", "plan", "search")
     assert "7 new" in done.stdout, done.stderr
+
+
+def test_comments_of_parameters_and_of_the_file_stay(tmp_path: Path) -> None:
+    search = """
+    # @package hydra.sweeper
+
+    # Which rate?
+
+    direction: minimize  # of the loss
+    n_trials: 7  # in all
+    # what is varied
+    params:
+      # the model
+      m: choice(a, b)
+      m.lr: interval(1e-4, 1e-1)  # on a line
+      m.n: int(interval(1, 3))
+    """
+    text = imported(tmp_path, {**FILES, "hpo/search": search}).text("sweeps/search.py")
+    assert text[text.index("class ") :] == (
+        '''class Search(Sweep):
+    """Which rate?"""
+
+    base: Run = Config()
+    # what is varied
+    axes: Axes = random(
+        7,  # in all
+        {
+            # the model
+            "m": ["a", "b"],
+            "m.lr": uniform(0.0001, 0.1),  # on a line
+            "m.n": integers(1, 3),
+        },
+    )
+    goal: Goal | None = minimize("score")  # of the loss
+'''
+    )

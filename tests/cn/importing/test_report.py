@@ -57,6 +57,14 @@ def test_a_group_of_patches_has_one_row_and_its_options_that_are_none_have_their
     ]
 
 
+def test_runs_that_keep_their_names_have_one_row(tmp_path: Path) -> None:
+    files = {"train": "x: 1", "eval": "x: 2", "a-b": "x: 3"}
+    assert words(imported(tmp_path, files, *files).conversion) == [
+        ("`--config-name NAME`", "`run=NAME`"),
+        ("`--config-name a-b`", "`run=a_b`"),
+    ]
+
+
 def test_places_with_the_same_text_share_a_row() -> None:
     told = [("a:1", "one"), ("a:2", "two"), ("b:2", "two"), *((f"{each}:3", "many") for each in "abcdef")]
     assert together(told) == [("`a:1`", "one"), ("`a:2`, `b:2`", "two"), ("`a:3` and 5 more", "many")]

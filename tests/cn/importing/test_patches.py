@@ -1,0 +1,71 @@
+"""Patches, and what a primary config sets around its choices: they compose as with Hydra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cn.importing.trees import imported
+
+pytestmark = pytest.mark.slow
+
+
+def test_what_is_set_around_a_choice_stays_with_exact(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [b: one, _self_, a: one, optim@a.o: x]\na: {y: 5}\nb: {x: 7, w: 8}",
+        "a/one": "x: 1",
+        "a/two": "x: 2\ny: 3",
+        "b/one": "x: 1",
+        "b/two": "z: 2",
+        "optim/x": "lr: 1",
+    }
+    found = imported(tmp_path, files, exact=True)
+    assert found.unequal("", "a=two", "b=two", "a=two a.y=4", "b=two b.x=3", "optim@a.o=x a=two") == []
+
+
+def test_a_mapping_around_a_choice_stays_with_exact_where_another_option_lacks_it(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [a: one, _self_, p: null]\na: {o: {y: 5, n: {z: 2}}}",
+        "a/one": "o: {x: 1, y: 2, n: {z: 1}}",
+        "a/two": "q: 2",
+        "p/fast": "# @package _global_\na: {o: {n: {z: 3}}}",
+    }
+    sets = ["", "a=two", "a=one a.o.y=3", "p=fast", "p=fast a=two"]
+    assert imported(tmp_path, files, exact=True).unequal(*sets) == []
+
+
+def test_patches_apply_as_options_of_all_did(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, m: a, debug: null, exp: null]\nseed: 1\nn: {p: 1}",
+        "m/a": "x: 1\no: {lr: 1}",
+        "m/b": "y: 2\no: {lr: 3}",
+        "debug/base": "# @package _global_\nseed: 2\nn: {p: 3}",
+        "debug/more": "# @package _global_\ndefaults: [base]\nnew: [1]\nn: {q: 4}",
+        "debug/off": "# @package _global_\nm: null",
+        "exp/one": """
+        # @package _global_
+        defaults: [override /m: b]
+        seed: 5
+        m: {o: {lr: '${seed}'}, y: 6, extra_key: 1}
+        """,
+        "exp/two": "# @package _global_\ndefaults: [one, _self_]\nseed: 7",
+        "loc/here": "# @package n\np: 9",
+    }
+    sets = ["debug=base", "debug=more", "exp=one", "exp=two", "debug=more exp=one", "exp=one m=a", "+loc=here"]
+    sets += ["exp=one seed=9", "exp=one m.extra_key=3", "debug=more new=[2]", "debug=off m=b", "exp=two m.y=8"]
+    assert imported(tmp_path, files, exact=True).unequal("", *sets) == []
+
+
+def test_a_patch_that_follows_choices_is_a_derived_value(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [m: a, d: x, optional both: '${m}_${d}']",
+        "m/a": "n: 1",
+        "m/b": "n: 2",
+        "d/x": "p: 1",
+        "d/y": "p: 2",
+        "both/a_y": "# @package m\nn: 5",
+        "both/b_x": "# @package _global_\nm: {n: 6}\nd: {p: 7}",
+    }
+    found = imported(tmp_path, files, exact=True)
+    assert found.unequal("", "d=y", "m=b", "m=b d=y", "d=y m.n=3", "both=a_y") == []
