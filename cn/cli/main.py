@@ -86,16 +86,22 @@ def _launcher(contract: Any) -> Launcher | None:
 def _no_option(contract: Any, args: argparse.Namespace, words: list[str], option: str, known: list[str]) -> str:
     from cn.cli.unknown_option import unknown
 
-    return unknown(contract, _recorded(args), words, option, known)
+    return unknown(contract, _recorded(args, contract), words, option, known)
 
 
-def _recorded(args: argparse.Namespace, *types: Any) -> CN | None:
-    """Return the run that `--from` names; None without `--from`."""
+def _recorded(args: argparse.Namespace, contract: Any) -> CN | None:
+    """Return the run that `--from` names, a run of ours or of Hydra; None without `--from`."""
     if not args.source:
         return None
+    from cn.importing.old_run.written import config_of
+
+    if (config := config_of(args.source)) is not None:
+        from cn.importing.old_run.loaded import of_hydra
+
+        return of_hydra(config, contract)
     from cn.writing.record import load
 
-    return load(args.source, types)
+    return load(args.source, (contract,))
 
 
 def _do(

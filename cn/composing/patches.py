@@ -28,12 +28,19 @@ KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, b
 TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 
 
-def layers_of(root: CN, typed: list[Assignment]) -> list[list[Assignment]]:
-    """Return the changes of each patch that is named, in order, and then the other overrides."""
-    kept = [_assignment("", each) for each in kept_by(type(root))]
+def layers_of(root: CN, typed: list[Assignment], *, again: bool = False) -> list[list[Assignment]]:
+    """Return the changes of each patch that is named, in order, and then the other overrides.
+
+    again: the root has been composed before, so what its class keeps is kept only in nodes that are chosen anew.
+    """
     rest = [each for each in typed if not _names_patches(root, each)]
     named = patches_of(root, typed).items() if len(rest) < len(typed) else ()
-    return [kept, *([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+    layers = [*([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
+    kept = [_assignment("", each) for each in kept_by(type(root))]
+    if again:
+        changed = {each.path for layer in layers for each in layer}
+        kept = [each for each in kept if any(each.path[:depth] in changed for depth in range(1, len(each.path)))]
+    return [kept, *layers]
 
 
 def kept_by(cls: type[CN]) -> list[Change]:

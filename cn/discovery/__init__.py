@@ -4,6 +4,7 @@
 OFFERS = {
     "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "longer", "nodes", "only", "options"),
     "registry": (
+        "bears",
         "Key",
         "feed",
         "folders",

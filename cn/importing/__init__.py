@@ -3,6 +3,8 @@
 # What other packages may import, by file.
 OFFERS = {
     "convert": ("Converter",),
+    "old_run.loaded": ("of_hydra",),
+    "old_run.written": ("config_of",),
     "project": ("beside", "refuse_taken", "texts", "write"),
     "proof": ("Proof",),
     "report": ("FILE", "report", "summary"),

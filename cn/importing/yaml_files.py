@@ -74,6 +74,14 @@ def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> d
     return found
 
 
+def read_one(path: Path) -> File:
+    """Read one file, of which nothing is told beside its path: no defaults list is taken out of it."""
+    file = File(path, path.parent)
+    file.shown = str(path)
+    _read(file, with_defaults=False)
+    return file
+
+
 def _loader() -> Any:
     """Return the loader of OmegaConf.load, which is in another file from OmegaConf 2.4 on."""
     try:
@@ -83,7 +91,7 @@ def _loader() -> Any:
     return module.get_yaml_loader()
 
 
-def _read(file: File) -> None:
+def _read(file: File, *, with_defaults: bool = True) -> None:
     import yaml
 
     loader = _loader()
@@ -103,7 +111,7 @@ def _read(file: File) -> None:
     if file.body is None:
         file.body = {}
     body = cast("dict[Any, Any]", file.body)
-    if isinstance(file.body, dict):
+    if with_defaults and isinstance(file.body, dict):
         raw: Any = body.pop("defaults", [])
         if not isinstance(raw, list):
             file.error = f"its defaults must be a list, and are a {type(raw).__name__}"

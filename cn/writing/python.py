@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, cast
 
 from cn.discovery.source import where
 from cn.errors import UserError, lines
+from cn.nodes.field_types import same
 from cn.nodes.node import CN
 from cn.nodes.traversal import is_field, values, walk
 
@@ -97,11 +99,21 @@ class Writer:
         return self.quoted(value) if isinstance(value, str) else repr(value), [], None
 
     def fields(self, node: CN) -> list[tuple[str, Any]]:
-        """Return the fields to write, with their values."""
-        return [(name, vars(node).get(name, ...)) for name in type(node)._fields if is_field(name)]
+        """Return the fields to write, with their values; a name of Hydra only where the class says something else."""
+        fields, own = type(node)._fields, vars(node)
+        return [(name, own.get(name, ...)) for name in fields if is_field(name) or _is_own(node, name)]
 
     def quoted(self, text: str) -> str:
         return repr(text) if '"' in text or "\\" in repr(text) else f'"{repr(text)[1:-1]}"'
+
+
+def _is_own(node: CN, name: str) -> bool:
+    """Return whether a node has another value than a fresh instance of its class: `Data(_target_="project.Data")`."""
+    if name not in vars(node):
+        return False
+    field = type(node)._fields[name]
+    default: Any = field.default if field.default_factory is MISSING else field.default_factory()
+    return not same(vars(node)[name], default)
 
 
 def plain_types(value: Any) -> list[type]:

@@ -26,6 +26,7 @@ from cn.nodes.traversal import freeze
 from cn.writing.record_class import recorded
 
 FILE = "config.json"
+TARGET = "_target_"
 SHOWN = 8  # run folders
 
 
@@ -38,13 +39,14 @@ def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type
 
     A record from before a field or a class was renamed or moved is converted (cn.nodes.former).
     """
-    root = _unplain(record, place, types)
+    root = _unplain(record, place, types, [])
     derive_absent(root)
     share_derived(root)
     return root
 
 
-def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
+def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there: list[Any]) -> CN:
+    """Make a node of a record. there: what the classes above have here by default, which may name a target."""
     if not isinstance(cast("Any", record), dict):
         raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
     cls = recorded(str(record.get(CLASS, "")), place, types)
@@ -66,9 +68,16 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
         if isinstance(kind, Child) and isinstance(value, dict):
             table = cast("dict[str, Any]", value)
             one = partial(_unplain, place=place, types=kind.types)
-            given[name] = {key: one(each) for key, each in table.items()} if kind.many else one(table)
+            held = _by_default(cls, name, there)
+            if kind.many:
+                given[name] = {
+                    key: one(each, there=[of[key] for of in held if key in of]) for key, each in table.items()
+                }
+            else:
+                given[name] = one(table, there=held)
             continue
-        if name == "_target_" and value != cls._fields[name].default:
+        named = [vars(each).get(TARGET) for each in there if type(each) is cls]
+        if name == TARGET and value not in (cls._fields[name].default, *named):
             what = f"{place} gives {cls.__name__} the target {short(repr(value))}, and its class names another"
             instead = "a record cannot say what is called: put a class with that target there, or edit the record"
             raise UserError(lines(what, where(cls, name), instead))
@@ -98,6 +107,13 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...]) -> CN:
     derived = cast("list[str]", record.get(DERIVED, []))
     object.__setattr__(node, "_derived", frozenset(name for name in derived if name in given))
     return node
+
+
+def _by_default(cls: type[CN], name: str, there: list[Any]) -> list[Any]:
+    """Return what a field holds by default: in the class, and in nodes of it that stand in classes above."""
+    field = cls._fields[name]
+    own = [] if field.default_factory is MISSING else [field.default_factory()]
+    return [each for each in [*own, *(vars(node).get(name) for node in there)] if isinstance(each, (CN, dict))]
 
 
 def dump(node: CN, folder: Path) -> Path:

@@ -21,7 +21,7 @@ from cn.nodes.field_types import Anything, Child, Either, Kind, Member, OneOf, S
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
 from cn.nodes.resolving import resolve
-from cn.nodes.traversal import differences, is_field
+from cn.nodes.traversal import differences
 from cn.writing.python import PATH, Writer, plain_types
 
 ANY, LITERAL = (type(name, (), {"__module__": "typing"}) for name in ("Any", "Literal"))
@@ -30,7 +30,7 @@ PRAGMA = re.compile(r"(noqa|type:|pyright:|pragma|fmt:|ruff:)")  # comments that
 
 def changed(node: CN) -> list[tuple[str, Any]]:
     """Return the fields that differ from a fresh instance of the class, derived values excluded."""
-    return [(name, value) for name, value, _ in differences(node, type(node)()) if is_field(name)]
+    return [(name, value) for name, value, _ in differences(node, type(node)())]
 
 
 def subclass(node: CN, module: str, name: str, *, command: str, doc: list[str], root: Path) -> str:

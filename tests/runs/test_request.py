@@ -41,3 +41,9 @@ def test_whoever_trains_without_the_door_has_it_settled_all_the_same(here):
     run = compose(Default, WORDS)
     _train.train(run, Job(overrides=WORDS, argv=WORDS))
     assert (here / "run/summary.json").is_file()
+
+
+def test_a_configuration_without_a_run_begins_a_new_one(here):
+    (here / "old/.hydra").mkdir(parents=True)
+    run = compose(Default, WORDS)
+    assert _asked.asked(run, Job(source=here / "old")) == _asked.Asked(None, resumes=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cn import CN, instantiate
+from cn import CN, compose, instantiate
 from tests.cn.conftest import python
 
 FILES = {
@@ -61,6 +61,15 @@ def test_a_run_keeps_what_it_keeps_whatever_is_chosen(files: Path, run: Callable
     vit = run("run=kept", "model=vit").model
     assert (vit.depth, vit.dim) == (7, 6)
     assert run("run=kept", "model=vit", "model.dim=9").model.dim == 9, "a word that is typed wins"
+
+
+def test_a_composed_run_keeps_its_values_and_a_node_that_is_chosen_anew_what_its_class_keeps(
+    files: Path, run: Callable[..., Any]
+) -> None:
+    typed = run("run=kept", "model=vit", "model.dim=9")
+    assert compose(typed).model.dim == 9
+    assert compose(typed, ["seed=3"]).model.dim == 9
+    assert compose(typed, ["model=vit/small"]).model.dim == 6
 
 
 def test_a_target_gets_what_extra_holds() -> None:

@@ -12,11 +12,20 @@ import pytest
 from cn.importing import project
 from cn.importing.convert import Converter
 from cn.importing.proof import Proof, Result
+from tests.cn.importing.trees import Imported, old_runs
 
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parents[4] / "shared/yamltrees"
 CASES = sorted((HERE / "cases").glob("*.json"))
+OLD = {  # trees whose old runs are loaded -> those refused, although no key was added or deleted
+    "dp3": 0,
+    "hydra-ml-pytorch": 0,
+    "hydra-ml-sklearn": 0,
+    "lightning-hydra-template": 0,
+    "sheeprl": 0,
+    "verl": 0,
+}
 UNEQUAL = {"mattergen": 4}  # a whole network stays below an embedding that is chosen in place of what held it
 
 
@@ -37,6 +46,22 @@ def test_every_set_of_a_public_tree_is_equal(case: Path, tmp_path: Path) -> None
     told = [f"{each.primary} {' '.join(each.overrides)}: {each.cause}" for each in results if not good(each)]
     assert len(told) == UNEQUAL.get(case.stem, 0), "\n".join(told)
     assert Counter(each.verdict for each in results)["equal"] > 0
+
+
+@pytest.mark.skipif(not CASES, reason="there are no trees of public repositories beside this repository")
+@pytest.mark.parametrize("name", OLD)
+def test_old_runs_of_a_public_tree_are_equal_or_told(name: str, tmp_path: Path) -> None:
+    known: dict[str, Any] = json.loads((HERE / f"cases/{name}.json").read_text())
+    root = Path(known["conf"].replace("TREES", str(HERE / "trees")))
+    conversion = Converter(root, known["primaries"], exact=True).convert()
+    project.write(project.texts(conversion, "new"), tmp_path / "new")
+    cases = [(each["primary"], each["overrides"]) for each in known["cases"]]
+    found = old_runs(Imported(conversion, tmp_path / "new"), cases)
+    untold = [f"{' '.join(each.overrides)}: {each.difference}" for each in found if each.difference and not each.told]
+    assert untold == []
+    added = [each for each in found if any(word[0] in "+~" for word in each.overrides)]
+    refused = [each for each in found if not each.loaded and each not in added]
+    assert len(refused) == OLD[name], "\n".join(str(each.told) for each in refused)
 
 
 def good(result: Result) -> bool:

@@ -12,6 +12,7 @@ import pytest
 import cn
 from cn import CN, UserError, compose
 from cn.nodes.to_json import plain
+from cn.writing.python import as_python
 from cn.writing.record import dump, load, unplain
 from cn.writing.record_class import recorded
 from tests.cn.conftest import MODEL, imported, node, python, start
@@ -194,3 +195,29 @@ def test_what_is_called_is_said_by_the_class_and_not_by_the_record(node_tree: An
         "  defined in parts/a.py:3\n"
         "  a record cannot say what is called: put a class with that target there, or edit the record"
     )
+
+
+def test_a_target_that_a_class_above_names_is_read_and_written_as_python(node_tree: Any) -> None:
+    data = "    data: Data = Data(_target_='{}')\n"
+    files = {
+        "parts/__init__.py": MODEL + "class Data(CN):\n    _target_: str\n    x: int = 1\n",
+        "parts/a.py": "from parts import Data, Model\nclass A(Model):\n" + data.format("builtins.dict"),
+        "parts/b.py": "from parts import Data\nfrom parts.a import A\nclass B(A):\n" + data.format("a.b"),
+        "parts/c.py": python(
+            "from parts import Model",
+            "from parts.b import B",
+            "class C(Model):",
+            "    many: dict[str, B] = {'b': B()}",
+        ),
+    }
+    node_tree(files)
+    one = imported("parts.b", "B")(data=imported("parts", "Data")(_target_="a.b", x=2))
+    many = imported("parts.c", "C")()
+    for each in (one, many):
+        assert unplain(plain(each)) == each
+        scope: dict[str, Any] = {}
+        exec(as_python(each), scope)
+        assert scope["run"] == each
+    assert 'data=Data(_target_="a.b", x=2)' in as_python(one)
+    with pytest.raises(UserError, match=r"gives Data the target 'os\.system'"):
+        unplain({**plain(one), "data": {**plain(one.data), "_target_": "os.system"}})
