@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import os
+import re
 import sys
 import time
 import warnings
@@ -75,6 +76,7 @@ def _stub_resolvers(config: Any, names: list[str]) -> None:
     for name in {*names, "now"} - set(BUILT_IN):
         config.register_new_resolver(name, eval if name == "eval" else _stubbed(name), replace=True)
     config.register_new_resolver("oc.env", _variable, replace=True)
+    config.register_new_resolver("oc.decode", _decoded, replace=True)
     config.register_new_resolver("hydra", lambda key, *_: f"<hydra:{key}>", replace=True)  # pyright: ignore
 
 
@@ -92,6 +94,14 @@ def _text(value: Any) -> str:
 
 def _variable(key: str, default: Any = ...) -> str | None:
     return f"<env:{key}>" if default is ... else None if default is None else str(default)
+
+
+def _decoded(text: Any, _parent_: Any, _node_: Any) -> Any:
+    """Return what `oc.decode` gives; the text of a stub as it is, since OmegaConf's grammar cannot read it."""
+    from omegaconf.resolvers import oc
+
+    is_stub = isinstance(text, str) and re.fullmatch(r"<\w+:.*>", text, re.DOTALL)
+    return text if is_stub else oc.decode(text, _parent_, _node_)
 
 
 def resolved(value: Any, depth: int = 0) -> Any:

@@ -188,7 +188,7 @@ class Converter:
         return next((group for (group, _), each in self.options.items() if each is file), None)
 
     def _writer(self) -> Writer:
-        return Writer(lambda keys: python_of(self.families, keys), lambda keys: False)
+        return Writer(lambda keys: python_of(self.families, keys), lambda keys: False, self.families.is_node)
 
 
 def _addresses(changes: list[Change]) -> frozenset[str]:

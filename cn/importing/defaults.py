@@ -40,7 +40,7 @@ class Defaults(ModuleNames):
         return literal(value.value)
 
     def derived(self, value: Any, field: Field, leaf: Leaf | None = None) -> Expression:
-        if isinstance(value, (list, dict)) and not field.as_dict and not self.node_families(field):
+        if isinstance(value, (list, dict)) and not self.node_families(field):
             return self._nested(value, field, 1)
         return self._derive(value, field, leaf, 0)
 
@@ -70,7 +70,7 @@ class Defaults(ModuleNames):
         for case in leaf.cases if isinstance(leaf, Following) else ():
             tests = [f'type({writer.address(at.split("."))}).__name__ == "{name}"' for at, name in case.classes.items()]
             text = f"{writer.value(case.value)} if {' and '.join(tests)} else {text}"
-        if field.as_dict:
+        if field.as_dict and not depth:
             text = writer.function("as_dict", [text])
         arguments = "run, node" if writer.node else "run"
         self.all.functions |= writer.functions

@@ -51,6 +51,8 @@ class Comparison:
             keys = {field.name: key_text(field.key) for field in family.fields.values()}
             other = {keys.get(name, name): value for name, value in other.items()}
             extra = other.pop("extra", {}) if "extra" not in family.fields else {}
+            if isinstance(extra, str):  # nothing in it can be worked out
+                extra = dict.fromkeys((key for key in one if key not in other), extra)
             other |= cast("dict[str, Any]", extra)
             if family is self.families.run and "launch" not in family.fields:
                 other.pop("launch", None)

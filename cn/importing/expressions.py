@@ -16,10 +16,16 @@ class Writer:
     """Writes parsed texts as Python.
 
     address: Python for an absolute address. known: whether such an address is there whatever is chosen.
+    is_node: whether a node stands there, which a list or a dict holds as a plain dict.
     """
 
-    def __init__(self, address: Callable[[list[str]], str], known: Callable[[list[str]], bool]) -> None:
-        self.address, self.known = address, known
+    def __init__(
+        self,
+        address: Callable[[list[str]], str],
+        known: Callable[[list[str]], bool],
+        is_node: Callable[[list[str]], bool] = lambda keys: False,
+    ) -> None:
+        self.address, self.known, self.is_node = address, known, is_node
         self.node = False  # the function needs the node itself
         self.depth = 0  # of the lists and dicts around the text
         self.gives_node = False  # the value is a node, so an empty dict stands for none
@@ -80,7 +86,8 @@ class Writer:
             return self.function("select", ["run", path])
         keys = [str(each.parts[0]) for each in part.keys]
         if not part.dots:
-            return self.address(keys)
+            found = self.address(keys)
+            return self.function("as_dict", [found]) if self.depth and self.is_node(keys) else found
         levels = part.dots - self.depth - 1  # a list and a dict are levels too
         if levels < 0:
             raise NotReadable("an interpolation within a list or a dict that points into it")

@@ -193,6 +193,11 @@ class Families:
             families = self.every_of(field)
         return field
 
+    def is_node(self, keys: list[str]) -> bool:
+        """Return whether a node stands at an absolute address, also one that an interpolation gives."""
+        field = self.at(tuple(keys))
+        return field is not None and (bool(field.derived) or (self.of(field) is not None and not self.is_data(field)))
+
     def is_data(self, field: Field) -> bool:
         """Return whether a field holds a plain dict, not a node."""
         if field.groups:

@@ -97,14 +97,15 @@ class Maker:
         """Return the default of a value."""
         if item.value == MISSING:
             return Required()
+        holds_node = self.families.of(field) is not None and not self.families.is_data(field)
+        if isinstance(item.value, list) and holds_node:  # an option that is a list, written where it is chosen
+            return Made(self._private(module, field, Branch({"items": item}), []))
         if isinstance(item, Following) or has_interpolation(item.value):
             return Derived(item.value, item)
-        if self.families.is_data(field) or self.families.of(field) is None or item.value is None:
+        if not holds_node or item.value is None:
             return Plain(unescaped(item.value))
         if item.value == {} and isinstance(item.value, dict):
             return Made(self._private(module, field, Branch(), []))
-        if isinstance(item.value, list):  # an option that is a list, written where it is chosen
-            return Made(self._private(module, field, Branch({"items": item}), []))
         if field.groups:
             self.odd.append((item.place, f"{field.key} holds a node elsewhere, so {item.value!r} is left out"))
             return Required()

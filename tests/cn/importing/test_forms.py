@@ -218,6 +218,26 @@ FORMS = {
         },
         ("a=two", "t.u=3"),
     ),
+    "a node within a list": Form(
+        {
+            "config": """
+            t: {u: 1, v: {w: "${t.u}"}}
+            s: ${t}
+            l: ["${t}", {n: "${t.v}", m: ["${s}"]}, 3]
+            """,
+        },
+        ("t.u=2", "l=[1]"),
+    ),
+    "an option that holds a list where another chooses": Form(
+        {
+            "config": "defaults: [a: one]\nr: 4",
+            "a/one": "defaults: [cb: c]\nx: 1",
+            "a/two": "cb: [{k: '${r}'}, 2]\nx: 2",
+            "a/cb/c": "p: 1",
+        },
+        ("a=two", "a=two r=5"),
+    ),
+    "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 
 
