@@ -46,4 +46,4 @@ def test_whoever_trains_without_the_door_has_it_settled_all_the_same(here):
 def test_a_configuration_without_a_run_begins_a_new_one(here):
     (here / "old/.hydra").mkdir(parents=True)
     run = compose(Default, WORDS)
-    assert _asked.asked(run, Job(source=here / "old")) == _asked.Asked(None, resumes=False)
+    assert _request.asked(run, Job(source=here / "old")) == _request.Asked(None, resumes=False)
