@@ -379,9 +379,10 @@ def _submitted(project: Project, name: str, *words: str) -> None:
     """Submit a sweep and wait until no process of it is left."""
     project.sweeps("submit", name, *words)
     folder = next((word.removeprefix("folder=") for word in words if word.startswith("folder=")), name)
+    path = project.folder / (folder if folder != name else f"outputs/sweeps/{name}")
     while True:
         time.sleep(1)
-        if not list(held_below(project.folder / "outputs")):
+        if not held_below(path / "jobs"):
             counts = project.states(folder)
             if counts and not {"queued", "running", "waiting"} & counts.keys():
                 return

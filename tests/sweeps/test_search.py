@@ -116,12 +116,15 @@ def test_a_random_search_runs_the_points_of_random_axes(project: Project):
     assert [point["values"] for point in points(project)[:12]] == drawn
 
 
-def kill(project: Project, folder: str = "outputs/sweeps/hunt") -> None:
-    """Kill the supervisor of each batch, and wait until its processes are gone."""
-    for path in (project.folder / folder / "jobs").glob("*.id"):
+def kill(project: Project, folder: str = "outputs/sweeps/hunt") -> list[int]:
+    """Kill the supervisor of each batch that is alive, and wait until its processes are gone; the pids."""
+    jobs = project.folder / folder / "jobs"
+    killed = [int(each.number) for each in held_below(jobs)]
+    for pid in killed:
         with suppress(ProcessLookupError):
-            os.kill(int(path.read_text()), signal.SIGKILL)
-    project.wait_for(lambda: not held_below(project.folder / folder / "jobs"))
+            os.kill(pid, signal.SIGKILL)
+    project.wait_for(lambda: not held_below(jobs))
+    return killed
 
 
 @pytest.mark.parametrize("sampler", ["Random", "Tpe"])
