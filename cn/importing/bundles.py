@@ -8,26 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator
 
-from cn.importing.contents import MISSING, Branch, Content, Leaf, Slot
+from cn.importing.contents import HERE, MISSING, Branch, Content, Item, Leaf, Slot
 from cn.importing.families import Families, Family
 from cn.importing.groups import slots_of
 from cn.importing.names import camel, is_attribute
+from cn.importing.packages import place_of
 
 Keys = tuple[Hashable, ...]
 
 
 class Bundles:
-    """Finds such groups. options: the content of each option by group; others: of primary configs and patches.
+    """Finds such groups. options: the content of each option by group; runs, patches: of primary configs and patches.
 
     exact: nothing may set values around a choice of such a group, since a dict holds whole nodes alone.
+    listed: the address of each choice of several options, `callbacks: [ema, stop]`, with the group.
     """
 
-    def __init__(self, options: dict[str, list[Content]], others: list[Content], *, exact: bool) -> None:
-        self.options, self.others, self.exact = options, others, exact
-        every = [content.full for content in [*others, *(each for known in options.values() for each in known)]]
+    def __init__(
+        self, options: dict[str, list[Content]], runs: list[Content], patches: list[Content], *, exact: bool
+    ) -> None:
+        self.options, self.runs, self.patches, self.exact = options, runs, patches, exact
+        known = [each for contents in options.values() for each in contents]
+        every = [content.full for content in [*runs, *patches, *known]]
         self.slots = [slot for branch in every for slot in slots_of(branch)]
-        self.places = {at: slot.group for branch in every for at, slot in _places(branch, ())}
+        self.names = [(str(key), slot.group) for branch in every for key, slot in _named_slots(branch)]
         self.references = [text for branch in every for text in _references(branch)]
+        entries = [place_of(key) for content in runs for entry, _, key in content.listed if entry.group is not None]
+        self.listed: dict[Keys, str] = {tuple(at.split(".")): group for group, at in entries if at and HERE not in at}
 
     def find(self) -> Iterator[str]:
         """Yield the groups."""
@@ -39,17 +46,19 @@ class Bundles:
     def _stands_alone(self, group: str) -> bool:
         """Return whether nothing refers to what a group holds, or sets what no option of it has."""
         slots = [each for each in self.slots if each.group == group]
-        places = [at for at, its in self.places.items() if its == group]
-        names = {str(at[-1]) for at in places}
+        lists = [at for at, its in self.listed.items() if its == group]
+        names = {name for name, its in self.names if its == group} | {str(at[-1]) for at in lists}
         if any(names & set(re.findall(r"\w+", text)) for text in self.references):
             return False
         if any(each.under.items or each.option == MISSING or "${" in str(each.option) for each in slots):
             return False
-        around = [each.over for each in slots]
-        around += [
-            item for content in self.others for at in places if isinstance(item := _at(content.full, at), Branch)
-        ]
+        held = [each for content in self.runs for each in _branches(content.full, names, ())]
+        if not all(_are_targets(branch) for at, branch in held if at in lists):
+            return False
+        around = [*(each.over for each in slots), *(branch for at, branch in held if at not in lists)]
+        around += [branch for content in self.patches for _, branch in _branches(content.full, names, ())]
         if self.exact:
+            around += [branch for content in self.runs for _, branch in _branches(content.own, names, ())]
             return not any(each.items for each in around)
         return all(self._is_known(group, each) for each in around)
 
@@ -67,46 +76,59 @@ class Bundles:
 def _holds_targets(content: Content) -> bool:
     if content.choices or content.outside or content.patches:
         return False
+    return _are_targets(content.full)
+
+
+def _are_targets(branch: Branch) -> bool:
     return all(
         is_attribute(key)
         and isinstance(item, Branch)
         and "_target_" in item.items
         and not any(slots_of(item))
         and not any("${.." in text for text in _references(item))
-        for key, item in content.full.items.items()
+        for key, item in branch.items.items()
     )
 
 
 def _references(branch: Branch) -> Iterator[str]:
     """Yield the texts with interpolations in a branch."""
     for item in branch.items.values():
-        if isinstance(item, Leaf):
-            if "${" in (text := str(item.value)):
-                yield text
-        else:
-            for inner in (item,) if isinstance(item, Branch) else (item.over, item.under):
-                yield from _references(inner)
+        if isinstance(item, Leaf) and "${" in (text := str(item.value)):
+            yield text
+        for inner in _inside(item):
+            yield from _references(inner)
 
 
-def _places(branch: Branch, at: Keys) -> Iterator[tuple[Keys, Slot]]:
+def _named_slots(branch: Branch) -> Iterator[tuple[Hashable, Slot]]:
     for key, item in branch.items.items():
         if isinstance(item, Slot):
+            yield key, item
+        for inner in _inside(item):
+            yield from _named_slots(inner)
+
+
+def _branches(branch: Branch, names: set[str], at: Keys) -> Iterator[tuple[Keys, Branch]]:
+    """Yield the mappings below keys of these names, with their addresses."""
+    for key, item in branch.items.items():
+        if isinstance(item, Branch) and key in names:
             yield (*at, key), item
-        elif isinstance(item, Branch):
-            yield from _places(item, (*at, key))
+        for inner in _inside(item):
+            yield from _branches(inner, names, (*at, key))
 
 
-def _at(branch: Branch, at: Keys) -> object:
-    item: object = branch
-    for key in at:
-        item = item.items.get(key) if isinstance(item, Branch) else None
-    return item
+def _inside(item: Item) -> tuple[Branch, ...]:
+    return (item.over, item.under) if isinstance(item, Slot) else (item,) if isinstance(item, Branch) else ()
 
 
-def join(families: Families, groups: Iterable[str]) -> None:
+def join(families: Families, groups: Iterable[str], listed: dict[Keys, str]) -> None:
     """Give all nodes that such a group holds one family, which becomes the contract of the group."""
     for group in groups:
         holder = families.groups[group]
+        for at in (at for at, its in listed.items() if its == group):
+            field = families.at(tuple(map(str, at)))
+            if field is not None and field.family is not None and not field.groups:
+                families.join(holder, field.family)
+                field.groups, field.family = [group], None
         label = camel(group.rpartition("/")[2])
         nodes = Family(label.removesuffix("s") or label, holder.module, group, is_entry=True)
         for field in holder.fields.values():

@@ -75,8 +75,8 @@ class Converter:
         by_group: dict[str, list[Content]] = {}
         for (group, _), file in self.options.items():
             by_group.setdefault(group, []).append(option_contents[file.config])
-        others = [*contents.values(), *changed.values()]
-        join(self.families, list(Bundles(by_group, others, exact=self.exact).find()))
+        bundles = Bundles(by_group, [*contents.values()], [*changed.values()], exact=self.exact)
+        join(self.families, list(bundles.find()), bundles.listed)
         names = self._names(self.options)
         inner = self._names(self.groups.inner)
         patches = Patches(self.families, {**names, **inner}, exact=self.exact)

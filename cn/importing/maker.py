@@ -79,12 +79,25 @@ class Maker:
                 value = plain_of(item)
                 self.odd += lost(item)
                 return Default(Derived(value) if has_interpolation(value) else Plain(unescaped(value)), item), None
+            if self.families.is_dict(field):
+                return Default(self._dict(field, item, cls.module), item), None
             old = old or self._entry(cls.family, key, item)
             made = self.instance(item, old, cls.module) if old is not None else None
             if made is None:
                 made = Made(self._private(cls.module, field, item, []))
             return Default(made, item), made.of
         return self._slot(cls, field, item)
+
+    def _dict(self, field: Field, target: Branch, module: str) -> Made:
+        """Return a dict of nodes, as an instance of a class without a name; a bundle if options set values in it.
+
+        Values of a bundle go when one of its nodes is chosen again, and those of a dict stay.
+        """
+        bundle = self._private(module, field, target, [])
+        if _is_set_by_options(bundle.own, field.groups[0]):
+            return Made(bundle)
+        self.written[module].remove(bundle)
+        return Made(Class("", module, bundle.family, [], Branch()), bundle.own)
 
     def _entry(self, family: Family, key: Hashable, item: Branch) -> Class | None:
         """Return the option whose instance an entry of a dict of nodes can be."""
@@ -130,10 +143,7 @@ class Maker:
         else:
             option = self.of_file(file.config)
             if option.family.is_entry:
-                family = self.families.groups[slot.group]
-                option = Class("", cls.module, family, [], Branch())
-                values = {key: self._default(option, key, each, None)[0] for key, each in target.items.items()}
-                return Default(Made(option, values), slot), None
+                return Default(self._dict(field, target, cls.module), slot), None
             made = self.instance(target, option, cls.module)
         return Default(made, slot), made.of
 
@@ -208,3 +218,11 @@ class Maker:
             todo.remove(ready)
             found.append(ready)
         return found
+
+
+def _is_set_by_options(entries: dict[Hashable, Default], group: str) -> bool:
+    """Return whether the files of a group set values in the nodes of a dict, beyond those of their classes."""
+    made = [each.value.values for each in entries.values() if isinstance(each.value, Made)]
+    leaves = [each.comment for values in made for each in values.values() if isinstance(each.comment, Leaf)]
+    inner = any(_is_set_by_options(values, group) for values in made)
+    return inner or any(f"{leaf.file.group}/".startswith(f"{group}/") for leaf in leaves)

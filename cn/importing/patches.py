@@ -54,6 +54,17 @@ class Patches:
             )
             if option is not None and (group, option) not in self.options and option != MISSING:
                 self.odd.append((f"{file.shown}:{entry.line}", f"{group} has no option {option}"))
+        for entry, file, key in content.listed:
+            group, package = place_of(key)
+            if entry.override and isinstance(entry.options, list):
+                at = package.split(".")
+                field = self.families.at(tuple(at))
+                if field is not None and self.families.is_dict(field):
+                    options = [self._option(group, each) for each in entry.options]
+                    found.append(Change(".".join(self.families.typed(at)), options, None, None))
+                else:
+                    several = f"{group}: [{', '.join(entry.options)}] chooses several options, of which this is no dict"
+                    self.odd.append((f"{file.shown}:{entry.line}", several))
         found += self._of(content.full, [self.families.run], ())
         return found
 

@@ -32,7 +32,8 @@ class Reader:
             parts = file.group.split("/") if file.group else []
             for depth in range(1, len(parts) + 1):
                 self.groups.setdefault("/".join(parts[:depth]), []).append(file)
-        self._read: dict[tuple[str, str, str], Content] = {}
+        self._read: dict[tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...]], Content] = {}
+        self._lists: dict[str, tuple[str, ...]] = {}  # choices of several options that files above override
         self._reading: list[str] = []
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
@@ -64,7 +65,7 @@ class Reader:
 
         home: the package of the group that the file is an option of; an absolute package below it is the option's own.
         """
-        at = (file.config, package, home)
+        at = (file.config, package, home, tuple(self._lists.items()))
         if at not in self._read:
             if file.config in self._reading:
                 self.lost.append((file.shown, f"its defaults lead back to it: {' -> '.join(self._reading)}"))
@@ -91,7 +92,9 @@ class Reader:
         entries = list(file.entries)
         if not any(each.is_self for each in entries):  # as Hydra 1.3 has it: at the end
             entries.append(Entry(None, "_self_", None, False, False, 1))
-        merged = Branch(file=file)
+        merged, lists = Branch(file=file), self._lists
+        own = {self._key(each, file, package): tuple(each.options) for each in entries if _overrides_a_list(each)}
+        self._lists = {**own, **lists}
         for entry in entries:
             if entry.is_self:
                 body = branch_of(file.body, file)
@@ -105,6 +108,7 @@ class Reader:
                 self._override(content, entry, package)
             else:
                 self._entry(content, merged, entry, package)
+        self._lists = lists
         for key, (option, entry, where) in content.choices.items():
             group, at = place_of(key)
             relative = relative_to(at, package)
@@ -114,14 +118,16 @@ class Reader:
         return content
 
     def _override(self, content: Content, entry: Entry, package: str) -> None:
-        group = group_path(entry.group or "", content.file.group)
-        options = entry.options
-        key = override_key(group, package_of(entry, package, entry.group or "", None))
-        chosen = options if not isinstance(options, list) else None
-        if isinstance(options, list):
+        key = self._key(entry, content.file, package)
+        if isinstance(entry.options, list):
             content.listed.append((entry, content.file, key))
         else:
-            content.choices[key] = (option_of(chosen), entry, content.file)
+            content.choices[key] = (option_of(entry.options), entry, content.file)
+
+    def _key(self, entry: Entry, file: File, package: str) -> str:
+        """Return what the command line calls the choice of an entry."""
+        group = group_path(entry.group or "", file.group)
+        return override_key(group, package_of(entry, package, entry.group or "", None))
 
     def _entry(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
         file = content.file
@@ -132,8 +138,9 @@ class Reader:
             return
         group = group_path(entry.group, file.group)
         if isinstance(entry.options, list):
-            content.listed.append((entry, file, override_key(group, package_of(entry, package, entry.group, None))))
-            for option in entry.options:
+            key = self._key(entry, file, package)
+            content.listed.append((entry, file, key))
+            for option in self._lists.get(key, entry.options):
                 self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group, None)
             return
         option = option_of(entry.options)
@@ -202,3 +209,7 @@ class Reader:
         if package.startswith(HERE) and self.home and f"{at}.".startswith(f"{self.home}."):
             return HERE + at[len(self.home) :]
         return at
+
+
+def _overrides_a_list(entry: Entry) -> bool:
+    return entry.override and isinstance(entry.options, list)

@@ -13,15 +13,23 @@ from cn.importing.maker import Maker
 
 
 def share(maker: Maker, families: Families) -> None:
-    """Put the values that all private classes of a family have into its contract, which replaces these classes."""
+    """Put the values that all private classes of a family have into its contract, which replaces these classes.
+
+    A class that holds nodes can follow once the classes of these are replaced.
+    """
     members: dict[int, list[Class]] = {}
     for classes in maker.written.values():
         for cls in classes:
             members.setdefault(id(cls.family), []).append(cls)
-    for family in list(families.every()):
-        classes = members.get(id(family), [])
-        if len({cls.module for cls in classes}) > 1 and _is_alike(family, families, classes):
+    several = [
+        (family, members[id(family)])
+        for family in families.every()
+        if len({cls.module for cls in members.get(id(family), [])}) > 1
+    ]
+    while ready := [each for each in several if _is_alike(each[0], families, each[1])]:
+        for family, classes in ready:
             _replace(maker, family, classes)
+        several = [each for each in several if each not in ready]
 
 
 def _is_alike(family: Family, families: Families, classes: list[Class]) -> bool:
@@ -31,10 +39,18 @@ def _is_alike(family: Family, families: Families, classes: list[Class]) -> bool:
     return bool(keys) and all(
         cls.bases == [family]
         and set(cls.own) == keys == set(cls.content.items)
-        and all(isinstance(each.value, (Plain, Derived)) for each in cls.own.values())
+        and all(_can_stand_in_a_contract(each.value, family) for each in cls.own.values())
         and all(comments(cls.own[key].comment) == comments(classes[0].own[key].comment) for key in keys)
         for cls in classes
     )
+
+
+def _can_stand_in_a_contract(value: Any, family: Family) -> bool:
+    """Return whether a value needs no class but the contracts of the same file."""
+    if isinstance(value, Made):
+        fits = value.of.is_contract and value.of.module == family.module
+        return fits and all(_can_stand_in_a_contract(each.value, family) for each in value.values.values())
+    return isinstance(value, (Plain, Derived))
 
 
 def _replace(maker: Maker, family: Family, classes: list[Class]) -> None:
@@ -48,6 +64,7 @@ def _replace(maker: Maker, family: Family, classes: list[Class]) -> None:
     family.defaults = {key: alike.get(key, Default(Required(), each.comment)) for key, each in first.own.items()}
     items = {key: item for key, item in first.content.items.items() if key in alike}
     shared = Class(family.label, family.module, family, [], Branch(items), is_contract=True)
+    shared.children = {key: each.value.of for key, each in alike.items() if isinstance(each.value, Made)}
     for written in maker.written.values():
         for cls in written:
             cls.children = {key: shared if child in classes else child for key, child in cls.children.items()}
@@ -66,7 +83,10 @@ def _made(defaults: Any) -> Iterator[Made]:
             yield from _made(each.value.values.values())
 
 
-def _text(default: Default) -> tuple[type, str]:
+def _text(default: Default) -> tuple[Any, ...]:
     """Return what two defaults with the same meaning have in common."""
-    assert isinstance(default.value, (Plain, Derived))
-    return type(default.value), repr(default.value.value)
+    value = default.value
+    if isinstance(value, Made):
+        return id(value.of), *((key, _text(each)) for key, each in value.values.items())
+    assert isinstance(value, (Plain, Derived))
+    return type(value), repr(value.value)

@@ -105,12 +105,17 @@ class Words:
             return f"~{'.'.join(names)}"
         value = word.value or ""
         if value != "null":
-            option = value.removesuffix(".yaml")
-            known = self.option(group, option)
-            if known is None:
-                raise NotTranslated(f"{group} has no option {option}{self._why(f'{group}/{option}', group)}")
-            value = known
+            several = re.fullmatch(r"\[(.*)\]", value)
+            options = re.findall(r"[^\s,]+", several[1]) if several else [value]
+            now = [self._now(group, each.removesuffix(".yaml")) for each in options]
+            value = f"[{','.join(now)}]" if several else now[0]
         return f"{'+' * (word.sign == '+')}{'/'.join(names)}={value}"
+
+    def _now(self, group: str, option: str) -> str:
+        known = self.option(group, option)
+        if known is None:
+            raise NotTranslated(f"{group} has no option {option}{self._why(f'{group}/{option}', group)}")
+        return known
 
     def _why(self, config: str, group: str) -> str:
         """Return why a group cannot choose a file below it."""

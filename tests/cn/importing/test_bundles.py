@@ -97,6 +97,32 @@ def test_values_around_a_single_node_and_around_a_bundle_stand_in_the_run(tmp_pa
     assert 'cb: dict[str, Cb] | None = {"stop": Stop(n=9, metric="a")}' in found.text("runs/config.py")
 
 
+LISTS = {
+    "config": "defaults: [cb: [ema, stop], _self_, p: null]\nx: 1",
+    "two": "defaults: [config, override cb: [both], _self_]\nx: 2",
+    "cb/stop": "stop: {_target_: lib.Stop, n: 3}",
+    "cb/ema": FILES["cb/ema"],
+    "cb/both": "defaults: [ema, stop, _self_]\nstop: {n: 4}",
+    "p/one": "# @package _global_\ndefaults: [override /cb: [ema]]",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
+def test_several_options_at_once_are_a_dict(exact: bool, tmp_path: Path) -> None:
+    found = imported(tmp_path, LISTS, "config", "two", exact=exact)
+    assert 'cb: dict[str, Cb] = {"ema": Ema(), "stop": Stop()}' in found.text("runs/config.py")
+    assert '        "cb": ["ema"],\n' in found.text("runs/patches/p/one.py")
+    assert found.unequal("", "cb=[ema]", "cb=[both]", "cb=[stop,ema]", "cb=[]", "cb.stop.n=2", "p=one") == []
+    assert found.unequal("", "cb=[stop]", primary="two") == []
+
+
+@pytest.mark.slow
+def test_several_options_that_a_patch_chooses_of_what_is_no_dict_are_told(tmp_path: Path) -> None:
+    found = imported(tmp_path, {**LISTS, "cb/value": "n: 3"})
+    assert ("conf/p/one.yaml:2", "cb: [ema] chooses several options, of which this is no dict") in found.conversion.odd
+
+
 NOT_DICTS = {
     "a value of the run refers to a node in it": {"config": FILES["config"].replace("x: 1", "x: ${cb.stop.n}")},
     "an option refers to another node in it": {"cb__ema": "ema: {_target_: lib.Ema, decay: '${..stop.n}'}"},

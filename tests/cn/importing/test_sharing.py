@@ -44,6 +44,31 @@ class Data(CN):
         assert found.unequal("", "data.size=3 n=4", "opt.lr=3.5 opt.decay=2", primary=name) == []
 
 
+def test_a_mapping_that_holds_another_is_shared_with_it(tmp_path: Path) -> None:
+    one = "save: {top: {k: 5, mode: min}, last: true}\nn: 1\n"
+    two = one.replace("k: 5", "k: 1").replace("last: true", "last: false")
+    found = imported(tmp_path, {"one": one, "two": two, "three": one}, "one", "two", "three")
+    assert '''class Top(CN):
+    """What every run.save.top has."""
+
+    k: int
+    mode: str = "min"
+
+
+class Save(CN):
+    """What every run.save has."""
+
+    top: Top
+    last: bool
+''' in found.text("runs/__init__.py")
+    assert "    save: Save = Save(top=Top(k=1), last=False)\n" in found.text("runs/two.py")
+    same = imported(tmp_path / "same", {"one": one, "two": one}, "one", "two")
+    assert "    top: Top = Top()\n    last: bool = True\n" in same.text("runs/__init__.py")
+    assert "    save: Save = Save()\n" in same.text("runs/two.py")
+    for name in ("one", "two", "three"):
+        assert found.unequal("", "save.top.k=3", "save.top.mode=max save.last=true", primary=name) == []
+
+
 def test_other_keys_or_other_comments_stay_classes_of_each_file(tmp_path: Path) -> None:
     found = tree(tmp_path, TWO.replace("size: 32, ", "").replace("# of Adam", "# of SGD"))
     text = found.text("runs/two.py")
