@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from annotated_types import Ge, Gt, Lt
 
@@ -15,6 +15,8 @@ from cn import CN, Neutral
 from cn.discovery import discover
 from cn.errors import lines
 from cn.lazy import lazily
+from cn.nodes.field_types import Child, Kind
+from cn.nodes.resolving import resolve
 from data import Data
 from models import Model
 from runs.callbacks import Callback
@@ -100,6 +102,9 @@ class Run(CN):
             if callable(getattr(type(self), name, None)):
                 what = f"{type(self).__name__}.{name}() would never be called: the task has the network and the loss"
                 raise ValueError(lines(what, "write: a class in runs/task/, chosen by task=NAME"))
+        for name, kind in cast("dict[str, Kind]", resolve(Run)).items():
+            if getattr(self, name) is None and isinstance(kind, Child) and not kind.optional:
+                raise ValueError(lines(f"{name} is null, and every run has one", f"write: {name}=NAME"))
         self._check_parts()
         if self.precision == "fp16" and self.gpu == -1:
             raise ValueError("precision is fp16, which a CPU does not train in; nearest: bf16")

@@ -72,8 +72,7 @@ class Tree:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
                     why = f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}"
-                    to_add = program.said("+" + "/".join(path[:at]), path[at])
-                    raise UserError(lines(why, hint(path[at], entries), f"to add it: {to_add}"))
+                    raise UserError(lines(why, *_to_have(kind, path[:at], path[at], entries)))
                 below = entries[path[at]]
                 at += 1
             if below is None and (only := discover.only(kind.types)) is not None:
@@ -148,9 +147,9 @@ class Tree:
                 raise UserError(lines(f"{each.text}: an entry of {name} cannot be null", f"to drop it: {right}"))
             if key in before and each.verb == "add":
                 raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}"))
+            made = self.option(kind, each, _option(each.value, each.texts), before.get(key))
             if key not in before and each.verb == "set":
                 raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}"))
-            made = self.option(kind, each, _option(each.value, each.texts), before.get(key))
             if isinstance(made, Bundled):
                 right = each.at(f"+{key_of_field}")
                 raise UserError(lines(f"{each.text}: {made.of.__name__} is a bundle of several", f"write: {right}"))
@@ -268,6 +267,18 @@ def _listed(each: Assignment) -> list[tuple[str, Any]]:
 def _option(value: Any, texts: Texts) -> Any:
     """Return the name of an option as typed; a list or dict is returned unchanged, and what no text stands for."""
     return cast("Any", value) if isinstance(value, (list, dict)) or texts is None else texts
+
+
+def _to_have(kind: Child, path: list[str], name: str, entries: dict[str, CN]) -> list[str]:
+    """Return what to write where a dict of nodes holds no such entry: a name that it holds, or an option to add."""
+    options = discover.options(kind.types, bundles=True)[0]
+    there = [hint(name, entries)] if entries else []
+    for option in options:
+        if name in (option, option.replace("/", "_")):
+            return [*there, f"to add it: {program.said('+' + '/'.join(path), option)}"]
+    if (entries and nearest(name, entries)) or not options:
+        return there
+    return [*there, f"options to add: {hint(name, options).partition(': ')[2]}"]
 
 
 def _choosing(kind: Child, each: Assignment) -> str:

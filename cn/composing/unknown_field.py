@@ -13,8 +13,11 @@ from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
+from cn.nodes.patch import Patch
 from cn.nodes.resolving import resolve
 from cn.nodes.traversal import address_of, is_field, walk
+
+PATCHES = "patches"
 
 if TYPE_CHECKING:
     from cn.composing.apply import Tree
@@ -39,6 +42,8 @@ def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tupl
         found = [".".join([*above, at]) for at, field in below if field in likely]
         near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
         near = near or f"nearest: {', '.join(found)}"
+    if node is tree.root:
+        near = _other_word(tree.root, each, name, own, near) or near
     return lines(
         f"{each.text}: {cls.__name__} has no field {short(name)!r}",
         where(cls),
@@ -46,6 +51,30 @@ def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tupl
         has,
         f"see: python {program.script} --help",
     )
+
+
+def _other_word(root: CN, each: Assignment, name: str, own: list[str], near: str) -> str | None:
+    """Return what to write if the word means a patch, `experiment=fast` or `patch=debug`, or a whole run; else None.
+
+    near: the advice without that.
+    """
+    if PATCHES in own:
+        return None
+    patches = discover.options((Patch,))[0]
+    listed: Any = each.texts if isinstance(each.texts, list) else [each.texts]
+    texts = [text for text in cast("list[Any]", listed) if isinstance(text, str)]
+    meant = [next((one for one in (f"{name}/{text}", text) if one in patches), None) for text in texts]
+    if meant and None not in meant and each.verb != "delete" and len(each.path) == 1:
+        return f"write: {PATCHES}=[{','.join(map(str, meant))}]"
+    if near.startswith("write: "):
+        return None
+    if patches and nearest(name, [*own, PATCHES])[:1] == [PATCHES]:
+        return f"nearest: {PATCHES}"
+    contract = next((base for base in type(root).__mro__ if base is not CN and registry.is_contract(base)), None)
+    if contract is None or nearest(name, own) or len(texts) != 1 or len(each.path) > 1:
+        return None
+    known = texts[0] in discover.options((contract,))[0]
+    return f"write: {registry.group_of(registry.home(contract))}={texts[0]}" if known else None
 
 
 def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:

@@ -51,6 +51,8 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
                 cls, name, f"cannot be a field: it is a method of {method.__name__}", f"another name, such as {name}_"
             )
     for name, value in body.items():
+        if name in TARGET and name not in annotations:
+            _stop(cls, name, "has no annotation, so it would not be a field", _annotated(name, value, nodes))
         if name.startswith("_") or name in annotations or any(_is_constant(base, name) for base in nodes):
             continue
         if isinstance(value, type(cls)):

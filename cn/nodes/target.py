@@ -69,9 +69,15 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
     _args_: positional arguments; late ones take their place.
     _recursive_: whether targets below are called first: those of child nodes, and those in lists and dicts.
     _convert_: "all" passes a child node without a target as a dict, unless _recursive_ is off; else the node is passed.
+        It holds for all nodes below, except for those that say otherwise.
     Raises UserError if the target does not exist, or if one of these names has another value.
     """
-    given = {name: getattr(node, name) for name in FLAGS if hasattr(node, name)}
+    return _instantiated(node, args, later, {})
+
+
+def _instantiated(node: CN, args: tuple[Any, ...], later: dict[str, Any], above: dict[str, Any]) -> Any:
+    """Call the node's target. above: the names of Hydra that hold in the node that holds this one."""
+    given = {**above, **{name: getattr(node, name) for name in FLAGS if hasattr(node, name)}}
     fields = {name: value for name, value in values(node).items() if name != EXTRA}
     extra = cast("dict[str, Any]", getattr(node, EXTRA, None) or {})
     own = {**_keyed(node, fields), **extra, **given}
@@ -133,14 +139,15 @@ def check_target(cls: type[CN]) -> None:
 def _build(value: Any, *, every: bool) -> Any:
     """Call the targets in a value, at any depth. every: child nodes without a target become dicts."""
     build = functools.partial(_build, every=every)
+    above = {"_convert_": "all"} if every else {}
     if isinstance(value, CN):
         if "_target_" in type(value)._fields:
-            return instantiate(value)
+            return _instantiated(value, (), {}, above)
         return {name: build(item) for name, item in _keyed(value, values(value)).items()} if every else value
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
         if isinstance(target := table.get("_target_"), str):
-            return _called(target, {str(key): item for key, item in table.items()}, (), {}, None)
+            return _called(target, {**above, **{str(key): item for key, item in table.items()}}, (), {}, None)
         return {key: build(item) for key, item in table.items()}
     if isinstance(value, list):
         return [build(item) for item in cast("list[Any]", value)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cn import UserError, compose
 from data.digits import Digits
 from models import Model
 from models.dense import Dense
@@ -15,6 +16,8 @@ from runs import _train
 from runs.default import Default
 from runs.optim import Optim
 from runs.optim.adamw import AdamW
+from runs.task import Task
+from runs.task.classify import Classify
 
 
 class Forgot(Model):
@@ -89,3 +92,18 @@ def test_trying_out_a_few_examples_takes_no_random_number_and_changes_no_statist
     monkeypatch.setattr(_train, "try_out", lambda *_: ("validation/loss", "validation/accuracy"))
     two = go("two", of=Default(**parts))
     assert differences(one.state(), two.state()) == []
+
+
+class Open(Default):
+    model: Model | None = None  # type: ignore[assignment]
+    task: Task | None = Classify()  # type: ignore[assignment]
+
+
+def test_a_part_that_is_null_is_refused_and_can_be_chosen():
+    assert compose(Open, ["model=mlp"]).model == Mlp()
+    for words, name in ([], "model"), (["model=mlp", "task=null"], "task"):
+        with pytest.raises(UserError) as caught:
+            compose(Open, words)
+        first, second, third = str(caught.value).split("\n")
+        assert [first, second] == [f"{name} is null, and every run has one", f"  write: {name}=NAME"]
+        assert third.startswith("  Open is defined in ")

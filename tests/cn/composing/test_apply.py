@@ -101,8 +101,12 @@ NOT_THERE = {
     "~callbacks={a:1}": "callbacks holds no \"{'a': 1}\"\n  choose from: checkpoint",
     "~callbacks=stop": "callbacks holds no 'stop'\n  choose from: checkpoint",
     "~callbacks=[checkpoint,stop]": "callbacks holds no 'stop'\n  choose from: checkpoint",
-    "callbacks.checkpont.keep=3": "callbacks holds no 'checkpont'\n  nearest: checkpoint\n"
-    "  to add it: +callbacks=checkpont",
+    "callbacks.checkpont.keep=3": "callbacks holds no 'checkpont'\n  nearest: checkpoint",
+    "callbacks.stop.patience=3": "callbacks holds no 'stop'\n  choose from: checkpoint\n  to add it: +callbacks=stop",
+    "callbacks.usual.x.y=3": "callbacks holds no 'usual'\n  choose from: checkpoint\n"
+    "  options to add: checkpoint, stop",
+    "callbacks/mine=usual": "no callback is called 'usual'\n"
+    "  options are the subclasses of Callback (runs/callbacks/__init__.py:4)\n  choose from: checkpoint, stop",
     "callbacks/mine=checkpoint": "callbacks holds no 'mine'\n  write: +callbacks/mine=checkpoint",
     "+callbacks/checkpoint=stop": "callbacks holds 'checkpoint' already\n  write: callbacks/checkpoint=stop",
     "+callbacks=checkpoint": "callbacks holds 'checkpoint' already\n"

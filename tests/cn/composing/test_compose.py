@@ -218,9 +218,7 @@ def test_a_required_dict_of_nodes_says_how_it_is_given(run: Any) -> None:
     assert "write: parts=... (dict[str, Callback])" in str(caught.value)
     with pytest.raises(UserError) as caught:
         compose(Holder, ["parts.a.every=3"])
-    assert str(caught.value) == (
-        "parts.a.every=3: parts holds no 'a'\n  there is nothing to choose from\n  to add it: +parts=a"
-    )
+    assert str(caught.value) == "parts.a.every=3: parts holds no 'a'\n  options to add: checkpoint, stop"
     assert compose(Holder, ["+parts/a=stop", "parts.a.every=3"]).parts["a"].every == 3  # type: ignore
 
 

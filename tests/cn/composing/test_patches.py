@@ -221,6 +221,23 @@ def test_a_wrong_name_of_a_patch_is_told(patched: Any, refused: Any, word: str, 
     assert refused(word) == told
 
 
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("patch=debug", "write: patches=[debug]"),
+        ("patch=[wide,debug/longer]", "write: patches=[wide,debug/longer]"),
+        ("experiment=wide", "write: patches=[wide]"),
+        ("debug=longer", "write: patches=[debug/longer]"),
+        ("patch=debu", "nearest: patches"),
+        ("patche=debu", "nearest: patches"),
+        ("experiment=cifar/vit", "write: run=cifar/vit"),
+    ],
+)
+def test_another_word_for_a_patch_or_a_run_is_told_which(patched: Any, refused: Any, word: str, instead: str) -> None:
+    told = f"{word}: Default has no field {word.lstrip('~').partition('=')[0]!r}\n  defined in runs/default.py:6\n"
+    assert refused(word) == f"{told}  {instead}\n  see: python train.py --help"
+
+
 def test_a_project_without_patches_says_where_to_write_one(refused: Any) -> None:
     told = "patches=debug: there is no patch\n  write: class NAME(Patch) in runs/patches/NAME.py"
     assert refused("patches=debug") == told

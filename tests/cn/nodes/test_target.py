@@ -10,7 +10,7 @@ from typing import Any
 import hydra.utils
 import pytest
 
-from cn import CN, UserError, compose, instantiate
+from cn import CN, DefinitionError, UserError, compose, instantiate
 from cn.nodes.field_types import same
 from cn.nodes.target import check_target, locate, target_of
 from tests.cn.conftest import start
@@ -241,12 +241,67 @@ def test_a_child_without_a_target_is_a_node_or_where_all_is_converted_a_dict() -
     assert instantiate(Pair()).given[1] == Inner()
 
 
+class Between(CN):
+    _target_: str = TAKEN
+    inner: Inner = Inner()
+
+
+class Around(CN):
+    _target_: str = TAKEN
+    _convert_: str = "all"
+    below: Between = Between()
+    own: Whole = Whole()
+    table: dict[str, Any] = {"_target_": TAKEN, "x": {"_target_": TAKEN, "y": 1}}
+
+
+class Plainer(Whole):
+    _target_: str = "builtins.dict"
+
+
+class Undone(Whole):
+    _convert_: str = "none"
+
+
+def test_a_subclass_with_its_own_target_inherits_the_other_names_of_hydra() -> None:
+    class Late(Sorted):
+        _target_: str = "builtins.dict"
+
+    assert (Late()._partial_, Plainer()._convert_) == (True, "all")
+    assert instantiate(Late())() == {"reverse": True}
+    assert instantiate(Plainer()) == {"inner": {"size": 4}, "leaf": Taken(size=3)}
+    assert instantiate(Undone()) == Taken(inner=Inner(size=4), leaf=Taken(size=3))
+
+
+def test_what_is_converted_is_converted_in_nodes_below_too() -> None:
+    assert instantiate(Around()).named["below"] == Taken(inner={"size": 1})
+    assert instantiate(Between()) == Taken(inner=Inner())
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("_target_ = 'a.b'", "_target_: str = 'a.b'"),
+        ("_convert_ = 'all'", "_convert_: str = 'all'"),
+        ("_partial_ = False", "_partial_: bool = False"),
+        ("_args_ = [1]", "_args_: list = [1]"),
+    ],
+)
+def test_a_name_of_hydra_without_an_annotation_is_refused(node_tree: Any, line: str, instead: str) -> None:
+    node_tree({"part.py": f"from cn import CN\nclass Part(CN):\n    {line}\n"})
+    with pytest.raises(DefinitionError) as caught:
+        import part  # type: ignore # noqa: F401
+    name = line.partition(" ")[0]
+    assert str(caught.value) == (
+        f"Part.{name} has no annotation, so it would not be a field\n  write: {instead}\n  defined in part.py:3"
+    )
+
+
 def test_hydra_calls_the_same_for_each_of_these_names() -> None:
     may: Any = {}
     if hydra.__version__ >= "1.4":
         names = ("dict", "complex", "list", "sorted")
         may = {"_execution_whitelist_": [TAKEN, *(f"builtins.{name}" for name in names)]}
-    for node in (Positional(), Whole()):
+    for node in (Positional(), Whole(), Around(), Plainer()):
         assert hydra.utils.instantiate(compose(node), **may) == instantiate(node)
     theirs, ours = hydra.utils.instantiate(compose(Deep), **may), instantiate(Deep())
     for name in ("table", "several"):
