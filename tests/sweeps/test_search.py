@@ -212,6 +212,23 @@ def test_a_second_submission_queues_no_workers_beside_those_that_search(project:
     once_each(project, 14)
 
 
+def test_workers_that_have_asked_for_nothing_yet_are_known_to_every_verb(project: Project):
+    path = "cn/sweeping/job/ask.py"
+    waits = "        import os, time\n        while os.path.exists('outputs/hold'):\n            time.sleep(0.02)\n"
+    line = "        with self.points.locked():\n"
+    text = (project.folder / path).read_text()
+    assert text.count(line) == 1
+    project.write(path, text.replace(line, waits + line))
+    name = hunt(project)
+    hold(project)
+    assert "queued 3 workers" in project.sweeps("submit", name)
+    assert "to submit: " not in project.sweeps("plan", name)
+    assert "points are asked; its workers search" in project.sweeps("status", name)
+    assert project.sweeps("submit", name).startswith("nothing new to queue: its workers search")
+    project.hold.unlink()
+    assert finished(project, name) == {"done": 12}
+
+
 def test_trials_that_fail_alike_end_the_search_and_are_run_again_by_retry(project: Project):
     name = hunt(project, base="act='raise', at=0", parallel=1)
     project.sweeps("submit", name)

@@ -49,7 +49,8 @@ def plan(named: Named, others: Sequence[str], *, every: bool, why: bool = False)
     """
     from cn.sweeping.submitting.preview import preview
 
-    planned, found = named.planned(), look(named.store)
+    searches = named.sweep is not None and named.sweep.search is not None  # by workers that may have no trial now
+    planned, found = named.planned(), look(named.store, unknown=searches)
     planned = adopt(named.store, found, planned)
     return preview(named, planned, found, every=every, why=why)
 
