@@ -391,3 +391,12 @@ def test_the_words_of_a_composed_run_need_no_patch(patched: Any) -> None:
         warnings.simplefilter("error")
         node = patched("patches=[debug,wide]")
     assert patched(*command(node)) == node
+
+
+def test_the_config_store_of_hydra_holds_no_patch(patched: Any) -> None:
+    from hydra.core.config_store import ConfigStore
+
+    assert patched("patches=[debug]").steps == 3
+    store = ConfigStore.instance()
+    assert "small.yaml" in store.list("model/vit")
+    assert not [group for group in store.repo if "patch" in group]
