@@ -143,7 +143,7 @@ def _build(value: Any, *, every: bool) -> Any:
     if isinstance(value, CN):
         if "_target_" in type(value)._fields:
             return instantiated(value, (), {}, above)
-        return {name: build(item) for name, item in _keyed(value, values(value)).items()} if every else value
+        return converted(value, build) if every else value
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
         if isinstance(target := table.get("_target_"), str):
@@ -152,6 +152,11 @@ def _build(value: Any, *, every: bool) -> Any:
     if isinstance(value, list):
         return [build(item) for item in cast("list[Any]", value)]
     return value
+
+
+def converted(node: CN, build: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a node without a target as a dict."""
+    return {name: build(item) for name, item in _keyed(node, values(node)).items()}
 
 
 def _keyed(node: CN, fields: dict[str, Any]) -> dict[str, Any]:
