@@ -86,7 +86,7 @@ def assemble(
         root = cast("T", thaw(what, keep))
         if assignments:
             _underive(root, keep)
-    layers = layers_of(root, assignments, again=not isinstance(what, type))
+    layers = layers_of(root, assignments, again=not isinstance(what, type) and what._frozen)
     given = [each for layer in layers for each in layer]
     tree = tree_of(root)
     while waiting := _apply(tree, layers):

@@ -31,16 +31,31 @@ TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors a
 def layers_of(root: CN, typed: list[Assignment], *, again: bool = False) -> list[list[Assignment]]:
     """Return the changes of each patch that is named, in order, and then the other overrides.
 
+    A root that holds a whole run, as a sweep does, takes `base.patches=[debug]` for it.
     again: the root has been composed before, so what its class keeps is kept only in nodes that are chosen anew.
     """
-    rest = [each for each in typed if not _names_patches(root, each)]
-    named = patches_of(root, typed).items() if len(rest) < len(typed) else ()
-    layers = [*([_assignment(name, each) for each in cls.all_changes()] for name, cls in named), rest]
-    kept = [_assignment("", each) for each in kept_by(type(root))]
+    runs = ("", *getattr(type(root), "_runs_", ()))
+    rest = [each for each in typed if not any(_names_patches(root, each, at) for at in runs)]
+    layers = [
+        [_assignment(name, each, at) for each in cls.all_changes()]
+        for at in (runs if len(rest) < len(typed) else ())
+        for name, cls in patches_of(root, typed, at).items()
+    ]
+    kept = [_assignment("", each, at) for at in runs for each in kept_by(_class_at(root, typed, at))]
     if again:
-        changed = {each.path for layer in layers for each in layer}
+        changed = {each.path for layer in (*layers, rest) for each in layer}
         kept = [each for each in kept if any(each.path[:depth] in changed for depth in range(1, len(each.path)))]
-    return [kept, *layers]
+    return [kept, *layers, rest]
+
+
+def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
+    """Return the class of the root, or of the run in one of its fields, which an override may choose."""
+    if not at:
+        return type(root)
+    for each in typed:
+        if each.path == (at,) and each.verb in ("set", "force") and isinstance(each.texts, str):
+            return find(cast("Child", resolve(type(root))[at]).types, each.texts, each.text)  # pyright: ignore
+    return type(vars(root).get(at))
 
 
 def kept_by(cls: type[CN]) -> list[Change]:
@@ -52,14 +67,14 @@ def kept_by(cls: type[CN]) -> list[Change]:
     return list(found.values())
 
 
-def patches_of(root: CN, typed: Iterable[Assignment]) -> dict[str, type[Patch]]:
-    """Return the patches that are named; none if `patches` is a field of the root.
+def patches_of(root: CN, typed: Iterable[Assignment], at: str = "") -> dict[str, type[Patch]]:
+    """Return the patches that are named; none if `patches` is a field. at: of the root, or of a run that it holds.
 
     Raises UserError for an unknown patch, and for one that is named twice.
     """
     found: dict[str, type[Patch]] = {}
     for each in typed:
-        for name in _named(each) if _names_patches(root, each) else ():
+        for name in _named(each, at) if _names_patches(root, each, at) else ():
             if name in found:
                 raise UserError(lines(f"{each.text}: the patch {name} is named twice", "keep one of them"))
             found[name] = _patch(name, each)
@@ -147,16 +162,20 @@ def _name(cls: Any, key: str) -> str:
     return by_key(cls).get(key, key) if resolve(cls, strict=False) else key
 
 
-def _names_patches(root: CN, each: Assignment) -> bool:
-    return each.path[0] == KEY and KEY not in type(root)._fields
+def _names_patches(root: CN, each: Assignment, at: str) -> bool:
+    path = (at, KEY) if at else (KEY,)
+    run = vars(root).get(at) if at else root
+    return each.path[: len(path)] == path and isinstance(run, CN) and KEY not in type(run)._fields
 
 
-def _named(each: Assignment) -> list[str]:
+def _named(each: Assignment, at: str) -> list[str]:
     """Return the names in `patches=[a,b]`."""
     value: Any = worked_out({}, [each])[0] if each.interpolated else each.texts
     names = cast("list[Any]", value if isinstance(value, list) else [] if each.value is None else [value])
-    if len(each.path) > 1 or each.verb == "delete" or not all(isinstance(name, str) and name for name in names):
-        raise UserError(lines(f"{each.text}: patches are chosen by their names", f"write: {KEY}=[NAME,NAME]"))
+    key = f"{at}.{KEY}" if at else KEY
+    named = all(isinstance(name, str) and name for name in names)
+    if len(each.path) > 1 + bool(at) or each.verb == "delete" or not named:
+        raise UserError(lines(f"{each.text}: patches are chosen by their names", f"write: {key}=[NAME,NAME]"))
     return names
 
 
@@ -166,14 +185,18 @@ def _patch(name: str, each: Assignment) -> type[Patch]:
     return cast("type[Patch]", find((Patch,), name, each.text))
 
 
-def _assignment(patch: str, change: Change) -> Assignment:
+def _assignment(patch: str, change: Change, at: str) -> Assignment:
     sign, key = re.fullmatch(r"(~|\+{0,2})(.*)", change.key, re.DOTALL).groups()  # pyright: ignore[reportOptionalMemberAccess]
     bare = sign == "~" and change.value is None
+    path = path_of(key)
+    if at:
+        key, path = f"{at}.{key}", (at, *path)
+    word = f"{sign}{key}"
     return Assignment(
-        word=change.key if bare else f"{change.key}={'null' if change.value is None else change.value}",
+        word=word if bare else f"{word}={'null' if change.value is None else change.value}",
         verb=VERBS[sign],
         key=key,
-        path=path_of(key),
+        path=path,
         value=change.value,
         raw=None if bare else short(repr(change.value)),
         texts=None,

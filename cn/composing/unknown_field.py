@@ -42,8 +42,10 @@ def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tupl
         found = [".".join([*above, at]) for at, field in below if field in likely]
         near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
         near = near or f"nearest: {', '.join(found)}"
-    if node is tree.root:
-        near = _other_word(tree.root, each, name, own, near) or near
+    runs = ("", *getattr(type(tree.root), "_runs_", ()))
+    held = next((at for at in runs if node is (vars(tree.root).get(at) if at else tree.root)), None)
+    if held is not None:
+        near = _other_word(node, each, held, own, near) or near
     return lines(
         f"{each.text}: {cls.__name__} has no field {short(name)!r}",
         where(cls),
@@ -53,25 +55,27 @@ def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tupl
     )
 
 
-def _other_word(root: CN, each: Assignment, name: str, own: list[str], near: str) -> str | None:
+def _other_word(run: CN, each: Assignment, at: str, own: list[str], near: str) -> str | None:
     """Return what to write if the word means a patch, `experiment=fast` or `patch=debug`, or a whole run; else None.
 
-    near: the advice without that.
+    at: the field of the root that holds the run, "" if it is the root. near: the advice without that.
     """
+    path = each.path[1:] if at else each.path
+    name, key = path[0], f"{at}.{PATCHES}" if at else PATCHES
     if PATCHES in own:
         return None
     patches = discover.options((Patch,))[0]
     listed: Any = each.texts if isinstance(each.texts, list) else [each.texts]
     texts = [text for text in cast("list[Any]", listed) if isinstance(text, str)]
     meant = [next((one for one in (f"{name}/{text}", text) if one in patches), None) for text in texts]
-    if meant and None not in meant and each.verb != "delete" and len(each.path) == 1:
-        return f"write: {PATCHES}=[{','.join(map(str, meant))}]"
+    if meant and None not in meant and each.verb != "delete" and len(path) == 1:
+        return f"write: {key}=[{','.join(map(str, meant))}]"
     if near.startswith("write: "):
         return None
     if patches and nearest(name, [*own, PATCHES])[:1] == [PATCHES]:
-        return f"nearest: {PATCHES}"
-    contract = next((base for base in type(root).__mro__ if base is not CN and registry.is_contract(base)), None)
-    if contract is None or nearest(name, own) or len(texts) != 1 or len(each.path) > 1:
+        return f"nearest: {key}"
+    contract = next((base for base in type(run).__mro__ if base is not CN and registry.is_contract(base)), None)
+    if at or contract is None or nearest(name, own) or len(texts) != 1 or len(path) > 1:
         return None
     known = texts[0] in discover.options((contract,))[0]
     return f"write: {registry.group_of(registry.home(contract))}={texts[0]}" if known else None

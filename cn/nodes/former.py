@@ -115,8 +115,14 @@ def current(cls: Any, record: Record) -> Record:
         return record
     olds = {old for _, old, _ in gone}
     found = {name: value for name, value in record.items() if name not in olds}
+    derived = cast("list[str]", record.get(DERIVED, []))
+    if DERIVED in found:
+        found[DERIVED] = [name for name in derived if name not in olds]
     for child, old, field in gone:
-        found[child] = {**cast("Record", found.get(child) or plain(_default(cls, child))), field: record[old]}
+        inner = {**cast("Record", found.get(child) or plain(_default(cls, child))), field: record[old]}
+        names = [name for name in cast("list[str]", inner.pop(DERIVED, [])) if name != field]
+        names += [field] if old in derived else []
+        found[child] = {**inner, **({DERIVED: names} if names else {})}
     return found
 
 

@@ -18,12 +18,13 @@ from types import FrameType, MethodType
 from typing import Any, NamedTuple
 
 from cn.nodes.node import CN
-from cn.nodes.target import instantiate
+from cn.nodes.target import converted, instantiated
 from cn.nodes.traversal import address_of, differences, is_field, thaw, values, walk
 
 # attributes that expose all values at once, whose use we cannot see
 HANDED_ON = {"__dict__", "__getstate__", "__reduce__", "__reduce_ex__"}
-HANDING_ON = {thaw.__code__, instantiate.__code__, CN.__replace__.__code__}  # functions of cn that expose them
+# functions of cn that expose them
+HANDING_ON = {thaw.__code__, instantiated.__code__, converted.__code__, CN.__replace__.__code__}
 
 
 class Unread(NamedTuple):

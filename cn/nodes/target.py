@@ -72,10 +72,10 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
         It holds for all nodes below, except for those that say otherwise.
     Raises UserError if the target does not exist, or if one of these names has another value.
     """
-    return _instantiated(node, args, later, {})
+    return instantiated(node, args, later, {})
 
 
-def _instantiated(node: CN, args: tuple[Any, ...], later: dict[str, Any], above: dict[str, Any]) -> Any:
+def instantiated(node: CN, args: tuple[Any, ...], later: dict[str, Any], above: dict[str, Any]) -> Any:
     """Call the node's target. above: the names of Hydra that hold in the node that holds this one."""
     given = {**above, **{name: getattr(node, name) for name in FLAGS if hasattr(node, name)}}
     fields = {name: value for name, value in values(node).items() if name != EXTRA}
@@ -142,8 +142,8 @@ def _build(value: Any, *, every: bool) -> Any:
     above = {"_convert_": "all"} if every else {}
     if isinstance(value, CN):
         if "_target_" in type(value)._fields:
-            return _instantiated(value, (), {}, above)
-        return {name: build(item) for name, item in _keyed(value, values(value)).items()} if every else value
+            return instantiated(value, (), {}, above)
+        return converted(value, build) if every else value
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
         if isinstance(target := table.get("_target_"), str):
@@ -152,6 +152,11 @@ def _build(value: Any, *, every: bool) -> Any:
     if isinstance(value, list):
         return [build(item) for item in cast("list[Any]", value)]
     return value
+
+
+def converted(node: CN, build: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a node without a target as a dict."""
+    return {name: build(item) for name, item in _keyed(node, values(node)).items()}
 
 
 def _keyed(node: CN, fields: dict[str, Any]) -> dict[str, Any]:

@@ -105,8 +105,12 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
         )
     node = cls(**given)
     derived = cast("list[str]", record.get(DERIVED, []))
-    object.__setattr__(node, "_derived", frozenset(name for name in derived if name in given))
+    object.__setattr__(node, "_derived", frozenset(name for name in derived if name in given and _derives(cls, name)))
     return node
+
+
+def _derives(cls: type[CN], name: str) -> bool:
+    return isinstance(cls._fields[name].default, Derived)
 
 
 def _by_default(cls: type[CN], name: str, there: list[Any]) -> list[Any]:

@@ -55,12 +55,14 @@ class Filling:
         self.absent: list[str] = []
         self.unchosen: list[Keys] = []
         self.late: list[Late] = []
+        self.moved: dict[Keys, Keys] = {}  # where a value belongs now -> where it stands
 
     def fill(self, node: CN, mapping: Table_, at: Keys = ()) -> None:
         """Give a node the values of a mapping, and the nodes below it those of the mappings in it."""
         cls: Any = type(node)
         kinds = cast("dict[str, Kind]", resolve(cls))
         held, keys = dict[str, Any](), dict[str, Hashable]()
+        moved = cast("dict[str, str]", getattr(cls, "_moved_", {}))
         for key, value in cast("dict[Hashable, Any]", mapping).items():
             name = name_of(cls, key)
             if name is None and not isinstance(kinds.get(EXTRA), Table) and key not in (CLASS, DERIVED):
@@ -69,11 +71,15 @@ class Filling:
                 continue
             known = isinstance(key, str) and current_name(cls, key) is not None
             held[str(key if known or name is None else name)] = value
-            keys.setdefault(str(name or key), key)
+            if (now := moved.get(str(key))) is not None:
+                self.moved[(*at, *now.split("."))] = (*at, key)
+            else:
+                keys.setdefault(str(name or key), key)
         extra: Table_ = {}
         record = current(cls, held)
         for name, value in record.items():
             here = (*at, keys.get(name, name))
+            here = self.moved.get(here, here)
             if name in kinds:
                 self._field(node, name, kinds[name], value, here)
             elif name not in (CLASS, DERIVED):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from cn import CN, DefinitionError, Patch, compose
+from cn import CN, DefinitionError, Patch, UserError, compose
 from cn.cli.explain import explain_text
 from cn.cli.help import complete, help_text
 from cn.errors import Notice
@@ -238,6 +238,48 @@ def test_another_word_for_a_patch_or_a_run_is_told_which(patched: Any, refused: 
     assert refused(word) == f"{told}  {instead}\n  see: python train.py --help"
 
 
+def test_a_run_that_the_root_holds_takes_patches_of_its_own(patched: Any) -> None:
+    from runs import Run
+    from runs.default import Default
+
+    class Study(CN):
+        _runs_: ClassVar[tuple[str, ...]] = ("base",)
+        base: Run = Default()
+
+    made = compose(Study, ["base.patches=[debug]", "base.optim.lr=0.125"]).base
+    assert (made.steps, type(made.model).__name__, made.model.depth, made.optim.lr) == (3, "Small", 1, 0.125)
+    assert compose(Study, ["base.patches=debug/longer"]).base.steps == 60
+    for word, told in (
+        ("base.patches=debu", "no patch is called 'debu'"),
+        ("base.patches.debug=3", "patches are chosen by their names\n  write: base.patches=[NAME,NAME]"),
+        (
+            "base.patch=debug",
+            "Default has no field 'patch'\n  defined in runs/default.py:6\n  write: base.patches=[debug]",
+        ),
+    ):
+        with pytest.raises(UserError) as caught:
+            compose(Study, [word])
+        assert str(caught.value).startswith(f"{word}: {told}")
+
+
+def test_a_run_that_the_root_holds_keeps_what_its_class_keeps(patched: Any) -> None:
+    from runs import Run
+    from runs.default import Default
+
+    class Kept(Default):
+        _keeps_ = {"optim.lr": 0.25}
+
+    class Study(CN):
+        _runs_: ClassVar[tuple[str, ...]] = ("base",)
+        base: Run = Kept()
+
+    base = compose(Study).base
+    assert base.optim.lr == 0.25
+    assert compose(base, ["seed=3"]).optim.lr == 0.25
+    assert compose(Study, ["base.optim.lr=0.5"]).base.optim.lr == 0.5
+    assert compose(Kept(), ["seed=3"]).optim.lr == 0.25
+
+
 def test_a_project_without_patches_says_where_to_write_one(refused: Any) -> None:
     told = "patches=debug: there is no patch\n  write: class NAME(Patch) in runs/patches/NAME.py"
     assert refused("patches=debug") == told
@@ -349,3 +391,12 @@ def test_the_words_of_a_composed_run_need_no_patch(patched: Any) -> None:
         warnings.simplefilter("error")
         node = patched("patches=[debug,wide]")
     assert patched(*command(node)) == node
+
+
+def test_the_config_store_of_hydra_holds_no_patch(patched: Any) -> None:
+    from hydra.core.config_store import ConfigStore
+
+    assert patched("patches=[debug]").steps == 3
+    store = ConfigStore.instance()
+    assert "small.yaml" in store.list("model/vit")
+    assert not [group for group in store.repo if "patch" in group]

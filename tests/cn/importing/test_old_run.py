@@ -70,6 +70,7 @@ def left(folder: Path, config: str, hydra: str = "") -> Path:
     inner = folder / "old/.hydra"
     inner.mkdir(parents=True, exist_ok=True)
     (inner / "config.yaml").write_text(textwrap.dedent(config).lstrip("\n"))
+    (inner / "hydra.yaml").unlink(missing_ok=True)  # of another test
     if hydra:
         (inner / "hydra.yaml").write_text(hydra)
     return folder / "old"
@@ -140,7 +141,7 @@ SETTINGS = (
 @pytest.mark.slow
 def test_what_has_no_place_is_refused_with_its_line(tree: Imported) -> None:
     text = CONFIG.replace("dim: 8", "dim: abc").replace("bias: false", "bias: false, new: {a: 1}")
-    old = left(tree.folder, text + "seeds: 1")
+    old = left(tree.folder, text + "seeds: 1", SETTINGS)
     config = f"{old}/.hydra/config.yaml"
     assert shown(tree, "--from", str(old), "--cfg", "job") == (
         f"{config}: 3 values cannot be taken over\n"
@@ -238,6 +239,24 @@ def test_names_that_changed_since_are_read(tmp_path: Path) -> None:
     text = shown(found, "--from", str(old), "--cfg", "job", "--package", "model")
     assert "run = Basic(" in text
     assert "size=9" in text
+
+
+@pytest.mark.slow
+def test_a_text_of_a_field_that_moved_is_worked_out_where_it_stands(tmp_path: Path) -> None:
+    found = imported(tmp_path, FILES)
+    base = found.folder / "runs/model/base.py"
+    text = base.read_text()
+    (line,) = [row for row in text.splitlines(keepends=True) if row.startswith("    warmup:")]
+    text = text.replace(line, "").replace(
+        "    bias: bool = True\n", "    bias: bool = True\n" + line.replace("warmup", "warm")
+    )
+    base.write_text(text + '    _moved_ = {"warmup": "head.warm"}\n')
+    old = left(found.folder, CONFIG, SETTINGS)
+    for word, warm in ("seed=3", "warm=300"), ("seed=4", "warm=400"):
+        done = started(found, "--from", str(old), word, "--cfg", "job", "--package", "model.head")
+        assert (done.stdout.split("(")[1], done.stderr) == (f"bias=False, {warm})\n", "")
+    old = left(found.folder, CONFIG.replace("${eval:'${seed} * 100'}", "7"), SETTINGS)
+    assert "warm=7" in shown(found, "--from", str(old), "seed=4", "--cfg", "job", "--package", "model.head")
 
 
 APP = """

@@ -298,3 +298,40 @@ def test_a_former_class_is_named_with_its_module():
     with pytest.raises(DefinitionError) as refused:
         before(Bare())
     assert str(refused.value) == "Bare._was_ names 'Old' without its module: write \"models.old.Old\""
+
+
+def test_a_derived_value_that_was_renamed_or_moved_stays_derived(node_tree):
+    node_tree(
+        {
+            "parts/__init__.py": "from cn import CN\nclass Base(CN): ...\n",
+            "parts/task.py": """
+from typing import Annotated
+from cn import Was, derive
+from parts import Base
+
+
+class Task(Base):
+    warm: int = derive(lambda run: run.seed * 10)
+    last: Annotated[int, Was("end")] = derive(lambda run: run.seed * 100)
+""",
+            "parts/whole.py": """
+from parts import Base
+from parts.task import Task
+
+
+class Whole(Base):
+    seed: int = 1
+    task: Task = Task()
+    plain: int = 2
+    _moved_ = {"warmup": "task.warm"}
+""",
+        }
+    )
+    task = {"_class_": "parts.task:Task", "end": 100, "_derived_": ["end"]}
+    record = {"_class_": "parts.whole:Whole", "seed": 1, "plain": 5, "warmup": 10, "_derived_": ["plain", "warmup"]}
+    for each in ({**record, "task": task}, record):
+        run = unplain(each)
+        again = cn.compose(run, ["seed=2"])
+        assert (again.task.warm, again.task.last, again.plain) == (20, 200, 5)  # type: ignore[attr-defined]
+    given = unplain({**record, "task": task, "_derived_": []})
+    assert cn.compose(given, ["seed=2"]).task.warm == 10  # type: ignore[attr-defined]

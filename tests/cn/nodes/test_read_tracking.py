@@ -327,3 +327,25 @@ def test_closing_twice_and_out_of_order_is_fine():
     first.close()
     assert "__getattribute__" in vars(CN)
     second.close()
+
+
+def test_what_a_target_gets_is_read_in_nodes_below_too() -> None:
+    class Inner(CN):
+        size: int = 1
+
+    class Middle(CN):
+        _target_: str = "builtins.dict"
+        length: int = 2
+        inner: Inner = Inner()
+
+    class Whole(CN):
+        _target_: str = "builtins.dict"
+        _convert_: str = "all"
+        middle: Middle = Middle()
+
+    run = cn.compose(Whole, ["middle.length=3", "middle.inner.size=3"])
+    reading = Reading(run)
+    assert [each.address for each in reading.unread()] == ["middle.length", "middle.inner.size"]
+    assert instantiate(run) == {"middle": {"length": 3, "inner": {"size": 3}}}
+    assert reading.unread() == []
+    reading.close()
