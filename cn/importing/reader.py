@@ -93,7 +93,11 @@ class Reader:
         if not any(each.is_self for each in entries):  # as Hydra 1.3 has it: at the end
             entries.append(Entry(None, "_self_", None, False, False, 1))
         merged, lists = Branch(file=file), self._lists
-        own = {self._key(each, file, package): tuple(each.options) for each in entries if _overrides_a_list(each)}
+        own = {
+            self._key(each, file, package): tuple(each.options)
+            for each in entries
+            if each.override and isinstance(each.options, list)
+        }
         self._lists = {**own, **lists}
         for entry in entries:
             if entry.is_self:
@@ -209,7 +213,3 @@ class Reader:
         if package.startswith(HERE) and self.home and f"{at}.".startswith(f"{self.home}."):
             return HERE + at[len(self.home) :]
         return at
-
-
-def _overrides_a_list(entry: Entry) -> bool:
-    return entry.override and isinstance(entry.options, list)
