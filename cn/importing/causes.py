@@ -28,7 +28,7 @@ class Causes:
         shown = f"{found.address} is {_shown(found.hydra)} with Hydra and {_shown(found.ours)} with CN"
         if dropped:
             return f"{shown}: a value that is set around a choice is dropped with the choice", place
-        if found.ours is NOTHING and waits is not None:
+        if (found.ours is NOTHING or found.ours is None) and waits is not None:
             return f"{shown}: a change of a patch waits for its node, which is not chosen", place
         if str(found.hydra) == str(found.ours) and any(not self.words.is_group(word) for word in typed):
             return f"{shown}: a typed value takes the type of its field, which is Any with --exact", place

@@ -36,7 +36,9 @@ class Groups:
             option = f"{file.group}/{file.name}"[len(group) + 1 :]
             if self.reader.is_hydra(file):
                 continue
-            if self.reader.is_patch(file):
+            if file.group in self.reader.spread and self.reader.is_spread(file, file.group):
+                self.patches[file.group, file.name] = file
+            elif self.reader.is_patch(file):
                 self.patches[homes[-1], f"{file.group}/{file.name}"[len(homes[-1]) + 1 :]] = file
             else:
                 self.used.add(group)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from cn.importing.contents import Branch, Slot
 from cn.importing.conversion import Conversion
 from cn.importing.packages import override_key
+from cn.importing.yaml_files import Entry
 
 Case = tuple[str, list[str]]  # a primary config and overrides
 
@@ -20,9 +21,18 @@ def required(conversion: Conversion, primary: str) -> list[str]:
     for key, slot in slots(conversion.contents[primary].full, ()):
         if slot.option == "???":
             found += [f"{key}={option}" for option in options(conversion, slot.group)[:1]]
-    for group, entry in conversion.contents[primary].patches:
+    for group, entry in listed_patches(conversion, primary):
         if entry.options == "???":
             found += [f"{group}={option}" for option in options(conversion, group)[:1]]
+    return found
+
+
+def listed_patches(conversion: Conversion, primary: str) -> list[tuple[str, Entry]]:
+    """Return the groups of patches that defaults lists choose: of the primary config, then of what it chooses."""
+    found = list(conversion.contents[primary].patches)
+    for _, slot in slots(conversion.contents[primary].full, ()):
+        file = conversion.option_files.get((slot.group, str(slot.option)))
+        found += conversion.reader.option(file, slot.group).patches if file is not None else []
     return found
 
 
@@ -48,7 +58,7 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
     for key, slot in slots(conversion.contents[primary].full, ()):
         if slot.entry.group is not None and (slot.option is not None or slot.entry.line):
             found[key] = [f"{key}={each}" for each in options(conversion, slot.group) if each != slot.option]
-    listed = {group for group, _ in conversion.contents[primary].patches}
+    listed = {group for group, _ in listed_patches(conversion, primary)}
     for group in {group for group, _ in conversion.patches}:
         sign = "" if group in listed else "+"
         found[f"{sign}{group}"] = [f"{sign}{group}={each}" for each in options(conversion, group)]

@@ -77,8 +77,8 @@ class Patches:
                 continue
             sign = "" if self.families.is_shared(family, key) or isinstance(item, Slot) else "++"
             for each in self._change(item, field, (*at, field.typed)):
-                direct = each.address == ".".join((*at, field.typed))
-                yield dataclasses.replace(each, address=f"{sign}{each.address}") if direct else each
+                address = each.address if each.is_choice else f"{sign}{each.address.removeprefix(sign)}"
+                yield dataclasses.replace(each, address=address)
         if added:
             yield Change(extra, added, None, None)
 

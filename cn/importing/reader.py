@@ -36,6 +36,7 @@ class Reader:
         self._reading: list[str] = []
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
+        self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
 
     def option(self, file: File, group: str) -> Content:
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
@@ -81,6 +82,10 @@ class Reader:
         home = file.group.partition("/")[0]
         return bool(home) and file.package is not None and not f"{file.package}.".startswith(f"{home}.")
 
+    def is_spread(self, file: File, group: str) -> bool:
+        """Return whether an option of a group, `task/optimizer`, sets values of what holds the group: of `task`."""
+        return bool(file.package) and file.group == group and group.replace("/", ".").startswith(f"{file.package}.")
+
     def is_hydra(self, file: File) -> bool:
         """Return whether a file holds Hydra's own settings."""
         package = file.package if file.package is not None else file.group.replace("/", ".")
@@ -102,7 +107,7 @@ class Reader:
             elif chooses_hydra(entry, file):
                 continue
             elif entry.override:
-                self._override(content, entry, package)
+                self._override(content, merged, entry, package)
             else:
                 self._entry(content, merged, entry, package)
         for key, (option, entry, where) in content.choices.items():
@@ -113,9 +118,14 @@ class Reader:
         content.full = merged
         return content
 
-    def _override(self, content: Content, entry: Entry, package: str) -> None:
+    def _override(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
         group = group_path(entry.group or "", content.file.group)
         options = entry.options
+        file = self.files.get(normal(f"{group}/{options}"))
+        if entry.package is None and file is not None and self.is_spread(file, group):
+            self.spread.add(group)
+            self._load(content, merged, entry, package, file.config, group, None)
+            return
         key = override_key(group, package_of(entry, package, entry.group or "", None))
         chosen = options if not isinstance(options, list) else None
         if isinstance(options, list):
@@ -139,9 +149,10 @@ class Reader:
         option = option_of(entry.options)
         options = self.groups.get(group, [])
         chosen = self.files.get(normal(f"{group}/{option}"))
-        if entry.package is None and (
-            self.is_patch(chosen) if chosen is not None else any(map(self.is_patch, options))
-        ):
+        known = [chosen] if chosen is not None else options
+        spread = any(self.is_spread(each, group) for each in known)
+        if entry.package is None and (spread or any(map(self.is_patch, known))):
+            self.spread |= {group} if spread else set()
             content.patches.append((group, entry))
             if chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)

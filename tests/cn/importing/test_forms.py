@@ -237,6 +237,34 @@ FORMS = {
         },
         ("a=two", "a=two r=5"),
     ),
+    "a mapping that a patch adds to an option that lacks it": Form(
+        {
+            "config": "defaults: [data: a, e: null]",
+            "data/a": "x: 1\nu: {p: 3, v: {w: 1}}",
+            "data/b": "x: 1",
+            "e/one": "# @package _global_\ndata: {u: {p: 1, v: {w: 2}}}",
+            "e/two": "# @package _global_\ndefaults: [override /data: b]\ndata: {u: {p: 1, v: {w: 2}}}",
+        },
+        ("e=one", "e=two", "data=b e=one"),
+    ),
+    "what a patch adds may use what it adds": Form(
+        {
+            "config": "defaults: [e: null]\ng: {a: 1}",
+            "e/one": "# @package _global_\ng: {k: s, l: ['${g.k}', '${g.a}']}",
+        },
+        ("e=one", "e=one g.a=2"),
+    ),
+    "options that set values of the node around their group": Form(
+        {
+            "config": "defaults: [task: t, e: null]\nlr: 3",
+            "task/t": "defaults: [_self_, opt: adam, sched: null]\nn: 1",
+            "task/opt/adam": "# @package task\ncls: Adam\nargs: {lr: '${lr}'}",
+            "task/opt/sgd": "# @package task\ncls: SGD\nargs: {lr: '${lr}', m: 0.5}",
+            "task/sched/step": "# @package task\nsched: Step\nopt: {every: 3}",
+            "e/one": "# @package _global_\ndefaults: [override /task/opt: sgd]\ntask: {n: 2}",
+        },
+        ("task/opt=sgd", "task/sched=step", "task/sched=step task/opt=sgd lr=4", "task.args.lr=5", "e=one"),
+    ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 
@@ -327,15 +355,16 @@ def test_a_typed_value_that_takes_the_type_of_its_field_is_told(tmp_path: Path) 
 
 def test_a_change_of_a_patch_that_waits_is_told_with_its_line(tmp_path: Path) -> None:
     files = {
-        "config": "defaults: [log: null, p: null]",
-        "log/one": "one: {x: 1}",
-        "log/two": "two: {x: 1}",
-        "p/fast": "# @package _global_\nlog:\n  one: {x: 2}\n",
+        "config": "defaults: [log: one, p: null]",
+        "other": "defaults: [log: one, log/form: long]",
+        "log/one": "one: 1",
+        "log/form/long": "x: 1",
+        "p/fast": "# @package _global_\nlog:\n  form: {x: 2}\n",
     }
-    (result,) = imported(tmp_path, files).results("p=fast log=two")
+    (result,) = imported(tmp_path, files, "config", "other").results("p=fast")
     assert (result.verdict, result.place) == ("differs", "conf/p/fast.yaml:3")
     assert result.cause == (
-        "log.one is {'x': 2} with Hydra and no key with CN: a change of a patch waits for its node, which is not chosen"
+        "log.form is {'x': 2} with Hydra and None with CN: a change of a patch waits for its node, which is not chosen"
     )
 
 
