@@ -32,7 +32,7 @@ report what is equal and what is not (NEW/IMPORT.md).
   --exact              annotate with Any what only a guess would type: texts, lists, what is interpolated
   --sets N             override sets to compose for each primary config (40); 0 composes none
   --seed N             seed of these sets (0)
-  --version-base V     version_base of hydra.main, if it is not None"""
+  --version-base V     version_base of hydra.main, if it is not None; 1.1 for a tree that only Hydra 1.1 can read"""
 
 
 @answering()

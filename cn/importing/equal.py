@@ -72,7 +72,7 @@ class Comparison:
             and _is_nothing(right)
         ):
             return None
-        if at in self.unchosen and _is_nothing(right):
+        if _is_nothing(right) and (at in self.unchosen or self._waits(left)):
             return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             inner = self.families.of(field) if field is not None else None
@@ -88,6 +88,11 @@ class Comparison:
                     return found
             return None
         return self._leaf(left, right, at)
+
+    def _waits(self, left: Any) -> bool:
+        """Return whether Hydra cannot interpolate a value since nothing of its group is chosen."""
+        found = re.search(r"Interpolation key '([^']*)' not found", left) if isinstance(left, str) else None
+        return found is not None and tuple(found[1].split(".")) in self.unchosen
 
     def _leaf(self, left: Any, right: Any, at: tuple[str, ...]) -> Difference | None:
         left = _evaluated(left)

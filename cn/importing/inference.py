@@ -78,8 +78,10 @@ class Inference:
             return Unknown()
         target = self.families.of(found)
         if target is not None and not self.families.is_data(found):
-            if not field.groups and target not in field.derived and target is not field.family:
-                field.derived.append(target)
+            self.type_of(found, None)
+            for each in [target, *found.derived]:
+                if not field.groups and each not in field.derived and each is not field.family:
+                    field.derived.append(each)
             field.optional = field.optional or found.optional
             return Known("None")
         kind = self.type_of(found, None)

@@ -19,6 +19,7 @@ from cn.importing.packages import (
     place_of,
     relative_to,
 )
+from cn.importing.starts import start_of
 from cn.importing.yaml_files import Entry, File
 
 
@@ -34,6 +35,7 @@ class Reader:
                 self.groups.setdefault("/".join(parts[:depth]), []).append(file)
         self._read: dict[tuple[str, str, str], Content] = {}
         self._reading: list[str] = []
+        self._starts: dict[str, str] = {}
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
@@ -77,6 +79,12 @@ class Reader:
             self._reading.pop()
         return self._read[at]
 
+    def start(self, file: File) -> str:
+        """Return the folder from which relative entries of a file start."""
+        if file.config not in self._starts:
+            self._starts[file.config] = start_of(file, self.files, self.groups)
+        return self._starts[file.config]
+
     def is_patch(self, file: File) -> bool:
         """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""
         home = file.group.partition("/")[0]
@@ -119,7 +127,7 @@ class Reader:
         return content
 
     def _override(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
-        group = group_path(entry.group or "", content.file.group)
+        group = group_path(entry.group or "", self.start(content.file))
         options = entry.options
         file = self.files.get(normal(f"{group}/{options}"))
         if entry.package is None and file is not None and self.is_spread(file, group):
@@ -137,10 +145,10 @@ class Reader:
         file = content.file
         if entry.group is None:
             path = str(entry.options)
-            config = path.removeprefix("/") if path.startswith("/") else joined(file.group, path)
+            config = path.removeprefix("/") if path.startswith("/") else joined(self.start(file), path)
             self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0], None)
             return
-        group = group_path(entry.group, file.group)
+        group = group_path(entry.group, self.start(file))
         if isinstance(entry.options, list):
             content.listed.append((entry, file, override_key(group, package_of(entry, package, entry.group, None))))
             for option in entry.options:

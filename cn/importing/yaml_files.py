@@ -47,6 +47,7 @@ class File:
         self.headings: set[Keys] = set()  # keys whose comment above is about the keys that follow too
         self.head: list[str] = []  # comment at the top of the file
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
+        self.is_old = False  # it says `# @package _group_`, which Hydra reads up to version_base 1.1
         self.error: str | None = None  # why it cannot be read
         self.error_line: int | None = None
 
@@ -133,7 +134,7 @@ def _header(file: File, rows: list[str]) -> None:
         if found := HEADER.match(row.strip()):
             file.package = "" if found[1] == "_global_" else found[1].removeprefix("_global_.")
             if found[1] == "_group_":
-                file.package = None
+                file.package, file.is_old = None, True
 
 
 def _entry(item: Any, line: int) -> Entry:
@@ -141,6 +142,10 @@ def _entry(item: Any, line: int) -> Entry:
         path, _, package = item.partition("@")
         return Entry(None, path, package if "@" in item else None, False, False, line)
     table = cast("dict[Any, Any]", item)
+    old = isinstance(item, dict) and len(table) == 2 and isinstance(table.get("optional"), bool)
+    optional = old and bool(table["optional"])  # `{db: mysql, optional: true}`, as Hydra 1.0 had it
+    if old:
+        table = {key: value for key, value in table.items() if key != "optional"}
     if not isinstance(item, dict) or len(table) != 1:
         raise ValueError(f"an item of its defaults list is not understood: {short(repr(table))}")
     ((key, value),) = table.items()
@@ -148,7 +153,7 @@ def _entry(item: Any, line: int) -> Entry:
     group, _, package = last.partition("@")
     options: Any = cast("Any", value) if value is None or isinstance(value, list) else str(value)
     found = package if "@" in last else None
-    return Entry(group, options, found, "optional" in words, "override" in words, line)
+    return Entry(group, options, found, optional or "optional" in words, "override" in words, line)
 
 
 def _lines(file: File, node: Any, at: Keys) -> None:

@@ -265,6 +265,36 @@ FORMS = {
         },
         ("task/opt=sgd", "task/sched=step", "task/sched=step task/opt=sgd lr=4", "task.args.lr=5", "e=one"),
     ),
+    "entries that start from the group whose option the file is": Form(
+        {
+            "config": "defaults: [m: small/one, e: null]",
+            "m/base/b": "x: 1",
+            "m/small/one": "defaults: [base/b, act: relu]\ny: 1",
+            "m/small/two": "defaults: [one]\ny: 2",
+            "m/act/relu": "r: 1",
+            "m/small/act/tanh": "t: 1",
+            "e/base/b": "# @package _global_\nz: 1\nw: 1",
+            "e/deep/one": "# @package _global_\ndefaults: [base/b, override /m: small/one]\nz: 2",
+        },
+        ("e=deep/one", "m.x=3"),
+    ),
+    "an interpolation of one that gives nodes of two kinds": Form(
+        {
+            "config": """
+            s: {k: 1}
+            a: {p: 1}
+            b: ${.a}
+            c: {d: "${a}", e: "${u.v}"}
+            defaults: [u: one]
+            """,
+            "u/one": "v: ${s}",
+            "u/two": "v: {q: 3}",
+        },
+        ("u=two", "s.k=2", "a.p=3"),
+    ),
+    "an interpolation of a group of which nothing is chosen": Form(
+        {"config": "defaults: [loss: null]\na: {b: '${loss}'}", "loss/mse": "x: 1"}, ("loss=mse",)
+    ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 
