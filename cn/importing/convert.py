@@ -18,6 +18,7 @@ from cn.importing.following import Follow
 from cn.importing.groups import Groups, slots_of, with_bases
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
+from cn.importing.items import keys_as_texts
 from cn.importing.maker import Maker
 from cn.importing.module_paths import of_options, of_patches
 from cn.importing.modules import Modules
@@ -86,7 +87,7 @@ class Converter:
             maker.of_file(config).kept = [each for each in kept if self.exact or each.is_choice]
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
-        odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd]
+        odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd, *keys_as_texts(self.families)]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(
             root=self.root,

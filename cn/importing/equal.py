@@ -10,7 +10,8 @@ from cn.importing.by_hydra import key_text
 from cn.importing.families import Families, Family, Field
 
 NOTHING = object()
-UNKNOWN = ("???", "<missing>")
+MISSING = "???"
+UNKNOWN = (MISSING, "<missing>")
 
 
 class Difference(NamedTuple):
@@ -72,7 +73,7 @@ class Comparison:
             and _is_nothing(right)
         ):
             return None
-        if _is_nothing(right) and (at in self.unchosen or self._waits(left)):
+        if _is_nothing(right) and (at in self.unchosen or self._waits(left) or left == MISSING):
             return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             inner = self.families.of(field) if field is not None else None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from cn.importing.contents import Branch, Item, Leaf, Slot
+from cn.importing.families import Families
 from cn.importing.following import Following
 from cn.importing.interpolations import parsed
+from cn.importing.types import with_text_keys
 
 
 def lost(item: Item) -> list[tuple[str, str]]:
@@ -41,3 +43,15 @@ def same(one: Item, other: Item) -> bool:
         alike = (one.group, one.option) == (other.group, other.option)
         return alike and same(one.over, other.over) and same(one.under, other.under)
     return False
+
+
+def keys_as_texts(families: Families) -> list[tuple[str, str]]:
+    """Return the values with keys that become texts, since a plain dict within another value has no other keys."""
+    why = "a key that is no text becomes one: 1 is '1'"
+    return [
+        (leaf.place, why)
+        for family in families.every()
+        for field in family.fields.values()
+        for leaf in field.leaves
+        if with_text_keys(leaf.value, field.type) != leaf.value
+    ]

@@ -9,7 +9,7 @@ from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
 from cn.importing.layout import WIDTH, docstring, laid_out, literal, one_line, statement, wrapped
 from cn.importing.patch_classes import PatchClass
-from cn.importing.types import has_interpolation
+from cn.importing.types import has_interpolation, with_text_keys
 
 
 class Module(Defaults):
@@ -44,7 +44,7 @@ class Module(Defaults):
             key = one_line(literal(each.address))
             field = each.field or Field(each.address, each.address)
             derived = has_interpolation(each.value)
-            value = self.derived(each.value, field) if derived else literal(each.value)
+            value = self.derived(each.value, field) if derived else literal(with_text_keys(each.value, field.type))
             text = f"        {key}: {laid_out(value, 2, len(key) + 10, 1)},"
             last = text.rpartition("\n")[2]
             if beside and len(last) + 4 + len(beside) > WIDTH:

@@ -66,6 +66,9 @@ class Patches:
                 self.odd += lost(item)
                 if isinstance(item, Slot):
                     continue
+                if isinstance(item, Leaf) and item.value == MISSING:
+                    self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
+                    continue
                 if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
                     yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
                 else:

@@ -295,6 +295,21 @@ FORMS = {
     "an interpolation of a group of which nothing is chosen": Form(
         {"config": "defaults: [loss: null]\na: {b: '${loss}'}", "loss/mse": "x: 1"}, ("loss=mse",)
     ),
+    "plain dicts whose keys are numbers": Form(
+        {
+            "config": "defaults: [d: one]\nt: {u: 1}\nm: {1: '${t}', 2: 5}\nn: {1: {a: 3}, 2: x}\ne: '${d.names}'",
+            "d/one": "names: {1: cat, 2: dog}\nw: null",
+            "d/two": "names: null\nw: {0: 0.5}",
+        },
+        ("d=two", "t.u=2"),
+    ),
+    "a value that a patch requires": Form(
+        {
+            "config": "defaults: [_self_, e: null]\na: x",
+            "e/one": "# @package _global_\nneeded: ???\na: b-${needed}",
+        },
+        ("e=one",),
+    ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 

@@ -87,3 +87,8 @@ def test_a_tree_that_only_hydra_1_1_reads_is_composed_with_it(
     results = Proof(found.conversion).run(found.folder, 5, 0, lambda text: None)
     assert [each.verdict for each in results if not each.good] == []
     assert (place, f"Hydra composed with version_base 1.1, with which {why}") in found.conversion.odd
+
+
+def test_a_key_that_becomes_a_text_is_told(tmp_path: Path) -> None:
+    odd = imported(tmp_path, {"config": "a: [{1: x}]\nb: {1: x}"}).conversion.odd
+    assert odd == [("conf/config.yaml:1", "a key that is no text becomes one: 1 is '1'")]
