@@ -6,6 +6,7 @@ So a file is read once, wherever it is used: what begins with the mark is its ow
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot
 from cn.importing.packages import (
@@ -20,14 +21,15 @@ from cn.importing.packages import (
     relative_to,
 )
 from cn.importing.starts import start_of
-from cn.importing.yaml_files import Entry, File
+from cn.importing.yaml_files import Entry, File, refuse_unread
 
 
 class Reader:
-    """Follows defaults lists. files: by Hydra's name."""
+    """Follows defaults lists. files: by Hydra's name; unread: those that cannot be read, refused where one is named."""
 
-    def __init__(self, files: dict[str, File]) -> None:
+    def __init__(self, files: dict[str, File], unread: Iterable[File] = ()) -> None:
         self.files = files
+        self.unread = {file.config: file for file in unread}
         self.groups: dict[str, list[File]] = {}  # with the options in folders below
         for file in files.values():
             parts = file.group.split("/") if file.group else []
@@ -129,7 +131,7 @@ class Reader:
     def _override(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
         group = group_path(entry.group or "", self.start(content.file))
         options = entry.options
-        file = self.files.get(normal(f"{group}/{options}"))
+        file = self._named(f"{group}/{options}")
         if entry.package is None and file is not None and self.is_spread(file, group):
             self.spread.add(group)
             self._load(content, merged, entry, package, file.config, group, None)
@@ -156,7 +158,7 @@ class Reader:
             return
         option = option_of(entry.options)
         options = self.groups.get(group, [])
-        chosen = self.files.get(normal(f"{group}/{option}"))
+        chosen = self._named(f"{group}/{option}")
         known = [chosen] if chosen is not None else options
         spread = any(self.is_spread(each, group) for each in known)
         if entry.package is None and (spread or any(map(self.is_patch, known))):
@@ -188,7 +190,7 @@ class Reader:
     ) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
         file = content.file
-        target = self.files.get(normal(config))
+        target = self._named(config)
         if target is None:
             if not entry.optional:
                 self.lost.append((f"{file.shown}:{entry.line}", f"there is no {config}.yaml"))
@@ -215,6 +217,12 @@ class Reader:
             content.listed.append((entry, file, slot.key))
         else:
             merge(descend(merged, relative), inner.full)
+
+    def _named(self, config: str) -> File | None:
+        """Return the file that an entry names, if it is there. UserError if it cannot be read."""
+        if normal(config) in self.unread:
+            refuse_unread(self.unread[normal(config)])
+        return self.files.get(normal(config))
 
     def _inside(self, at: str, package: str) -> str:
         """Return an absolute package with the mark if it is one of the option that is read."""

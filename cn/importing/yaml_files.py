@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
 
@@ -56,6 +56,11 @@ class File:
         """Return what Hydra calls the file: `model/vit`."""
         return f"{self.group}/{self.name}" if self.group else self.name
 
+    @property
+    def where(self) -> str:
+        """Return the file, with the line at which it cannot be read."""
+        return f"{self.shown}:{self.error_line}" if self.error_line else self.shown
+
     def place(self, keys: Keys = ()) -> str:
         """Return `conf/model/vit.yaml:12` for a value, or for the nearest one above it that has a line."""
         while keys and keys not in self.lines:
@@ -94,6 +99,12 @@ def _read(file: File) -> None:
         text = file.path.read_text("utf-8")
         node: Any = read.compose(text, Loader=loader)
         file.body = yaml.load(text, Loader=loader)
+    except OSError as error:
+        file.error = f"{type(error).__name__}: {error.strerror}"
+        return
+    except RecursionError:
+        file.error = "it is nested too deep"
+        return
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         file.error, file.error_line = _why(error, text.split("\n"))
         return
@@ -239,9 +250,6 @@ def leaves(value: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
         yield at, value
 
 
-def refuse_unread(found: dict[str, File]) -> None:
-    """Raise UserError for the first file that cannot be read."""
-    for file in found.values():
-        if file.error:
-            place = f"{file.shown}:{file.error_line}" if file.error_line else file.shown
-            raise UserError(lines(f"{place} cannot be read", file.error))
+def refuse_unread(file: File) -> NoReturn:
+    """Raise UserError for a file that cannot be read."""
+    raise UserError(lines(f"{file.where} cannot be read", file.error))

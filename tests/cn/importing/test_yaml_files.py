@@ -65,14 +65,22 @@ def test_an_entry_of_a_defaults_list_is_read(tmp_path: Path) -> None:
         ("a: \xff", ""),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_by_name(text: str, why: str, tmp_path: Path) -> None:
-    root = write(tmp_path, {"config": "x: 1", "b/bad": text})
+def test_a_file_that_cannot_be_read_is_refused_where_it_is_named_and_else_left_out(
+    text: str, why: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path, {"config": "x: 1", "other": "defaults: [b: bad]", "b/bad": text, "b/good": "y: 1"})
     if not why:
         (root / "b/bad.yaml").write_bytes(b"a: \xff")
     with pytest.raises(UserError) as error:
-        Converter(root, ["config"], exact=False)
+        Converter(root, ["other"], exact=False).convert()
     assert str(error.value).startswith("conf/b/bad.yaml")
     assert why in str(error.value)
+    (root / "other.yaml").unlink()
+    conversion = Converter(root, ["config"], exact=False).convert()
+    ((place, told),) = conversion.odd
+    assert place.startswith("conf/b/bad.yaml")
+    assert told == f"cannot be read, so it is left out: {str(error.value).partition(chr(10))[2].strip()}"
+    assert "runs/b/good.py" in conversion.texts
 
 
 def test_a_tab_is_told_with_its_line(tmp_path: Path) -> None:
