@@ -19,6 +19,7 @@ from cn.importing.groups import Groups, slots_of, with_bases
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
 from cn.importing.items import keys_as_texts
+from cn.importing.loops import mark_loops
 from cn.importing.maker import Maker
 from cn.importing.module_paths import of_options, of_patches
 from cn.importing.modules import Modules
@@ -40,6 +41,7 @@ class Converter:
         found = files(root)
         if not found:
             raise UserError(lines(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names"))
+        mark_loops(found)
         self.files = {config: file for config, file in found.items() if not file.error}
         self.unread = [file for file in found.values() if file.error]
         for file in self.unread:

@@ -60,6 +60,8 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
             found[key] = [f"{key}={each}" for each in options(conversion, slot.group) if each != slot.option]
     listed = {group for group, _ in listed_patches(conversion, primary)}
     for group in {group for group, _ in conversion.patches}:
+        if group in found:  # it has options that are no patches too
+            continue
         sign = "" if group in listed else "+"
         found[f"{sign}{group}"] = [f"{sign}{group}={each}" for each in options(conversion, group)]
     return {key: words for key, words in found.items() if words}

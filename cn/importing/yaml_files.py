@@ -112,8 +112,8 @@ def _read(file: File) -> None:
     _header(file, rows)
     _lines(file, node, ())
     _comments(file, rows)
-    if file.body is None:
-        file.body = {}
+    if file.body is None or isinstance(file.body, str):  # as OmegaConf reads a text alone
+        file.body = {file.body: None} if file.body else {}
     body = cast("dict[Any, Any]", file.body)
     if isinstance(file.body, dict):
         raw: Any = body.pop("defaults", [])
@@ -133,6 +133,8 @@ def _why(error: Exception, rows: list[str]) -> tuple[str, int | None]:
     mark: Any = getattr(error, "problem_mark", None)
     line = None if mark is None else int(mark.line)
     problem = str(getattr(error, "problem", None) or " ".join(str(error).split()))
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', None)}, {problem}"
     if line is not None and line < len(rows) and rows[line].lstrip(" ").startswith("\t"):
         problem = "a line begins with a tab: YAML is indented with spaces"
     return short(problem), None if line is None else line + 1

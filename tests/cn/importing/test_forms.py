@@ -310,6 +310,12 @@ FORMS = {
         },
         ("e=one",),
     ),
+    "a file that is a text alone, and one that is empty": Form(
+        {"config": "defaults: [m: a]\nx: 1", "m/a": "y: 1", "m/b": "hello", "m/c": ""}, ("m=b", "m=c")
+    ),
+    "a very deep mapping": Form(
+        {"config": "\n".join(" " * depth + f"k{depth}:" for depth in range(60)) + " 1"}
+    ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 

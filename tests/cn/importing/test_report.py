@@ -90,5 +90,6 @@ def test_a_tree_that_only_hydra_1_1_reads_is_composed_with_it(
 
 
 def test_a_key_that_becomes_a_text_is_told(tmp_path: Path) -> None:
-    odd = imported(tmp_path, {"config": "a: [{1: x}]\nb: {1: x}"}).conversion.odd
-    assert odd == [("conf/config.yaml:1", "a key that is no text becomes one: 1 is '1'")]
+    odd = imported(tmp_path, {"config": "a: [{1: x}]\nb: {1: x}\nc: {1: x, y: 2}"}).conversion.odd
+    why = "a key that is no text becomes one: 1 is '1'"
+    assert odd == [("conf/config.yaml:1", why), ("conf/config.yaml:3", why)]
