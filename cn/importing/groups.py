@@ -22,7 +22,7 @@ class Groups:
         """Find the groups that are chosen, and the options of each; the rest of a folder's path is in the name."""
         todo: list[Item] = [content.full for content in contents.values()]
         slots = [slot for item in todo for slot in slots_of(item)]
-        for file in self.reader.files.values():
+        for file in list(self.reader.files.values()):
             if file.group and not file.group.startswith("hydra"):
                 content = self.reader.content(file)
                 slots += slots_of(content.full)

@@ -38,7 +38,8 @@ def listed_patches(conversion: Conversion, primary: str) -> list[tuple[str, Entr
 
 def options(conversion: Conversion, group: str) -> list[str]:
     """Return the options of a group, patches too."""
-    return sorted({option for known, option in [*conversion.options, *conversion.patches] if known == group})
+    made = {key for key, file in conversion.option_files.items() if file.is_made}  # Hydra knows none of them
+    return sorted({key[1] for key in [*conversion.options, *conversion.patches] if key[0] == group and key not in made})
 
 
 def slots(branch: Branch, at: tuple[str, ...]) -> Iterator[tuple[str, Slot]]:

@@ -35,6 +35,7 @@ class Reader:
             parts = file.group.split("/") if file.group else []
             for depth in range(1, len(parts) + 1):
                 self.groups.setdefault("/".join(parts[:depth]), []).append(file)
+        self.single: set[str] = set()  # groups of which one option is chosen somewhere
         self._read: dict[tuple[str, str, str], Content] = {}
         self._reading: list[str] = []
         self._starts: dict[str, str] = {}
@@ -138,7 +139,13 @@ class Reader:
             return
         key = override_key(group, package_of(entry, package, entry.group or "", None))
         chosen = options if not isinstance(options, list) else None
-        if isinstance(options, list):
+        if (
+            isinstance(options, list)
+            and group in self.single
+            and all(self._named(f"{group}/{each}") for each in options)
+        ):
+            content.choices[key] = (self._at_once(group, options, entry).name, entry, content.file)
+        elif isinstance(options, list):
             content.listed.append((entry, content.file, key))
         else:
             content.choices[key] = (option_of(chosen), entry, content.file)
@@ -184,6 +191,19 @@ class Reader:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)
             return
         place_slot(merged, relative, slot)
+        self.single.add(slot.group)
+
+    def _at_once(self, group: str, options: list[str], entry: Entry) -> File:
+        """Return an option of a group that is several of its options: `override /metrics: [accuracy, f1]`."""
+        member = self.files[normal(f"{group}/{options[0]}")]
+        root = member.path.parents[member.config.count("/")]
+        file = File(root / group / f"{'_'.join(normal(each).replace('/', '_') for each in options)}.yaml", root)
+        if file.config not in self.files:
+            file.entries = [Entry(None, each, None, False, False, entry.line) for each in options]
+            file.head, file.is_made = [f"{', '.join(options)} at once."], True
+            self.files[file.config] = file
+            self.groups[group].append(file)
+        return self.files[file.config]
 
     def _load(
         self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str, _: None

@@ -47,6 +47,7 @@ class File:
         self.headings: set[Keys] = set()  # keys whose comment above is about the keys that follow too
         self.head: list[str] = []  # comment at the top of the file
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
+        self.is_made = False  # it stands for several options that are chosen at once
         self.is_old = False  # it says `# @package _group_`, which Hydra reads up to version_base 1.1
         self.error: str | None = None  # why it cannot be read
         self.error_line: int | None = None

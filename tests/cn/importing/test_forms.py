@@ -316,6 +316,18 @@ FORMS = {
     "a very deep mapping": Form(
         {"config": "\n".join(" " * depth + f"k{depth}:" for depth in range(60)) + " 1"}
     ),
+    "an override by several options": Form(
+        {
+            "config": "defaults: [m: none, e: null]\nx: 1",
+            "m/none": "",
+            "m/a": "a: {p: '${x}'}",
+            "m/b": "b: {q: 2}",
+            "m/c": "c: 3",
+            "e/one": "# @package _global_\ndefaults: [override /m: [a, b]]\nx: 2",
+            "e/two": "# @package _global_\ndefaults: [override /m: [a, b.yaml, c]]\nm: {b: {q: 4}}",
+        },
+        ("e=one", "e=two", "m=c", "e=two x=5"),
+    ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 
