@@ -431,6 +431,15 @@ def test_a_change_of_a_patch_that_waits_is_told_with_its_line(tmp_path: Path) ->
     )
 
 
+def test_a_value_that_stands_after_a_patch_is_told_with_its_line(tmp_path: Path) -> None:
+    files = {"config": "defaults: [p: null, _self_]\nx: 1\n", "p/fast": "# @package _global_\nx: 2\n"}
+    (result,) = imported(tmp_path, files).results("p=fast")
+    assert (result.verdict, result.place) == ("differs", "conf/config.yaml:2")
+    assert result.cause == (
+        "x is 1 with Hydra and 2 with CN: config sets it after the patch, and here a patch comes after it"
+    )
+
+
 def test_a_value_around_a_choice_is_told_with_its_line(tmp_path: Path) -> None:
     files = {"config": "defaults: [a: one, _self_]\na:\n  x: 5\n", "a/one": "x: 1", "a/two": "x: 2"}
     (result,) = imported(tmp_path, files).results("a=two")
