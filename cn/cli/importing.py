@@ -32,7 +32,7 @@ report what is equal and what is not (NEW/IMPORT.md).
   --exact              annotate with Any what only a guess would type: texts, lists, what is interpolated
   --sets N             override sets to compose for each primary config (40); 0 composes none
   --seed N             seed of these sets (0)
-  --version-base V     version_base of hydra.main, if it is not None"""
+  --version-base V     version_base of hydra.main, if it is not None; 1.1 for a tree that only Hydra 1.1 can read"""
 
 
 @answering()
@@ -67,7 +67,8 @@ def import_(words: list[str]) -> None:
     project.refuse_taken(new)
     primaries = [name.removesuffix(".yaml").removesuffix(".yml") for name in given.primary]
     converter = Converter(root, primaries, exact=given.exact, schema=given.schema)
-    progress(f"reading {len(converter.files)} files")
+    count = len(converter.files)
+    progress(f"reading {count} files")
     conversion = converter.convert()
     proof = Proof(conversion, version_base=given.version_base)
     if given.sets == 0:
@@ -87,7 +88,7 @@ def import_(words: list[str]) -> None:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     told = summary(results) if results else []
-    say("\n".join([f"{new}: {len(found)} files from {len(converter.files)}", *(f"  {line}" for line in told)]))
+    say("\n".join([f"{new}: {len(found)} files from {count}", *(f"  {line}" for line in told)]))
     say(f"  report: {Path(new) / FILE}\n  next: cd {quoted(str(new))} && python train.py --help")
     return None
 

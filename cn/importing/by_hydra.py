@@ -55,9 +55,14 @@ def main() -> None:
                 answer = {"ok": True, "resolved": resolved(made), "unresolved": unresolved, "choices": choices}
             except Exception as error:
                 seconds = time.perf_counter() - start
-                answer = {"ok": False, "error": f"{type(error).__name__}: {str(error).strip()[:600]}"}
+                answer = {"ok": False, "error": f"{type(error).__name__}: {_told(error)[:600]}"}
             answers.write(json.dumps({**answer, "seconds": seconds}) + "\n")
             answers.flush()
+
+
+def _told(error: BaseException) -> str:
+    """Return the text of an error; of its cause if it has none itself."""
+    return str(error).strip() or (_told(error.__cause__) if error.__cause__ is not None else "")
 
 
 def _stub_plugins(plugins: list[tuple[str, str]]) -> None:
@@ -110,7 +115,7 @@ def resolved(value: Any, depth: int = 0) -> Any:
 
     if not OmegaConf.is_config(value):
         return plain(value)
-    if depth > 40 or value._is_missing():
+    if depth > 100 or value._is_missing():
         return "???"
     if value._is_none():
         return None

@@ -21,6 +21,7 @@ from typing import Any, cast
 from cn.composing.compose import assemble
 from cn.composing.deriving import derive_each
 from cn.errors import CNError, MissingValueError, UnfinishedError
+from cn.importing.by_hydra import plain
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.resolving import resolve
@@ -106,6 +107,8 @@ def _field(node: CN, name: str, kind: Kind, failed: dict[tuple[int, str], CNErro
         return _plain(value, failed)
     if isinstance(value, dict) and isinstance(kind, Child):
         return {key: _plain(each, failed) for key, each in cast("dict[str, CN]", value).items()}
+    if isinstance(value, dict) and any(type(key) is int for key in cast("dict[Any, Any]", value)):
+        return plain(value)  # JSON has no keys that are numbers
     return kind.plain(value)
 
 

@@ -21,6 +21,7 @@ class Causes:
         """Return why a value differs, and the line of YAML that gives Hydra's value."""
         item, dropped = self.held(primary, typed, found.keys)
         waits = self.in_patches(typed, found.keys)
+        late = isinstance(item, Leaf) and item.file.config == primary and isinstance(waits, Leaf)
         item = waits if waits is not None and not isinstance(item, Leaf) else item
         place = item.place if isinstance(item, Leaf) else ""
         if isinstance(item, Branch) and item.file is not None:
@@ -28,8 +29,10 @@ class Causes:
         shown = f"{found.address} is {_shown(found.hydra)} with Hydra and {_shown(found.ours)} with CN"
         if dropped:
             return f"{shown}: a value that is set around a choice is dropped with the choice", place
-        if found.ours is NOTHING and waits is not None:
+        if (found.ours is NOTHING or found.ours is None) and waits is not None:
             return f"{shown}: a change of a patch waits for its node, which is not chosen", place
+        if late:
+            return f"{shown}: {primary} sets it after the patch, and here a patch comes after it", place
         if str(found.hydra) == str(found.ours) and any(not self.words.is_group(word) for word in typed):
             return f"{shown}: a typed value takes the type of its field, which is Any with --exact", place
         return shown, place

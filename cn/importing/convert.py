@@ -19,6 +19,8 @@ from cn.importing.following import Follow
 from cn.importing.groups import Groups, slots_of, with_bases
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
+from cn.importing.items import keys_as_texts
+from cn.importing.loops import mark_loops
 from cn.importing.maker import Maker
 from cn.importing.module_paths import of_options, of_patches
 from cn.importing.modules import Modules
@@ -37,13 +39,18 @@ class Converter:
 
     def __init__(self, root: Path, primaries: list[str], *, exact: bool, schema: list[str] | None = None) -> None:
         self.root, self.exact, self.schema = root, exact, schema or []
-        self.files = files(root)
-        if not self.files:
+        found = files(root)
+        if not found:
             raise UserError(lines(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names"))
-        refuse_unread(self.files)
+        mark_loops(found)
+        self.files = {config: file for config, file in found.items() if not file.error}
+        self.unread = [file for file in found.values() if file.error]
+        for file in self.unread:
+            if file.config in primaries if primaries else not file.group:
+                refuse_unread(file)
         if self.schema:
             self.files = {**stored(self.schema), **self.files}
-        self.reader = Reader(self.files)
+        self.reader = Reader(self.files, self.unread)
         self.primaries = chosen_primaries(root, self.files, primaries)
         self.families = Families()
         self.groups = Groups(self.reader)
@@ -95,7 +102,8 @@ class Converter:
             maker.of_file(config).kept = [each for each in kept if self.exact or each.is_choice]
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
-        odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd]
+        odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd, *keys_as_texts(self.families)]
+        odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(
             root=self.root,

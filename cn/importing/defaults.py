@@ -13,7 +13,7 @@ from cn.importing.interpolations import NotReadable
 from cn.importing.items import unescaped
 from cn.importing.layout import Expression, Lambda, literal, one_line
 from cn.importing.module_names import ModuleNames
-from cn.importing.types import has_interpolation
+from cn.importing.types import has_interpolation, with_text_keys
 
 
 class Defaults(ModuleNames):
@@ -37,9 +37,10 @@ class Defaults(ModuleNames):
         if isinstance(value, Derived):
             return self.derived(value.value, field, value.leaf)
         assert isinstance(value, Plain)
-        return literal(value.value)
+        return literal(with_text_keys(value.value, field.type))
 
     def derived(self, value: Any, field: Field, leaf: Leaf | None = None) -> Expression:
+        value = with_text_keys(value, field.type)
         if isinstance(value, (list, dict)) and not self.node_families(field):
             return self._nested(value, field, 1)
         return self._derive(value, field, leaf, 0)

@@ -10,7 +10,8 @@ from cn.importing.by_hydra import key_text
 from cn.importing.families import Families, Family, Field
 
 NOTHING = object()
-UNKNOWN = ("???", "<missing>")
+MISSING = "???"
+UNKNOWN = (MISSING, "<missing>")
 
 
 class Difference(NamedTuple):
@@ -72,7 +73,7 @@ class Comparison:
             and _is_nothing(right)
         ):
             return None
-        if at in self.unchosen and _is_nothing(right):
+        if _is_nothing(right) and (at in self.unchosen or self._waits(left) or left == MISSING):
             return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             return self._branch(left, right, self._family(field, cast("dict[str, Any]", right)), at)
@@ -92,6 +93,11 @@ class Comparison:
         held = [*self.families.every_of(field), *field.derived] if field is not None else []
         fits = (each for each in held if {*ours} <= {*(one.name for one in each.fields.values()), "extra"})
         return next(fits, next(iter(held), None))
+
+    def _waits(self, left: Any) -> bool:
+        """Return whether Hydra cannot interpolate a value since nothing of its group is chosen."""
+        found = re.search(r"Interpolation key '([^']*)' not found", left) if isinstance(left, str) else None
+        return found is not None and tuple(found[1].split(".")) in self.unchosen
 
     def _leaf(self, left: Any, right: Any, at: tuple[str, ...]) -> Difference | None:
         left = _evaluated(left)

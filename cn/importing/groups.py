@@ -50,7 +50,7 @@ class Groups:
         """Find the groups that are chosen, and the options of each; the rest of a folder's path is in the name."""
         todo: list[Item] = [content.full for content in contents.values()]
         slots = [slot for item in todo for slot in slots_of(item)]
-        for file in self.reader.files.values():
+        for file in list(self.reader.files.values()):
             if file.group and not file.group.startswith("hydra"):
                 content = self.reader.content(file)
                 slots += slots_of(content.full)
@@ -64,7 +64,9 @@ class Groups:
             option = f"{file.group}/{file.name}"[len(group) + 1 :]
             if self.reader.is_hydra(file):
                 continue
-            if self.reader.is_patch(file):
+            if file.group in self.reader.spread and self.reader.is_spread(file, file.group):
+                self.patches[file.group, file.name] = file
+            elif self.reader.is_patch(file):
                 self.patches[homes[-1], f"{file.group}/{file.name}"[len(homes[-1]) + 1 :]] = file
             else:
                 self.used.add(group)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from cn.importing.families import Families, Family, Field
 from cn.importing.following import Following
 from cn.importing.interpolations import Call, NotReadable, Reference, Text, parsed
-from cn.importing.types import Known, Unknown, annotation, has_interpolation
+from cn.importing.types import INTS, Known, Unknown, annotation, has_interpolation
 from cn.nodes.class_body import TARGET
 
 TEXTS = ("oc.env", "now", "hydra")  # resolvers that give a text
@@ -34,7 +34,7 @@ class Inference:
         values: list[Any] = [self._value(each.value, field, family) for each in field.plain]
         values += [case.value for each in field.leaves if isinstance(each, Following) for case in each.cases]
         if data and field.family is not None:
-            values.append({})
+            values.append(dict.fromkeys(field.family.fields))
         if (
             field.derived
             and not field.groups
@@ -53,7 +53,7 @@ class Inference:
         if not has_interpolation(value):
             return value
         if not isinstance(value, str):
-            return [Unknown()] if isinstance(value, list) else {}
+            return [Unknown()] if isinstance(value, list) else dict.fromkeys(cast("dict[Any, Any]", value))
         try:
             text = parsed(value)
         except NotReadable:
@@ -78,8 +78,10 @@ class Inference:
             return Unknown()
         target = self.families.of(found)
         if target is not None and not self.families.is_data(found):
-            if not field.groups and target not in field.derived and target is not field.family:
-                field.derived.append(target)
+            self.type_of(found, None)
+            for each in [target, *found.derived]:
+                if not field.groups and each not in field.derived and each is not field.family:
+                    field.derived.append(each)
             field.optional = field.optional or found.optional
             return Known("None")
         kind = self.type_of(found, None)
@@ -90,7 +92,7 @@ class Inference:
             field.derived += [each for each in inner if each not in field.derived]
             field.optional = field.optional or found.optional
             return Known("None")
-        return Unknown() if self.exact else Known(kind)
+        return Unknown() if self.exact and not kind.startswith(INTS) else Known(kind)
 
     def _call(self, call: Call, field: Field, family: Family | None) -> Any:
         if call.name in TEXTS:

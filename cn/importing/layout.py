@@ -97,7 +97,11 @@ def one_line(expression: Expression) -> str:
 def _lambda(function: Lambda, depth: int, before: int) -> str:
     line = function.head + function.body
     body = ast.parse(function.body, mode="eval").body
-    if before + len(line) + 1 <= WIDTH or not isinstance(body, (ast.IfExp, ast.BoolOp, ast.BinOp, ast.Compare)):
+    if before + len(line) + 1 <= WIDTH:
+        return line
+    if isinstance(body, ast.Call) and body.args and not body.keywords:
+        return _call(function, body, depth)
+    if not isinstance(body, (ast.IfExp, ast.BoolOp, ast.BinOp, ast.Compare, ast.JoinedStr)):
         return line
     indent = "    " * (depth + 1)
     rows = [function.body]
@@ -105,6 +109,16 @@ def _lambda(function: Lambda, depth: int, before: int) -> str:
         parts = [ast.get_source_segment(function.body, each) or "" for each in (body.body, body.test, body.orelse)]
         rows = [parts[0], f"if {parts[1]}", f"else {parts[2]}"]
     return f"{function.head}(\n" + "".join(f"{indent}{row}\n" for row in rows) + "    " * depth + ")"
+
+
+def _call(function: Lambda, body: ast.Call, depth: int) -> str:
+    """Return a function that calls another: the arguments on a line of their own, or each on one."""
+    called = ast.get_source_segment(function.body, body.func)
+    parts = [ast.get_source_segment(function.body, each) or "" for each in body.args]
+    indent = "    " * (depth + 1)
+    line = ", ".join(parts)
+    rows = [line] if len(indent) + len(line) <= WIDTH else [f"{each}," for each in parts]
+    return f"{function.head}{called}(\n" + "".join(f"{indent}{row}\n" for row in rows) + "    " * depth + ")"
 
 
 def statement(

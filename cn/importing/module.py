@@ -9,7 +9,7 @@ from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
 from cn.importing.layout import WIDTH, Commented, docstring, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
-from cn.importing.types import has_interpolation
+from cn.importing.types import has_interpolation, with_text_keys
 
 
 class Module(Defaults):
@@ -42,7 +42,7 @@ class Module(Defaults):
         for each in changes:
             field = each.field or Field(each.address, each.address)
             derived = has_interpolation(each.value)
-            value = self.derived(each.value, field) if derived else literal(each.value)
+            value = self.derived(each.value, field) if derived else literal(with_text_keys(each.value, field.type))
             rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
         return [f"    {name} = {{", *rows, "    }"]
 

@@ -18,10 +18,10 @@ class NeedsContract(Exception):  # noqa: N818
 
 
 class ModuleNames:
-    """The names of one file."""
+    """The names of one file. late: modules that are not loaded yet when this one is."""
 
-    def __init__(self, all_of_them: Contracts, name: str) -> None:
-        self.all, self.name = all_of_them, name
+    def __init__(self, all_of_them: Contracts, name: str, *, late: set[str] | None = None) -> None:
+        self.all, self.name, self.late = all_of_them, name, late or set[str]()
         self.families = all_of_them.families
         self.references: set[tuple[str, str]] = set()  # (module, name) of classes elsewhere
         self.qualified: set[tuple[str, str]] = set()
@@ -52,7 +52,7 @@ class ModuleNames:
         if module == self.name:
             return name
         self.references.add((module, name))
-        if (module, name) in self.qualified:
+        if (module, name) in self.qualified or module in self.late:
             self.imports.add(module)
             return f"{module}.{name}"
         self.froms.setdefault(module, set()).add(name)

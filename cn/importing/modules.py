@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cn.importing.contracts import Contracts
+from cn.importing.cycles import late
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.maker import Maker
@@ -33,6 +34,16 @@ class Modules(Contracts):
             except NeedsContract as need:
                 need.family.contract = True
 
+    def _contracts(self, packages: dict[str, list[Family]]) -> dict[str, str]:
+        """Return the text of each package with contracts; two that name each other do not import each other's names."""
+        modules = {package: Module(self, package) for package in packages}
+        texts = {package: module.contracts(packages[package]) for package, module in modules.items()}
+        back = late({package: set(module.froms) & set(packages) for package, module in modules.items()})
+        for package, targets in back.items():
+            if targets:
+                texts[package] = Module(self, package, late=targets).contracts(packages[package])
+        return texts
+
     def _files(self) -> dict[str, str]:
         packages: dict[str, list[Family]] = {}
         for family in self.families.every():
@@ -40,8 +51,7 @@ class Modules(Contracts):
                 packages.setdefault(family.module, []).append(family)
         self.label(packages)
         found: dict[str, str] = {}
-        for package, families in packages.items():
-            text = Module(self, package).contracts(families)
+        for package, text in self._contracts(packages).items():
             found[f"{package.replace('.', '/')}/__init__.py"] = text
         for module in self.maker.written:
             found[f"{module.replace('.', '/')}.py"] = Module(self, module).options(self.maker.ordered(module))

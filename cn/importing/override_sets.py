@@ -10,6 +10,7 @@ from typing import Any, cast
 from cn.importing.contents import Branch, Slot
 from cn.importing.conversion import Conversion
 from cn.importing.packages import override_key
+from cn.importing.yaml_files import Entry
 
 Case = tuple[str, list[str]]  # a primary config and overrides
 
@@ -20,15 +21,25 @@ def required(conversion: Conversion, primary: str) -> list[str]:
     for key, slot in slots(conversion.contents[primary].full, ()):
         if slot.option == "???":
             found += [f"{key}={option}" for option in options(conversion, slot.group)[:1]]
-    for group, entry in conversion.contents[primary].patches:
+    for group, entry in listed_patches(conversion, primary):
         if entry.options == "???":
             found += [f"{group}={option}" for option in options(conversion, group)[:1]]
     return found
 
 
+def listed_patches(conversion: Conversion, primary: str) -> list[tuple[str, Entry]]:
+    """Return the groups of patches that defaults lists choose: of the primary config, then of what it chooses."""
+    found = list(conversion.contents[primary].patches)
+    for _, slot in slots(conversion.contents[primary].full, ()):
+        file = conversion.option_files.get((slot.group, str(slot.option)))
+        found += conversion.reader.option(file, slot.group).patches if file is not None else []
+    return found
+
+
 def options(conversion: Conversion, group: str) -> list[str]:
     """Return the options of a group, patches too."""
-    return sorted({option for known, option in [*conversion.options, *conversion.patches] if known == group})
+    made = {key for key, file in conversion.option_files.items() if file.is_made}  # Hydra knows none of them
+    return sorted({key[1] for key in [*conversion.options, *conversion.patches] if key[0] == group and key not in made})
 
 
 def slots(branch: Branch, at: tuple[str, ...]) -> Iterator[tuple[str, Slot]]:
@@ -48,8 +59,10 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
     for key, slot in slots(conversion.contents[primary].full, ()):
         if slot.entry.group is not None and (slot.option is not None or slot.entry.line):
             found[key] = [f"{key}={each}" for each in options(conversion, slot.group) if each != slot.option]
-    listed = {group for group, _ in conversion.contents[primary].patches}
+    listed = {group for group, _ in listed_patches(conversion, primary)}
     for group in {group for group, _ in conversion.patches}:
+        if group in found:  # it has options that are no patches too
+            continue
         sign = "" if group in listed else "+"
         found[f"{sign}{group}"] = [f"{sign}{group}={each}" for each in options(conversion, group)]
     return {key: words for key, words in found.items() if words}

@@ -77,6 +77,9 @@ class Patches:
                 self.odd += lost(item)
                 if isinstance(item, Slot):
                     continue
+                if isinstance(item, Leaf) and item.value == MISSING:
+                    self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
+                    continue
                 if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
                     yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
                 else:
@@ -89,9 +92,8 @@ class Patches:
             shared = all(self.families.is_shared(each, key) for each in families)
             sign = "" if shared or isinstance(item, Slot) else "++"
             for each in self._change(item, field, (*at, field.typed)):
-                direct = each.address == ".".join((*at, field.typed))
-                with_it = direct or (self.exact and not each.is_choice and not each.address.startswith("+"))
-                yield dataclasses.replace(each, address=f"{sign}{each.address}") if with_it else each
+                address = each.address if each.is_choice else f"{sign}{each.address.removeprefix(sign)}"
+                yield dataclasses.replace(each, address=address)
         if added:
             yield Change(extra, added, None, None)
 

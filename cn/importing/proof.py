@@ -22,6 +22,7 @@ from cn.importing.resolvers import stubs
 from cn.importing.words import NotTranslated, Words, read
 
 Progress = Callable[[str], None]
+OLD = "1.1"  # the version_base of programs that give none
 PROMISE = "adds a key, or deletes one: a field of a class is there, or it is not"
 
 
@@ -46,12 +47,19 @@ class Result:
 
 
 class Proof:
-    """Composes with both. version_base: of Hydra, as the program gave it to `hydra.main`."""
+    """Composes with both.
+
+    version_base: of Hydra, as the program gave it to `hydra.main`. If it is not given, it is 1.1 for a tree that says
+    `# @package _group_`, or that Hydra composes with 1.1 only; the report tells so.
+    """
 
     def __init__(self, conversion: Conversion, *, version_base: str | None = None) -> None:
         self.conversion, self.version_base = conversion, version_base
         self.words = Words(conversion)
         self.causes = Causes(conversion, self.words)
+        old = next((file for file in conversion.files.values() if file.is_old), None)
+        if version_base is None and old is not None:
+            self._use_old(old.shown, "`# @package _group_` means the file's own group")
 
     def composed_by_hydra(self, cases: list[Case]) -> list[dict[str, Any]]:
         """Return Hydra's answer to each case."""
@@ -73,11 +81,24 @@ class Proof:
         task = {"project": str(project.resolve()), "stubs": names, "environment": "stubs", "cases": cases}
         return _answers("cn.importing.by_nodes", task, len(cases))
 
+    def _use_old(self, place: str, why: str) -> None:
+        self.version_base = OLD
+        self.conversion.odd.append((place, f"Hydra composed with version_base {OLD}, with which {why}"))
+
     def refuse(self) -> dict[str, dict[str, Any]]:
         """Return Hydra's answer for each primary config with the choices it requires; UserError if it has none."""
         names = self.conversion.primaries
         cases = [(name, required(self.conversion, name)) for name in names]
         answers = dict(zip(names, self.composed_by_hydra(cases), strict=True))
+        bad = next((name for name, answer in answers.items() if not answer["ok"]), None)
+        if bad is not None and self.version_base is None:
+            self.version_base = OLD
+            old = dict(zip(names, self.composed_by_hydra(cases), strict=True))
+            self.version_base = None
+            if all(answer["ok"] for answer in old.values()):
+                why = f"alone it can; without: {str(answers[bad]['error']).splitlines()[0]}"
+                self._use_old(self.conversion.files[bad].shown, why)
+                return old
         for name, answer in answers.items():
             if not answer["ok"]:
                 file = self.conversion.files[name].shown

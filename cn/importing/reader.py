@@ -6,6 +6,7 @@ So a file is read once, wherever it is used: what begins with the mark is its ow
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot
 from cn.importing.packages import (
@@ -19,24 +20,29 @@ from cn.importing.packages import (
     place_of,
     relative_to,
 )
-from cn.importing.yaml_files import Entry, File
+from cn.importing.starts import start_of
+from cn.importing.yaml_files import Entry, File, refuse_unread
 
 
 class Reader:
-    """Follows defaults lists. files: by Hydra's name."""
+    """Follows defaults lists. files: by Hydra's name; unread: those that cannot be read, refused where one is named."""
 
-    def __init__(self, files: dict[str, File]) -> None:
+    def __init__(self, files: dict[str, File], unread: Iterable[File] = ()) -> None:
         self.files = files
+        self.unread = {file.config: file for file in unread}
         self.groups: dict[str, list[File]] = {}  # with the options in folders below
         for file in files.values():
             parts = file.group.split("/") if file.group else []
             for depth in range(1, len(parts) + 1):
                 self.groups.setdefault("/".join(parts[:depth]), []).append(file)
+        self.single: set[str] = set()  # groups of which one option is chosen somewhere
         self._read: dict[tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...]], Content] = {}
         self._lists: dict[str, tuple[str, ...]] = {}  # choices of several options that files above override
         self._reading: list[str] = []
+        self._starts: dict[str, str] = {}
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
+        self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
 
     def option(self, file: File, group: str) -> Content:
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
@@ -77,10 +83,20 @@ class Reader:
             self._reading.pop()
         return self._read[at]
 
+    def start(self, file: File) -> str:
+        """Return the folder from which relative entries of a file start."""
+        if file.config not in self._starts:
+            self._starts[file.config] = start_of(file, self.files, self.groups)
+        return self._starts[file.config]
+
     def is_patch(self, file: File) -> bool:
         """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""
         home = file.group.partition("/")[0]
         return bool(home) and file.package is not None and not f"{file.package}.".startswith(f"{home}.")
+
+    def is_spread(self, file: File, group: str) -> bool:
+        """Return whether an option of a group, `task/optimizer`, sets values of what holds the group: of `task`."""
+        return bool(file.package) and file.group == group and group.replace("/", ".").startswith(f"{file.package}.")
 
     def is_hydra(self, file: File) -> bool:
         """Return whether a file holds Hydra's own settings."""
@@ -109,7 +125,7 @@ class Reader:
             elif chooses_hydra(entry, file):
                 continue
             elif entry.override:
-                self._override(content, entry, package)
+                self._override(content, merged, entry, package)
             else:
                 self._entry(content, merged, entry, package)
         self._lists = lists
@@ -121,26 +137,36 @@ class Reader:
         content.full = merged
         return content
 
-    def _override(self, content: Content, entry: Entry, package: str) -> None:
+    def _override(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
+        group = group_path(entry.group or "", self.start(content.file))
+        options = entry.options
+        file = self._named(f"{group}/{options}")
+        if entry.package is None and file is not None and self.is_spread(file, group):
+            self.spread.add(group)
+            self._load(content, merged, entry, package, file.config, group, None)
+            return
         key = self._key(entry, content.file, package)
-        if isinstance(entry.options, list):
+        at_once = isinstance(options, list) and group in self.single
+        if isinstance(options, list) and at_once and all(self._named(f"{group}/{each}") for each in options):
+            content.choices[key] = (self._at_once(group, options, entry).name, entry, content.file)
+        elif isinstance(options, list):
             content.listed.append((entry, content.file, key))
         else:
             content.choices[key] = (option_of(entry.options), entry, content.file)
 
     def _key(self, entry: Entry, file: File, package: str) -> str:
         """Return what the command line calls the choice of an entry."""
-        group = group_path(entry.group or "", file.group)
+        group = group_path(entry.group or "", self.start(file))
         return override_key(group, package_of(entry, package, entry.group or "", None))
 
     def _entry(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
         file = content.file
         if entry.group is None:
             path = str(entry.options)
-            config = path.removeprefix("/") if path.startswith("/") else joined(file.group, path)
+            config = path.removeprefix("/") if path.startswith("/") else joined(self.start(file), path)
             self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0], None)
             return
-        group = group_path(entry.group, file.group)
+        group = group_path(entry.group, self.start(file))
         if isinstance(entry.options, list):
             key = self._key(entry, file, package)
             content.listed.append((entry, file, key))
@@ -149,10 +175,11 @@ class Reader:
             return
         option = option_of(entry.options)
         options = self.groups.get(group, [])
-        chosen = self.files.get(normal(f"{group}/{option}"))
-        if entry.package is None and (
-            self.is_patch(chosen) if chosen is not None else any(map(self.is_patch, options))
-        ):
+        chosen = self._named(f"{group}/{option}")
+        known = [chosen] if chosen is not None else options
+        spread = any(self.is_spread(each, group) for each in known)
+        if entry.package is None and (spread or any(map(self.is_patch, known))):
+            self.spread |= {group} if spread else set()
             content.patches.append((group, entry))
             if chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)
@@ -174,13 +201,26 @@ class Reader:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)
             return
         place_slot(merged, relative, slot)
+        self.single.add(slot.group)
+
+    def _at_once(self, group: str, options: list[str], entry: Entry) -> File:
+        """Return an option of a group that is several of its options: `override /metrics: [accuracy, f1]`."""
+        member = self.files[normal(f"{group}/{options[0]}")]
+        root = member.path.parents[member.config.count("/")]
+        file = File(root / group / f"{'_'.join(normal(each).replace('/', '_') for each in options)}.yaml", root)
+        if file.config not in self.files:
+            file.entries = [Entry(None, each, None, False, False, entry.line) for each in options]
+            file.head, file.is_made = [f"{', '.join(options)} at once."], True
+            self.files[file.config] = file
+            self.groups[group].append(file)
+        return self.files[file.config]
 
     def _load(
         self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str, _: None
     ) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
         file = content.file
-        target = self.files.get(normal(config))
+        target = self._named(config)
         if target is None:
             if not entry.optional:
                 self.lost.append((f"{file.shown}:{entry.line}", f"there is no {config}.yaml"))
@@ -207,6 +247,12 @@ class Reader:
             content.listed.append((entry, file, slot.key))
         else:
             merge(descend(merged, relative), inner.full)
+
+    def _named(self, config: str) -> File | None:
+        """Return the file that an entry names, if it is there. UserError if it cannot be read."""
+        if normal(config) in self.unread:
+            refuse_unread(self.unread[normal(config)])
+        return self.files.get(normal(config))
 
     def _inside(self, at: str, package: str) -> str:
         """Return an absolute package with the mark if it is one of the option that is read."""

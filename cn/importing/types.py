@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
+INTS, EMPTY = "dict[int, Any]", "dict[]"
 NAMES = {bool: "bool", int: "int", float: "float", str: "str"}
 
 
@@ -14,8 +15,10 @@ def annotation(values: Iterable[Any], *, optional: bool, exact: bool) -> str:
     found = {part for each in values for part in kind_of(each).split(" | ")}
     optional = optional or "None" in found
     found.discard("None")
-    if "dict" in found:
-        return "dict[str, Any]" if found <= {"dict", "dict[str, Any]"} and not optional else "Any"
+    if dicts := {each for each in found if each.startswith("dict")}:
+        if found == dicts and dicts <= {INTS, EMPTY} and INTS in dicts:
+            return f"{INTS} | None" if optional else INTS
+        return "dict[str, Any]" if found == dicts and INTS not in dicts and not optional else "Any"
     if exact and (optional or not found <= {"bool", "int", "float"}):
         return "Any"
     if not found or "Any" in found:
@@ -49,14 +52,18 @@ def kind_of(value: Any) -> str:
             return f"list[{kinds.pop()}]"
         return "list[Any]"
     if isinstance(value, dict):
-        return "dict"
+        keys = list(cast("dict[Any, Any]", value))
+        return EMPTY if not keys else INTS if all(type(key) is int for key in keys) else "dict"
     return "Any"
 
 
-def kind_of_key(values: Iterable[Any]) -> str:
-    """Return the type of the keys of plain dicts: `int` if all are, else `str`."""
-    keys = [key for each in values if isinstance(each, dict) for key in cast("dict[Any, Any]", each)]
-    return "int" if keys and all(type(key) is int for key in keys) else "str"
+def with_text_keys(value: Any, kind: str = "Any") -> Any:
+    """Return a plain value whose keys are texts at any depth, as Any needs; those of a `dict[int, Any]` stay."""
+    if isinstance(value, dict):
+        table = cast("dict[Any, Any]", value)
+        kept = kind.startswith(INTS)
+        return {key if kept else str(key): with_text_keys(each) for key, each in table.items()}
+    return [with_text_keys(each) for each in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 class Unknown:

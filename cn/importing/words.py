@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cn.importing.conversion import Conversion
 from cn.importing.families import Family, field_of
+from cn.importing.override_sets import listed_patches
 
 
 class NotTranslated(ValueError):  # noqa: N818
@@ -58,7 +59,7 @@ class Words:
             now = self.word(word, patched=bool(patches), kept=self.conversion.kept.get(primary, frozenset()))
             if now.partition("=")[0] not in nulls:  # with Hydra, the patch's null wins over the choice
                 found.append(now)
-        order = [group for group, _ in self.conversion.contents[primary].patches]
+        order = [group for group, _ in listed_patches(self.conversion, primary)]
         named = sorted(patches, key=lambda group: order.index(group) if group in order else len(order))
         if named:
             found.append(f"patches=[{','.join(patches[group] for group in named)}]")

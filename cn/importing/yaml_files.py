@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
 
@@ -47,6 +47,8 @@ class File:
         self.headings: set[Keys] = set()  # keys whose comment above is about the keys that follow too
         self.head: list[str] = []  # comment at the top of the file
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
+        self.is_made = False  # it stands for several options that are chosen at once
+        self.is_old = False  # it says `# @package _group_`, which Hydra reads up to version_base 1.1
         self.error: str | None = None  # why it cannot be read
         self.error_line: int | None = None
 
@@ -54,6 +56,11 @@ class File:
     def config(self) -> str:
         """Return what Hydra calls the file: `model/vit`."""
         return f"{self.group}/{self.name}" if self.group else self.name
+
+    @property
+    def where(self) -> str:
+        """Return the file, with the line at which it cannot be read."""
+        return f"{self.shown}:{self.error_line}" if self.error_line else self.shown
 
     def place(self, keys: Keys = ()) -> str:
         """Return `conf/model/vit.yaml:12` for a value, or for the nearest one above it that has a line."""
@@ -101,6 +108,12 @@ def _read(file: File, *, with_defaults: bool = True) -> None:
         text = file.path.read_text("utf-8")
         node: Any = read.compose(text, Loader=loader)
         file.body = yaml.load(text, Loader=loader)
+    except OSError as error:
+        file.error = f"{type(error).__name__}: {error.strerror}"
+        return
+    except RecursionError:
+        file.error = "it is nested too deep"
+        return
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         file.error, file.error_line = _why(error, text.split("\n"))
         return
@@ -108,8 +121,8 @@ def _read(file: File, *, with_defaults: bool = True) -> None:
     _header(file, rows)
     _lines(file, node, ())
     _comments(file, rows)
-    if file.body is None:
-        file.body = {}
+    if file.body is None or isinstance(file.body, str):  # as OmegaConf reads a text alone
+        file.body = {file.body: None} if file.body else {}
     body = cast("dict[Any, Any]", file.body)
     if with_defaults and isinstance(file.body, dict):
         raw: Any = body.pop("defaults", [])
@@ -129,6 +142,8 @@ def _why(error: Exception, rows: list[str]) -> tuple[str, int | None]:
     mark: Any = getattr(error, "problem_mark", None)
     line = None if mark is None else int(mark.line)
     problem = str(getattr(error, "problem", None) or " ".join(str(error).split()))
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', None)}, {problem}"
     if line is not None and line < len(rows) and rows[line].lstrip(" ").startswith("\t"):
         problem = "a line begins with a tab: YAML is indented with spaces"
     return short(problem), None if line is None else line + 1
@@ -141,7 +156,7 @@ def _header(file: File, rows: list[str]) -> None:
         if found := HEADER.match(row.strip()):
             file.package = "" if found[1] == "_global_" else found[1].removeprefix("_global_.")
             if found[1] == "_group_":
-                file.package = None
+                file.package, file.is_old = None, True
 
 
 def _entry(item: Any, line: int) -> Entry:
@@ -149,6 +164,10 @@ def _entry(item: Any, line: int) -> Entry:
         path, _, package = item.partition("@")
         return Entry(None, path, package if "@" in item else None, False, False, line)
     table = cast("dict[Any, Any]", item)
+    old = isinstance(item, dict) and len(table) == 2 and isinstance(table.get("optional"), bool)
+    optional = old and bool(table["optional"])  # `{db: mysql, optional: true}`, as Hydra 1.0 had it
+    if old:
+        table = {key: value for key, value in table.items() if key != "optional"}
     if not isinstance(item, dict) or len(table) != 1:
         raise ValueError(f"an item of its defaults list is not understood: {short(repr(table))}")
     ((key, value),) = table.items()
@@ -156,7 +175,7 @@ def _entry(item: Any, line: int) -> Entry:
     group, _, package = last.partition("@")
     options: Any = cast("Any", value) if value is None or isinstance(value, list) else str(value)
     found = package if "@" in last else None
-    return Entry(group, options, found, "optional" in words, "override" in words, line)
+    return Entry(group, options, found, optional or "optional" in words, "override" in words, line)
 
 
 def _lines(file: File, node: Any, at: Keys) -> None:
@@ -242,9 +261,6 @@ def leaves(value: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
         yield at, value
 
 
-def refuse_unread(found: dict[str, File]) -> None:
-    """Raise UserError for the first file that cannot be read."""
-    for file in found.values():
-        if file.error:
-            place = f"{file.shown}:{file.error_line}" if file.error_line else file.shown
-            raise UserError(lines(f"{place} cannot be read", file.error))
+def refuse_unread(file: File) -> NoReturn:
+    """Raise UserError for a file that cannot be read."""
+    raise UserError(lines(f"{file.where} cannot be read", file.error))

@@ -50,6 +50,10 @@ class Nested(Derived):
     def compute(self, node: CN) -> Any:
         return _filled(self.template, node)
 
+    def item(self, node: CN, key: str) -> Any:
+        """Compute one item of a dict, so that the other items may use it."""
+        return _filled(self.template[key], node)
+
     def __repr__(self) -> str:
         return repr(self.template)
 

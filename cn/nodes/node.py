@@ -14,7 +14,7 @@ from cn.discovery.source import own_annotations, where
 from cn.errors import DefinitionError, FrozenError, MissingValueError, UserError, hint, lines, short
 from cn.nodes.annotations import hashable
 from cn.nodes.class_body import refuse, refuse_bases
-from cn.nodes.derived import Derived, Fallback, Nested, as_derived, computed
+from cn.nodes.derived import Derived, Fallback, Nested, as_derived, computed, derives
 from cn.nodes.field_types import Kind, Mismatch, same
 from cn.nodes.resolving import by_key, copier, old_names, resolve
 from cn.nodes.traversal import NodeType, is_field, values
@@ -131,6 +131,9 @@ class CN(metaclass=CNMeta):
             extra = self.__dict__.get("extra")
             if isinstance(extra, dict) and name in extra:  # `extra: dict[str, Any]` holds what has no field
                 return extra[name]
+            late = derives(self, "extra") if "extra" in type(self)._fields else None
+            if isinstance(late, Nested) and name in late.template:
+                return late.item(self, name)
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
         def __setattr__(self, name, value):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, cast
 
 from cn.errors import UserError, hint, lines
 from cn.importing.packages import option_of, override_key, place_of
-from cn.importing.yaml_files import ENDINGS, File, read_one
+from cn.importing.yaml_files import ENDINGS, File, read_one, refuse_unread
 
 FOLDER, CONFIG, HYDRA, OVERRIDES = ".hydra", "config.yaml", "hydra.yaml", "overrides.yaml"
 RECORD = "config.json"  # of a run folder of our own
@@ -89,11 +88,10 @@ class Written:
 
 def _read(path: Path) -> File:
     """Read a file as Hydra does; UserError if that cannot be done."""
-    with contextlib.suppress(FileNotFoundError):
-        file = read_one(path)
-        if file.error:
-            place = f"{file.shown}:{file.error_line}" if file.error_line else file.shown
-            raise UserError(lines(f"{place} cannot be read", file.error))
-        return file
-    near = sorted(str(each) for each in path.parent.glob("*") if each.suffix in ENDINGS)
-    raise UserError(lines(f"{path} is not there", hint(str(path), near) if near else None))
+    if not path.exists():
+        near = sorted(str(each) for each in path.parent.glob("*") if each.suffix in ENDINGS)
+        raise UserError(lines(f"{path} is not there", hint(str(path), near) if near else None))
+    file = read_one(path)
+    if file.error:
+        refuse_unread(file)
+    return file

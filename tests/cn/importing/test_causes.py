@@ -40,15 +40,25 @@ def test_a_typed_value_that_takes_the_type_of_its_field_is_told(tmp_path: Path) 
 
 def test_a_change_of_a_patch_that_waits_is_told_with_its_line(tmp_path: Path) -> None:
     files = {
-        "config": "defaults: [log: null, p: null]",
-        "log/one": "one: {x: 1}",
-        "log/two": "two: {x: 1}",
-        "p/fast": "# @package _global_\nlog:\n  one: {x: 2}\n",
+        "config": "defaults: [log: one, p: null]",
+        "other": "defaults: [log: one, log/form: long]",
+        "log/one": "one: 1",
+        "log/form/long": "x: 1",
+        "p/fast": "# @package _global_\nlog:\n  form: {x: 2}\n",
     }
-    (result,) = imported(tmp_path, files).results("p=fast log=two")
+    (result,) = imported(tmp_path, files, "config", "other").results("p=fast")
     assert (result.verdict, result.place) == ("differs", "conf/p/fast.yaml:3")
     assert result.cause == (
-        "log.one is {'x': 2} with Hydra and no key with CN: a change of a patch waits for its node, which is not chosen"
+        "log.form is {'x': 2} with Hydra and None with CN: a change of a patch waits for its node, which is not chosen"
+    )
+
+
+def test_a_value_that_stands_after_a_patch_is_told_with_its_line(tmp_path: Path) -> None:
+    files = {"config": "defaults: [p: null, _self_]\nx: 1\n", "p/fast": "# @package _global_\nx: 2\n"}
+    (result,) = imported(tmp_path, files).results("p=fast")
+    assert (result.verdict, result.place) == ("differs", "conf/config.yaml:2")
+    assert result.cause == (
+        "x is 1 with Hydra and 2 with CN: config sets it after the patch, and here a patch comes after it"
     )
 
 

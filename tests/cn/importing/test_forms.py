@@ -237,6 +237,97 @@ FORMS = {
         },
         ("a=two", "a=two r=5"),
     ),
+    "a mapping that a patch adds to an option that lacks it": Form(
+        {
+            "config": "defaults: [data: a, e: null]",
+            "data/a": "x: 1\nu: {p: 3, v: {w: 1}}",
+            "data/b": "x: 1",
+            "e/one": "# @package _global_\ndata: {u: {p: 1, v: {w: 2}}}",
+            "e/two": "# @package _global_\ndefaults: [override /data: b]\ndata: {u: {p: 1, v: {w: 2}}}",
+        },
+        ("e=one", "e=two", "data=b e=one"),
+    ),
+    "what a patch adds may use what it adds": Form(
+        {
+            "config": "defaults: [e: null]\ng: {a: 1}",
+            "e/one": "# @package _global_\ng: {k: s, l: ['${g.k}', '${g.a}']}",
+        },
+        ("e=one", "e=one g.a=2"),
+    ),
+    "options that set values of the node around their group": Form(
+        {
+            "config": "defaults: [task: t, e: null]\nlr: 3",
+            "task/t": "defaults: [_self_, opt: adam, sched: null]\nn: 1",
+            "task/opt/adam": "# @package task\ncls: Adam\nargs: {lr: '${lr}'}",
+            "task/opt/sgd": "# @package task\ncls: SGD\nargs: {lr: '${lr}', m: 0.5}",
+            "task/sched/step": "# @package task\nsched: Step\nopt: {every: 3}",
+            "e/one": "# @package _global_\ndefaults: [override /task/opt: sgd]\ntask: {n: 2}",
+        },
+        ("task/opt=sgd", "task/sched=step", "task/sched=step task/opt=sgd lr=4", "task.args.lr=5", "e=one"),
+    ),
+    "entries that start from the group whose option the file is": Form(
+        {
+            "config": "defaults: [m: small/one, e: null]",
+            "m/base/b": "x: 1",
+            "m/small/one": "defaults: [base/b, act: relu]\ny: 1",
+            "m/small/two": "defaults: [one]\ny: 2",
+            "m/act/relu": "r: 1",
+            "m/small/act/tanh": "t: 1",
+            "e/base/b": "# @package _global_\nz: 1\nw: 1",
+            "e/deep/one": "# @package _global_\ndefaults: [base/b, override /m: small/one]\nz: 2",
+        },
+        ("e=deep/one", "m.x=3"),
+    ),
+    "an interpolation of one that gives nodes of two kinds": Form(
+        {
+            "config": """
+            s: {k: 1}
+            a: {p: 1}
+            b: ${.a}
+            c: {d: "${a}", e: "${u.v}"}
+            defaults: [u: one]
+            """,
+            "u/one": "v: ${s}",
+            "u/two": "v: {q: 3}",
+        },
+        ("u=two", "s.k=2", "a.p=3"),
+    ),
+    "an interpolation of a group of which nothing is chosen": Form(
+        {"config": "defaults: [loss: null]\na: {b: '${loss}'}", "loss/mse": "x: 1"}, ("loss=mse",)
+    ),
+    "plain dicts whose keys are numbers": Form(
+        {
+            "config": "defaults: [d: one]\nt: {u: 1}\nm: {1: '${t}', 2: 5}\nn: {1: {a: 3}, 2: x}\ne: '${d.names}'",
+            "d/one": "names: {1: cat, 2: dog}\nw: null",
+            "d/two": "names: null\nw: {0: 0.5}",
+        },
+        ("d=two", "t.u=2"),
+    ),
+    "a value that a patch requires": Form(
+        {
+            "config": "defaults: [_self_, e: null]\na: x",
+            "e/one": "# @package _global_\nneeded: ???\na: b-${needed}",
+        },
+        ("e=one",),
+    ),
+    "a file that is a text alone, and one that is empty": Form(
+        {"config": "defaults: [m: a]\nx: 1", "m/a": "y: 1", "m/b": "hello", "m/c": ""}, ("m=b", "m=c")
+    ),
+    "a very deep mapping": Form(
+        {"config": "\n".join(" " * depth + f"k{depth}:" for depth in range(60)) + " 1"}
+    ),
+    "an override by several options": Form(
+        {
+            "config": "defaults: [m: none, e: null]\nx: 1",
+            "m/none": "",
+            "m/a": "a: {p: '${x}'}",
+            "m/b": "b: {q: 2}",
+            "m/c": "c: 3",
+            "e/one": "# @package _global_\ndefaults: [override /m: [a, b]]\nx: 2",
+            "e/two": "# @package _global_\ndefaults: [override /m: [a, b.yaml, c]]\nm: {b: {q: 4}}",
+        },
+        ("e=one", "e=two", "m=c", "e=two x=5"),
+    ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from cn.importing.proof import Proof
 from cn.importing.report import hydra_settings, not_named, together, words
 from tests.cn.importing.trees import Imported, imported
 
@@ -68,3 +71,33 @@ def test_runs_that_keep_their_names_have_one_row(tmp_path: Path) -> None:
 def test_places_with_the_same_text_share_a_row() -> None:
     told = [("a:1", "one"), ("a:2", "two"), ("b:2", "two"), *((f"{each}:3", "many") for each in "abcdef")]
     assert together(told) == [("`a:1`", "one"), ("`a:2`, `b:2`", "two"), ("`a:3` and 5 more", "many")]
+
+
+@pytest.mark.parametrize(
+    ("files", "place", "why"),
+    [
+        (
+            {"config": "defaults: [g: a]", "g/a": "# @package _group_\nx: 1"},
+            "conf/g/a.yaml",
+            "`# @package _group_` means the file's own group",
+        ),
+        (
+            {"config": "defaults:\n- hydra/job_logging: colorlog\n- g: a\n- {h: b, optional: true}", "g/a": "x: 1"},
+            "conf/config.yaml",
+            "alone it can; without: ValueError: In config: Too many keys in default item {'h': 'b', 'optional': True}",
+        ),
+    ],
+)
+def test_a_tree_that_only_hydra_1_1_reads_is_composed_with_it(
+    files: dict[str, str], place: str, why: str, tmp_path: Path
+) -> None:
+    found = imported(tmp_path, files)
+    results = Proof(found.conversion).run(found.folder, 5, 0, lambda text: None)
+    assert [each.verdict for each in results if not each.good] == []
+    assert (place, f"Hydra composed with version_base 1.1, with which {why}") in found.conversion.odd
+
+
+def test_a_key_that_becomes_a_text_is_told(tmp_path: Path) -> None:
+    odd = imported(tmp_path, {"config": "a: [{1: x}]\nb: {1: x}\nc: {1: x, y: 2}"}).conversion.odd
+    why = "a key that is no text becomes one: 1 is '1'"
+    assert odd == [("conf/config.yaml:1", why), ("conf/config.yaml:3", why)]

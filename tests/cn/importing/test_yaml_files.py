@@ -62,17 +62,31 @@ def test_an_entry_of_a_defaults_list_is_read(tmp_path: Path) -> None:
         ("a: !!python/object:os.system {}\n", "could not determine a constructor"),
         ("defaults: {a: 1}\n", "its defaults must be a list, and are a dict"),
         ("defaults: [[1]]\n", "an item of its defaults list is not understood: [1]"),
+        ("a: 1\n---\nb: 2\n", "expected a single document in the stream, but found another document"),
+        ("defaults: [bad]\n", "its defaults lead back to it: b/bad -> b/bad"),
+        ("defaults: [/b/worse]\n", "its defaults lead back to it: b/bad -> b/worse -> b/bad"),
+        ("a: " + "[" * 3000, "it is nested too deep"),
         ("a: \xff", ""),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_by_name(text: str, why: str, tmp_path: Path) -> None:
-    root = write(tmp_path, {"config": "x: 1", "b/bad": text})
+def test_a_file_that_cannot_be_read_is_refused_where_it_is_named_and_else_left_out(
+    text: str, why: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path, {"config": "x: 1", "other": "defaults: [b: bad]", "b/bad": text, "b/good": "y: 1"})
+    if "worse" in text:
+        (root / "b/worse.yaml").write_text("defaults: [bad]")
     if not why:
         (root / "b/bad.yaml").write_bytes(b"a: \xff")
     with pytest.raises(UserError) as error:
-        Converter(root, ["config"], exact=False)
+        Converter(root, ["other"], exact=False).convert()
     assert str(error.value).startswith("conf/b/bad.yaml")
     assert why in str(error.value)
+    (root / "other.yaml").unlink()
+    conversion = Converter(root, ["config"], exact=False).convert()
+    (place, told), *_ = conversion.odd
+    assert place.startswith("conf/b/bad.yaml")
+    assert told == f"cannot be read, so it is left out: {str(error.value).partition(chr(10))[2].strip()}"
+    assert "runs/b/good.py" in conversion.texts
 
 
 def test_a_tab_is_told_with_its_line(tmp_path: Path) -> None:
@@ -82,3 +96,30 @@ def test_a_tab_is_told_with_its_line(tmp_path: Path) -> None:
     assert str(error.value) == (
         "conf/config.yaml:3 cannot be read\n  a line begins with a tab: YAML is indented with spaces"
     )
+
+
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path, {"config": "a: 1\n"})
+
+    def refused(*_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(UserError) as error:
+        Converter(root, ["config"], exact=False)
+    assert str(error.value) == "conf/config.yaml cannot be read\n  PermissionError: Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("mark", "end", "package"),
+    [("\ufeff", "\n", None), ("", "\r\n", "")],  # Hydra finds no header behind a mark either
+)
+def test_a_byte_order_mark_and_other_ends_of_lines_change_no_value(
+    mark: str, end: str, package: str | None, tmp_path: Path
+) -> None:
+    text = "# @package _global_\n\n# head\n\na: 1  # beside\n# above\nb: |\n  x\n  y\n"
+    root = write(tmp_path, {"config": "x: 1"})
+    (root / "b.yaml").write_bytes((mark + text.replace("\n", end)).encode())
+    file = files(root)["b"]
+    assert (file.package, file.body, file.head) == (package, {"a": 1, "b": "x\ny\n"}, ["head"])
+    assert (file.beside, file.above) == ({("a",): "beside"}, {("b",): ["above"]})

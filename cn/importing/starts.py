@@ -1,0 +1,34 @@
+"""The folder from which relative entries of a defaults list start."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from cn.importing.packages import group_path, joined, normal, option_of
+from cn.importing.yaml_files import Entry, File
+
+
+def start_of(file: File, files: Container[str], groups: Container[str]) -> str:
+    """Return the folder of a file, or the one above it whose option the file is: `experiment=mnist/long`.
+
+    As Hydra has it, the entries of such an option start from the group; the first folder that holds all of them is it.
+    """
+    parts = file.group.split("/") if file.group else []
+    homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    return next(
+        (home for home in homes if all(_is_there(each, home, files, groups) for each in file.entries)), file.group
+    )
+
+
+def _is_there(entry: Entry, home: str, files: Container[str], groups: Container[str]) -> bool:
+    path = str(entry.options) if entry.group is None else entry.group
+    if entry.is_self or entry.optional or path.startswith(("/", "hydra")):
+        return True
+    if entry.group is None:
+        return normal(joined(home, path)) in files
+    group = group_path(entry.group, home)
+    options = entry.options if isinstance(entry.options, list) else [entry.options]
+    names = [option_of(each) for each in options]
+    return group in groups and all(
+        each is None or "$" in each or "?" in each or normal(f"{group}/{each}") in files for each in names
+    )
