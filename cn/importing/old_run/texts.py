@@ -21,8 +21,8 @@ BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: lambda left, right: operator.mul(_number(left), _number(right)),
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+    ast.Div: lambda left, right: left / right,
+    ast.FloorDiv: lambda left, right: left // right,
     ast.Mod: operator.mod,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -77,7 +77,7 @@ class Texts:
         from omegaconf import OmegaConf
         from omegaconf.basecontainer import BaseContainer
 
-        known = cast("dict[str, Any]", BaseContainer._resolvers)  # pyright: ignore[reportPrivateUsage]
+        known = BaseContainer._resolvers  # pyright: ignore[reportPrivateUsage]
         before = dict(known)
         own = sys.modules.get("resolvers")
         try:
