@@ -9,6 +9,7 @@ import ast
 import operator
 import re
 import sys
+import warnings
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, cast
@@ -93,7 +94,9 @@ class Texts:
                 elif name == "hydra" and (recorded or function is None):
                     function = self._setting
                 if function is not None:
-                    OmegaConf.register_new_resolver(name, function)
+                    with warnings.catch_warnings():  # OmegaConf 2.4 calls it otherwise
+                        warnings.simplefilter("ignore")
+                        OmegaConf.register_new_resolver(name, function)
             known.pop("now", None)
             yield
         finally:
