@@ -36,9 +36,8 @@ def asked(run: Run, job: Job) -> Asked:
     """
     changed = [text for text in job.overrides if not _is_elsewhere(text, run)]
     source, named = within(job.source) if job.source is not None else (None, None)
-    if (
-        source is not None and source.is_dir() and not (source / FILE).exists()
-    ):  # a configuration without a run: of Hydra, or a copy
+    # A folder without a record holds a configuration alone, of Hydra or a copy: it is no run to go on with.
+    if source is not None and source.is_dir() and not (source / FILE).exists():
         source = named = None
     if source is not None and named is not None and not CHECKPOINT.fullmatch(named):
         known = sorted(each.name for each in source.iterdir() if CHECKPOINT.fullmatch(each.name))

@@ -55,7 +55,7 @@ def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
     for each in typed:
         if each.path == (at,) and each.verb in ("set", "force") and isinstance(each.texts, str):
             return find(cast("Child", resolve(type(root))[at]).types, each.texts, each.text)  # pyright: ignore
-    return type(vars(root).get(at))
+    return cast("type[Any]", type(vars(root).get(at)))
 
 
 def kept_by(cls: type[CN]) -> list[Change]:

@@ -65,8 +65,9 @@ def _other_word(run: CN, each: Assignment, at: str, own: list[str], near: str) -
     if PATCHES in own:
         return None
     patches = discover.options((Patch,))[0]
-    listed: Any = each.texts if isinstance(each.texts, list) else [each.texts]
-    texts = [text for text in cast("list[Any]", listed) if isinstance(text, str)]
+    given: Any = each.texts
+    listed = cast("list[Any]", given if isinstance(given, list) else [given])
+    texts = [text for text in listed if isinstance(text, str)]
     meant = [next((one for one in (f"{name}/{text}", text) if one in patches), None) for text in texts]
     if meant and None not in meant and each.verb != "delete" and len(path) == 1:
         return f"write: {key}=[{','.join(map(str, meant))}]"

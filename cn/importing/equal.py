@@ -51,7 +51,7 @@ class Comparison:
         if family is not None:
             keys = {field.name: key_text(field.key) for field in family.fields.values()}
             other = {keys.get(name, name): value for name, value in other.items()}
-            extra = other.pop("extra", {}) if "extra" not in family.fields else {}
+            extra: Any = other.pop("extra", {}) if "extra" not in family.fields else {}
             if isinstance(extra, str):  # nothing in it can be worked out
                 extra = dict.fromkeys((key for key in one if key not in other), extra)
             other |= cast("dict[str, Any]", extra)

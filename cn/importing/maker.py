@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from typing import Any
 
 from cn.importing.classes import Class, Default, Derived, Made, Plain, Required, needs
 from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge
@@ -108,21 +109,22 @@ class Maker:
 
     def leaf(self, item: Leaf, field: Field, module: str) -> Derived | Plain | Required | Made:
         """Return the default of a value."""
-        if item.value == MISSING:
+        value: Any = item.value
+        if value == MISSING:
             return Required()
         holds_node = self.families.of(field) is not None and not self.families.is_data(field)
-        if isinstance(item.value, list) and holds_node:  # an option that is a list, written where it is chosen
+        if isinstance(value, list) and holds_node:  # an option that is a list, written where it is chosen
             return Made(self._private(module, field, Branch({"items": item}), []))
-        if isinstance(item, Following) or has_interpolation(item.value):
-            return Derived(item.value, item)
-        if not holds_node or item.value is None:
-            return Plain(unescaped(item.value))
-        if item.value == {} and isinstance(item.value, dict):
+        if isinstance(item, Following) or has_interpolation(value):
+            return Derived(value, item)
+        if not holds_node or value is None:
+            return Plain(unescaped(value))
+        if value == {} and isinstance(value, dict):
             return Made(self._private(module, field, Branch(), []))
         if field.groups:
-            self.odd.append((item.place, f"{field.key} holds a node elsewhere, so {item.value!r} is left out"))
+            self.odd.append((item.place, f"{field.key} holds a node elsewhere, so {value!r} is left out"))
             return Required()
-        return Plain(item.value)
+        return Plain(value)
 
     def _slot(self, cls: Class, field: Field, slot: Slot) -> tuple[Default, Class | None]:
         if slot.option is None and not slot.over.items and not slot.under.items:

@@ -13,7 +13,7 @@ from cn.errors import UserError, lines
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
-from cn.sweeping.limit import Limit
+from cn.sweeping.limit import Limit, total
 
 Direction = Literal["maximize", "minimize"]
 
@@ -89,8 +89,12 @@ class Goal(CN):
 
         A limit whose value is missing or not finite is left out.
         """
-        found = [(each, value_of(summary, each.metric)) for each in self.limits()]
+        found = [(each, each.of(summary)) for each in self.limits()]
         return {each.described(): each.excess(value) for each, value in found if value is not None}
+
+    def is_beyond(self, summary: Mapping[str, Any]) -> bool:
+        """Return whether a run is known to be beyond a limit."""
+        return total(self.excess(summary)) > 0
 
     def front(self, rows: Sequence[Sequence[float]]) -> list[bool]:
         """Return for each row, which has a value for each single goal, whether no other row dominates it.
@@ -113,6 +117,10 @@ class Goal(CN):
         if value is None or not math.isfinite(value):
             return math.inf
         return -value if self.direction == "maximize" else value
+
+    def counted(self) -> str:
+        """Return `goal has 2: maximize validation/accuracy and minimize seconds`."""
+        return f"goal has {len(self.each())}: {self.described()}"
 
     def described(self) -> str:
         """Return `maximize validation/accuracy and minimize seconds, with parameters <= 1e+06`."""

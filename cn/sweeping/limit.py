@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from cn.run_folder.progress import value_of
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,10 @@ class Limit:
     metric: str
     bound: float
     upper: bool  # whether the metric is at most the bound; else it is at least that
+
+    def of(self, summary: Mapping[str, Any]) -> float | None:
+        """Return the value of a run, as `Goal.of` does."""
+        return value_of(summary, self.metric)
 
     def excess(self, value: float) -> float:
         """Return by which part of the bound a value is beyond it; 0 or less within it. Of the bound 0: by how much."""

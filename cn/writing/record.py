@@ -116,8 +116,9 @@ def _derives(cls: type[CN], name: str) -> bool:
 def _by_default(cls: type[CN], name: str, there: list[Any]) -> list[Any]:
     """Return what a field holds by default: in the class, and in nodes of it that stand in classes above."""
     field = cls._fields[name]
-    own = [] if field.default_factory is MISSING else [field.default_factory()]
-    return [each for each in [*own, *(vars(node).get(name) for node in there)] if isinstance(each, (CN, dict))]
+    found: list[Any] = [] if field.default_factory is MISSING else [field.default_factory()]
+    found += [vars(cast("CN", node)).get(name) for node in there]
+    return [each for each in found if isinstance(each, (CN, dict))]
 
 
 def dump(node: CN, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from cn.sweeping.folder.points import Point, Points
 from cn.sweeping.folder.store import Store
 from cn.sweeping.job.reporter import promoted, reporter
 from cn.sweeping.limit import Limit, total
-from cn.sweeping.search import Search
+from cn.sweeping.search import Search, study
 from cn.sweeping.search.past import Past, PointState
 from cn.sweeping.showing.result_table import as_json, table
 from cn.sweeping.showing.scores import best, results
@@ -187,6 +187,20 @@ def test_a_sampler_that_is_told_of_limits_stays_near_the_best_within_them(kind: 
     assert statistics.median(limited) == pytest.approx(0.4, abs=0.1)
     assert max(x for x in limited if x <= 0.4) > 0.35
     assert statistics.median(free) > 0.8
+
+
+def test_a_study_is_told_of_limits_whether_it_knew_the_point_or_not() -> None:
+    search, drawn = Tpe(), space({"x": uniform(0, 1)})
+    search.begin()
+    asked = search.suggest(drawn, [], 0, maximize=True)
+    ended = Past(asked.values, PointState.DONE, 1.0, attributes=asked.attributes, excess={"x <= 0.4": 0.5})
+    search.suggest(drawn, [ended], 1, maximize=True)  # the study knew the point as a running one
+    fresh = study.frozen(Past({"x": 0.7}, PointState.DONE, 1.0, excess={"x <= 0.4": 0.75}), drawn)
+    assert fresh is not None
+    assert fresh.constraints == {"x <= 0.4": 0.75}
+    kept = study._last[0].study  # pyright: ignore[reportPrivateUsage]
+    assert kept is not None
+    assert kept.get_trials()[0].constraints == {"x <= 0.4": 0.5}
 
 
 def told(folder: Path, values: list[float], sizes: list[float], prune: Any) -> tuple[Store, list[Trial], list[Any]]:

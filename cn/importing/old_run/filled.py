@@ -112,7 +112,7 @@ class Filling:
         if value is ...:  # it is among what is lost
             return None
         if kind.many:
-            given = value or {}
+            given: Any = value or {}
             if not isinstance(given, dict):
                 return self.misfit(node, name, kind, value, at)
             found: Table_ = {}

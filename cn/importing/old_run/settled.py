@@ -115,4 +115,8 @@ def covers(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         left, right = cast("dict[Any, Any]", one), cast("dict[Any, Any]", other)
         return all(key in left and covers(left[key], right[key]) for key in right)
-    return equal(one, other) or (not one and not other and {type(one), type(other)} <= {dict, type(None)})
+    return equal(one, other) or (_is_nothing(one) and _is_nothing(other))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value == {}

@@ -9,6 +9,7 @@ import ast
 import operator
 import re
 import sys
+import warnings
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, cast
@@ -21,8 +22,8 @@ BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: lambda left, right: operator.mul(_number(left), _number(right)),
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+    ast.Div: lambda left, right: left / right,
+    ast.FloorDiv: lambda left, right: left // right,
     ast.Mod: operator.mod,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -77,7 +78,7 @@ class Texts:
         from omegaconf import OmegaConf
         from omegaconf.basecontainer import BaseContainer
 
-        known = cast("dict[str, Any]", BaseContainer._resolvers)  # pyright: ignore[reportPrivateUsage]
+        known = BaseContainer._resolvers  # pyright: ignore[reportPrivateUsage]
         before = dict(known)
         own = sys.modules.get("resolvers")
         try:
@@ -93,7 +94,9 @@ class Texts:
                 elif name == "hydra" and (recorded or function is None):
                     function = self._setting
                 if function is not None:
-                    OmegaConf.register_new_resolver(name, function)
+                    with warnings.catch_warnings():  # OmegaConf 2.4 calls it otherwise
+                        warnings.simplefilter("ignore")
+                        OmegaConf.register_new_resolver(name, function)
             known.pop("now", None)
             yield
         finally:

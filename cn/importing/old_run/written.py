@@ -44,9 +44,10 @@ class Written:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file = _read(path)
-        if not isinstance(self.file.body, dict):
-            raise UserError(lines(f"{path} holds no configuration: it is a {type(self.file.body).__name__}"))
-        self.body = cast("dict[Hashable, Any]", self.file.body)
+        body: Any = self.file.body
+        if not isinstance(body, dict):
+            raise UserError(lines(f"{path} holds no configuration: it is a {type(body).__name__}"))
+        self.body = cast("dict[Hashable, Any]", body)
         beside = path.with_name(HYDRA)
         self.hydra: dict[str, Any] = {}
         if beside.is_file() and beside != path:

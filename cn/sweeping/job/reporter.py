@@ -17,7 +17,6 @@ from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
-from cn.sweeping.limit import total
 from cn.sweeping.prune import Curve, Prune
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
@@ -96,7 +95,7 @@ def _is_beyond(folder: Path, goal: Goal, known: dict[Path, tuple[int, bool]]) ->
     except OSError:
         return False
     if folder not in known or known[folder][0] != written:
-        known[folder] = written, total(goal.excess(summary(folder))) > 0
+        known[folder] = written, goal.is_beyond(summary(folder))
     return known[folder][1]
 
 

@@ -32,11 +32,10 @@ class Search(CN):
 
     def check_goal(self, goal: Goal) -> None:
         """Raise ValueError if the search cannot follow the goal of its sweep."""
-        count = f"goal has {len(goal.each())}: {goal.described()}"
         if goal.others and type(self).suggest_several is Search.suggest_several:
-            raise ValueError(f"{type(self).__name__} takes one goal, and {count}; choose tpe or random")
+            raise ValueError(f"{type(self).__name__} takes one goal, and {goal.counted()}; choose tpe or random")
         if goal.others and self.race is not None:
-            raise ValueError(f"search.race follows one goal, and {count}; write: search.race=null")
+            raise ValueError(f"search.race follows one goal, and {goal.counted()}; write: search.race=null")
 
     @abstractmethod
     def suggest(self, space: Space, past: Sequence[Past], number: int, *, maximize: bool) -> Suggestion:

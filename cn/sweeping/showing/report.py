@@ -9,10 +9,8 @@ from cn.errors import UserError
 from cn.report.content import Content, Entry, content, curve
 from cn.report.page import write
 from cn.run_folder.differences import values_in
-from cn.run_folder.progress import value_of
 from cn.run_folder.where import names_in
 from cn.sweeping.folder.trial_status import TrialStatus
-from cn.sweeping.limit import total
 from cn.sweeping.planning.named import Named
 from cn.sweeping.showing import result_table, scores
 from cn.sweeping.showing.queries import best_of
@@ -43,8 +41,8 @@ def of_sweep(named: Named) -> Content:
                 curve=curve(folder / "metrics.jsonl", goal.metric),
                 reason=each.reason,
                 others=tuple(one.of(each.summary) for one in goal.each()[1:]) if each.state == TrialStatus.DONE else (),
-                limited=tuple(value_of(each.summary, one.metric) for one in goal.limits()),
-                beyond=total(goal.excess(each.summary)) > 0,
+                limited=tuple(one.of(each.summary) for one in goal.limits()),
+                beyond=goal.is_beyond(each.summary),
                 order=float("inf") if each.started is None else each.started,
             )
         )
@@ -81,7 +79,7 @@ def _setting(row: scores.Row) -> dict[str, Any]:
 
 
 def _compared(row: scores.Row) -> dict[str, Any]:
-    """Return the means of a setting for each goal, the names of its trials, and whether it is on the Pareto front."""
+    """Return a setting: its trials, its mean for each goal, and whether it is on the front and within the limits."""
     names = [each.trial.id for each, _ in row.values]
     return {"what": _what(row), "names": names, "means": list(row.means), "front": row.front, "within": row.within}
 

@@ -129,7 +129,8 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
             others = {place: "other code" for place, each in enumerate(trials) if each.code != code} | missing
             left = tuple((trials[place], others[place]) for place in sorted(others))
             means = _means(goal.values(each.summary) or () for each, _ in values)
-            limited = _means([value_of(each.summary, one.metric) or 0.0 for one in limits] for each, _ in values)
+            found = ([one.of(each.summary) for one in limits] for each, _ in values)
+            limited = _means([value for value in row if value is not None] for row in found)
             excess = {one.described(): one.excess(mean) for one, mean in zip(limits, limited, strict=True)}
             rows.append(Row(words, code, tuple(values), left, means, limited, excess))
     done = [each for each in outcomes if each.state == TrialStatus.DONE]

@@ -57,8 +57,7 @@ class Sweep(CN):
         if self.goal is not None and self.search is not None:
             self.search.check_goal(self.goal)
         if self.goal is not None and self.goal.others and self.prune is not None:
-            count = f"goal has {len(self.goal.each())}: {self.goal.described()}"
-            raise ValueError(f"prune follows one goal, and {count}; write: prune=null")
+            raise ValueError(f"prune follows one goal, and {self.goal.counted()}; write: prune=null")
         if self.prune is not None and not drawn:
             raise ValueError("prune ends trials of a search, and search is null; write: prune=null")
         if drawn and type(self).resources is not Sweep.resources:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests.cn.importing.trees import imported
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not version("hydra-core").startswith("1.3"), reason="Hydra 1.4 takes an option of an inner group otherwise"
+    ),
+]
 
 
 FILES = {
