@@ -41,7 +41,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             raise UserError(f"{each.text}: {holder} is {inner.name}, so {rest[1]!r} cannot be a key of it") from None
         last = len(rest) == 2
         if key not in entries and not last and each.verb in ("add", "force") and isinstance(inner.value, Anything):
-            entries = {**entries, key: {}}  # as Hydra does, `+a.b.c=1` makes the dict b
+            entries = cast("dict[Any, Any]", {**entries, key: {}})  # as Hydra does, `+a.b.c=1` makes the dict b
         if key not in entries and not (last and each.verb in ("add", "force")):
             added = f"+{'.'.join(each.path[: len(each.path) - len(rest) + 2])}"
             add = f"to add it: {each.at(added) if last and each.verb != 'delete' else f'{added}=...'}"

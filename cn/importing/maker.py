@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from typing import Any
 
 from cn.importing.classes import Class, Default, Derived, Made, Plain, Required, needs
 from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge
@@ -87,8 +88,9 @@ class Maker:
         """Return the default of a value."""
         if item.value == MISSING:
             return Required()
+        value: Any = item.value
         holds_node = self.families.of(field) is not None and not self.families.is_data(field)
-        if isinstance(item.value, list) and holds_node:  # an option that is a list, written where it is chosen
+        if isinstance(value, list) and holds_node:  # an option that is a list, written where it is chosen
             return Made(self._private(module, field, Branch({"items": item}), []))
         if isinstance(item, Following) or has_interpolation(item.value):
             return Derived(item.value, item)
