@@ -8,6 +8,7 @@ from cn.errors import short
 from cn.importing.contents import Branch, Content, Leaf, Slot, copied, merge
 from cn.importing.conversion import Conversion
 from cn.importing.equal import NOTHING, Difference
+from cn.importing.override_sets import listed_patches
 from cn.importing.words import Word, Words
 
 
@@ -31,11 +32,18 @@ class Causes:
             return f"{shown}: a value that is set around a choice is dropped with the choice", place
         if (found.ours is NOTHING or found.ours is None) and waits is not None:
             return f"{shown}: a change of a patch waits for its node, which is not chosen", place
+        if any(self.replaces(primary, word) for word in typed):
+            return f"{shown}: a patch comes after the one that {primary} chooses, which stays", place
         if late:
             return f"{shown}: {primary} sets it after the patch, and here a patch comes after it", place
         if str(found.hydra) == str(found.ours) and any(not self.words.is_group(word) for word in typed):
             return f"{shown}: a typed value takes the type of its field, which is Any with --exact", place
         return shown, place
+
+    def replaces(self, primary: str, word: Word) -> bool:
+        """Return whether a word chooses a patch of a group of which the primary config chooses another."""
+        chosen = {group: entry.options for group, entry in listed_patches(self.conversion, primary)}
+        return self.words.is_patch(word) and chosen.get(word.group) not in (None, word.value)
 
     def place_of_words(self, primary: str, typed: list[Word]) -> str:
         """Return the line of the first value that the words change."""

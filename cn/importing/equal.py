@@ -30,13 +30,18 @@ class Comparison:
     """Compares results.
 
     given: addresses that the command line sets; such a value takes the type of the field. unchosen: addresses of groups
-    of which nothing is chosen; what YAML sets there waits for a choice.
+    of which nothing is chosen; what YAML sets there waits for a choice. patches: addresses of groups of patches, where
+    Hydra leaves an empty mapping.
     """
 
     def __init__(
-        self, families: Families, given: set[tuple[str, ...]], unchosen: frozenset[tuple[str, ...]] = frozenset()
+        self,
+        families: Families,
+        given: set[tuple[str, ...]],
+        unchosen: frozenset[tuple[str, ...]] = frozenset(),
+        patches: frozenset[tuple[str, ...]] = frozenset(),
     ) -> None:
-        self.families, self.given, self.unchosen = families, given, unchosen
+        self.families, self.given, self.unchosen, self.patches = families, given, unchosen, patches
 
     def difference(self, hydra: Any, ours: Any) -> Difference | None:
         """Return the first difference of two whole runs."""
@@ -74,6 +79,8 @@ class Comparison:
         ):
             return None
         if _is_nothing(right) and (at in self.unchosen or self._waits(left) or left == MISSING):
+            return None
+        if left == {} and right is NOTHING and at in self.patches:
             return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             return self._branch(left, right, self._family(field, cast("dict[str, Any]", right)), at)

@@ -48,6 +48,10 @@ class Follow:
                 continue
             for (known, option), file in self.patches.items():
                 choices = _choices(entry.options, option) if known == group else None
+                if choices and not all((key.replace(".", "/"), each) in self.contents for key, each in choices.items()):
+                    what = f"it follows {entry.options}, which are patches; here it is chosen by itself"
+                    self.odd.append((self.patches[known, option].shown, what))
+                    continue
                 for chosen in [choices] if choices else []:
                     for keys, leaf in _leaves(read(file).full, ()):
                         if not self._put(primary.full, keys, leaf, chosen):

@@ -67,7 +67,8 @@ class Groups:
             if file.group in self.reader.spread and self.reader.is_spread(file, file.group):
                 self.patches[file.group, file.name] = file
             elif self.reader.is_patch(file):
-                self.patches[homes[-1], f"{file.group}/{file.name}"[len(homes[-1]) + 1 :]] = file
+                home = next((each for each in homes if each in self.reader.patch_groups), homes[-1])
+                self.patches[home, f"{file.group}/{file.name}"[len(home) + 1 :]] = file
             else:
                 self.used.add(group)
                 self.options[group, option] = file

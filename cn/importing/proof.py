@@ -159,7 +159,9 @@ class Proof:
         unchosen = frozenset(
             tuple(place_of(key)[1].split(".")) for key, option in hydra.get("choices", {}).items() if option is None
         )
-        found = Comparison(self.conversion.families, given, unchosen).difference(hydra["resolved"], ours["plain"])
+        patches = frozenset(tuple(group.split("/")) for group in self.conversion.reader.patch_groups)
+        comparison = Comparison(self.conversion.families, given, unchosen, patches)
+        found = comparison.difference(hydra["resolved"], ours["plain"])
         if found is None:
             return result
         cause, place = self.causes.of_difference(primary, typed, found)

@@ -6,6 +6,7 @@ So a file is read once, wherever it is used: what begins with the mark is its ow
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 
 from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot
@@ -40,9 +41,27 @@ class Reader:
         self._lists: dict[str, tuple[str, ...]] = {}  # choices of several options that files above override
         self._reading: list[str] = []
         self._starts: dict[str, str] = {}
+        self.patch_groups: set[str] = set()  # groups of patches that defaults lists choose from
+        self._take_up()
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
+
+    def _take_up(self) -> None:
+        """Make a patch of each file that holds nothing but patches of its group: `defaults: [heads: a, losses: a]`."""
+        todo = [file for file in self.files.values() if file.group and file.package is None and not file.body]
+        while len(todo) > len(todo := [file for file in todo if not self._only_patches(file)]):
+            pass
+
+    def _only_patches(self, file: File) -> bool:
+        entries = [each for each in file.entries if not each.is_self]
+        groups = [group_path(each.group or "", self.start(file)) for each in entries]
+        found = [self.files.get(normal(f"{group}/{each.options}")) for group, each in zip(groups, entries, strict=True)]
+        if not found or not all(each.group and each.package is None and not each.override for each in entries):
+            return False
+        if all(each is not None and each.package == "" for each in found):
+            file.package = ""
+        return file.package == ""
 
     def option(self, file: File, group: str) -> Content:
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
@@ -181,6 +200,8 @@ class Reader:
         if entry.package is None and (spread or any(map(self.is_patch, known))):
             self.spread |= {group} if spread else set()
             content.patches.append((group, entry))
+            self.patch_groups.add(group)
+            chosen = chosen or self._follows(file, group, option)
             if chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)
             return
@@ -247,6 +268,14 @@ class Reader:
             content.listed.append((entry, file, slot.key))
         else:
             merge(descend(merged, relative), inner.full)
+
+    def _follows(self, file: File, group: str, option: str | None) -> File | None:
+        """Return the patch that follows the patches of a defaults list: `training/model: ${training}_${model}`."""
+        names = re.findall(r"\$\{([\w/]+)\}", option or "")
+        known = {each.group: option_of(each.options) for each in file.entries if isinstance(each.options, str)}
+        if not all(map(known.get, names)) or not self.patch_groups.intersection(names):
+            return None
+        return self._named(f"{group}/{re.sub(r'[$][{]([^}]+)[}]', lambda found: str(known[found[1]]), str(option))}")
 
     def _named(self, config: str) -> File | None:
         """Return the file that an entry names, if it is there. UserError if it cannot be read."""

@@ -318,7 +318,7 @@ FORMS = {
     ),
     "an override by several options": Form(
         {
-            "config": "defaults: [m: none, e: null]\nx: 1",
+            "config": "defaults: [_self_, m: none, e: null]\nx: 1",
             "m/none": "",
             "m/a": "a: {p: '${x}'}",
             "m/b": "b: {q: 2}",
@@ -327,6 +327,20 @@ FORMS = {
             "e/two": "# @package _global_\ndefaults: [override /m: [a, b.yaml, c]]\nm: {b: {q: 4}}",
         },
         ("e=one", "e=two", "m=c", "e=two x=5"),
+    ),
+    "an option that is several patches": Form(
+        {
+            "config": "defaults: [_self_, t: toy, tr: toy, m: gcn, tr/m: '${tr}_${m}']\na: {p: 1}",
+            "t/toy": "defaults: [heads: toy, losses: toy]",
+            "t/big": "defaults: [heads: big, losses: toy]",
+            "t/heads/toy": "# @package _global_\na: {h: {n: 1}}",
+            "t/heads/big": "# @package _global_\na: {h: {n: 2}}",
+            "t/losses/toy": "# @package _global_\na: {l: [1]}",
+            "tr/toy": "# @package _global_\na: {e: 1}",
+            "tr/m/toy_gcn": "# @package _global_\na: {g: 1}",
+            "m/gcn": "# @package _global_\na: {k: 1}",
+        },
+        ("t=big", "t/heads=big", "a.g=2", "tr/m=toy_gcn"),
     ),
     "a variable that is decoded": Form({"config": "n: ${oc.decode:${oc.env:GPUS}}\nm: ${oc.decode:'[1,2]'}"}),
 }  # fmt: skip
