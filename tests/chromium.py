@@ -120,7 +120,11 @@ def opened(path: Path) -> Iterator[Page]:
         shell = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         words = ["bash", "-c", shell, PROGRAM, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(
-            words, pass_fds=(theirs_in, theirs_out), stderr=subprocess.DEVNULL, start_new_session=True
+            words,
+            env={**os.environ, "TMPDIR": profile},  # of what it leaves when it is killed
+            pass_fds=(theirs_in, theirs_out),
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         os.close(theirs_in)
         os.close(theirs_out)
