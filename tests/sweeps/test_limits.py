@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cn import UserError
+from cn import UserError, compose
 from cn.nodes.former import before
 from cn.nodes.to_json import plain
 from cn.sweeping.folder.batches import Batch, Trial
@@ -233,6 +233,13 @@ def test_a_promotion_is_of_a_trial_within_the_limits(tmp_path: Path) -> None:
     store, trials, _ = told(tmp_path, [0.9, 0.5, 0.4], [400, 100, 100], rule)
     assert promoted(store, rule, LIMITED, trials, ["t0", "t1", "t2"]) == "t1"
     assert promoted(store, rule, maximize("validation/accuracy"), trials, ["t0", "t1", "t2"]) == "t0"
+
+
+def test_a_limit_is_typed_for_the_goal_of_the_base() -> None:
+    limited = compose(FcnSearch, ["goal.at_most={parameters: 300}"])
+    assert limited.goal == LIMITED
+    assert compose(FcnSearch, ["goal.direction=minimize"]).goal == minimize("validation/accuracy")
+    assert compose(FcnSearch, []).goal == FcnSearch().goal == maximize("validation/accuracy")
 
 
 LIMIT = '    goal: Goal = maximize("validation/accuracy") & at_most("parameters", 500)\n'

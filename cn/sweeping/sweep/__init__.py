@@ -9,10 +9,11 @@ from annotated_types import Ge
 
 from cn.launching.launch import Launch
 from cn.launching.launch.local import Local
+from cn.nodes.derived import derive
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.sweeping.axes import Axes
-from cn.sweeping.goal import Goal
+from cn.sweeping.goal import Goal, of_run
 from cn.sweeping.prune import Prune
 from cn.sweeping.search import Search
 from cn.sweeping.space import Space
@@ -29,7 +30,7 @@ class Sweep(CN):
     else:
         base: CN
     axes: Axes = Axes()
-    goal: Goal | None = None  # by which the best trial is chosen; null: that of the base
+    goal: Goal | None = derive(lambda sweep: of_run(sweep.base))  # which trial is the best; null: as the base says
     search: Annotated[Search | None, Neutral()] = None  # how points are drawn, if the axes are a space
     prune: Annotated[Prune | None, Neutral()] = None  # which trials of a search end early
     launch: Launch = Local()
