@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import importlib
 import inspect
@@ -62,9 +63,12 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
             missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
             why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
         raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option, bundles)))
-    raise NoOptionError(
-        lines(f"no {asked} is called {short(option)!r}", _contract(types), _choices(types, option, bundles))
-    )
+    what = f"no {asked} is called {short(option)!r}"
+    if alone := only(types):
+        fields = ", ".join(each.name for each in dataclasses.fields(alone))
+        what = f"{alone.__name__} has no options, so {short(option)!r} cannot be chosen"
+        raise NoOptionError(lines(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}"))
+    raise NoOptionError(lines(what, _contract(types), _choices(types, option, bundles)))
 
 
 def _fits(cls: type, types: tuple[Any, ...], bundles: bool) -> bool:

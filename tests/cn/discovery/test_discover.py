@@ -107,8 +107,18 @@ def test_a_contract_without_a_folder_has_no_options(node_tree: Any, keys: Any) -
     with pytest.raises(UserError) as caught:
         compose(imported("single", "Holder"), ["model=x"])
     assert str(caught.value) == (
-        "model=x: no single is called 'x'\n  options are the subclasses of Model (single.py:2)\n"
-        "  there is nothing to choose from"
+        "model=x: Model has no options, so 'x' cannot be chosen\n  defined in single.py:2\n  set its fields: size"
+    )
+
+
+def test_a_class_alone_is_not_chosen(node_tree: Any) -> None:
+    alone = python("from cn import CN", "", "", "class Goal(CN):", "    metric: str = ''", "    others: int = 1")
+    node_tree({"single.py": alone + python("class Holder(CN):", "    goal: Goal | None = None")})
+    with pytest.raises(UserError) as caught:
+        compose(imported("single", "Holder"), ["goal=maximize"])
+    assert str(caught.value) == (
+        "goal=maximize: Goal has no options, so 'maximize' cannot be chosen\n  defined in single.py:4\n"
+        "  set its fields: metric, others"
     )
 
 
