@@ -72,7 +72,7 @@ class Tree:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
                     why = f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}"
-                    raise UserError(lines(why, *_to_have(kind, path[:at], path[at], entries)))
+                    raise UserError(lines(why, *words_to_have(kind, path[:at], path[at], entries)))
                 below = entries[path[at]]
                 at += 1
             if below is None and (only := discover.only(kind.types)) is not None:
@@ -98,7 +98,7 @@ class Tree:
                 lines(
                     f"{each.text}: {each.key} is a node ({one.name}), not a value",
                     where(type(node), rest[0]),
-                    f"to choose it: {_choosing(one, each)}",
+                    f"to choose it: {words_to_choose(one, each)}",
                 )
             )
         own = vars(node)
@@ -113,7 +113,7 @@ class Tree:
                     lines(
                         f"{each.text}: {each.key} cannot be left out",
                         where(type(node), name),
-                        _options(kind),
+                        choose_from(kind),
                     )
                 )
             if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
@@ -123,14 +123,14 @@ class Tree:
             instead = f"to change it: {each.at(each.key)}"
             raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
         else:
-            own[name] = self.option(kind, each, _option(each.value, each.texts), own.get(name))
+            own[name] = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
 
     def choose_many(self, own: dict[str, Any], kind: Child, rest: list[str], each: Assignment) -> None:
         """Set, add or delete entries of a dict of nodes."""
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
         before = cast("dict[str, CN]", own.get(name) or {})
-        listed = _listed(each)
+        listed = named_options(each)
         if kind.optional and key is None and each.value is None and each.verb != "add":
             own[name] = None
         elif each.verb == "delete":
@@ -147,7 +147,7 @@ class Tree:
                 raise UserError(lines(f"{each.text}: an entry of {name} cannot be null", f"to drop it: {right}"))
             if key in before and each.verb == "add":
                 raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}"))
-            made = self.option(kind, each, _option(each.value, each.texts), before.get(key))
+            made = self.option(kind, each, named_option(each.value, each.texts), before.get(key))
             if key not in before and each.verb == "set":
                 raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}"))
             if isinstance(made, Bundled):
@@ -178,15 +178,15 @@ class Tree:
         """
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
-            raise UserError(lines(f"{each.text}: {one} its name", _options(kind)))
+            raise UserError(lines(f"{each.text}: {one} its name", choose_from(kind)))
         if isinstance(option, kind.types):
             return thaw(option)
         if isinstance(option, CN):
             one = kind.replace(many=False)
-            raise UserError(lines(f"{each.key} is {one.name}, not {short(repr(option))}", _options(one)))
+            raise UserError(lines(f"{each.key} is {one.name}, not {short(repr(option))}", choose_from(one)))
         cls = option if isinstance(option, type) else find(kind.types, str(option), each.text, bundles=kind.many)
         if not issubclass(cls, kind.types) and not (kind.many and registry.is_bundle(cls)):
-            raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", _options(kind)))
+            raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", choose_from(kind)))
         there = before.of if isinstance(before, Bundled) else type(before)
         return before if there is cls and each.verb != "force" else cls()
 
@@ -248,28 +248,28 @@ def _shown(each: Assignment) -> str:
     return short(shown)
 
 
-def _options(kind: Child) -> str:
+def choose_from(kind: Child) -> str:
     names = list(discover.options(kind.types)[0])
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 
 
-def _listed(each: Assignment) -> list[tuple[str, Any]]:
+def named_options(each: Assignment) -> list[tuple[str, Any]]:
     """Return the options that a value names, none, one or several, each with the name of its entry."""
     value: Any = each.value
     if each.place and isinstance(value, dict):
         return list(cast("dict[str, Any]", value).items())
     items = [] if value is None else cast("list[Any]", value) if isinstance(value, list) else [value]
     texts = each.texts if isinstance(value, list) and each.texts is not None else [each.texts] * len(items)
-    options = [_option(*pair) for pair in zip(items, texts, strict=True)]
+    options = [named_option(*pair) for pair in zip(items, texts, strict=True)]
     return [(str(option_of(option) or option).replace("/", "_"), option) for option in options]
 
 
-def _option(value: Any, texts: Texts) -> Any:
+def named_option(value: Any, texts: Texts) -> Any:
     """Return the name of an option as typed; a list or dict is returned unchanged, and what no text stands for."""
     return cast("Any", value) if isinstance(value, (list, dict)) or texts is None else texts
 
 
-def _to_have(kind: Child, path: list[str], name: str, entries: dict[str, CN]) -> list[str]:
+def words_to_have(kind: Child, path: list[str], name: str, entries: dict[str, CN]) -> list[str]:
     """Return what to write where a dict of nodes holds no such entry: a name that it holds, or an option to add."""
     options = discover.options(kind.types, bundles=True)[0]
     there = [hint(name, entries)] if entries else []
@@ -281,7 +281,7 @@ def _to_have(kind: Child, path: list[str], name: str, entries: dict[str, CN]) ->
     return [*there, f"options to add: {hint(name, options).partition(': ')[2]}"]
 
 
-def _choosing(kind: Child, each: Assignment) -> str:
+def words_to_choose(kind: Child, each: Assignment) -> str:
     """Return the override that chooses the node; with the option's name if the value is one."""
     key = each.key.replace(".", "/")
     known = isinstance(each.texts, str) and each.texts in discover.options(kind.types)[0]
