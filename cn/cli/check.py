@@ -131,7 +131,7 @@ def _fields(old: dict[str, Any], new: dict[str, Any]) -> dict[str, dict[str, Any
 
 def _done(name: str) -> set[str]:
     """Return the ids of a sweep's done trials."""
-    from cn.sweeping.folder.standing import look
+    from cn.sweeping.folder.look import look
     from cn.sweeping.folder.trial_status import TrialStatus
     from cn.sweeping.planning.named import find
 

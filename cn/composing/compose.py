@@ -15,9 +15,10 @@ import warnings
 from collections.abc import Callable, Container, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cn.composing.apply import DerivedChild, Tree, find, kinds, option_of
+from cn.composing.apply import DerivedChild, Tree, kinds
 from cn.composing.finish import finish
 from cn.composing.interpolation import readings, worked_out
+from cn.composing.options import find, option_of
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.composing.patches import layers_of, of_patch
 from cn.discovery import discover, registry

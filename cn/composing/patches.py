@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Generator, Iterable
 from typing import Any, cast
 
-from cn.composing.apply import find
 from cn.composing.interpolation import worked_out
+from cn.composing.options import find
 from cn.composing.overrides import Assignment, path_of
 from cn.composing.plain_words import VERBS
 from cn.discovery import discover

@@ -51,7 +51,7 @@ OFFERS = {
         "zipped",
     ),
     "course": ("Course",),
-    "folder.standing": ("look",),
+    "folder.look": ("look",),
     "folder.trial_status": ("TrialStatus",),
     "goal": ("Goal", "maximize", "minimize"),
     "limit": ("at_least", "at_most"),

@@ -10,7 +10,7 @@ import pytest
 
 from cn.nodes.to_json import plain
 from cn.run_folder.folder import write_json
-from cn.sweeping.folder import standing
+from cn.sweeping.folder import look
 from cn.sweeping.folder.batches import Batch
 from cn.sweeping.folder.store import Report
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -110,7 +110,7 @@ def test_what_a_last_worker_asks_while_its_state_is_read_is_seen(
     asks = asker(tmp_path / "sweep", "prune=null")
     assert [asks.ask(), asks.ask()] == [0, 1]
     end(asks, 0)
-    queried = standing._ask  # pyright: ignore[reportPrivateUsage]
+    queried = look._ask  # pyright: ignore[reportPrivateUsage]
 
     def late(*words: Any, **fields: Any) -> None:
         if asks.points.count == 2:
@@ -119,6 +119,6 @@ def test_what_a_last_worker_asks_while_its_state_is_read_is_seen(
             end(asks, 2)
         queried(*words, **fields)
 
-    monkeypatch.setattr(standing, "_ask", late)
-    found = standing.look(asks.store)
+    monkeypatch.setattr(look, "_ask", late)
+    found = look.look(asks.store)
     assert ([each.state for each in found.trials.values()], found.spent) == ([TrialStatus.DONE] * 3, 3)

@@ -25,7 +25,7 @@ from cn.run_folder.state_files import DamagedError, clear, set_aside
 from cn.run_folder.status import RunStatus
 from cn.screen import say
 from cn.sweeping.folder.points import Points
-from cn.sweeping.folder.standing import stopped
+from cn.sweeping.folder.stop import stopped
 from cn.sweeping.folder.store import BEGUN, LOG, Batch, Store, Trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.job import trial_process

@@ -17,7 +17,8 @@ from cn.run_folder.state_files import DamagedError, content
 from cn.run_folder.where import names as where_names
 from cn.run_folder.where import says_where
 from cn.screen import escaped, output
-from cn.sweeping.folder.standing import Standing, look
+from cn.sweeping.folder.look import look
+from cn.sweeping.folder.standing import Standing
 from cn.sweeping.folder.store import LOG, write
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.mend import adopt

@@ -12,7 +12,7 @@ from cn import program
 from cn.errors import UserError, hint, lines, nearest, short
 from cn.run_folder.progress import value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
-from cn.sweeping.folder.standing import look
+from cn.sweeping.folder.look import look
 from cn.sweeping.folder.store import Trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.goal import Goal

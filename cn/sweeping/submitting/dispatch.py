@@ -148,7 +148,7 @@ def _away(
     function: Callable[[Any, Job], Any], asked: list[Request], store: Store, planned: list[Planned], compare: Compare
 ) -> None:
     """Queue the runs as jobs; return once they are queued, unless a launch asks to wait."""
-    from cn.sweeping.folder.standing import look
+    from cn.sweeping.folder.look import look
     from cn.sweeping.submitting.submission import submit
 
     with store.locked(), _gone_if_refused(store):
@@ -186,7 +186,7 @@ def _gone_if_refused(store: Store) -> Iterator[None]:
 
 def _results(store: Store, planned: list[Planned]) -> list[Any]:
     """Return each trial's result or error, up to the last trial that began."""
-    from cn.sweeping.folder.standing import look
+    from cn.sweeping.folder.look import look
 
     found = look(store).trials
     results = [_result(found[each.trial.id]) for each in planned if each.trial.id in found]

@@ -19,9 +19,10 @@ from cn.run_folder.folder import refuse_taken
 from cn.sweeping.folder import secrets_file
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import next_name, write_identity
+from cn.sweeping.folder.look import look
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.queues import ask
-from cn.sweeping.folder.standing import Sweeping, look
+from cn.sweeping.folder.standing import Sweeping
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
 from cn.sweeping.planning.plan import Planned
