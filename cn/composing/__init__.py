@@ -4,13 +4,14 @@
 OFFERS = {
     "apply": ("Tree", "kinds"),
     "choices": ("keys", "options_at", "tolerant"),
-    "compose": ("ORDER", "assemble", "compose", "fitting", "root_name"),
+    "compose": ("assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),
     "edit": ("edit",),
     "finish": ("finish",),
     "interpolation": ("in_words",),
     "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
     "patches": ("KEY", "patches_of"),
-    "plain_words": ("KEY", "Verb", "quoted"),
+    "plain_words": ("KEY", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
+    "verbs": ("ORDER", "SIGNS", "Verb"),
 }

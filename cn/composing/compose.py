@@ -21,6 +21,7 @@ from cn.composing.interpolation import readings, worked_out
 from cn.composing.options import find, option_of
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.composing.patches import layers_of, of_patch
+from cn.composing.verbs import ORDER
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import CNError, Notice, UserError, hint, lines
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=CN)
 Place = tuple[CN, list[str], Assignment]  # the node that holds the field, and the path from there
 CHOSEN = " among what is chosen"
-ORDER = {"set": 0, "force": 0, "delete": 1, "add": 2}
 
 
 class RenamedWarning(Notice):

@@ -25,7 +25,8 @@ from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer  # pyright: ignore[reportMissingTypeStubs]
 from hydra.grammar.gen.OverrideParser import OverrideParser  # pyright: ignore[reportMissingTypeStubs]
 
-from cn.composing.plain_words import Verb, is_own, quoted
+from cn.composing.plain_words import is_own, quoted
+from cn.composing.verbs import Verb
 from cn.errors import short
 from cn.nodes.texts import Texts, texts_of
 

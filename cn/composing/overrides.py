@@ -15,8 +15,9 @@ from cn.nodes.texts import Texts
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
-    from cn.composing.plain_words import Verb, Word
+    from cn.composing.plain_words import Word
     from cn.composing.syntax_errors import Offer
+    from cn.composing.verbs import Verb
 
 
 class WordError(UserError):

@@ -13,7 +13,7 @@ from typing import Any, cast
 from cn.composing.interpolation import worked_out
 from cn.composing.options import find
 from cn.composing.overrides import Assignment, path_of
-from cn.composing.plain_words import VERBS
+from cn.composing.verbs import VERBS
 from cn.discovery import discover
 from cn.discovery.source import place
 from cn.errors import Notice, UserError, hint, lines, short

@@ -7,12 +7,11 @@ a bool, null, a text, or a list or dict of these. All other words are left to Hy
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from cn.composing.verbs import VERBS, Verb
 from cn.nodes.texts import Texts
 
-Verb = Literal["set", "add", "force", "delete"]
-VERBS: dict[str, Verb] = {"": "set", "+": "add", "++": "force", "~": "delete"}
 LONGEST = 4000  # letters; Python parses no int of more than 4300 digits
 DEEPEST = 20  # nested brackets
 

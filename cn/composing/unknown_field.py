@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cn import program
 from cn.composing.overrides import Assignment
+from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
@@ -90,6 +91,5 @@ def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
     except UserError:
         return None
     chosen = isinstance(cast("dict[str, Kind]", resolve(type(node)))[rest[0]], Child)
-    sign = {"set": "", "add": "+", "force": "++", "delete": "~"}[each.verb]
-    key = sign + ("/" if chosen and each.verb != "delete" else ".").join(path)
+    key = SIGNS[each.verb] + ("/" if chosen and each.verb != "delete" else ".").join(path)
     return f"write: {each.at(key) if each.raw is not None else key}"

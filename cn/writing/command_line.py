@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from cn.composing.compose import ORDER
 from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
-from cn.composing.plain_words import KEY, Verb
+from cn.composing.plain_words import KEY
+from cn.composing.verbs import ORDER, SIGNS, Verb
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, lines, short
@@ -25,7 +25,6 @@ from cn.nodes.resolving import resolve
 from cn.nodes.traversal import address_of, differences, is_field
 from cn.writing.literals import UnwritableError, name_of, text_of, written
 
-SIGNS: dict[Verb, str] = {"set": "", "add": "+", "force": "++"}
 PART = r"(?:[A-Za-z_$][A-Za-z0-9_$-]*|0|[1-9](?:_?[0-9])*)"
 ADDRESS, MIXED = re.compile(rf"{PART}(?:\.{PART})*"), re.compile(KEY)
 
