@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 from cn.screen import one_line, width
 
@@ -66,6 +65,8 @@ def _line(cells: list[str], widths: list[int]) -> str:
 
 
 def _wrapped(text: str, room: int, *, hang: int = 0) -> list[str]:
+    import textwrap  # only here, since most tables fit
+
     return textwrap.wrap(
         text, room, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False, expand_tabs=False
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cn.immutable import Immutable
 from data import Data, Share, check_source
 from data.tokenizer import Tokenizer
 from data.tokenizer.characters import Characters
@@ -19,8 +19,7 @@ ADDRESS = "https://dl.fbaipublicfiles.com/glue/data/"  # of the archives publish
 ENTAILMENT = {"entailment": "entailment", "not_entailment": "not_entailment"}
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Immutable):
     """The file format of a task: tab-separated columns without quotes."""
 
     folder: str  # name of the task's folder, in GLUE's folder and in the archive
@@ -30,7 +29,7 @@ class Layout:
     header: tuple[str, ...] | None = None  # column names, if the first line lacks them
     gaps: bool = False  # whether incomplete rows occur; they are skipped
     test: str = "dev.tsv"
-    others: Mapping[str, str] = field(default_factory=dict[str, str])  # further test files, by name
+    others: Mapping[str, str] = {}  # further test files, by name
     archive: tuple[str, str] | None = None  # name and md5; None: no known archive
 
 

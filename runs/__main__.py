@@ -45,7 +45,7 @@ def main(words: list[str] | None = None) -> int:
 
 @answering()
 def _main(words: list[str]) -> None:
-    flags = Parser(add_help=False, allow_abbrev=False)
+    flags = Parser()
     flags.add_argument("words", nargs="*")
     flags.add_argument("--all", action="store_true")
     flags.add_argument("--json", action="store_true")

@@ -45,7 +45,7 @@ CODE = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 def check(words: list[str]) -> int:
     """Check the project in the current folder, and return the exit status."""
     program.script = "-m cn check"
-    flags = Parser(add_help=False, allow_abbrev=False)
+    flags = Parser()
     flags.add_argument("--against", metavar="REV")
     flags.add_argument("--json", action="store_true")
     flags.add_argument("-h", "--help", action="store_true")

@@ -39,7 +39,7 @@ report what is equal and what is not (NEW/IMPORT.md).
 def import_(words: list[str]) -> None:
     """Import a tree. UserError for a folder that is taken, and for a tree that cannot be read or composed by Hydra."""
     program.script = "-m cn import"
-    flags = Parser(add_help=False, allow_abbrev=False)
+    flags = Parser()
     flags.add_argument("folders", nargs="*")
     flags.add_argument("--primary", action="append", default=[])
     flags.add_argument("--into")

@@ -28,7 +28,7 @@ It runs, sweeps and passes its own test as it stands."""
 def new(words: list[str]) -> None:
     """Write the project. UserError for a folder that is not empty, and for a name that cannot be imported."""
     program.script = "-m cn new"
-    flags = Parser(add_help=False, allow_abbrev=False)
+    flags = Parser()
     flags.add_argument("folders", nargs="*")
     flags.add_argument("-h", "--help", action="store_true")
     given = flags.parse_intermixed_args(words)

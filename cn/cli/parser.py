@@ -19,7 +19,12 @@ class TypedPath(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse with our error messages."""
+    """Argparse with our error messages, and without its page of help."""
+
+    def __init__(self) -> None:
+        # with a fixed width, argparse does not import shutil (and zlib, bz2, lzma) to query the terminal
+        formatter = functools.partial(argparse.HelpFormatter, width=100)
+        super().__init__(add_help=False, allow_abbrev=False, formatter_class=formatter)
 
     def options(self) -> list[str]:
         return [flag for action in self._actions for flag in action.option_strings]
@@ -38,9 +43,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """Return the parser of Hydra's flags and our own."""
-    # with a fixed width, argparse does not import shutil (and zlib, bz2, lzma) to query the terminal
-    formatter = functools.partial(argparse.HelpFormatter, width=100)
-    flags = Parser(add_help=False, allow_abbrev=False, formatter_class=formatter)
+    flags = Parser()
     flags.add_argument("overrides", nargs="*")
     flags.add_argument("--help", "-h", action="store_true")
     flags.add_argument("--version", action="store_true")

@@ -39,7 +39,7 @@ A run is running, finished, interrupted, failed, or lost: it neither ended nor h
 def runs(words: list[str]) -> None:
     """List or compare the runs of any project, from its root."""
     program.script = "-m cn runs"
-    flags = Parser(add_help=False, allow_abbrev=False)
+    flags = Parser()
     flags.add_argument("words", nargs="*")
     flags.add_argument("--all", action="store_true")
     flags.add_argument("--json", action="store_true")

@@ -55,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
 def sweeps(words: list[str]) -> int:
     """Run a verb of the sweeps of any project, from its root."""
     program.script = script()
-    flags = Parser(add_help=False, allow_abbrev=False)
+    flags = Parser()
     flags.add_argument("verb", nargs="?")
     flags.add_argument("words", nargs="*")
     flags.add_argument("--json", action="store_true")

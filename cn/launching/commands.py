@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import threading
@@ -126,14 +125,18 @@ def sentence(said: str) -> str:
 
 def needs(*commands: str) -> None:
     """Raise UserError if one of these commands is not on PATH."""
+    from shutil import which  # only here, since it imports bz2 and lzma
+
     for command in commands:
-        if shutil.which(command) is None:
+        if which(command) is None:
             raise UserError(str(absent(command)))
 
 
 def absent(command: str) -> RunError:
     """Return the error for a missing command; if other SLURM commands exist, the machine is part of a cluster."""
-    there = next(filter(None, map(shutil.which, USED)), None)
+    from shutil import which
+
+    there = next(filter(None, map(which, USED)), None)
     if there is None:
         return AbsentError(NO_CLUSTER.format(command))
     what = f"{command} is not on PATH, though {there} is there: a sweep needs {', '.join(USED)}"

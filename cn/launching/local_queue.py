@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cn.errors import RunError, lines
-from cn.launching.locks import LOCK, held_below, locked
+from cn.launching.locks import LOCK, held_below, host, locked
 from cn.launching.queue import Here, Job, Jobs, Queue, Why
 
 PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -75,7 +74,7 @@ class LocalQueue(Queue):
 
     def cancel(self, name: str, folder: Path) -> None:
         for held in held_below(folder):
-            if held.host != socket.gethostname():
+            if held.host != host():
                 raise RunError(lines(f"{held.label} runs on {held.host}", "cancel it there"))
             with suppress(ProcessLookupError):  # it was killed, but its subprocesses hold the lock under its pid
                 os.kill(int(held.number), signal.SIGTERM)
@@ -88,7 +87,7 @@ class LocalQueue(Queue):
         groups = [",".join(there[start : start + self.processes]) for start in range(0, len(there), self.processes)]
         names = [{"CUDA_VISIBLE_DEVICES": group} for group in groups] or [{}]
         places = [names[place % len(names)] for place in range(self.places)]
-        return Here(None, str(os.getpid()), socket.gethostname(), environments=places)
+        return Here(None, str(os.getpid()), host(), environments=places)
 
     def why(self) -> Why:
         return "cancelled"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,9 +45,16 @@ def locked(jobs: Jobs, after: list[str]) -> IO[str]:
     """Create and lock the lock file; the lock lasts until this process and the one that inherits it are gone."""
     jobs.folder.mkdir(parents=True, exist_ok=True)
     lock = (jobs.folder / LOCK).open("w")
-    print(json.dumps({"label": jobs.label, "host": socket.gethostname(), "after": after}), file=lock, flush=True)
+    print(json.dumps({"label": jobs.label, "host": host(), "after": after}), file=lock, flush=True)
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
+
+
+def host() -> str:
+    """Return the name of this machine."""
+    import socket  # only here, since most batches are over
+
+    return socket.gethostname()
 
 
 def held_below(folder: Path) -> list[Held]:
@@ -84,7 +90,7 @@ def _read(path: Path) -> Held | None:
                 time.sleep(0.05)
                 number = lock.read()
             number = number.strip().decode(errors="replace")
-            if told.host == socket.gethostname() and not _has_open(number, path):
+            if told.host == host() and not _has_open(number, path):
                 raise DamagedError(path, "it holds no number of its process") from None
             return Held(path, told.label, told.host, told.after, number)
     return None
@@ -93,7 +99,7 @@ def _read(path: Path) -> Held | None:
 def _unlisted(path: Path) -> Held | None:
     """Return the batch of an unreadable lock, from the kernel's list of open files; enough to cancel it."""
     number = holder(path)
-    return None if number is None else Held(path, path.parent.name, socket.gethostname(), (), str(number))
+    return None if number is None else Held(path, path.parent.name, host(), (), str(number))
 
 
 def _numbered(path: Path) -> bool:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from cn.errors import UserError, hint, lines
+from cn.immutable import Immutable
 
 Mode = Literal["min", "max"]
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(Immutable):
     """A metric that a validation measures, or that a callback adds."""
 
     name: str
@@ -41,7 +40,7 @@ class Watched:
 
         measured: the names of all metrics of validations; None if they are not known yet.
         """
-        watched = replace(self, by=f"{by}.")
+        watched = self.replace(by=f"{by}.")
         if measured is not None:
             watched.of(dict.fromkeys(measured, 0.0))
         return watched

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import PurePath
-from random import Random
 from typing import Any, cast
 
 from cn.errors import UserError, lines, short
@@ -104,6 +103,8 @@ def random(count: int, axes: Mapping[str, Sampler | Sequence[Any]], *, seed: int
     """
     if count < 1:
         raise UserError(lines(f"random({count}, ...) draws no point", "write: random(25, ...)"))
+    from random import Random  # only here, since it takes long to import
+
     _few(count, "random(...)")
     _some(axes, "random")
     columns: dict[str, list[Any]] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from random import Random
 from typing import Any, cast
 
 from cn.errors import UserError, hint, lines, short
@@ -116,6 +115,8 @@ def drawn(form: Distribution, part: float) -> Any:
 
 def _part(name: str, number: int) -> float:
     """Return a number of a random stream, in [0, 1)."""
+    from random import Random
+
     stream = Random(name)
     for _ in range(number):
         stream.random()

@@ -8,13 +8,12 @@ Only matrix products are counted, as by torch's own counter. A backward pass com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from cn.immutable import Immutable
 from models import Language
 
 
-@dataclass(frozen=True)
-class Flops:
+class Flops(Immutable):
     """FLOPs of the forward pass, per token."""
 
     linear: int  # products with weights in a block

@@ -5,11 +5,9 @@ The name is in the first line of each batch and in identity.json, so that one da
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +43,9 @@ def identity(store: Store) -> Identity:
     told = _told(store)
     if not told:
         if not store.labels():
-            return Identity((store.named(secrets.token_hex(4)),), here)
+            return Identity((store.named(os.urandom(4).hex()),), here)
+        import hashlib
+
         where = hashlib.sha256(str(here).encode()).hexdigest()[:6]  # old versions derived the name from the path
         return Identity((store.named(where),), here)
     last = told[0]
@@ -64,7 +64,7 @@ def is_known(store: Store) -> bool:
 def next_name(store: Store) -> str:
     """Return the job name of the next batch; a copied or moved folder becomes a sweep of its own."""
     found = identity(store)
-    return store.named(secrets.token_hex(4)) if found.copied or found.moved else found.names[0]
+    return store.named(os.urandom(4).hex()) if found.copied or found.moved else found.names[0]
 
 
 def write_identity(store: Store, name: str, home: Path, label: str) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cn.errors import CNError
 from cn.launching.launch.local import Local
@@ -20,8 +21,10 @@ from cn.sweeping.folder.standing import Standing, Sweeping
 from cn.sweeping.folder.store import REPORT, Report, Store, of_trial, write
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import FILE, Named, describe, goal_in
-from cn.sweeping.planning.plan import Planned, identity
 from cn.writing.record import RecordWarning, unplain
+
+if TYPE_CHECKING:
+    from cn.sweeping.planning.plan import Planned
 
 
 def adopt(store: Store, found: Sweeping, planned: list[Planned]) -> list[Planned]:
@@ -68,6 +71,8 @@ def _renamed(trial: Trial, old: Trial) -> Trial:
 
 def _identity_now(trial: Trial) -> str | None:
     """Return the id that a trial would get today; None if its record is no current run."""
+    from cn.sweeping.planning.plan import identity  # only here, since a status needs none of it
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", RecordWarning)  # the record lacks fields that runs have now

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from cn import program
 from cn.composing.compose import compose
@@ -21,10 +21,12 @@ from cn.run_folder.state_files import DamagedError, read
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store, write
 from cn.sweeping.goal import Goal, maximize, of_run
-from cn.sweeping.planning.plan import Planned, plan
 from cn.sweeping.project import contract, script, verbs
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
+
+if TYPE_CHECKING:
+    from cn.sweeping.planning.plan import Planned
 
 OUTPUTS = Path("outputs") / "sweeps"
 FILE = "sweep.json"
@@ -53,6 +55,8 @@ class Named(NamedTuple):
         if self.sweep is None:
             what = f"{self.name} is the folder of a sweep that has no class, so there is nothing to plan"
             raise UserError(lines(what, f"to run again what failed: {self.command('retry')}"))
+        from cn.sweeping.planning.plan import Planned, plan  # only here, since a status needs none of it
+
         if self.sweep.search is not None:  # what it will ask is not known yet
             trials = {trial.id: trial for each in Points(self.store).every() for trial in each.trials}
             return [Planned(each, self.sweep.launch) for each in trials.values()]

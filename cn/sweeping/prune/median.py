@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -17,11 +16,13 @@ class Median(Prune):
     others: Annotated[int, Ge(1)] = 4  # trials that must have reached the step
 
     def prunes(self, own: Curve, others: Sequence[Curve]) -> bool:
+        from statistics import median
+
         if len(own) <= self.after:
             return False
         step = max(own)
         at_step = [reached(each, step) for each in others if max(each, default=-1) >= step]
-        return len(at_step) >= self.others and reached(own, step) < statistics.median(at_step)
+        return len(at_step) >= self.others and reached(own, step) < median(at_step)
 
 
 def reached(curve: Curve, step: int) -> float:

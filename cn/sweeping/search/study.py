@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -32,6 +31,8 @@ def begin(option: str, *packages: str) -> None:
 
 def seed_of(seed: int, number: int) -> int:
     """Return the seed of the sampler for one suggestion."""
+    import hashlib
+
     return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:4], "big")
 
 

@@ -26,7 +26,6 @@ from cn.sweeping.planning.named import Named
 from cn.sweeping.project import contract
 from cn.sweeping.showing.status import show
 from cn.table import table
-from cn.writing.command_line import command as words_of
 from cn.writing.record import load, unplain
 
 if TYPE_CHECKING:
@@ -202,5 +201,7 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
 
 def command_of(run: CN) -> list[str]:
     """Return the overrides of a run, without the fields in `Run._where_`."""
+    from cn.writing.command_line import command as words_of
+
     where = where_names(type(run))
     return [word for word in words_of(run) if not says_where(word, where)]
