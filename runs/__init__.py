@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -102,8 +103,8 @@ class Run(CN):
             if callable(getattr(type(self), name, None)):
                 what = f"{type(self).__name__}.{name}() would never be called: the task has the network and the loss"
                 raise ValueError(lines(what, "write: a class in runs/task/, chosen by task=NAME"))
-        for name, kind in cast("dict[str, Kind]", resolve(Run)).items():
-            if getattr(self, name) is None and isinstance(kind, Child) and not kind.optional:
+        for name in _required_parts():
+            if getattr(self, name) is None:
                 raise ValueError(lines(f"{name} is null, and every run has one", f"write: {name}=NAME"))
         self._check_parts()
         if self.precision == "fp16" and self.gpu == -1:
@@ -127,6 +128,13 @@ class Run(CN):
             raise ValueError(lines(what, _nearest("model", fits)))
         tasks = _options(Task, lambda each: each._takes == "tokens" and not _lacks(each, data._holds))
         raise ValueError(lines(what, _nearest("task", tasks)))
+
+
+@functools.cache
+def _required_parts() -> list[str]:
+    """Return the fields of a run that hold a node, and may not be null."""
+    kinds = cast("dict[str, Kind]", resolve(Run))
+    return [name for name, kind in kinds.items() if isinstance(kind, Child) and not kind.optional]
 
 
 def _refuse_lack(name: str, part: Any, contract: type[CN], there: tuple[str, ...], giver: str) -> None:

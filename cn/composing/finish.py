@@ -21,7 +21,10 @@ from cn.nodes.traversal import NodeType, address_of, is_field, walk
 def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> None:
     """Check required fields, derive values, run `check()` and freeze. partial, keep: as in `compose` and `assemble`."""
     nodes = list(walk(root, skip=keep))
-    unset = [(address, node, name) for address, node in nodes for name in type(node)._fields if name not in vars(node)]
+    lacking = [(address, node) for address, node in nodes if not type(node)._fields.keys() <= vars(node).keys()]
+    unset = [
+        (address, node, name) for address, node in lacking for name in type(node)._fields if name not in vars(node)
+    ]
     if unset:
         if not partial:
             _require(unset)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import warnings
 from collections.abc import Generator, Iterable
@@ -58,6 +59,7 @@ def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
     return cast("type[Any]", type(vars(root).get(at)))
 
 
+@functools.cache
 def kept_by(cls: type[CN]) -> list[Change]:
     """Return the changes that a class of runs keeps whatever is chosen: `_keeps_ = {"optim.lr": 0.1}`."""
     found: dict[str, Change] = {}

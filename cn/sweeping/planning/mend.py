@@ -34,11 +34,13 @@ def adopt(store: Store, found: Sweeping, planned: list[Planned]) -> list[Planned
     folder.
     """
     planned = _as_submitted(found, planned)
+    begun = {path.name for path in store.folder.glob("trials/??/*")}
     for each in planned:
         trial = each.trial
         if trial.id in found.trials and not found.trials[trial.id].trial.config:
             found.trials[trial.id].trial = trial
-        if trial.id not in found.trials and trial.folder == of_trial(trial.id) and store.is_finished(trial):
+        its_own = trial.id not in found.trials and trial.folder == of_trial(trial.id)
+        if its_own and trial.id in begun and store.is_finished(trial):
             found.trials[trial.id] = Standing(trial, TrialStatus.DONE, "", 0, "")
     return planned
 
