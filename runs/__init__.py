@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
@@ -16,8 +16,8 @@ from cn import CN, Neutral
 from cn.discovery import discover
 from cn.errors import lines
 from cn.lazy import lazily
-from cn.nodes.field_types import Child, Kind
-from cn.nodes.resolving import resolve
+from cn.nodes.field_types import Child
+from cn.nodes.resolving import kinds_of
 from data import Data
 from models import Model
 from runs.callbacks import Callback
@@ -133,7 +133,7 @@ class Run(CN):
 @functools.cache
 def _required_parts() -> list[str]:
     """Return the fields of a run that hold a node, and may not be null."""
-    kinds = cast("dict[str, Kind]", resolve(Run))
+    kinds = kinds_of(Run)
     return [name for name, kind in kinds.items() if isinstance(kind, Child) and not kind.optional]
 
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 from cn import CN, Job
 from cn.composing.deriving import read_sources
 from cn.composing.overrides import parse
-from cn.nodes.field_types import Kind, same
+from cn.nodes.field_types import same
 from cn.nodes.read_tracking import Reading, Unread
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import values, walk
 from cn.run_folder.folder import again
 from cn.run_folder.where import names as where_names
@@ -68,5 +68,5 @@ def _value(node: CN, name: str) -> Any:
 
 def _shown(each: Unread) -> str:
     value = _value(each.node, each.name)
-    kinds = cast("dict[str, Kind]", resolve(type(each.node)))
+    kinds = kinds_of(each.node)
     return value.__name__ if isinstance(value, type) else displayed(kinds[each.name], value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from cn import program
-from cn.composing.apply import Tree, kinds
+from cn.composing.apply import Tree
 from cn.composing.compose import assemble, root_name
 from cn.composing.finish import finish
 from cn.composing.overrides import Assignment, parse
@@ -24,6 +24,7 @@ from cn.nodes.bundle import holder_of
 from cn.nodes.derived import Derived, derives
 from cn.nodes.field_types import Bundled, Child, Kind
 from cn.nodes.node import CN, CNMeta
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, alike, is_field, thaw, walk
 from cn.table import fold
 from cn.writing.displayed import displayed
@@ -165,7 +166,7 @@ def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row
     for address, final in walk(done):
         node = assembled.get(address, final)  # a node that is derived was not assembled
         for name in filter(is_field, type(node)._fields):
-            kind = kinds(node)[name]
+            kind = kinds_of(node)[name]
             links = [*_classes(node, name, kind), *_presets(tree, node, name, kind)]
             first = tree.at_first.get(id(node), {}) if folder else {}
             if name in first:

@@ -22,7 +22,7 @@ from cn.nodes.derived import derives
 from cn.nodes.field_types import SCALARS, Child, Either, Kind, Member, Mismatch, OneOf, same
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.texts import texts_of
 from cn.nodes.traversal import address_of, is_field, thaw, values, walk
 from cn.screen import width
@@ -111,7 +111,7 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
 
 def _plain_fields(node: CN) -> Iterator[tuple[str, Kind]]:
     """Yield the fields that hold no nodes, with their types."""
-    kinds = cast("dict[str, Kind]", resolve(type(node)))
+    kinds = kinds_of(node)
     for name in filter(is_field, type(node)._fields):
         if not isinstance(kinds[name], Child):
             yield name, kinds[name]

@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from cn import program
 from cn.cli.exit_status import exit_status
@@ -18,7 +18,7 @@ from cn.composing.overrides import of_hydra
 from cn.errors import UserError, lines
 from cn.job import Job, Launcher, Request
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import walk
 from cn.screen import answering, any_letter, say
 
@@ -71,7 +71,7 @@ def _launcher(contract: Any) -> Launcher | None:
         return None
     from cn.launching.launch import Launch
 
-    kinds: tuple[type, ...] = getattr(cast("dict[str, Any]", resolve(contract))["launch"], "types", ())
+    kinds: tuple[type, ...] = getattr(kinds_of(contract)["launch"], "types", ())
     if not any(issubclass(each, Launch) for each in kinds):
         return None
 

@@ -31,7 +31,7 @@ from cn.nodes.derived import Derived
 from cn.nodes.field_types import MEMBER, SCALARS, VALUE, Child, Either, Kind, Member, OneOf
 from cn.nodes.node import CN
 from cn.nodes.ranges import Ranged
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, DERIVED, plain
 from cn.nodes.traversal import address_of, alike, is_field, values
 
@@ -99,7 +99,7 @@ class Definitions:
 
     def definition(self, cls: Any) -> Schema:
         """Return the definition of one class."""
-        kinds = cast("dict[str, Kind]", resolve(cls))
+        kinds = kinds_of(cls)
         key = registry.key_of(cls)
         fields = [address_of("", cls, name) for name in cls._fields if is_field(name)]
         properties: Schema = {CLASS: {"const": name_of(cls)}, DERIVED: {"type": "array", "items": {"enum": fields}}}
@@ -234,7 +234,7 @@ def _record(default: Any, kind: Kind) -> Any:
 
 def _changed(node: CN) -> Schema:
     cls: Any = type(node)
-    kinds = cast("dict[str, Kind]", resolve(cls))
+    kinds = kinds_of(cls)
     found: Schema = {CLASS: name_of(cls)}
     for name, value in values(node).items():
         field = cls._fields[name]

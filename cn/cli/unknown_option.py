@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any
 
 from cn import program
 from cn.composing import plain_words
@@ -16,7 +16,7 @@ from cn.composing.overrides import check
 from cn.errors import UserError, lines, nearest
 from cn.nodes.field_types import SCALARS, Child, Kind
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, is_field, walk
 
 SHOWN = 4  # keys
@@ -63,7 +63,7 @@ def _near(option: str, fields: Collection[str], known: list[str]) -> tuple[list[
 def _fields(root: CN) -> Iterator[tuple[str, Kind]]:
     """Yield the key of every field: with dots for a value, with slashes for a node."""
     for address, node in walk(root):
-        for name, kind in cast("dict[str, Kind]", resolve(type(node))).items():
+        for name, kind in kinds_of(node).items():
             if is_field(name):
                 key = address_of(address, type(node), name)
                 yield (key.replace(".", "/") if isinstance(kind, Child) else key), kind

@@ -2,7 +2,7 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "apply": ("Tree", "kinds"),
+    "apply": ("Tree",),
     "choices": ("keys", "options_at", "tolerant"),
     "compose": ("assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),

@@ -26,7 +26,7 @@ from cn.nodes.containers import Table
 from cn.nodes.derived import Derived, Nested, derives
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch
 from cn.nodes.node import CN, put
-from cn.nodes.resolving import by_key, old_names, resolve
+from cn.nodes.resolving import by_key, kinds_of, old_names
 from cn.nodes.target import EXTRA
 from cn.nodes.traversal import children, is_field, thaw
 
@@ -53,7 +53,7 @@ class Tree:
         path = list(each.path)
         while True:
             name = path[at]
-            kind = kinds(node).get(name) if is_field(name) else None
+            kind = kinds_of(node).get(name) if is_field(name) else None
             if kind is None and (end := _field_with_key(node, path, at)) is not None:
                 path[at : end[1]] = [end[0]]
                 continue
@@ -61,7 +61,7 @@ class Tree:
                 path[at] = now
                 self.renamed[each.text] = tuple(path)
                 continue
-            if kind is None and each.verb in ("add", "force") and isinstance(kinds(node).get(EXTRA), Table):
+            if kind is None and each.verb in ("add", "force") and isinstance(kinds_of(node).get(EXTRA), Table):
                 return node, [EXTRA, *path[at:]]
             if kind is None:
                 from cn.composing.unknown_field import unknown_field
@@ -254,8 +254,3 @@ def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
     except (Mismatch, UserError):
         return False
     return True
-
-
-def kinds(node: CN) -> dict[str, Kind]:
-    """Return the type of each field of a node."""
-    return cast("dict[str, Kind]", resolve(type(node)))

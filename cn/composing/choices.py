@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cn.composing.apply import kinds
 from cn.composing.compose import assemble, root_name
 from cn.composing.overrides import parse
 from cn.composing.patches import KEY as PATCHES
@@ -15,6 +14,7 @@ from cn.errors import CNError
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
 from cn.nodes.patch import Patch
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, walk
 
 
@@ -26,12 +26,12 @@ def keys(
     The key `patches` is among them if there are patches. words: the overrides, which may name some.
     """
     yield root_name(contract), (contract,), None, root
-    if root is not None and PATCHES not in kinds(root) and any(discover.options((Patch,))):
+    if root is not None and PATCHES not in kinds_of(root) and any(discover.options((Patch,))):
         named = [each for each in words if each.lstrip("+").startswith(f"{PATCHES}=")]
         chosen = {name: cls() for name, cls in patches_of(root, parse(named)).items()}
         yield PATCHES, (Patch,), Child((Patch,), many=True), chosen
     for address, node in walk(root) if root is not None else ():
-        for name, kind in kinds(node).items():
+        for name, kind in kinds_of(node).items():
             if isinstance(kind, Child):
                 key = address_of(address, type(node), name)
                 yield key.replace(".", "/"), kind.types, kind, node.__dict__.get(name)

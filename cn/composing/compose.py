@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Container, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cn.composing.apply import DerivedChild, Tree, kinds
+from cn.composing.apply import DerivedChild, Tree
 from cn.composing.finish import finish
 from cn.composing.interpolation import readings, worked_out
 from cn.composing.options import find, option_of
@@ -27,6 +27,7 @@ from cn.discovery.source import where
 from cn.errors import CNError, Notice, UserError, hint, lines
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
+from cn.nodes.resolving import kinds_of
 from cn.nodes.texts import texts_of
 from cn.nodes.to_json import plain
 from cn.nodes.traversal import thaw, values, walk
@@ -106,7 +107,7 @@ def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[li
             late.append((node, rest, each))
             continue
         with of_patch(tree.root, each):
-            tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+            tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)
     if late:
         found = worked_out(plain(tree.root, tagged=False), [each for *_, each in late])
         for (node, rest, each), value in zip(late, found, strict=True):
@@ -136,7 +137,7 @@ def _chosen(
                 waiting[i].append(each)
                 derived = derived or child
                 continue
-            kind = kinds(node)[rest[0]]
+            kind = kinds_of(node)[rest[0]]
             if not isinstance(kind, Child):
                 found[i].append((node, rest, each))
             elif i >= last.get(each.path, 0) and (len(rest) == 1 or i >= emptied.get(each.path[:-1], 0)):
@@ -237,6 +238,6 @@ def _set_first(tree: Tree, node: CN, rest: list[str], candidates: list[Assignmen
     """Set the first value that fits; an error is about the last one."""
     for each in candidates[:-1]:
         with contextlib.suppress(UserError):
-            return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+            return tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)
     each = candidates[-1]
-    return tree.set(node, kinds(node)[rest[0]], rest, each, each.value)
+    return tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)

@@ -8,13 +8,13 @@ import contextlib
 from collections.abc import Container
 from typing import cast
 
-from cn.composing.apply import kinds
 from cn.composing.deriving import derive_absent
 from cn.discovery.source import where
 from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, lines
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Bundled, Child
 from cn.nodes.node import CN, NONE
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import NodeType, address_of, is_field, walk
 
 
@@ -35,7 +35,7 @@ def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> Non
             derived = [(address, node) for address, node in nodes if id(node) not in known]
             _require([(address, node, name) for address, node in derived for name in type(node)._fields])
     for address, node in reversed(nodes):
-        kinds(node)  # an annotation with undefined names must be resolvable now
+        kinds_of(node)  # an annotation with undefined names must be resolvable now
         with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
             _check(node, f"{address}: " if address else "")
     for _, node in nodes:
@@ -56,7 +56,7 @@ def _require(fields: list[tuple[str, CN, str]]) -> None:
     ]
     if missing:
         key, node, name = missing[0]
-        kind = kinds(node)[name]
+        kind = kinds_of(node)[name]
         given = key.replace(".", "/") if isinstance(kind, Child) else key
         also = f"also required: {', '.join(key for key, *_ in missing[1:])}" if missing[1:] else None
         raise UserError(

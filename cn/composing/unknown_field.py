@@ -12,10 +12,10 @@ from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
-from cn.nodes.field_types import Child, Kind
+from cn.nodes.field_types import Child
 from cn.nodes.node import CN
 from cn.nodes.patch import Patch
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, is_field, walk
 
 PATCHES = "patches"
@@ -90,6 +90,6 @@ def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:
         node, rest = tree.locate(each.replace(path=path))
     except UserError:
         return None
-    chosen = isinstance(cast("dict[str, Kind]", resolve(type(node)))[rest[0]], Child)
+    chosen = isinstance(kinds_of(node)[rest[0]], Child)
     key = SIGNS[each.verb] + ("/" if chosen and each.verb != "delete" else ".").join(path)
     return f"write: {each.at(key) if each.raw is not None else key}"

@@ -24,7 +24,7 @@ from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child, Either, Kind, Member, Scalar
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, differences
 
 HIDDEN = "_"  # the folder of a group that holds what nobody chooses by name
@@ -77,7 +77,7 @@ def structured(what: Any, option: str, address: str) -> DictConfig:
 def mirror(node: CN) -> DictConfig:
     """Return the DictConfig from which `OmegaConf.to_object` rebuilds an equal node."""
     below: dict[str, Any] = {}
-    for name, kind in _kinds(node).items():
+    for name, kind in kinds_of(node).items():
         value = node.__dict__.get(name)
         if isinstance(kind, Child) and name in node.__dict__:
             below[address_of("", type(node), name)] = (
@@ -92,7 +92,7 @@ def mirror(node: CN) -> DictConfig:
 
 def slots(what: Any, option: str, address: str) -> Iterator[Slot]:
     """Yield the node attributes of a class or an instance that is an option at an address."""
-    for name, kind in _kinds(what).items():
+    for name, kind in kinds_of(what).items():
         if not isinstance(kind, Child):
             continue
         key = address_of("", what if isinstance(what, type) else type(what), name)
@@ -138,7 +138,7 @@ def _typed(what: Any, more: dict[str, Any]) -> DictConfig:
     cls = what if isinstance(what, type) else type(what)
     fields: list[Any] = []
     keyed: dict[str, Any] = {}
-    for name, kind in _kinds(what).items():
+    for name, kind in kinds_of(what).items():
         value = _value(what, name)
         if isinstance(kind, Child) or isinstance(value, Derived):
             continue
@@ -199,7 +199,3 @@ def _type(kind: Kind) -> Any:
         if len(plain) == 1 and len(kind.members) == 2:
             return Optional[_type(plain[0])]  # noqa: UP045
     return Any
-
-
-def _kinds(what: Any) -> dict[str, Kind]:
-    return cast("dict[str, Kind]", resolve(what if isinstance(what, type) else type(what)))

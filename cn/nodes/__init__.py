@@ -27,7 +27,7 @@ OFFERS = {
     "patch": ("Change", "Patch"),
     "ranges": ("Ranged", "bare"),
     "read_tracking": ("Reading", "Unread"),
-    "resolving": ("by_key", "old_names", "resolve"),
+    "resolving": ("by_key", "kinds_of", "old_names", "resolve"),
     "target": ("EXTRA", "instantiate", "locate", "target_of"),
     "texts": ("Texts", "texts_of"),
     "to_json": ("CLASS", "DERIVED", "plain", "renamed"),

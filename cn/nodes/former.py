@@ -19,10 +19,9 @@ from typing import Any, NamedTuple, cast
 
 from cn.errors import DefinitionError, lines
 from cn.nodes.derived import Derived
-from cn.nodes.field_types import Kind
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral, Was
-from cn.nodes.resolving import by_key, old_names, resolve
+from cn.nodes.resolving import by_key, kinds_of, old_names, resolve
 from cn.nodes.to_json import CLASS, DERIVED, Record, plain, renamed
 from cn.nodes.traversal import NodeType
 
@@ -87,7 +86,7 @@ def _before(cls: Any, name: str) -> Any:
     if default is MISSING or isinstance(default, Derived):
         what = f"{home.__name__}.{name} is Neutral(), and has no default that says what was done before"
         raise DefinitionError(lines(what, "write: a plain default, or no Neutral()"))
-    return cast("dict[str, Kind]", resolve(home))[name].plain(default)
+    return kinds_of(home)[name].plain(default)
 
 
 def former_classes(cls: type) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import functools
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cn.discovery.source import own_annotations, where
 from cn.discovery.typable import KEY, better
@@ -20,6 +20,9 @@ from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.notes import Key, Note, Was, notes_of
 from cn.nodes.ranges import inherited
 from cn.nodes.traversal import NodeType, thaw
+
+if TYPE_CHECKING:
+    from cn.nodes.node import CN
 
 
 def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
@@ -69,6 +72,11 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
     cls._kinds = kinds | own
     cls._nodes = tuple(name for name in cls._fields if isinstance(cls._kinds[name], Child))
     return cls._kinds
+
+
+def kinds_of(what: CN | NodeType) -> dict[str, Kind]:
+    """Return the type of each field of a node or a node class. Raises DefinitionError as `resolve` does."""
+    return cast("dict[str, Kind]", resolve(what if isinstance(what, NodeType) else type(what)))
 
 
 def old_names(cls: NodeType) -> dict[str, str]:

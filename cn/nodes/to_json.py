@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from cn.nodes.field_types import Child, Kind
+from cn.nodes.field_types import Child
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import NodeType, values
 
 CLASS, DERIVED = "_class_", "_derived_"
@@ -24,7 +24,7 @@ def plain(node: CN, *, tagged: bool = True, known: Mapping[int, dict[str, Any]] 
     """
     if known and id(node) in known:
         return known[id(node)]
-    kinds, keys = cast("dict[str, Kind]", resolve(type(node))), cast("NodeType", type(node))._keys
+    kinds, keys = kinds_of(node), cast("NodeType", type(node))._keys
     result: dict[str, Any] = {CLASS: f"{type(node).__module__}:{type(node).__qualname__}"} if tagged else {}
     if tagged and node._derived:
         result[DERIVED] = sorted(keys.get(name, name) for name in node._derived)

@@ -16,10 +16,9 @@ from typing import Any, cast
 
 from cn.errors import CNError, hint, lines
 from cn.nodes.derived import Derived
-from cn.nodes.field_types import Kind
 from cn.nodes.former import before
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, plain
 from cn.writing.record_class import contract_of, recorded
 
@@ -51,7 +50,7 @@ def names_in(record: dict[str, Any]) -> tuple[str, ...]:
 @functools.cache
 def usual(cls: type[CN]) -> dict[str, Any]:
     """Return the default of each field as in its oldest record; None for a required or a derived field."""
-    kinds, found = cast("dict[str, Kind]", resolve(cls)), dict[str, Any]()
+    kinds, found = kinds_of(cls), dict[str, Any]()
     for name in names(cls):
         field = cls._fields[name]
         value = field.default if field.default_factory is MISSING else field.default_factory()

@@ -21,7 +21,7 @@ from cn.discovery.source import where
 from cn.errors import UserError, lines, short
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, differences, is_field
 from cn.writing.literals import UnwritableError, name_of, text_of, written
 
@@ -69,7 +69,7 @@ def word(key: str, value: Any) -> str:
 
 def _differences(node: CN, base: CN, path: list[str]) -> Iterator[str]:
     cls = type(node)
-    kinds = cast("dict[str, Kind]", resolve(cls))
+    kinds = kinds_of(cls)
     for name, new, old in differences(node, base):
         kind, below = kinds[name], [*path, address_of("", cls, name)]
         if isinstance(kind, Child) and new is None:

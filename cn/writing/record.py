@@ -17,10 +17,10 @@ from cn.discovery.source import where
 from cn.errors import Notice, UserError, hint, lines, short
 from cn.files import write_whole
 from cn.nodes.derived import Derived
-from cn.nodes.field_types import Child, Kind, Mismatch
+from cn.nodes.field_types import Child, Mismatch
 from cn.nodes.former import current, neutral
 from cn.nodes.node import CN
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, DERIVED, plain
 from cn.nodes.traversal import freeze
 from cn.writing.record_class import recorded
@@ -51,7 +51,7 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
         raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
     cls = recorded(str(record.get(CLASS, "")), place, types)
     record = current(cls, record)
-    kinds = cast("dict[str, Kind]", resolve(cls))
+    kinds = kinds_of(cls)
     given: dict[str, Any] = {}
     for name, value in record.items():
         if name in (CLASS, DERIVED):

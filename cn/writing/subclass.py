@@ -20,7 +20,7 @@ from cn.nodes.containers import Items, Row, Table
 from cn.nodes.field_types import Anything, Child, Either, Kind, Member, OneOf, Scalar
 from cn.nodes.node import CN
 from cn.nodes.ranges import bare
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import differences
 from cn.writing.python import PATH, Writer, plain_types
 
@@ -41,7 +41,7 @@ def subclass(node: CN, module: str, name: str, *, command: str, doc: list[str], 
     """
     cls = type(node)
     own = type(name, (), {"__module__": module})
-    kinds = cast("dict[str, Kind]", resolve(cls))
+    kinds = kinds_of(cls)
     types: set[type] = {cls, own, *_needed(node)}
     fields = changed(node)
     for field, _ in fields:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cn import CNError, DefinitionError
 from cn.errors import hint, lines, short
-from cn.nodes.field_types import Child, Kind
-from cn.nodes.resolving import resolve
+from cn.nodes.field_types import Child
+from cn.nodes.resolving import kinds_of
 from cn.run_folder.progress import OWN
 from runs.callbacks import Callback
 
@@ -76,7 +76,7 @@ def built(run: Run) -> dict[str, Hooks]:
 
     Raises CallbackError if a callback cannot be built, or builds no hooks.
     """
-    kinds = cast("dict[str, Kind]", resolve(type(run)))
+    kinds = kinds_of(run)
     single = [name for name, kind in kinds.items() if isinstance(kind, Child) and not kind.many]
     named = [name for name in single if issubclass(cast("Child", kinds[name]).types[0], Callback)]
     own: dict[str, Callback | None] = {f".{name}": getattr(run, name) for name in named}

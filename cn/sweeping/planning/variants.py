@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cn.composing.apply import kinds
 from cn.composing.compose import assemble, compose
 from cn.composing.finish import finish
 from cn.composing.patches import KEY
@@ -14,6 +13,7 @@ from cn.errors import UserError
 from cn.nodes.field_types import Child
 from cn.nodes.former import before
 from cn.nodes.node import CN
+from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import plain
 from cn.nodes.traversal import settled
 
@@ -36,7 +36,7 @@ class Variants:
         """Return the variants of the base with those options that the words choose for its own fields, and the other
         words.
         """
-        fields = kinds(self.base)
+        fields = kinds_of(self.base)
         chosen = tuple(each for each in words if isinstance(fields.get(each.partition("=")[0]), Child))
         if not chosen or any("${" in each for each in chosen) or any(each.startswith(f"{KEY}=") for each in words):
             return self, words  # what is typed comes after a patch, so it cannot be chosen before
