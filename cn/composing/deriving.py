@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any, cast
 
 from cn.discovery import discover
 from cn.discovery.source import where
 from cn.errors import CNError, UnfinishedError, UserError, lines, short
 from cn.nodes.derived import Deriving, derives, deriving
-from cn.nodes.field_types import Child, Kind, Mismatch, same
+from cn.nodes.field_types import Child, Mismatch, same
 from cn.nodes.node import CN, put
-from cn.nodes.resolving import resolve
+from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, thaw, walk
 
 
@@ -26,25 +27,29 @@ def derive_absent(root: CN, *, partial: bool = False) -> None:
         if isinstance(inner := vars(root).get(name), CN):
             derive_absent(inner, partial=partial)
     with _deriving(root, keep=True):
-        for _, node in walk(root):
-            for name in type(node)._fields:
-                if derives(node, name) is not None:
-                    with contextlib.suppress(*((UnfinishedError,) if partial else ())):
-                        getattr(node, name)
+        for node, name in _absent(root):
+            with contextlib.suppress(*((UnfinishedError,) if partial else ())):
+                getattr(node, name)
 
 
 def derive_each(root: CN) -> dict[tuple[int, str], CNError]:
     """Compute each derived field by itself; return the errors, by the id of the node and the field."""
     failed: dict[tuple[int, str], CNError] = {}
     with _deriving(root, keep=True):
-        for _, node in walk(root):
-            for name in type(node)._fields:
-                if derives(node, name) is not None:
-                    try:
-                        getattr(node, name)
-                    except CNError as error:
-                        failed[id(node), name] = error
+        for node, name in _absent(root):
+            try:
+                getattr(node, name)
+            except CNError as error:
+                failed[id(node), name] = error
     return failed
+
+
+def _absent(root: CN) -> Iterator[tuple[CN, str]]:
+    """Yield each derived field that has no value, with its node. The caller may compute it meanwhile."""
+    for _, node in walk(root):
+        for name in type(node)._fields:
+            if derives(node, name) is not None:
+                yield node, name
 
 
 def derive_one(root: CN, node: CN, name: str) -> None:
@@ -86,7 +91,7 @@ def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None
 
     def kept(node: CN, name: str, value: Any) -> Any:
         address = address_of(place(node), type(node), name)
-        kind = cast("dict[str, Kind]", resolve(type(node)))[name]
+        kind = kinds_of(node)[name]
         try:
             accepted = kind.accept(_chosen(kind, value) if isinstance(kind, Child) else value)
         except Mismatch as error:

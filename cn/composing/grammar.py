@@ -159,11 +159,6 @@ def is_quoted(value: Any) -> bool:
     return isinstance(value, _Text) and value.spelled[0] in "'\""
 
 
-def verb(override: Override) -> Verb:
-    """Return the verb of the sign before an override's name."""
-    return VERBS[override.type]
-
-
 def is_choice(override: Override) -> bool:
     """Return whether the override is a choice sweep: values separated by commas."""
     return override.value_type == ValueType.SIMPLE_CHOICE_SWEEP

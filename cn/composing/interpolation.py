@@ -73,7 +73,7 @@ def in_words(error: str, addresses: Sequence[str] = (), among: str = "") -> list
     if WORDS[pattern] == UNKNOWN and OF_HYDRA.fullmatch(part):
         return [f"${{{part}:...}} is Hydra's, and works only in its own options"]
     if WORDS[pattern] == UNKNOWN:
-        return [why, hint(part, _functions())]
+        return [why, hint(part, [name for name in _resolvers() if not OF_HYDRA.fullmatch(name)])]
     return [why, *more]
 
 
@@ -92,10 +92,6 @@ def _resolvers() -> dict[str, Any]:
     from omegaconf.basecontainer import BaseContainer
 
     return BaseContainer._resolvers  # pyright: ignore[reportPrivateUsage]
-
-
-def _functions() -> list[str]:
-    return [name for name in _resolvers() if not OF_HYDRA.fullmatch(name)]
 
 
 def _addresses(base: dict[Any, Any], above: str = "") -> Iterator[str]:

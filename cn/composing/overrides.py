@@ -176,7 +176,7 @@ def _assignment(text: str) -> Assignment:
     typed_value: Any = override._value  # pyright: ignore[reportPrivateUsage]
     value, texts = grammar.split(typed_value)
     raw = None if "=" not in text else value if grammar.is_quoted(typed_value) else typed
-    return Assignment(text, grammar.verb(override), key, path_of(key), value, raw, None if raw is None else texts)
+    return Assignment(text, grammar.VERBS[override.type], key, path_of(key), value, raw, None if raw is None else texts)
 
 
 def path_of(key: str) -> tuple[str, ...]:

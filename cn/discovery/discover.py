@@ -58,7 +58,7 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
                     seen = cls if key.group == group_of(package) else seen
     asked = " or ".join(group_of(home(kind)) for kind in types)
     if seen is not None:
-        why = f"{seen.__name__} is not a {_names(types)}"
+        why = f"{seen.__name__} is not a {' or '.join(kind.__name__ for kind in types)}"
         if inspect.isabstract(seen):
             missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
             why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
@@ -68,7 +68,8 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
         fields = ", ".join(each.name for each in dataclasses.fields(alone))
         what = f"{alone.__name__} has no options, so {short(option)!r} cannot be chosen"
         raise NoOptionError(lines(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}"))
-    raise NoOptionError(lines(what, _contract(types), _choices(types, option, bundles)))
+    contracts = ", ".join(f"{kind.__name__} ({source.place(kind)})" for kind in types)
+    raise NoOptionError(lines(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles)))
 
 
 def _fits(cls: type, types: tuple[Any, ...], bundles: bool) -> bool:
@@ -217,14 +218,6 @@ def nodes(module: ModuleType) -> list[Any]:
 def _file(module: str) -> str:
     is_folder = "." not in module and folders(module)
     return f"{module}/__init__.py" if is_folder else module.replace(".", "/") + ".py"
-
-
-def _names(types: tuple[Any, ...]) -> str:
-    return " or ".join(kind.__name__ for kind in types)
-
-
-def _contract(types: tuple[Any, ...]) -> str:
-    return f"options are the subclasses of {', '.join(f'{kind.__name__} ({source.place(kind)})' for kind in types)}"
 
 
 def _choices(types: tuple[Any, ...], option: str, bundles: bool) -> str:

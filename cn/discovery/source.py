@@ -52,6 +52,11 @@ def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
     return found
 
 
+def _written(cls: type) -> tuple[int, dict[str, Line]]:
+    """Return the line of a class and the lines of its fields; 0 and none if the source is missing."""
+    return _classes(cls.__module__).get(cls.__qualname__, (0, {}))
+
+
 def _comment(text: list[str], statement: ast.stmt) -> str:
     """Return the comment after the statement; for a statement of several lines, also the one after its first line."""
     for number, column in (
@@ -92,7 +97,7 @@ def place(cls: type, field: str | None = None, key: str | None = None) -> str:
 
     The line is left out if the source is missing.
     """
-    line, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
+    line, fields = _written(cls)
     if field in fields:
         line = fields[field].number
         table = fields[field].default
@@ -106,17 +111,14 @@ def comment(cls: type, field: str) -> str:
     """Return the comment beside a field, from the class that declares the field, else from the nearest base with a
     comment.
     """
-    for base in cls.__mro__:
-        entry = _classes(base.__module__).get(base.__qualname__)
-        if entry and field in entry[1] and entry[1][field].comment:
-            return entry[1][field].comment
-    return ""
+    own = (_written(base)[1].get(field) for base in cls.__mro__)
+    return next((line.comment for line in own if line is not None and line.comment), "")
 
 
 def default(cls: type, field: str) -> ast.expr | None:
     """Return the default of a field as the class body writes it, or None."""
-    _, fields = _classes(cls.__module__).get(cls.__qualname__, (0, {}))
-    return fields[field].default if field in fields else None
+    line = _written(cls)[1].get(field)
+    return None if line is None else line.default
 
 
 def where(cls: type, field: str | None = None) -> str:
