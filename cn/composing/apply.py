@@ -118,11 +118,7 @@ class Tree:
         elif each.verb == "delete" or (each.value is None and each.raw is not None):
             if not kind.optional:
                 raise UserError(
-                    lines(
-                        f"{each.text}: {each.key} cannot be left out",
-                        where(type(node), name),
-                        choose_from(kind),
-                    )
+                    lines(f"{each.text}: {each.key} cannot be left out", where(type(node), name), choose_from(kind))
                 )
             if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
                 raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")

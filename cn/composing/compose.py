@@ -59,10 +59,7 @@ def compose(what: type[T] | T, overrides: Iterable[str] = (), *, partial: bool =
 
 
 def assemble(
-    what: type[T] | T,
-    overrides: Iterable[str] = (),
-    tree_of: Callable[[CN], Tree] = Tree,
-    keep: Container[int] = (),
+    what: type[T] | T, overrides: Iterable[str] = (), tree_of: Callable[[CN], Tree] = Tree, keep: Container[int] = ()
 ) -> T:
     """Apply the overrides only: values are not yet derived, checked or frozen, and required fields may be missing.
 

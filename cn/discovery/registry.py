@@ -64,10 +64,7 @@ def register(cls: Any) -> None:
     if other is not None and is_library(other) != is_library(cls):  # a project's own takes the place of the library's
         if is_library(cls):
             return
-    elif other is not None and (other.__module__, other.__qualname__) != (
-        cls.__module__,
-        cls.__qualname__,
-    ):
+    elif other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
         raise DefinitionError(
             lines(
                 f"two nodes have the key {key}",

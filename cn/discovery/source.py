@@ -59,10 +59,7 @@ def _written(cls: type) -> tuple[int, dict[str, Line]]:
 
 def _comment(text: list[str], statement: ast.stmt) -> str:
     """Return the comment after the statement; for a statement of several lines, also the one after its first line."""
-    for number, column in (
-        (statement.end_lineno, statement.end_col_offset),
-        (statement.lineno, None),
-    ):
+    for number, column in ((statement.end_lineno, statement.end_col_offset), (statement.lineno, None)):
         line = text[(number or statement.lineno) - 1]
         rest = line.encode()[column:].decode() if column is not None else line[len(line.rstrip().rstrip("([{")) :]
         if "#" in rest:

@@ -93,12 +93,7 @@ class CN(metaclass=CNMeta):
             cls = type(self)
             if args:
                 given = ", ".join(f"{name}=..." for name in list(cls._fields)[: len(args)])
-                raise UserError(
-                    lines(
-                        f"{cls.__name__} takes its values by name: {cls.__name__}({given})",
-                        where(cls),
-                    )
-                )
+                raise UserError(lines(f"{cls.__name__} takes its values by name: {cls.__name__}({given})", where(cls)))
             object.__setattr__(self, "_frozen", False)
             object.__setattr__(self, "_derived", frozenset())
             object.__setattr__(self, "_late", NONE)
@@ -123,10 +118,7 @@ class CN(metaclass=CNMeta):
                 if (late := self._late.get(name)) is not None:
                     return computed(self, name, late)
                 raise MissingValueError(
-                    lines(
-                        f"{type(self).__name__}.{name} is required and has no value yet",
-                        where(type(self), name),
-                    )
+                    lines(f"{type(self).__name__}.{name} is required and has no value yet", where(type(self), name))
                 )
             extra = self.__dict__.get("extra")
             if isinstance(extra, dict) and name in extra:  # `extra: dict[str, Any]` holds what has no field

@@ -38,10 +38,7 @@ def locate(name: str) -> Any:
         for part in parts[depth:]:
             if not hasattr(found, part):
                 raise UserError(
-                    lines(
-                        f"{name} does not exist: {module} has no {part!r}",
-                        hint(part, filter(is_field, dir(found))),
-                    )
+                    lines(f"{name} does not exist: {module} has no {part!r}", hint(part, filter(is_field, dir(found))))
                 )
             found = getattr(found, part)
         return found
@@ -106,13 +103,7 @@ def target_of(node: CN | type[CN]) -> str:
     cls = node if isinstance(node, type) else type(node)
     target = values(node).get("_target_") if isinstance(node, CN) else getattr(cls, "_target_", None)
     if not isinstance(target, str):
-        raise UserError(
-            lines(
-                f"{cls.__name__} names no target",
-                where(cls),
-                'write: _target_: str = "package.name"',
-            )
-        )
+        raise UserError(lines(f"{cls.__name__} names no target", where(cls), 'write: _target_: str = "package.name"'))
     return target
 
 
