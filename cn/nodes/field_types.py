@@ -204,8 +204,8 @@ class Either(Immutable, Kind):
         raise Mismatch(self.name, why)
 
     def plain(self, value: Any) -> Any:
-        if value is None:
-            return None
+        if value is None or type(value) in (bool, int, float, str):  # the same in JSON, whichever member accepts it
+            return value
         for index, member in enumerate(self.members):
             try:
                 if not same(member.accept(value), value):
