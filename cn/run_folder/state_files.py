@@ -11,10 +11,11 @@ import math
 import os
 import stat
 import types
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from cn.errors import RunError, short
 
@@ -74,16 +75,15 @@ def built(kind: type[T], told: Any, path: Path) -> T:
     """Build a dataclass from a JSON object; keys without a field are ignored. Raises DamagedError."""
     if not isinstance(told, dict):
         raise DamagedError(path, "it holds no object")
+    given = cast("dict[str, Any]", told)
     values: dict[str, Any] = {}
-    for field in fields(cast("Any", kind)):
-        if field.name in told:
-            value, hint = cast("dict[str, Any]", told)[field.name], _hints(kind)[field.name]
-            if not _fits(value, hint):
-                raise DamagedError(path, f"it holds {field.name}={short(json.dumps(value))}")
-            words = isinstance(hint, type) and issubclass(hint, StrEnum)
-            values[field.name] = tuple(value) if get_origin(hint) is tuple else hint(value) if words else value
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise DamagedError(path, f"it holds no {field.name}")
+    for name, fits, made, required in _fields(kind):
+        if name in given:
+            if not fits(given[name]):
+                raise DamagedError(path, f"it holds {name}={short(json.dumps(given[name]))}")
+            values[name] = made(given[name])
+        elif required:
+            raise DamagedError(path, f"it holds no {name}")
     return kind(**values)
 
 
@@ -121,26 +121,59 @@ def clear(path: Path) -> None:
         set_aside(path)
 
 
+class _Field(NamedTuple):
+    """How a field of a dataclass is read."""
+
+    name: str
+    fits: Callable[[Any], bool]  # whether a JSON value can be its value
+    made: Callable[[Any], Any]  # makes its value from a JSON value that fits
+    required: bool
+
+
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: type[Any]) -> list[_Field]:
+    """Return how each field of a dataclass is read; once for each class, since a sweep has thousands of files."""
+    hints = get_type_hints(kind)
+    return [
+        _Field(
+            name=each.name,
+            fits=_fitting(hints[each.name]),
+            made=_making(hints[each.name]),
+            required=each.default is MISSING and each.default_factory is MISSING,
+        )
+        for each in fields(kind)
+    ]
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Return whether a JSON value fits a field of this type."""
+def _fitting(hint: Any) -> Callable[[Any], bool]:
+    """Return a function that tells whether a JSON value fits a field of this type."""
     origin, inside = get_origin(hint), get_args(hint)
     if hint is Any:
-        return True
+        return lambda value: True
     if origin in (Union, types.UnionType):
-        return any(_fits(value, each) for each in inside)
+        members = [_fitting(each) for each in inside]
+        return lambda value: any(fits(value) for fits in members)
     if origin is Literal:
-        return isinstance(value, str) and value in inside
+        return lambda value: isinstance(value, str) and value in inside
     if origin is tuple:
-        return isinstance(value, list) and all(_fits(each, inside[0]) for each in cast("list[Any]", value))
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return isinstance(value, str) and value in [str(each) for each in hint]
+        item = _fitting(inside[0])
+        return lambda value: isinstance(value, list) and all(map(item, cast("list[Any]", value)))
+    if _is_words(hint):
+        words = {str(each) for each in hint}
+        return lambda value: isinstance(value, str) and value in words
     if hint is float:
-        return type(value) in (int, float) and math.isfinite(value) and abs(value) < LONGEST
+        return lambda value: type(value) in (int, float) and math.isfinite(value) and abs(value) < LONGEST
     if hint is str:
-        return isinstance(value, str) and "\0" not in value
-    return type(value) is (origin or hint)
+        return lambda value: isinstance(value, str) and "\0" not in value
+    return lambda value: type(value) is (origin or hint)
+
+
+def _making(hint: Any) -> Callable[[Any], Any]:
+    """Return a function that makes the value of a field of this type from a JSON value."""
+    if get_origin(hint) is tuple:
+        return tuple
+    return hint if _is_words(hint) else lambda value: value
+
+
+def _is_words(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, StrEnum)
