@@ -56,6 +56,10 @@ def test_no_answer_imports_torch(tell: Tell, words: tuple[str, ...]) -> None:
     assert "torch" not in modules
 
 
+def test_help_without_words_compiles_no_patterns_for_them(tell: Tell) -> None:
+    assert "cn.composing.plain_words" not in tell(WATCH, ROOT, "--help")["modules"]
+
+
 def test_compose_does_the_same_among_5000_nodes_as_among_10(tell: Tell) -> None:
     few, many = (tell(COMPOSE, count) for count in (10, 5000))
     assert (few["registered"], many["registered"]) == (10, 5000)
@@ -92,4 +96,5 @@ def test_status_opens_one_file_of_each_trial_that_is_done_and_is_not_shown(tell:
     few, many = (Counter(Path(each.partition(" ")[2]).name for each in one["touched"]) for one in told)
     assert (few["trial.json"], many["trial.json"]) == (100, 298)
     assert many.total() - few.total() == 198
-    assert "torch" not in told[1]["modules"]
+    needless = {"torch", "cn.sweeping.planning.plan", "random", "shutil", "statistics"}
+    assert not needless & set(told[1]["modules"])
