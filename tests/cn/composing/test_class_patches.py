@@ -166,6 +166,22 @@ def test_check_composes_runs_with_their_patches(toy: Any, tree: Path, monkeypatc
     assert why[:2] == ["Wrong._patches_: no patch is called 'bigg'", "  defined in runs/wrong.py:5"]
 
 
+def test_check_applies_a_patch_beside_those_of_the_class(toy: Any, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cn.cli.composed import composed
+
+    monkeypatch.chdir(tree)
+    (tree / "runs/sized.py").write_text(
+        "from runs.default import Default\n\n\nclass Sized(Default):\n    size: int\n    _patches_ = ['small']\n"
+    )
+    for name, changes in {"small": {"size": 3}, "wide": {"size": 4, "seed": 3}, "wrong": {"size": 1.5}}.items():
+        text = f"from cn import Patch\n\n\nclass {name.title()}(Patch):\n    changes = {changes}\n"
+        (tree / f"runs/patches/{name}.py").write_text(text)
+    failed = [each["what"] for each in composed()["failures"]]
+    assert [each for each in failed if each in ("run=sized", "patch=small", "patch=wide", "patch=wrong")] == [
+        "patch=wrong"
+    ]
+
+
 def test_a_run_that_the_root_holds_is_patched_by_its_class(toy: Any) -> None:
     from runs.toy import Toy
 
