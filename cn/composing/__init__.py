@@ -3,7 +3,7 @@
 # What other packages may import, by file.
 OFFERS = {
     "apply": ("Tree", "kinds"),
-    "class_changes": ("DEFAULTS", "named_in", "patches_by"),
+    "class_changes": ("DEFAULTS", "KEEPS", "named_in", "patches_by"),
     "choices": ("keys", "options_at", "tolerant"),
     "compose": ("ORDER", "assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),

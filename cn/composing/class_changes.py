@@ -32,9 +32,12 @@ def patches_by(cls: type[Any]) -> dict[str, type[Patch]]:
     if holder is None:
         return found
     said, there = f"{holder.__name__}.{DEFAULTS}", f"defined in {place(holder, DEFAULTS)}"
-    names: Any = vars(holder)[DEFAULTS]
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in cast("Any", names)):
-        raise UserError(lines(f"{said} is {short(repr(names))}", 'write: _patches_ = ["NAME", "NAME"]', there))
+    given: Any = vars(holder)[DEFAULTS]
+    names = cast("list[Any]", given if isinstance(given, (list, tuple)) else [None])
+    if not all(isinstance(name, str) and name for name in names):
+        raise UserError(
+            lines(f"{said} is {short(repr(cast('Any', given)))}", 'write: _patches_ = ["NAME", "NAME"]', there)
+        )
     for name in cast("list[str]", names):
         if name in found:
             raise UserError(lines(f"{said}: the patch {name} is named twice", "keep one of them", there))

@@ -32,9 +32,10 @@ class Reader(Tree):
         super().__init__(files, unread)
         self.single: set[str] = set()  # groups of which one option is chosen somewhere
         self._read: dict[tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...]], Content] = {}
-        self._lists: dict[str, tuple[str, ...]] = {}  # choices of several options that files above override
+        self._lists: dict[str, tuple[str, ...]] = {}  # what files above override: several options, or a patch
         self._reading: list[str] = []
         self.patch_groups: set[str] = set()  # groups of patches that defaults lists choose from
+        self.apart: set[tuple[str, str]] = set()  # (file, group) of choices of patches that are not merged
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
@@ -51,6 +52,11 @@ class Reader(Tree):
         full = Branch(file=file)
         merge(descend(full, tuple(package.split(".")[1:])), content.full)
         return dataclasses.replace(content, full=full, bases=[])
+
+    def anew(self, contents: dict[str, Content]) -> dict[str, Content]:
+        """Return the contents of primary configs, read again: without the patches that are apart."""
+        self._read = {at: content for at, content in self._read.items() if self.files[at[0]].group}
+        return {name: self.content(content.file, "") for name, content in contents.items()}
 
     def patch(self, file: File) -> Content:
         """Return the content of a patch, from the root of a run."""
@@ -84,11 +90,11 @@ class Reader(Tree):
         if not any(each.is_self for each in entries):  # as Hydra 1.3 has it: at the end
             entries.append(Entry(None, "_self_", None, False, False, 1))
         merged, lists = Branch(file=file), self._lists
-        own = {
-            self._key(each, file, package): tuple(each.options)
-            for each in entries
-            if each.override and isinstance(each.options, list)
-        }
+        own: dict[str, tuple[str, ...]] = {}
+        for each in entries:
+            if each.override and (isinstance(each.options, list) or self._replaces(each, file)):
+                options = each.options if isinstance(each.options, list) else [str(each.options)]
+                own[self._key(each, file, package)] = tuple(options)
         self._lists = {**own, **lists}
         for entry in entries:
             if entry.is_self:
@@ -120,6 +126,9 @@ class Reader(Tree):
             self.spread.add(group)
             self._load(content, merged, entry, package, file.config, group, None)
             return
+        if self._replaces(entry, content.file):
+            content.replaced[group] = str(option_of(options))
+            return
         key = self._key(entry, content.file, package)
         at_once = isinstance(options, list) and group in self.single
         if isinstance(options, list) and at_once and all(self.named(f"{group}/{each}") for each in options):
@@ -128,6 +137,11 @@ class Reader(Tree):
             content.listed.append((entry, content.file, key))
         else:
             content.choices[key] = (option_of(entry.options), entry, content.file)
+
+    def _replaces(self, entry: Entry, file: File) -> bool:
+        """Return whether an `override` chooses a patch in place of another."""
+        chosen = self.named(f"{group_path(entry.group or '', self.start(file))}/{entry.options}")
+        return entry.package is None and chosen is not None and self.is_patch(chosen)
 
     def _key(self, entry: Entry, file: File, package: str) -> str:
         """Return what the command line calls the choice of an entry."""
@@ -148,7 +162,7 @@ class Reader(Tree):
             for option in self._lists.get(key, entry.options):
                 self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group, None)
             return
-        option = option_of(entry.options)
+        option = option_of(self._lists.get(self._key(entry, file, package), [entry.options])[0])
         options = self.groups.get(group, [])
         chosen = self.named(f"{group}/{option}")
         known = [chosen] if chosen is not None else options
@@ -158,7 +172,9 @@ class Reader(Tree):
             content.patches.append((group, entry))
             self.patch_groups.add(group)
             chosen = chosen or self._follows(file, group, option)
-            if chosen is not None:
+            if chosen is not None and (file.config, group) in self.apart:
+                content.patches += self.patch(chosen).patches
+            elif chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)
             return
         if not options and option is not None and chosen is None:
@@ -210,6 +226,7 @@ class Reader(Tree):
         for key, choice in inner.choices.items():
             content.choices.setdefault(key.replace(HERE, package), choice)
         content.patches += inner.patches
+        content.replaced = {**inner.replaced, **content.replaced}
         content.listed += inner.listed
         for outside, branch in inner.outside.items():
             merge(content.outside.setdefault(outside, Branch()), branch)
