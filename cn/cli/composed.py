@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from cn.composing.compose import assemble, compose, root_name
 from cn.composing.patches import KEY as PATCHES
+from cn.composing.patches import patches_of
 from cn.discovery import discover
 from cn.discovery.registry import is_bundle, key_of
 from cn.discovery.source import place
@@ -132,14 +133,15 @@ def _option(cls: Any) -> None:
 
 
 def _patch(name: str, contracts: list[type[CN]]) -> None:
-    """Compose a patch with the default run, or with another run that it may be meant for."""
+    """Compose a patch with the default run, or with another run that it may be meant for, beside the run's own."""
     first: CNError | None = None
-    for contract in contracts:
-        for word in ("", *(f"{root_name(contract)}={each}" for each in discover.options((contract,))[0])):
+    for contract, options in [(each, discover.options((each,))[0]) for each in contracts]:
+        for words in ([], *([f"{root_name(contract)}={each}"] for each in options)) if options else ():
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", Notice)
-                    compose(contract, [*filter(None, [word]), f"{PATCHES}={name}"])
+                    own = patches_of(assemble(contract, words), [])
+                    compose(contract, words if name in own else [*words, f"+{PATCHES}={name}"])
                 return
             except CNError as error:
                 first = first or error

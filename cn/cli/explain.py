@@ -5,18 +5,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from cn import program
 from cn.composing.apply import Tree
+from cn.composing.class_changes import DEFAULTS, named_in
 from cn.composing.compose import assemble, root_name
 from cn.composing.finish import finish
 from cn.composing.overrides import Assignment, parse
 from cn.composing.patches import KEY as PATCHES
-from cn.composing.patches import patches_of
+from cn.composing.patches import names_patches, patches_of
 from cn.discovery import source
 from cn.discovery.registry import is_bundle
 from cn.errors import UserError, hint, lines, short
@@ -134,7 +135,7 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
         finish(done)
     except UserError as error:
         note = f"\n\nnot complete: {error}"
-    rows = [_root(contract, root, overrides, folder), *_patches(root, overrides)]
+    rows = [_root(contract, root, overrides, folder), *_patches(root, overrides, again=base is not None)]
     rows += _rows(trees[0], root, done, folder)
     asked = address.replace("/", ".")
     places = [(row.address.replace("/", "."), row) for row in rows]
@@ -155,10 +156,18 @@ def _root(contract: Any, root: CN, overrides: list[str], folder: Path | None) ->
     return Row(name, f"= {cls.__name__}", [Link(cls.__name__, f"{source.place(cls)}; {how}")])
 
 
-def _patches(root: CN, overrides: list[str]) -> Iterator[Row]:
-    for each in parse(overrides):
-        if named := patches_of(root, [each]):
-            yield Row(PATCHES, f"= [{', '.join(named)}]", [Link("", each.origin)])
+def _patches(root: CN, overrides: list[str], *, again: bool) -> Iterator[Row]:
+    named = [each for each in parse(overrides) if names_patches(root, each)]
+    applied = [patches_of(root, named[:count], again=again) for count in range(len(named) + 1)]
+    links = [Link(_listed(now), each.origin) for now, each in zip(applied[1:], named, strict=True)]
+    if applied[0] and (cls := named_in(type(root))) is not None:
+        links.insert(0, Link(_listed(applied[0]), f"{cls.__name__}, {source.place(cls, DEFAULTS)}"))
+    if links:
+        yield Row(PATCHES, f"= {_listed(applied[-1])}", links)
+
+
+def _listed(patches: Iterable[str]) -> str:
+    return f"[{', '.join(patches)}]"
 
 
 def _rows(tree: Traced, root: CN, done: CN, folder: Path | None) -> Iterator[Row]:

@@ -59,7 +59,7 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
             raise
         note = f"\nnot complete: {error}\n"
     parts = [f"python {program.script} [NAME=VALUE ...]", "", "choose"]
-    parts += _choices(contract, root, overrides)
+    parts += _choices(contract, root, overrides, again=base is not None)
     for address, node in walk(root) if root is not None else ():
         if rows := list(_rows(address, node)):
             doc = (type(node).__doc__ or "").strip().split("\n")[0]
@@ -68,10 +68,11 @@ def help_text(contract: Any, base: CN | None, overrides: list[str], *, flags: st
     return "\n".join([fold("\n".join(parts)), note, fold(flags.replace("SCRIPT", program.script))])
 
 
-def _choices(contract: Any, root: CN | None, words: list[str]) -> list[str]:
+def _choices(contract: Any, root: CN | None, words: list[str], *, again: bool) -> list[str]:
     found: list[str] = []
     broken: dict[discover.Broken, None] = {}
-    listed = [(key, _options(types, kind), kind, now) for key, types, kind, now in keys(contract, root, words)]
+    found_keys = keys(contract, root, words, again=again)
+    listed = [(key, _options(types, kind), kind, now) for key, types, kind, now in found_keys]
     before = max(len(key) for key, *_ in listed) + 4
     room = max((width() or WIDTH) - before, NARROW)
     for key, (names, bad), kind, now in listed:

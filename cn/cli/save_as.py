@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from cn import program
+from cn.composing.class_changes import patches_by
 from cn.composing.compose import compose, root_name
 from cn.discovery import discover, registry
 from cn.errors import RunError, UserError, lines, short
@@ -45,7 +46,7 @@ def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder
     word = f"{root_name(contract)}={name}"
     path = _free(contract, name)
     run = compose(_anywhere(base, folder) if base is not None and folder is not None else contract, overrides)
-    if not changed(run):
+    if not changed(run) and not patches_by(type(run)):
         what = f"there is nothing to save: this is {type(run).__name__} as it stands"
         key = registry.key_of(type(run))
         raise UserError(lines(what, f"to run it: python {program.script} {key}" if key else None))

@@ -3,6 +3,7 @@
 # What other packages may import, by file.
 OFFERS = {
     "apply": ("Tree",),
+    "class_changes": ("DEFAULTS", "KEEPS", "named_in", "patches_by"),
     "choices": ("keys", "options_at", "tolerant"),
     "compose": ("assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),
@@ -10,7 +11,7 @@ OFFERS = {
     "finish": ("finish",),
     "interpolation": ("in_words",),
     "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
-    "patches": ("KEY", "patches_of"),
+    "patches": ("KEY", "names_patches", "patches_of"),
     "plain_words": ("KEY", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
     "verbs": ("ORDER", "SIGNS", "Verb"),

@@ -19,16 +19,18 @@ from cn.nodes.traversal import address_of, walk
 
 
 def keys(
-    contract: Any, root: CN | None, words: Iterable[str] = ()
+    contract: Any, root: CN | None, words: Iterable[str] = (), *, again: bool = False
 ) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
     """Yield every key that chooses a node: its name, the types of its options, its field type, and the current node.
 
-    The key `patches` is among them if there are patches. words: the overrides, which may name some.
+    The key `patches` is among them if there are patches. words: the overrides, which may name some. again: they change
+    a run that was composed before.
     """
     yield root_name(contract), (contract,), None, root
     if root is not None and PATCHES not in kinds_of(root) and any(discover.options((Patch,))):
         named = [each for each in words if each.lstrip("+").startswith(f"{PATCHES}=")]
-        chosen = {name: cls() for name, cls in patches_of(root, parse(named)).items()}
+        applied = patches_of(root, parse(named), again=again)
+        chosen = {name: cls() for name, (cls, _) in applied.items()}
         yield PATCHES, (Patch,), Child((Patch,), many=True), chosen
     for address, node in walk(root) if root is not None else ():
         for name, kind in kinds_of(node).items():

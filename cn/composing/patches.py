@@ -5,18 +5,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 import warnings
 from collections.abc import Generator, Iterable
 from typing import Any, cast
 
+from cn.composing.class_changes import KEEPS, find_patch, kept_by, patches_by
 from cn.composing.interpolation import worked_out
 from cn.composing.options import find
 from cn.composing.overrides import Assignment, path_of
 from cn.composing.verbs import VERBS
 from cn.discovery import discover
-from cn.discovery.source import place
 from cn.errors import Notice, UserError, hint, lines, short
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
@@ -25,31 +24,31 @@ from cn.nodes.resolving import by_key, resolve
 from cn.nodes.traversal import is_field
 
 KEY = "patches"
-KEEPS = "_keeps_"  # of a class of runs: changes that hold whatever is chosen, before all patches
 TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 
 
 def layers_of(root: CN, typed: list[Assignment], *, again: bool = False) -> list[list[Assignment]]:
-    """Return the changes of each patch that is named, in order, and then the other overrides.
+    """Return the changes of each patch that applies, in order, and then the other overrides.
 
     A root that holds a whole run, as a sweep does, takes `base.patches=[debug]` for it.
-    again: the root has been composed before, so what its class keeps is kept only in nodes that are chosen anew.
+    again: the root has been composed before, so its class applies no patches, and what the class keeps is kept only in
+        nodes that are chosen anew.
     """
     runs = ("", *getattr(type(root), "_runs_", ()))
-    rest = [each for each in typed if not any(_names_patches(root, each, at) for at in runs)]
+    rest = [each for each in typed if not any(names_patches(root, each, at) for at in runs)]
     layers = [
-        [_assignment(name, each, at) for each in cls.all_changes()]
-        for at in (runs if len(rest) < len(typed) else ())
-        for name, cls in patches_of(root, typed, at).items()
+        [_assignment(f"patch {name}, ", each, at, by) for each in cls.all_changes()]
+        for at in runs
+        for name, (cls, by) in patches_of(root, typed, at, again=again).items()
     ]
-    kept = [_assignment("", each, at) for at in runs for each in kept_by(_class_at(root, typed, at))]
+    kept = [_assignment(f"{KEEPS}, ", each, at) for at in runs for each in kept_by(_class_at(root, typed, at))]
     if again:
         changed = {each.path for layer in (*layers, rest) for each in layer}
         kept = [each for each in kept if any(each.path[:depth] in changed for depth in range(1, len(each.path)))]
     return [kept, *layers, rest]
 
 
-def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
+def _class_at(root: CN, typed: Iterable[Assignment], at: str) -> type[Any]:
     """Return the class of the root, or of the run in one of its fields, which an override may choose."""
     if not at:
         return type(root)
@@ -59,28 +58,37 @@ def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
     return cast("type[Any]", type(vars(root).get(at)))
 
 
-@functools.cache
-def kept_by(cls: type[CN]) -> list[Change]:
-    """Return the changes that a class of runs keeps whatever is chosen: `_keeps_ = {"optim.lr": 0.1}`."""
-    found: dict[str, Change] = {}
-    for base in reversed(cls.__mro__):
-        for key, value in cast("dict[str, Any]", vars(base).get(KEEPS, {})).items():
-            found[key.lstrip("+").replace("/", ".")] = Change(key, value, place(base, KEEPS, key))
-    return list(found.values())
+def patches_of(
+    root: CN, typed: Iterable[Assignment], at: str = "", *, again: bool = False
+) -> dict[str, tuple[type[Patch], str]]:
+    """Return the patches that apply, by name, each with what a place of its changes says of the class that applies it.
 
-
-def patches_of(root: CN, typed: Iterable[Assignment], at: str = "") -> dict[str, type[Patch]]:
-    """Return the patches that are named; none if `patches` is a field. at: of the root, or of a run that it holds.
-
+    They are those that are typed, after those of the class unless `patches=` takes their place; none if `patches` is a
+    field. at: of the root, or of a run that it holds. again: the root has been composed before.
     Raises UserError for an unknown patch, and for one that is named twice.
     """
-    found: dict[str, type[Patch]] = {}
-    for each in typed:
-        for name in _named(each, at) if _names_patches(root, each, at) else ():
+    typed = list(typed)
+    naming = [each for each in typed if names_patches(root, each, at)]
+    found: dict[str, tuple[type[Patch], str]] = {}
+    if not any(each.verb != "add" for each in naming) and _applies(root, typed, at, again=again):
+        cls = _class_at(root, typed, at)
+        found = {name: (patch, f", which {cls.__name__} applies") for name, patch in patches_by(cls).items()}
+    for each in naming:
+        for name in _named(each, at):
             if name in found:
-                raise UserError(lines(f"{each.text}: the patch {name} is named twice", "keep one of them"))
-            found[name] = _patch(name, each)
+                twice = "is applied by the class" if found[name][1] else "is named twice"
+                raise UserError(lines(f"{each.text}: the patch {name} {twice}", "keep one of them"))
+            found[name] = find_patch(name, each.text), ""
     return found
+
+
+def _applies(root: CN, typed: list[Assignment], at: str, *, again: bool) -> bool:
+    """Return whether the class of a run applies its patches: not to a composed run, nor where the root varies them."""
+    if not at:
+        return not again and KEY not in type(root)._fields
+    anew = any(each.path == (at,) for each in typed)
+    varied = getattr(root, "_varied_", None)
+    return (anew or not again) and not (varied is not None and KEY in varied())
 
 
 def of_patch(root: CN, each: Assignment) -> contextlib.AbstractContextManager[None]:
@@ -164,7 +172,8 @@ def _name(cls: Any, key: str) -> str:
     return by_key(cls).get(key, key) if resolve(cls, strict=False) else key
 
 
-def _names_patches(root: CN, each: Assignment, at: str) -> bool:
+def names_patches(root: CN, each: Assignment, at: str = "") -> bool:
+    """Return whether an override names patches of the root, or of a run that it holds."""
     path = (at, KEY) if at else (KEY,)
     run = vars(root).get(at) if at else root
     return each.path[: len(path)] == path and isinstance(run, CN) and KEY not in type(run)._fields
@@ -181,13 +190,7 @@ def _named(each: Assignment, at: str) -> list[str]:
     return names
 
 
-def _patch(name: str, each: Assignment) -> type[Patch]:
-    if not any(discover.options((Patch,))):
-        raise UserError(lines(f"{each.text}: there is no patch", "write: class NAME(Patch) in runs/patches/NAME.py"))
-    return cast("type[Patch]", find((Patch,), name, each.text))
-
-
-def _assignment(patch: str, change: Change, at: str) -> Assignment:
+def _assignment(before: str, change: Change, at: str, after: str = "") -> Assignment:
     sign, key = re.fullmatch(r"(~|\+{0,2})(.*)", change.key, re.DOTALL).groups()  # pyright: ignore[reportOptionalMemberAccess]
     bare = sign == "~" and change.value is None
     path = path_of(key)
@@ -202,5 +205,5 @@ def _assignment(patch: str, change: Change, at: str) -> Assignment:
         value=change.value,
         raw=None if bare else short(repr(change.value)),
         texts=None,
-        place=f"patch {patch}, {change.place}" if patch else f"{KEEPS}, {change.place}",
+        place=f"{before}{change.place}{after}",
     )

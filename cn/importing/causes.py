@@ -21,7 +21,7 @@ class Causes:
     def of_difference(self, primary: str, typed: list[Word], found: Difference) -> tuple[str, str]:
         """Return why a value differs, and the line of YAML that gives Hydra's value."""
         item, dropped = self.held(primary, typed, found.keys)
-        waits = self.in_patches(typed, found.keys)
+        waits = self.in_patches(primary, typed, found.keys)
         late = isinstance(item, Leaf) and item.file.config == primary and isinstance(waits, Leaf)
         item = waits if waits is not None and not isinstance(item, Leaf) else item
         place = item.place if isinstance(item, Leaf) else ""
@@ -43,7 +43,9 @@ class Causes:
     def replaces(self, primary: str, word: Word) -> bool:
         """Return whether a word chooses a patch of a group of which the primary config chooses another."""
         chosen = {group: entry.options for group, entry in listed_patches(self.conversion, primary)}
-        return self.words.is_patch(word) and chosen.get(word.group) not in (None, word.value)
+        apart = self.conversion.defaults.groups(self.conversion.files[primary])
+        stays = word.group not in apart and chosen.get(word.group) not in (None, word.value)
+        return self.words.is_patch(word) and stays
 
     def place_of_words(self, primary: str, typed: list[Word]) -> str:
         """Return the line of the first value that the words change."""
@@ -58,7 +60,9 @@ class Causes:
         """Return the item of YAML at an address, and whether it stands around a choice that the words change."""
         item: Any = self.conversion.contents[primary].full
         dropped = False
-        chosen = {key: choice[0] for content in self._patches(typed) for key, choice in content.choices.items()}
+        chosen = {
+            key: choice[0] for content in self._patches(primary, typed) for key, choice in content.choices.items()
+        }
         chosen |= {word.key: word.value for word in typed if self.words.is_group(word)}
         for depth, key in enumerate(keys):
             if isinstance(item, Branch):
@@ -77,10 +81,10 @@ class Causes:
                 item = whole
         return item, dropped
 
-    def in_patches(self, typed: list[Word], keys: tuple[str, ...]) -> Leaf | Branch | None:
-        """Return what the last of the patches that the words choose sets at an address."""
+    def in_patches(self, primary: str, typed: list[Word], keys: tuple[str, ...]) -> Leaf | Branch | None:
+        """Return what the last of the patches that apply sets at an address."""
         found: Leaf | Branch | None = None
-        for content in self._patches(typed):
+        for content in self._patches(primary, typed):
             item: Any = content.full
             for key in keys:
                 item = item.over if isinstance(item, Slot) else item
@@ -88,14 +92,10 @@ class Causes:
             found = item if isinstance(item, (Leaf, Branch)) else found
         return found
 
-    def _patches(self, typed: list[Word]) -> list[Content]:
-        files = self.conversion.files
-        return [
-            self.conversion.reader.patch(files[f"{each.group}/{each.value}"]) for each in typed if self._patch(each)
-        ]
-
-    def _patch(self, word: Word) -> bool:
-        return self.words.is_patch(word) and f"{word.group}/{word.value}" in self.conversion.files
+    def _patches(self, primary: str, typed: list[Word]) -> list[Content]:
+        """Return the patches that apply, in order."""
+        files = self.conversion.defaults.patches
+        return [self.conversion.reader.patch(files[key]) for key in self.words.applied(primary, typed) if key in files]
 
 
 def cause_of(error: str) -> str:

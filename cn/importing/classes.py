@@ -23,6 +23,7 @@ class Class:
     children: dict[Hashable, Class] = dataclasses.field(default_factory=dict[Hashable, "Class"])
     doc: str = ""
     kept: list[Change] = dataclasses.field(default_factory=list["Change"])  # whatever is chosen
+    patches: list[str] = dataclasses.field(default_factory=list[str])  # that apply by default
     is_contract: bool = False  # the contract of its family, which has defaults
 
     def child(self, key: Hashable) -> Class | None:

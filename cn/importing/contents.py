@@ -67,6 +67,7 @@ class Content:
     outside: dict[str, Branch]  # what stands at absolute packages
     listed: list[tuple[Entry, File, str]]  # entries of several options, or that are no group: not to be chosen again
     full: Branch = dataclasses.field(default_factory=Branch)
+    replaced: dict[str, str] = dataclasses.field(default_factory=dict[str, str])  # patches of `override`, by group
 
 
 def branch_of(value: Any, file: File, keys: tuple[Hashable, ...] = ()) -> Branch:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from cn.importing.contents import Content
+from cn.importing.default_patches import DefaultPatches
 from cn.importing.families import Families
 from cn.importing.reader import Reader
 from cn.importing.yaml_files import File
@@ -23,6 +24,7 @@ class Conversion:
     options: dict[tuple[str, str], str]  # (group, option) -> the option's name now
     inner: dict[tuple[str, str], str]  # the same of options that a group above their own can choose
     patches: dict[tuple[str, str], str]  # (group, option) -> the patch's name now
+    defaults: DefaultPatches
     kept: dict[str, frozenset[str]]  # primary -> addresses of what it keeps whatever is chosen
     nulls: dict[str, list[str]]  # patch -> addresses of groups of which it chooses nothing
     runs: dict[str, str]  # primary -> run

@@ -11,8 +11,9 @@ from cn.errors import UserError, lines
 from cn.importing.addresses import python_of
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
-from cn.importing.contents import Content, Slot
+from cn.importing.contents import Content, Slot, merge
 from cn.importing.conversion import Conversion
+from cn.importing.default_patches import DefaultPatches
 from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.following import Follow
@@ -61,8 +62,13 @@ class Converter:
     def convert(self) -> Conversion:
         """Return the texts of all files, and the words that have changed."""
         contents = {name: self.reader.content(self.files[name], "") for name in self.primaries}
-        with_bases(contents)
+        with_bases(contents, self.reader)
         self.groups.find(contents)
+        defaults = DefaultPatches(self.reader, self.patches)
+        if defaults.put_apart(contents):
+            contents = self.reader.anew(contents)
+            for content in contents.values():
+                merge(content.full, defaults.fields(content.file))
         self.groups.optional_slots(contents)
         self.groups.find_inner(exact=self.exact)
         reachable = self.groups.reachable()
@@ -76,7 +82,7 @@ class Converter:
             self.patches,
         )
         for content in contents.values():
-            follow.put(content, self.reader.patch)
+            follow.put(content, self.reader.patch, defaults.groups(content.file))
         changed = {file.config: self.reader.patch(file) for file in self.patches.values()}
         self._families(contents, option_contents)
         by_group: dict[str, list[Content]] = {}
@@ -100,9 +106,13 @@ class Converter:
         for config, content in contents.items():
             kept = patches.kept(content)
             maker.of_file(config).kept = [each for each in kept if self.exact or each.is_choice]
+            applied = defaults.of(content.file, {})
+            bases = maker.extended.get(config, [])[-1:]
+            if applied != [key for base in bases for key in defaults.of(self.files[base], {})]:  # it inherits those
+                maker.of_file(config).patches = [self._patch_option(self.patches[key]) for key in applied]
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
-        odd = [*self.reader.lost, *maker.odd, *patches.odd, *follow.odd, *keys_as_texts(self.families)]
+        odd = [*dict.fromkeys(self.reader.lost), *maker.odd, *patches.odd, *follow.odd, *keys_as_texts(self.families)]
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(
@@ -114,6 +124,7 @@ class Converter:
             options=names,
             inner=inner,
             patches={key: self._patch_option(file) for key, file in self.patches.items()},
+            defaults=defaults,
             kept={config: _addresses(maker.of_file(config).kept) for config in contents},
             nulls={self._patch_option(each.file): list(nulls(each)) for each in modules.patches},
             runs=runs,

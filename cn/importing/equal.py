@@ -82,6 +82,8 @@ class Comparison:
             return None
         if left == {} and right is NOTHING and at in self.patches:
             return None
+        if left is NOTHING and _is_missing(right):
+            return None
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             return self._branch(left, right, self._family(field, cast("dict[str, Any]", right)), at)
         if isinstance(left, list) and isinstance(right, list):
@@ -122,6 +124,13 @@ def _key(key: str) -> Any:
 
 def _is_nothing(value: Any) -> bool:
     return value is NOTHING or value is None or value == {} or value in UNKNOWN
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value, or each below it, is required and was not given."""
+    if isinstance(value, dict):
+        return all(map(_is_missing, cast("dict[str, Any]", value).values()))
+    return value in UNKNOWN
 
 
 def _alike(left: Any, right: Any) -> bool:

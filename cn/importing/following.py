@@ -41,10 +41,10 @@ class Follow:
         self.contents, self.class_of, self.patches = contents, class_of, patches
         self.odd: list[tuple[str, str]] = []
 
-    def put(self, primary: Content, read: Callable[[File], Content]) -> None:
-        """Put the values of all patches that a primary config lets follow choices."""
+    def put(self, primary: Content, read: Callable[[File], Content], apart: list[str]) -> None:
+        """Put the values of all patches that a primary config lets follow choices. apart: groups that are left out."""
         for group, entry in primary.patches:
-            if not isinstance(entry.options, str) or "${" not in entry.options:
+            if group in apart or not isinstance(entry.options, str) or "${" not in entry.options:
                 continue
             for (known, option), file in self.patches.items():
                 choices = _choices(entry.options, option) if known == group else None

@@ -95,13 +95,13 @@ class Groups:
         return Branch() if hydra else self.reader.content(file, "" if not file.group else "\0").full
 
 
-def with_bases(contents: dict[str, Content]) -> None:
-    """Take the primary configs that others extend into those to convert."""
+def with_bases(contents: dict[str, Content], reader: Reader) -> None:
+    """Take the primary configs that others extend into those to convert, each without what the others override."""
     todo = list(contents.values())
     while todo:
         for base in todo.pop().bases:
             if not base.file.group and base.file.config not in contents:
-                contents[base.file.config] = base
+                contents[base.file.config] = reader.content(base.file, "")
                 todo.append(base)
 
 

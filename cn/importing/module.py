@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from cn.composing.class_changes import DEFAULTS, KEEPS
 from cn.discovery.registry import snake
 from cn.importing.classes import Change, Class, Default, Made, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
-from cn.importing.layout import WIDTH, Commented, docstring, literal, part_rows, statement
+from cn.importing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
 from cn.importing.types import has_interpolation, with_text_keys
 
@@ -122,7 +123,10 @@ class Module(Defaults):
         for key, default in cls.own.items():
             fields += self._field(cls.family.field(key), default)
         if cls.kept:
-            fields += [*([""] if fields else []), *self._changes("_keeps_", cls.kept)]
+            fields += [*([""] if fields else []), *self._changes(KEEPS, cls.kept)]
+        if cls.patches:
+            head = f"    {DEFAULTS} = "
+            fields += [*([""] if fields else []), head + laid_out(literal(cls.patches), 1, len(head))]
         if not fields and not cls.doc:
             rows.append("    pass")
         return [*rows, *([""] if cls.doc and fields else []), *fields]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from cn.importing.contracts import Contracts
 from cn.importing.cycles import late
@@ -13,6 +14,8 @@ from cn.importing.module import Module
 from cn.importing.module_names import NeedsContract
 from cn.importing.patch_classes import PatchClass
 from cn.importing.resolvers import resolvers
+
+DEEP = 10  # folders: importing a package of n folders without `__init__.py` takes Python a time of 2**n
 
 
 class Modules(Contracts):
@@ -57,6 +60,9 @@ class Modules(Contracts):
             found[f"{module.replace('.', '/')}.py"] = Module(self, module).options(self.maker.ordered(module))
         for patch in self.patches:
             found[f"{patch.module.replace('.', '/')}.py"] = Module(self, patch.module).patch(patch)
+        for folder in {folder for path in found for folder in Path(path).parents if path.count("/") > DEEP}:
+            if folder.name:
+                found.setdefault(f"{folder}/__init__.py", "")
         if self.functions:
             found["resolvers.py"] = resolvers(self.functions)
         return found

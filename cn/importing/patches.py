@@ -65,6 +65,9 @@ class Patches:
                 else:
                     several = f"{group}: [{', '.join(entry.options)}] chooses several options, of which this is no dict"
                     self.odd.append((f"{file.shown}:{entry.line}", several))
+        for group, option in content.replaced.items():
+            what = f"it chooses {group}={option} too, a patch that is named beside it here"
+            self.odd.append((content.file.shown, what))
         found += self._of(content.full, [self.families.run], ())
         return found
 
@@ -105,7 +108,8 @@ class Patches:
             if inner:
                 yield from self._of(item.over, inner, at)
         elif isinstance(item, Leaf):
-            if item.value != MISSING:
+            is_empty = item.value == {} and bool(inner) and not self.families.is_data(field)  # it changes no mapping
+            if item.value != MISSING and not is_empty:
                 yield Change(".".join(at), item.value, field, item)
         elif not inner or self.families.is_data(field):
             yield Change(".".join(at), plain_of(item), field, item)

@@ -21,47 +21,24 @@ from cn.importing.packages import (
     place_of,
     relative_to,
 )
-from cn.importing.starts import start_of
-from cn.importing.yaml_files import Entry, File, refuse_unread
+from cn.importing.tree import Tree
+from cn.importing.yaml_files import Entry, File
 
 
-class Reader:
-    """Follows defaults lists. files: by Hydra's name; unread: those that cannot be read, refused where one is named."""
+class Reader(Tree):
+    """Follows defaults lists."""
 
     def __init__(self, files: dict[str, File], unread: Iterable[File] = ()) -> None:
-        self.files = files
-        self.unread = {file.config: file for file in unread}
-        self.groups: dict[str, list[File]] = {}  # with the options in folders below
-        for file in files.values():
-            parts = file.group.split("/") if file.group else []
-            for depth in range(1, len(parts) + 1):
-                self.groups.setdefault("/".join(parts[:depth]), []).append(file)
+        super().__init__(files, unread)
         self.single: set[str] = set()  # groups of which one option is chosen somewhere
         self._read: dict[tuple[str, str, str, tuple[tuple[str, tuple[str, ...]], ...]], Content] = {}
-        self._lists: dict[str, tuple[str, ...]] = {}  # choices of several options that files above override
+        self._lists: dict[str, tuple[str, ...]] = {}  # what files above override: several options, or a patch
         self._reading: list[str] = []
-        self._starts: dict[str, str] = {}
         self.patch_groups: set[str] = set()  # groups of patches that defaults lists choose from
-        self._take_up()
+        self.apart: set[tuple[str, str]] = set()  # (file, group) of choices of patches that are not merged
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
-
-    def _take_up(self) -> None:
-        """Make a patch of each file that holds nothing but patches of its group: `defaults: [heads: a, losses: a]`."""
-        todo = [file for file in self.files.values() if file.group and file.package is None and not file.body]
-        while len(todo) > len(todo := [file for file in todo if not self._only_patches(file)]):
-            pass
-
-    def _only_patches(self, file: File) -> bool:
-        entries = [each for each in file.entries if not each.is_self]
-        groups = [group_path(each.group or "", self.start(file)) for each in entries]
-        found = [self.files.get(normal(f"{group}/{each.options}")) for group, each in zip(groups, entries, strict=True)]
-        if not found or not all(each.group and each.package is None and not each.override for each in entries):
-            return False
-        if all(each is not None and each.package == "" for each in found):
-            file.package = ""
-        return file.package == ""
 
     def option(self, file: File, group: str) -> Content:
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
@@ -75,6 +52,11 @@ class Reader:
         full = Branch(file=file)
         merge(descend(full, tuple(package.split(".")[1:])), content.full)
         return dataclasses.replace(content, full=full, bases=[])
+
+    def anew(self, contents: dict[str, Content]) -> dict[str, Content]:
+        """Return the contents of primary configs, read again: without the patches that are apart."""
+        self._read = {at: content for at, content in self._read.items() if self.files[at[0]].group}
+        return {name: self.content(content.file, "") for name, content in contents.items()}
 
     def patch(self, file: File) -> Content:
         """Return the content of a patch, from the root of a run."""
@@ -102,37 +84,17 @@ class Reader:
             self._reading.pop()
         return self._read[at]
 
-    def start(self, file: File) -> str:
-        """Return the folder from which relative entries of a file start."""
-        if file.config not in self._starts:
-            self._starts[file.config] = start_of(file, self.files, self.groups)
-        return self._starts[file.config]
-
-    def is_patch(self, file: File) -> bool:
-        """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""
-        home = file.group.partition("/")[0]
-        return bool(home) and file.package is not None and not f"{file.package}.".startswith(f"{home}.")
-
-    def is_spread(self, file: File, group: str) -> bool:
-        """Return whether an option of a group, `task/optimizer`, sets values of what holds the group: of `task`."""
-        return bool(file.package) and file.group == group and group.replace("/", ".").startswith(f"{file.package}.")
-
-    def is_hydra(self, file: File) -> bool:
-        """Return whether a file holds Hydra's own settings."""
-        package = file.package if file.package is not None else file.group.replace("/", ".")
-        return f"{package}.".startswith("hydra.")
-
     def _follow(self, file: File, package: str) -> Content:
         content = Content(file, Branch(file=file), [], {}, [], {}, [])
         entries = list(file.entries)
         if not any(each.is_self for each in entries):  # as Hydra 1.3 has it: at the end
             entries.append(Entry(None, "_self_", None, False, False, 1))
         merged, lists = Branch(file=file), self._lists
-        own = {
-            self._key(each, file, package): tuple(each.options)
-            for each in entries
-            if each.override and isinstance(each.options, list)
-        }
+        own: dict[str, tuple[str, ...]] = {}
+        for each in entries:
+            if each.override and (isinstance(each.options, list) or self._replaces(each, file)):
+                options = each.options if isinstance(each.options, list) else [str(each.options)]
+                own[self._key(each, file, package)] = tuple(options)
         self._lists = {**own, **lists}
         for entry in entries:
             if entry.is_self:
@@ -159,19 +121,27 @@ class Reader:
     def _override(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
         group = group_path(entry.group or "", self.start(content.file))
         options = entry.options
-        file = self._named(f"{group}/{options}")
+        file = self.named(f"{group}/{options}")
         if entry.package is None and file is not None and self.is_spread(file, group):
             self.spread.add(group)
             self._load(content, merged, entry, package, file.config, group, None)
             return
+        if self._replaces(entry, content.file):
+            content.replaced[group] = str(option_of(options))
+            return
         key = self._key(entry, content.file, package)
         at_once = isinstance(options, list) and group in self.single
-        if isinstance(options, list) and at_once and all(self._named(f"{group}/{each}") for each in options):
+        if isinstance(options, list) and at_once and all(self.named(f"{group}/{each}") for each in options):
             content.choices[key] = (self._at_once(group, options, entry).name, entry, content.file)
         elif isinstance(options, list):
             content.listed.append((entry, content.file, key))
         else:
             content.choices[key] = (option_of(entry.options), entry, content.file)
+
+    def _replaces(self, entry: Entry, file: File) -> bool:
+        """Return whether an `override` chooses a patch in place of another."""
+        chosen = self.named(f"{group_path(entry.group or '', self.start(file))}/{entry.options}")
+        return entry.package is None and chosen is not None and self.is_patch(chosen)
 
     def _key(self, entry: Entry, file: File, package: str) -> str:
         """Return what the command line calls the choice of an entry."""
@@ -192,9 +162,9 @@ class Reader:
             for option in self._lists.get(key, entry.options):
                 self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group, None)
             return
-        option = option_of(entry.options)
+        option = option_of(self._lists.get(self._key(entry, file, package), [entry.options])[0])
         options = self.groups.get(group, [])
-        chosen = self._named(f"{group}/{option}")
+        chosen = self.named(f"{group}/{option}")
         known = [chosen] if chosen is not None else options
         spread = any(self.is_spread(each, group) for each in known)
         if entry.package is None and (spread or any(map(self.is_patch, known))):
@@ -202,7 +172,9 @@ class Reader:
             content.patches.append((group, entry))
             self.patch_groups.add(group)
             chosen = chosen or self._follows(file, group, option)
-            if chosen is not None:
+            if chosen is not None and (file.config, group) in self.apart:
+                content.patches += self.patch(chosen).patches
+            elif chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group, None)
             return
         if not options and option is not None and chosen is None:
@@ -241,7 +213,7 @@ class Reader:
     ) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
         file = content.file
-        target = self._named(config)
+        target = self.named(config)
         if target is None:
             if not entry.optional:
                 self.lost.append((f"{file.shown}:{entry.line}", f"there is no {config}.yaml"))
@@ -254,6 +226,7 @@ class Reader:
         for key, choice in inner.choices.items():
             content.choices.setdefault(key.replace(HERE, package), choice)
         content.patches += inner.patches
+        content.replaced = {**inner.replaced, **content.replaced}
         content.listed += inner.listed
         for outside, branch in inner.outside.items():
             merge(content.outside.setdefault(outside, Branch()), branch)
@@ -275,13 +248,7 @@ class Reader:
         known = {each.group: option_of(each.options) for each in file.entries if isinstance(each.options, str)}
         if not all(map(known.get, names)) or not self.patch_groups.intersection(names):
             return None
-        return self._named(f"{group}/{re.sub(r'[$][{]([^}]+)[}]', lambda found: str(known[found[1]]), str(option))}")
-
-    def _named(self, config: str) -> File | None:
-        """Return the file that an entry names, if it is there. UserError if it cannot be read."""
-        if normal(config) in self.unread:
-            refuse_unread(self.unread[normal(config)])
-        return self.files.get(normal(config))
+        return self.named(f"{group}/{re.sub(r'[$][{]([^}]+)[}]', lambda found: str(known[found[1]]), str(option))}")
 
     def _inside(self, at: str, package: str) -> str:
         """Return an absolute package with the mark if it is one of the option that is read."""

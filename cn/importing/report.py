@@ -12,6 +12,7 @@ from cn.importing.names import slug
 from cn.importing.override_sets import slots
 from cn.importing.proof import Result
 from cn.importing.resolvers import stubs
+from cn.importing.words import Words, read
 from cn.importing.yaml_files import File
 
 FILE = "IMPORT.md"
@@ -103,15 +104,17 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
             now = "/".join(conversion.families.typed(address.split(".")))
             if now != key:
                 found[f"{key}=NAME"] = f"{now}=NAME"
+    sign = "+" if any(map(conversion.defaults.groups, map(conversion.files.__getitem__, conversion.runs))) else ""
     for group in dict.fromkeys(group for group, _ in conversion.patches):
         names = {option: name for (its, option), name in conversion.patches.items() if its == group}
         if all(name == f"{group}/{option}" for option, name in names.items()):
-            found[f"{group}=NAME"] = f"patches={group}/NAME"
+            found[f"{group}=NAME"] = f"{sign}patches={group}/NAME"
             found |= {
                 f"{its}={option}": f"{its}={now}" for (its, option), now in conversion.options.items() if its == group
             }
         else:
-            found |= {f"{group}={option}": f"patches={name}" for option, name in names.items()}
+            found |= {f"{group}={option}": f"{sign}patches={name}" for option, name in names.items()}
+    found |= dict(_defaults(conversion))
     for (group, option), name in conversion.options.items():
         if name != option:
             found[f"{group}={option}"] = f"{group}={name}"
@@ -120,6 +123,24 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
             if field.typed != field.key and not conversion.families.is_data(field):
                 found[f"...{field.key}"] = f"...{field.name}"
     return [(f"`{old}`", f"`{new}`") for old, new in found.items()]
+
+
+def _defaults(conversion: Conversion) -> Iterator[tuple[str, str]]:
+    """Yield the words for the patches that primary configs choose: here all that apply are named."""
+    names, defaults = Words(conversion), conversion.defaults
+    for primary, run in conversion.runs.items():
+        before, now = (f"--config-name {primary} ", f"run={run} ") if len(conversion.runs) > 1 else ("", "")
+        groups, followed = defaults.groups(conversion.files[primary]), defaults.followed(conversion.files[primary])
+        patches = [
+            f"{group}={option}"
+            for (group, option), file in defaults.patches.items()
+            if group not in groups and {*conversion.reader.patch(file).replaced} & {*groups}
+        ]
+        for word in [*(f"{group}=NAME" for group in [*groups, *followed]), *patches]:
+            applied = names.applied(primary, [read(word)])
+            listed = ",".join(conversion.patches.get(key, "/".join(key)) for key in applied)
+            choice = f"{word} " if word.partition("=")[0] in followed else ""
+            yield f"{before}{word}", f"{now}{choice}patches=[{listed}]"
 
 
 def not_named(conversion: Conversion) -> list[tuple[str, str]]:

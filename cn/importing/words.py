@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cn.importing.conversion import Conversion
 from cn.importing.families import Family, field_of
 from cn.importing.override_sets import listed_patches
+from cn.importing.packages import option_of
 
 
 class NotTranslated(ValueError):  # noqa: N818
@@ -44,26 +45,48 @@ class Words:
     def command(self, primary: str, overrides: list[str]) -> list[str]:
         """Return the words for a primary config and overrides of it. Raises NotTranslated."""
         found = [f"run={self.conversion.runs[primary]}"]
-        patches: dict[str, str] = {}
-        for text in overrides:
-            word = read(text)
-            if self.is_hydra(word):
+        typed = [word for word in map(read, overrides) if not self.is_hydra(word)]
+        applied, default = self.applied(primary, typed), self.applied(primary, [])
+        names = [self._patch(*key) for key in applied]
+        nulls = {each for name in names for each in self.conversion.nulls.get(name, ())}
+        for word in typed:
+            if self.is_patch(word) or self.leaves_out(primary, word):
                 continue
-            if self.is_patch(word):
-                patches.update(self.patch(word))
-        nulls = {each for name in patches.values() for each in self.conversion.nulls.get(name, ())}
-        for text in overrides:
-            word = read(text)
-            if self.is_hydra(word) or self.is_patch(word):
-                continue
-            now = self.word(word, patched=bool(patches), kept=self.conversion.kept.get(primary, frozenset()))
+            now = self.word(word, patched=bool(names), kept=self.conversion.kept.get(primary, frozenset()))
             if now.partition("=")[0] not in nulls:  # with Hydra, the patch's null wins over the choice
                 found.append(now)
-        order = [group for group, _ in listed_patches(self.conversion, primary)]
-        named = sorted(patches, key=lambda group: order.index(group) if group in order else len(order))
-        if named:
-            found.append(f"patches=[{','.join(patches[group] for group in named)}]")
+        if applied != default:
+            adds = bool(default) and applied[: len(default)] == default
+            found.append(f"{'+' * adds}patches=[{','.join(names[len(default) * adds :])}]")
         return found
+
+    def applied(self, primary: str, typed: list[Word]) -> list[tuple[str, str]]:
+        """Return the patches that apply, by group and option: those of the primary config, and those that are typed."""
+        file, defaults = self.conversion.files[primary], self.conversion.defaults
+        groups = filter(self.is_group, typed)
+        chosen = {word.group: None if word.sign == "~" or word.value == "null" else word.value for word in groups}
+        patches = {word.group: str(word.value) for word in typed if self.is_patch(word)}
+        for group, option in list(patches.items()):  # `override /training: big` of a patch
+            for each, its in self.conversion.reader.patch(defaults.patches[group, option]).replaced.items():
+                patches.setdefault(each, its)
+                chosen.setdefault(each, its)
+        found, own = defaults.of(file, chosen), defaults.groups(file)
+        listed = listed_patches(self.conversion, primary)
+        more = [key for key in patches.items() if key[0] not in own]
+        if not {*more} <= {(group, option_of(entry.options)) for group, entry in listed}:  # the class holds these
+            found += more
+        order = [group for group, _ in listed]
+        return sorted(found, key=lambda key: order.index(key[0]) if key[0] in order else len(order))
+
+    def leaves_out(self, primary: str, word: Word) -> bool:
+        """Return whether a word leaves out a patch that the primary config chooses: `training=null`, `~training`."""
+        drops = word.sign == "~" or word.value == "null"
+        return drops and word.group in self.conversion.defaults.groups(self.conversion.files[primary])
+
+    def _patch(self, group: str, option: str) -> str:
+        if (group, option) not in self.conversion.patches:
+            raise NotTranslated(f"{group} has no option {option}")
+        return self.conversion.patches[group, option]
 
     def is_group(self, word: Word) -> bool:
         return word.group in self.conversion.reader.groups and (word.value is None or not word.value.startswith("{"))
@@ -77,9 +100,6 @@ class Words:
 
     def is_patch(self, word: Word) -> bool:
         return self.is_group(word) and (word.group, word.value) in self.conversion.patches
-
-    def patch(self, word: Word) -> dict[str, str]:
-        return {word.group: self.conversion.patches[word.group, str(word.value)]}
 
     def is_extra(self, keys: list[str]) -> bool:
         """Return whether some option lacks the field of an address, so that a patch may have added it."""

@@ -12,8 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
+from cn.composing.class_changes import patches_by
 from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
+from cn.composing.patches import KEY as PATCHES
 from cn.composing.plain_words import KEY
 from cn.composing.verbs import ORDER, SIGNS, Verb
 from cn.discovery import discover, registry
@@ -40,7 +42,8 @@ class _Place(NamedTuple):
 def command(run: CN) -> list[str]:
     """Return `run=NAME` and the overrides that distinguish the run from a fresh instance of its class."""
     group = registry.group_of(registry.home(type(run)))
-    return [f"{group}={text_of(_option((type(run),), type(run)))}", *words(run)]
+    bare = [f"{PATCHES}=[]"] if patches_by(type(run)) else []
+    return [f"{group}={text_of(_option((type(run),), type(run)))}", *bare, *words(run)]
 
 
 def words(node: CN, base: CN | None = None, at: str = "") -> list[str]:

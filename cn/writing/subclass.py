@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from cn.composing.class_changes import DEFAULTS, patches_by
 from cn.discovery import source
 from cn.nodes.containers import Items, Row, Table
 from cn.nodes.field_types import Anything, Child, Either, Kind, Member, OneOf, Scalar
@@ -61,6 +62,7 @@ def subclass(node: CN, module: str, name: str, *, command: str, doc: list[str], 
             '    """' + "\n    ".join(doc) + ("\n    " if len(doc) > 1 else "") + '"""',
             "",
             *body,
+            *([f"    {DEFAULTS} = []"] if patches_by(cls) else []),
             "",
         ]
     )

@@ -106,6 +106,30 @@ def test_a_method_of_a_sweep_that_fails_is_named_with_its_line(project: Project,
     )
 
 
+def test_an_axis_of_patches_takes_the_place_of_those_that_the_class_applies(project: Project):
+    (project.folder / "runs/patches").mkdir()
+    for name, changes in {"toy": {"steps": 77, "seed": 5}, "big": {"steps": 78}}.items():
+        (project.folder / f"runs/patches/{name}.py").write_text(
+            f"from cn import Patch\n\n\nclass {name.title()}(Patch):\n    changes = {changes}\n"
+        )
+    told = project.folder / "runs/told.py"
+    told.write_text(told.read_text() + '    _patches_ = ["toy"]\n')
+
+    def planned(*words: str) -> list[str]:
+        return [each["id"] for each in project.asked("plan", *words)["trials"]]
+
+    name = project.sweep("patched", 'grid({"patches": ["big", ["toy"], []]})')
+    typed = project.sweep("typed", 'points([{"steps": 78}, {"steps": 77, "seed": 5}, {}])')
+    assert planned(name) == planned(typed, "base.patches=[]")
+    values = project.sweep("values", 'points([{"value": 0.1}])')
+    assert planned(values) == planned(values, "base.patches=[]", "base.steps=77", "base.seed=5")
+    half = project.sweep("half", 'points([{"patches": "big"}, {"seed": 3}])')
+    assert project.sweeps("plan", half, status=2) == (
+        "the point {'seed': 3} names no patches, and others do, which take the place of [toy]\n"
+        '  defined in runs/told.py:13\n  write in each point: "patches": [...]\n'
+    )
+
+
 def test_points_that_come_to_the_same_run_are_one_trial(project: Project):
     name = project.sweep("same", 'points([{"value": 0.5}, {}, {"seed": 1}, {"seed": 2}])')
     plan = project.asked("plan", name)

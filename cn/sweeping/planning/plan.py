@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cn import program
+from cn.composing.class_changes import patches_by
+from cn.composing.patches import KEY
 from cn.discovery.source import file, where
 from cn.errors import CNError, UserError, lines, short
 from cn.launching.launch import Launch
@@ -71,6 +73,7 @@ class Composer:
         Raises UserError for an invalid override, as the command line does.
         """
         sweep, name_of_class = self.sweep, type(self.sweep).__name__
+        _refuse_half(sweep, point)
         own = [each for key, value in point.items() for each in self.written(key, json.dumps(value))]
         variants, rest = self.variants.of(own)
         run = variants.run(rest)
@@ -147,6 +150,15 @@ def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:
             f"{type(sweep).__name__}.{name}() fails for {' '.join(own) or 'the base'}: {type(error).__name__}: {error}"
         )
         raise UserError(lines(short(what), f"at {file(method.__module__)}:{line}")) from error
+
+
+def _refuse_half(sweep: Sweep, point: dict[str, Any]) -> None:
+    """Refuse a point without patches beside points with them, if the base applies patches by default."""
+    cls = type(sweep.base)
+    if KEY not in point and KEY in sweep._varied_() and (own := patches_by(cls)):
+        names = ",".join(own)
+        what = f"the point {short(str(point))} names no patches, and others do, which take the place of [{names}]"
+        raise UserError(lines(what, where(cls), f'write in each point: "{KEY}": [...]'))
 
 
 def _refuse_own(node: CN) -> None:

@@ -64,6 +64,10 @@ class Sweep(CN):
         if drawn and type(self).resources is not Sweep.resources:
             raise ValueError("resources() gives trials jobs of their own, and the workers of a search share one launch")
 
+    def _varied_(self) -> list[str]:
+        """Return the keys of the run that the axes set, of which its class then has no say: `patches`."""
+        return [*self.axes.names(), *(self.axes.keys() if isinstance(self.axes, Space) else ())]
+
     def keep(self, trial: Any) -> bool:
         """Return whether the trial belongs to the sweep."""
         return True

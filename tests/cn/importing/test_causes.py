@@ -55,13 +55,13 @@ def test_a_change_of_a_patch_that_waits_is_told_with_its_line(tmp_path: Path) ->
 
 def test_a_patch_that_comes_after_the_one_that_is_chosen_is_told(tmp_path: Path) -> None:
     files = {
-        "config": "defaults: [_self_, p: fast]\nx: 1\ny: 1\n",
-        "p/fast": "# @package _global_\nx: 2\n",
+        "config": "defaults: [p: fast, _self_]\nx: 1\n",
+        "p/fast": "# @package _global_\nx: 2\nz: 2\n",
         "p/slow": "# @package _global_\ny: 3\n",
     }
     (result,) = imported(tmp_path, files).results("p=slow")
-    assert (
-        result.cause == "x is 1 with Hydra and 2 with CN: a patch comes after the one that config chooses, which stays"
+    assert result.cause == (
+        "z is no key with Hydra and 2 with CN: a patch comes after the one that config chooses, which stays"
     )
 
 

@@ -352,3 +352,11 @@ def test_a_form_composes_as_with_hydra(form: str, exact: bool, tmp_path: Path) -
     files, sets = FORMS[form]
     found = imported(tmp_path, files, exact=exact)
     assert found.unequal("", *sets) == []
+
+
+def test_groups_in_many_folders_are_packages_which_python_finds_at_once(tmp_path: Path) -> None:
+    group = "/".join(f"g{depth}" for depth in range(40))
+    files = {"config": f"defaults: [{group}: x]", f"{group}/x": "lr: 1", f"{group}/y": "lr: 2"}
+    found = imported(tmp_path, files)
+    assert found.unequal("", f"{group}=y") == []
+    assert (found.folder / "runs/g0/__init__.py").read_text() == ""

@@ -1,0 +1,66 @@
+"""The files of a tree: their groups, which of them are patches, and where their relative entries start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cn.importing.packages import group_path, normal
+from cn.importing.starts import start_of
+from cn.importing.yaml_files import File, refuse_unread
+
+
+class Tree:
+    """Knows files. files: by Hydra's name; unread: those that cannot be read, refused where one is named."""
+
+    def __init__(self, files: dict[str, File], unread: Iterable[File] = ()) -> None:
+        self.files = files
+        self.unread = {file.config: file for file in unread}
+        self.groups: dict[str, list[File]] = {}  # with the options in folders below
+        for file in files.values():
+            parts = file.group.split("/") if file.group else []
+            for depth in range(1, len(parts) + 1):
+                self.groups.setdefault("/".join(parts[:depth]), []).append(file)
+        self._starts: dict[str, str] = {}
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Make a patch of each file that holds nothing but patches of its group: `defaults: [heads: a, losses: a]`."""
+        todo = [file for file in self.files.values() if file.group and file.package is None and not file.body]
+        while len(todo) > len(todo := [file for file in todo if not self._only_patches(file)]):
+            pass
+
+    def _only_patches(self, file: File) -> bool:
+        entries = [each for each in file.entries if not each.is_self]
+        groups = [group_path(each.group or "", self.start(file)) for each in entries]
+        found = [self.files.get(normal(f"{group}/{each.options}")) for group, each in zip(groups, entries, strict=True)]
+        if not found or not all(each.group and each.package is None and not each.override for each in entries):
+            return False
+        if all(each is not None and each.package == "" for each in found):
+            file.package = ""
+        return file.package == ""
+
+    def named(self, config: str) -> File | None:
+        """Return the file that an entry names, if it is there. UserError if it cannot be read."""
+        if normal(config) in self.unread:
+            refuse_unread(self.unread[normal(config)])
+        return self.files.get(normal(config))
+
+    def start(self, file: File) -> str:
+        """Return the folder from which relative entries of a file start."""
+        if file.config not in self._starts:
+            self._starts[file.config] = start_of(file, self.files, self.groups)
+        return self._starts[file.config]
+
+    def is_patch(self, file: File) -> bool:
+        """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""
+        home = file.group.partition("/")[0]
+        return bool(home) and file.package is not None and not f"{file.package}.".startswith(f"{home}.")
+
+    def is_spread(self, file: File, group: str) -> bool:
+        """Return whether an option of a group, `task/optimizer`, sets values of what holds the group: of `task`."""
+        return bool(file.package) and file.group == group and group.replace("/", ".").startswith(f"{file.package}.")
+
+    def is_hydra(self, file: File) -> bool:
+        """Return whether a file holds Hydra's own settings."""
+        package = file.package if file.package is not None else file.group.replace("/", ".")
+        return f"{package}.".startswith("hydra.")
