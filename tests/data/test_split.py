@@ -33,7 +33,10 @@ def test_the_parts_are_disjoint_and_make_the_whole_in_proportion(counts, fractio
     for fraction, part in zip(fractions, held, strict=False):
         assert len(part) in (int(fraction * len(labels)), int(fraction * len(labels)) + 1)
         for label, count in enumerate(counts):
-            assert abs(np.count_nonzero(labels[part] == label) - fraction * count) <= 2
+            # A part lies between two prefixes, in each of which a class is within half an image of its own quantile.
+            # The other classes shift the quantile by half an image each, and rounding the part's length by one in all.
+            allowed = 1 + (len(counts) - 1) * count / len(labels)
+            assert abs(np.count_nonzero(labels[part] == label) - fraction * count) <= allowed + 1e-9
 
 
 def test_the_seed_decides_and_nothing_else():
