@@ -22,6 +22,7 @@ from cn.importing.packages import (
     relative_to,
 )
 from cn.importing.starts import start_of
+from cn.importing.taken_up import take_up
 from cn.importing.yaml_files import Entry, File, refuse_unread
 
 
@@ -42,26 +43,10 @@ class Reader:
         self._reading: list[str] = []
         self._starts: dict[str, str] = {}
         self.patch_groups: set[str] = set()  # groups of patches that defaults lists choose from
-        self._take_up()
+        take_up(files, self.start)
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
-
-    def _take_up(self) -> None:
-        """Make a patch of each file that holds nothing but patches of its group: `defaults: [heads: a, losses: a]`."""
-        todo = [file for file in self.files.values() if file.group and file.package is None and not file.body]
-        while len(todo) > len(todo := [file for file in todo if not self._only_patches(file)]):
-            pass
-
-    def _only_patches(self, file: File) -> bool:
-        entries = [each for each in file.entries if not each.is_self]
-        groups = [group_path(each.group or "", self.start(file)) for each in entries]
-        found = [self.files.get(normal(f"{group}/{each.options}")) for group, each in zip(groups, entries, strict=True)]
-        if not found or not all(each.group and each.package is None and not each.override for each in entries):
-            return False
-        if all(each is not None and each.package == "" for each in found):
-            file.package = ""
-        return file.package == ""
 
     def option(self, file: File, group: str) -> Content:
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
@@ -162,7 +147,7 @@ class Reader:
         file = self._named(f"{group}/{options}")
         if entry.package is None and file is not None and self.is_spread(file, group):
             self.spread.add(group)
-            self._load(content, merged, entry, package, file.config, group, None)
+            self._load(content, merged, entry, package, file.config, group)
             return
         key = self._key(entry, content.file, package)
         at_once = isinstance(options, list) and group in self.single
@@ -183,14 +168,14 @@ class Reader:
         if entry.group is None:
             path = str(entry.options)
             config = path.removeprefix("/") if path.startswith("/") else joined(self.start(file), path)
-            self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0], None)
+            self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0])
             return
         group = group_path(entry.group, self.start(file))
         if isinstance(entry.options, list):
             key = self._key(entry, file, package)
             content.listed.append((entry, file, key))
             for option in self._lists.get(key, entry.options):
-                self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group, None)
+                self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group)
             return
         option = option_of(entry.options)
         options = self.groups.get(group, [])
@@ -203,7 +188,7 @@ class Reader:
             self.patch_groups.add(group)
             chosen = chosen or self._follows(file, group, option)
             if chosen is not None:
-                self._load(content, merged, entry, package, chosen.config, entry.group, None)
+                self._load(content, merged, entry, package, chosen.config, entry.group)
             return
         if not options and option is not None and chosen is None:
             if not entry.optional:
@@ -219,7 +204,7 @@ class Reader:
         slot = Slot(normal(group), option, override_key(normal(group), at), entry, file)
         if relative is None or relative == ():
             if chosen is not None:
-                self._load(content, merged, entry, package, chosen.config, entry.group, None)
+                self._load(content, merged, entry, package, chosen.config, entry.group)
             return
         place_slot(merged, relative, slot)
         self.single.add(slot.group)
@@ -236,9 +221,7 @@ class Reader:
             self.groups[group].append(file)
         return self.files[file.config]
 
-    def _load(
-        self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str, _: None
-    ) -> None:
+    def _load(self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
         file = content.file
         target = self._named(config)
