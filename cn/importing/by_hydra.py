@@ -90,11 +90,8 @@ def _stubbed(name: str) -> Callable[..., str]:
 
 
 def _text(value: Any) -> str:
-    from omegaconf import OmegaConf
-
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value, resolve=False)
-    return json.dumps(plain(value), sort_keys=True) if isinstance(value, (dict, list)) else str(value)
+    value = resolved(value)
+    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
 
 
 def _variable(key: str, default: Any = ...) -> str | None:

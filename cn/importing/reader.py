@@ -21,7 +21,7 @@ from cn.importing.packages import (
     place_of,
     relative_to,
 )
-from cn.importing.starts import start_of
+from cn.importing.starts import at_home, start_of
 from cn.importing.taken_up import take_up
 from cn.importing.yaml_files import Entry, File, refuse_unread
 
@@ -44,6 +44,7 @@ class Reader:
         self._starts: dict[str, str] = {}
         self.patch_groups: set[str] = set()  # groups of patches that defaults lists choose from
         take_up(files, self.start)
+        self.at_home = at_home(files, self.start)
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
@@ -52,7 +53,7 @@ class Reader:
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
         home = group.replace("/", ".")
         package = HERE
-        if file.package is not None and file.package.startswith(f"{home}."):
+        if group in self.at_home and file.package is not None and file.package.startswith(f"{home}."):
             package = HERE + file.package[len(home) :]
         content = self.content(file, package, home)
         if package == HERE:
