@@ -1,0 +1,78 @@
+"""More forms of defaults lists and headers, from public trees: what the classes compose is what Hydra composes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cn.importing.proof import Proof
+from tests.cn.importing.test_forms import Form
+from tests.cn.importing.trees import imported
+
+pytestmark = pytest.mark.slow
+
+FORMS = {
+    "a header that names the package for which the option is chosen": Form(
+        {
+            "config": "defaults: [_self_, ds@ds.train: train, ds@ds.eval: eval]\na: {c: '${ds.train}'}",
+            "ds/train": "# @package ds.train\nz: {s: 3}\nlr: 1",
+            "ds/eval": "# @package ds.eval\nz: {s: 3}\nq: 2",
+        },
+        ("ds@ds.train=eval", "ds.train.lr=4"),
+    ),
+    "a header with underscores around _global_": Form(
+        {
+            "config": "defaults: [_self_, ds: one]\nx: 1",
+            "ds/one": "# @package __global__\nz: 3",
+            "ds/two": "# @package __global__\nz: 4",
+        },
+        ("ds=two", "z=5"),
+    ),
+    "a resolver of the user's that is given a node": Form(
+        {
+            "config": "defaults: [m: a]\nd: {z: 1, q: '${x}', e: '${m}'}\nx: 1\ny: ${my:${d}}\nw: ${my:${t}}\nt: [1]",
+            "m/a": "l: ['${x}', 1]",
+            "m/b": "d: 3",
+        },
+        ("m=b", "x=2"),
+    ),
+    "a list of which a part cannot be worked out": Form(
+        {"config": "defaults: [m: a]", "m/a": "l: ['${no.where}', 1]", "m/b": "l: [1]"}, ("m=b",)
+    ),
+    "a truth value typed for a text": Form({"config": "a: text\nb: null"}, ("a=true", "b=true")),
+    "an option that is a list, to which a patch adds nothing": Form(
+        {
+            "config": "defaults: [cb: null, e: null]",
+            "cb/a": "- {_target_: x}",
+            "cb/b": "x: 1",
+            "e/one": "# @package _global_\ncb: {y: 1}",
+        },
+        ("cb=a", "cb=b e=one"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_composes_as_with_hydra(form: str, exact: bool, tmp_path: Path) -> None:
+    files, sets = FORMS[form]
+    found = imported(tmp_path, files, exact=exact)
+    assert found.unequal("", *sets) == []
+
+
+def test_a_required_choice_is_proved_with_an_option_that_hydra_can_compose(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [{m: '???'}]",
+        "m/a": "defaults: [gone]\nx: 1",
+        "m/b": "defaults: [a]",
+        "m/c": "x: 2",
+    }
+    found = imported(tmp_path, files)
+    results = Proof(found.conversion).run(found.folder, 20, 0, lambda line: None)
+    assert [(" ".join(each.overrides), each.verdict) for each in results] == [
+        ("m=c", "equal"),
+        ("m=a", "differs"),
+        ("m=b", "differs"),
+        ("m=c m.x=-1", "equal"),
+    ]
