@@ -50,6 +50,26 @@ FORMS = {
         },
         ("cb=a", "cb=b e=one"),
     ),
+    "a choice that follows other choices": Form(
+        {
+            "config": "defaults: [s: x, train: '${task}PPO', task: Ant]",
+            "task/Ant": "n: 1",
+            "task/Bug": "n: 2",
+            "train/AntPPO": "lr: 1",
+            "train/BugPPO": "lr: 2\nm: 3",
+            "s/x": "defaults: [k: one, _t_: 'r-${s/k}__${task}']\nz: 1",
+            "s/y": "defaults: [k: two]\nz: 2",
+            "s/k/one": "w: 1",
+            "s/k/two": "w: 2",
+            "s/_t_/r-one__Ant": "d: 1",
+            "s/_t_/r-two__Ant": "d: 2",
+            "s/_t_/r-one__Bug": "d: 3",
+        },
+        ("task=Bug", "s/k=two", "task=Bug train=AntPPO", "train.lr=4", "s=y", "task=Bug s/_t_=r-two__Ant"),
+    ),
+    "a choice that follows an option in a folder": Form(
+        {"config": "defaults: [b: '${a}', a: p/x]", "a/p/x": "n: 1", "a/y": "n: 3", "b/y": "n: 2", "b/p/x": "n: 4"}
+    ),
 }  # fmt: skip
 
 
@@ -76,3 +96,14 @@ def test_a_required_choice_is_proved_with_an_option_that_hydra_can_compose(tmp_p
         ("m=b", "differs"),
         ("m=c m.x=-1", "equal"),
     ]
+
+
+def test_a_choice_that_follows_another_is_the_name_of_an_option(tmp_path: Path) -> None:
+    found = imported(tmp_path, FORMS["a choice that follows other choices"].files)
+    assert '    train: Train = derive(lambda run: f"{option_of(run.task)}PPO")' in found.text("runs/config.py")
+    assert found.conversion.odd == []
+
+
+def test_a_choice_that_cannot_follow_is_told(tmp_path: Path) -> None:
+    found = imported(tmp_path, FORMS["a choice that follows an option in a folder"].files)
+    assert found.conversion.odd == [("conf/config.yaml:1", "b follows ${a}; here it is p/x, whatever else is chosen")]
