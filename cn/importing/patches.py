@@ -27,6 +27,10 @@ class Patches:
     def prepare(self, content: Content) -> None:
         """Take the values of a patch into the families, so that the types of their fields allow them."""
         self._prepare(content.full, self.families.run)
+        for key, (option, *_) in content.choices.items():
+            field = self.families.at(tuple(place_of(key)[1].split(".")))
+            if field is not None and option is None:
+                field.optional = True
 
     def _prepare(self, branch: Branch, family: Family) -> None:
         for key, item in branch.items.items():
