@@ -207,7 +207,7 @@ class Families:
             return dicts
         if any(not isinstance(key, str) for key in field.family.fields):
             return True
-        return any(not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain)
+        return any(not isinstance(each.value, dict) and not is_whole(each.value) for each in field.plain)
 
 
 def field_of(families: list[Family], key: Hashable) -> Field | None:
@@ -215,7 +215,8 @@ def field_of(families: list[Family], key: Hashable) -> Field | None:
     return next((each.fields[key] for each in families if key in each.fields), None)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Return whether a value is an interpolation and nothing else, which may give a node."""
     return isinstance(value, str) and value.startswith("${") and value.endswith("}")
 
 

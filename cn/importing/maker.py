@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from cn.importing.classes import Class, Default, Derived, Made, Plain, Required, needs
-from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge
+from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge, target_of
 from cn.importing.families import Families, Family, Field, plain_of
 from cn.importing.followed import name_of
 from cn.importing.following import Following
@@ -170,12 +170,8 @@ class Maker:
 
     def target(self, slot: Slot) -> Branch:
         """Return what a slot holds: the option, with the values around it."""
-        target = copied(slot.under)
-        file = self.options.get((slot.group, str(slot.option)))
-        if file is not None and slot.option is not None:
-            merge(target, copied(self.contents[file.config]))
-        merge(target, copied(slot.over))
-        return target
+        file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
+        return target_of(slot, self.contents[file.config] if file is not None else None)
 
     def instance(self, target: Branch, cls: Class, module: str) -> Made:
         """Return an instance that holds the target: with other values, or of a private subclass for other fields."""

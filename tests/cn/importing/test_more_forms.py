@@ -70,6 +70,34 @@ FORMS = {
     "a choice that follows an option in a folder": Form(
         {"config": "defaults: [b: '${a}', a: p/x]", "a/p/x": "n: 1", "a/y": "n: 3", "b/y": "n: 2", "b/p/x": "n: 4"}
     ),
+    "a group of which a patch chooses nothing": Form(
+        {
+            "config": "defaults: [_self_, m: a, e: null]\nx: 1",
+            "m/a": "y: 1",
+            "e/one": "# @package _global_\ndefaults: [override /m: null]\nx: 2",
+        },
+        ("e=one", "e=one x=3"),
+    ),
+    "a choice where most files hold a text": Form(
+        {
+            "config": "defaults: [v: a]\np: /d",
+            "v/base": "d: {data: '???', n: 1}",
+            "v/a": "defaults: [base]\nd: {data: '${p}/x.json', n: 2}",
+            "v/b": "defaults: [base, /ex@d.data: one]\nd: {n: 3}",
+            "v/c": "defaults: [base]\nd: {data: plain}",
+            "ex/one": "k: 1",
+        },
+        ("v=b", "p=3", "v=c"),
+    ),
+    "a group of callbacks within a group": Form(
+        {
+            "config": "defaults: [t: a]",
+            "t/a": "defaults: [cb: one]\nx: 1",
+            "t/cb/one": "p: {_target_: x}\nq: {_target_: y}",
+            "t/cb/two": "p: {_target_: x}",
+        },
+        ("t/cb=two", "t.x=3"),
+    ),
 }  # fmt: skip
 
 
@@ -107,3 +135,10 @@ def test_a_choice_that_follows_another_is_the_name_of_an_option(tmp_path: Path) 
 def test_a_choice_that_cannot_follow_is_told(tmp_path: Path) -> None:
     found = imported(tmp_path, FORMS["a choice that follows an option in a folder"].files)
     assert found.conversion.odd == [("conf/config.yaml:1", "b follows ${a}; here it is p/x, whatever else is chosen")]
+
+
+def test_a_choice_that_is_written_out_is_told(tmp_path: Path) -> None:
+    found = imported(tmp_path, FORMS["a choice where most files hold a text"].files)
+    assert '    d: D = _D(data={"k": 1}, n=3)\n' in found.text("runs/v/b.py")
+    why = "ex: one is written out, since data is a plain value in 2 files"
+    assert found.conversion.odd == [("conf/v/b.yaml:1", why)]
