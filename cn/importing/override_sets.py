@@ -36,6 +36,13 @@ def listed_patches(conversion: Conversion, primary: str) -> list[tuple[str, Entr
     return found
 
 
+def patch_key(conversion: Conversion, group: str) -> str:
+    """Return what the command line calls the choice of a patch of a group: `task@_global_` where that is needed."""
+    every = [each for primary in conversion.primaries for each in listed_patches(conversion, primary)]
+    package = next((entry.package for its, entry in every if its == group and entry.package), None)
+    return f"{group}@{package}" if package else group
+
+
 def options(conversion: Conversion, group: str) -> list[str]:
     """Return the options of a group, patches too."""
     made = {key for key, file in conversion.option_files.items() if file.is_made}  # Hydra knows none of them
@@ -77,8 +84,8 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
     for group in {group for group, _ in conversion.patches}:
         if group in found:  # it has options that are no patches too
             continue
-        sign = "" if group in listed else "+"
-        found[f"{sign}{group}"] = [f"{sign}{group}={each}" for each in options(conversion, group)]
+        key = f"{'' if group in listed else '+'}{patch_key(conversion, group)}"
+        found[key] = [f"{key}={each}" for each in options(conversion, group)]
     return {key: words for key, words in found.items() if words}
 
 

@@ -183,7 +183,9 @@ class Reader:
         chosen = self._named(f"{group}/{option}")
         known = [chosen] if chosen is not None else options
         spread = any(self.is_spread(each, group) for each in known)
-        if entry.package is None and (spread or any(map(self.is_patch, known))):
+        if (entry.package is None and spread) or (
+            entry.package in (None, "_global_") and any(map(self.is_patch, known))
+        ):
             self.spread |= {group} if spread else set()
             content.patches.append((group, entry))
             self.patch_groups.add(group)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cn.importing.conversion import Conversion
 from cn.importing.hydra_settings import settings
 from cn.importing.names import slug
-from cn.importing.override_sets import slots
+from cn.importing.override_sets import patch_key, slots
 from cn.importing.proof import Result
 from cn.importing.resolvers import stubs
 from cn.importing.yaml_files import File
@@ -106,12 +106,13 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
     for group in dict.fromkeys(group for group, _ in conversion.patches):
         names = {option: name for (its, option), name in conversion.patches.items() if its == group}
         if all(name == f"{group}/{option}" for option, name in names.items()):
-            found[f"{group}=NAME"] = f"patches={group}/NAME"
+            found[f"{patch_key(conversion, group)}=NAME"] = f"patches={group}/NAME"
             found |= {
                 f"{its}={option}": f"{its}={now}" for (its, option), now in conversion.options.items() if its == group
             }
         else:
-            found |= {f"{group}={option}": f"patches={name}" for option, name in names.items()}
+            key = patch_key(conversion, group)
+            found |= {f"{key}={option}": f"patches={name}" for option, name in names.items()}
     for (group, option), name in conversion.options.items():
         if name != option:
             found[f"{group}={option}"] = f"{group}={name}"

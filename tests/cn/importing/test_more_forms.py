@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cn.importing.override_sets import singles
 from cn.importing.proof import Proof
+from cn.importing.report import words
 from tests.cn.importing.test_forms import Form
 from tests.cn.importing.trees import imported
 
@@ -98,6 +100,16 @@ FORMS = {
         },
         ("t/cb=two", "t.x=3"),
     ),
+    "options that are chosen at the root": Form(
+        {
+            "config": "defaults: [_self_, task@_global_: walk, e@_global_: null]\nx: 1\nn: 1\ny: ${name}",
+            "task/easy": "steps: 1",
+            "task/walk": "defaults: [easy, _self_]\nname: walk",
+            "task/run": "defaults: [easy, _self_]\nname: run\nx: 2",
+            "e/one": "n: 5",
+        },
+        ("task@_global_=run", "task@_global_=run e@_global_=one x=3", "steps=4"),
+    ),
 }  # fmt: skip
 
 
@@ -142,3 +154,13 @@ def test_a_choice_that_is_written_out_is_told(tmp_path: Path) -> None:
     assert '    d: D = _D(data={"k": 1}, n=3)\n' in found.text("runs/v/b.py")
     why = "ex: one is written out, since data is a plain value in 2 files"
     assert found.conversion.odd == [("conf/v/b.yaml:1", why)]
+
+
+def test_a_group_that_is_chosen_at_the_root_holds_patches(tmp_path: Path) -> None:
+    found = imported(tmp_path, FORMS["options that are chosen at the root"].files)
+    assert ("`task@_global_=NAME`", "`patches=task/NAME`") in words(found.conversion)
+    assert singles(found.conversion, "config")["task@_global_"] == [
+        "task@_global_=easy",
+        "task@_global_=run",
+        "task@_global_=walk",
+    ]
