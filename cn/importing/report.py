@@ -104,15 +104,15 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
             if now != key:
                 found[f"{key}=NAME"] = f"{now}=NAME"
     for group in dict.fromkeys(group for group, _ in conversion.patches):
+        key = patch_key(conversion, group)
         names = {option: name for (its, option), name in conversion.patches.items() if its == group}
-        if all(name == f"{group}/{option}" for option, name in names.items()):
-            found[f"{patch_key(conversion, group)}=NAME"] = f"patches={group}/NAME"
+        changed = {option: name for option, name in names.items() if name != f"{group}/{option}"}
+        if len(changed) < len(names):
+            found[f"{key}=NAME"] = f"patches={group}/NAME"
             found |= {
                 f"{its}={option}": f"{its}={now}" for (its, option), now in conversion.options.items() if its == group
             }
-        else:
-            key = patch_key(conversion, group)
-            found |= {f"{key}={option}": f"patches={name}" for option, name in names.items()}
+        found |= {f"{key}={option}": f"patches={name}" for option, name in changed.items()}
     for (group, option), name in conversion.options.items():
         if name != option:
             found[f"{group}={option}"] = f"{group}={name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Hashable, Iterator
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -222,7 +223,8 @@ def _comments(file: File, rows: list[str]) -> None:
             while block and not block[-1]:
                 block.pop()
             if block:
-                file.above[keys] = block[block.index("") + 1 :] if "" in block else block
+                after = block[block.index("") + 1 :] if "" in block else block
+                file.above[keys] = list(dropwhile(lambda row: not row, after))
                 if _heads_block(rows, number, len(block)):
                     file.headings.add(keys)
             if text := _beside(row):

@@ -110,6 +110,15 @@ FORMS = {
         },
         ("task@_global_=run", "task@_global_=run e@_global_=one x=3", "steps=4"),
     ),
+    "a mapping that a resolver of the user's gives elsewhere": Form(
+        {
+            "config": "defaults: [m: a]\nx: 1",
+            "m/a": "h: {y: 1, z: {w: '${x}'}}\nq: '${m.h}'",
+            "m/b": "h: ${my:3}\nq: ${.h}",
+            "m/c": "h: ${m.k}\nk: {y: 4}\nq: 3",
+        },
+        ("m=b", "m=c", "m.h.y=3", "x=2"),
+    ),
 }  # fmt: skip
 
 
@@ -164,3 +173,18 @@ def test_a_group_that_is_chosen_at_the_root_holds_patches(tmp_path: Path) -> Non
         "task@_global_=run",
         "task@_global_=walk",
     ]
+
+
+def test_a_group_of_patches_has_one_row_of_words_and_one_for_each_name_that_changed(tmp_path: Path) -> None:
+    files = {"config": "defaults: [e: null]\nx: 1", "e/one": "# @package _global_\nx: 2"}
+    found = imported(tmp_path, {**files, "e/two-x": "# @package _global_\nx: 3"})
+    assert words(found.conversion)[1:] == [("`e=NAME`", "`patches=e/NAME`"), ("`e=two-x`", "`patches=e/two_x`")]
+
+
+def test_a_line_of_signs_above_a_comment_is_no_comment(tmp_path: Path) -> None:
+    files = {"config": "defaults: [e: null]\nx: 1\ny: 1"}
+    files["e/one"] = "# @package _global_\ny: 2\n#####\n\n# why\n#\n# and how\nx: 2"
+    found = imported(tmp_path, files)
+    assert '        "y": 2,\n        # why\n        #\n        # and how\n        "x": 2,\n' in found.text(
+        "runs/patches/e/one.py"
+    )
