@@ -86,7 +86,13 @@ def _stub_resolvers(config: Any, names: list[str]) -> None:
 
 
 def _stubbed(name: str) -> Callable[..., str]:
-    return lambda *arguments: f"<{name}:{','.join(map(_text, arguments))}>"
+    def stubbed(*arguments: Any) -> str:
+        texts = [*map(_text, arguments)]
+        if any("<error:" in text for text in texts):
+            raise ValueError("a part of an argument cannot be worked out")
+        return f"<{name}:{','.join(texts)}>"
+
+    return stubbed
 
 
 def _text(value: Any) -> str:

@@ -146,8 +146,9 @@ class Reader:
         group = group_path(entry.group or "", self.start(content.file))
         options = entry.options
         file = self._named(f"{group}/{options}")
-        if entry.package is None and file is not None and self.is_spread(file, group):
-            self.spread.add(group)
+        spread = file is not None and self.is_spread(file, group)
+        if entry.package is None and file is not None and (spread or self.is_patch(file)):
+            self.spread |= {group} if spread else set()
             self._load(content, merged, entry, package, file.config, group)
             return
         key = self._key(entry, content.file, package)

@@ -119,6 +119,18 @@ FORMS = {
         },
         ("m=b", "m=c", "m.h.y=3", "x=2"),
     ),
+    "a patch that overrides the choice of a patch": Form(
+        {
+            "config": "defaults: [_self_, dset: none, solver: null]\nx: 1",
+            "dset/none": "# @package _global_\nsource: {train: '???'}",
+            "dset/music": "# @package _global_\nsource: {train: a}\nrate: 3",
+            "solver/big": "# @package _global_\ndefaults: [override /dset: music]\nx: 2\nrate: 4",
+        },
+        ("solver=big", "dset=music", "solver=big x=5"),
+    ),
+    "a resolver that is given what cannot be worked out": Form(
+        {"config": "a: ${my:${b}}\nb: [['${no.where}', 1]]\nc: 1"}, ("c=2",)
+    ),
 }  # fmt: skip
 
 
