@@ -81,7 +81,7 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
         if slot.entry.group is not None and (slot.option is not None or slot.entry.line):
             found[key] = [f"{key}={each}" for each in options(conversion, slot.group) if each != slot.option]
     listed = {group for group, _ in listed_patches(conversion, primary)}
-    for group in {group for group, _ in conversion.patches}:
+    for group in dict.fromkeys(group for group, _ in conversion.patches):  # a set has another order in each process
         if group in found:  # it has options that are no patches too
             continue
         key = f"{'' if group in listed else '+'}{patch_key(conversion, group)}"
