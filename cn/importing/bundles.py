@@ -21,13 +21,21 @@ class Bundles:
     """Finds such groups. options: the content of each option by group; runs, patches: of primary configs and patches.
 
     exact: nothing may set values around a choice of such a group, since a dict holds whole nodes alone.
+    inner: groups of which a group above can choose the options, where a node is wanted.
     listed: the address of each choice of several options, `callbacks: [ema, stop]`, with the group.
     """
 
     def __init__(
-        self, options: dict[str, list[Content]], runs: list[Content], patches: list[Content], *, exact: bool
+        self,
+        options: dict[str, list[Content]],
+        runs: list[Content],
+        patches: list[Content],
+        inner: Iterable[str],
+        *,
+        exact: bool,
     ) -> None:
         self.options, self.runs, self.patches, self.exact = options, runs, patches, exact
+        self.inner = set(inner)
         known = [each for contents in options.values() for each in contents]
         every = [content.full for content in [*runs, *patches, *known]]
         self.slots = [slot for branch in every for slot in slots_of(branch)]
@@ -39,7 +47,7 @@ class Bundles:
     def find(self) -> Iterator[str]:
         """Yield the groups."""
         for group, contents in self.options.items():
-            holds = all(_holds_targets(each) for each in contents)
+            holds = group not in self.inner and all(_holds_targets(each) for each in contents)
             if holds and any(len(each.full.items) > 1 for each in contents) and self._stands_alone(group):
                 yield group
 

@@ -86,15 +86,18 @@ def _stub_resolvers(config: Any, names: list[str]) -> None:
 
 
 def _stubbed(name: str) -> Callable[..., str]:
-    return lambda *arguments: f"<{name}:{','.join(map(_text, arguments))}>"
+    def stubbed(*arguments: Any) -> str:
+        texts = [*map(_text, arguments)]
+        if any("<error:" in text for text in texts):
+            raise ValueError("a part of an argument cannot be worked out")
+        return f"<{name}:{','.join(texts)}>"
+
+    return stubbed
 
 
 def _text(value: Any) -> str:
-    from omegaconf import OmegaConf
-
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value, resolve=False)
-    return json.dumps(plain(value), sort_keys=True) if isinstance(value, (dict, list)) else str(value)
+    value = resolved(value)
+    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
 
 
 def _variable(key: str, default: Any = ...) -> str | None:

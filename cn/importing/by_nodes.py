@@ -74,13 +74,20 @@ def _stub(names: dict[str, str]) -> None:
 
 
 def _stubbed(name: str) -> Any:
-    def text(value: Any) -> str:
-        return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
-
     def stubbed(*arguments: Any) -> str:
-        return f"<{name}:{','.join(map(text, arguments))}>"
+        return f"<{name}:{','.join(map(_text, arguments))}>"
 
     return stubbed
+
+
+def _text(value: Any) -> str:
+    """Return an argument as the stubs of Hydra's side write it: a node or a container as JSON."""
+    held = isinstance(value, (CN, dict, list))
+    return json.dumps(value, default=_fields, sort_keys=True) if held else str(value)
+
+
+def _fields(value: Any) -> Any:
+    return {name: getattr(value, name, "???") for name in type(value)._fields} if isinstance(value, CN) else str(value)
 
 
 def composed(contract: Any, words: list[str]) -> dict[str, Any]:

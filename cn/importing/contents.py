@@ -127,6 +127,15 @@ def place_slot(into: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None
     holder.items[relative[-1]] = slot
 
 
+def target_of(slot: Slot, option: Branch | None) -> Branch:
+    """Return what a slot holds: the option, with the values around it."""
+    target = copied(slot.under)
+    if option is not None:
+        merge(target, copied(option))
+    merge(target, copied(slot.over))
+    return target
+
+
 def descend(branch: Branch, keys: tuple[Hashable, ...]) -> Branch:
     for key in keys:
         inner = branch.items.get(key)

@@ -32,6 +32,7 @@ from cn.importing.primaries import primaries as chosen_primaries
 from cn.importing.reader import Reader
 from cn.importing.schema import stored
 from cn.importing.sharing import share
+from cn.importing.written_out import write_out
 from cn.importing.yaml_files import File, files, refuse_unread
 
 
@@ -76,8 +77,9 @@ class Converter:
         every = [*self.options.values(), *(content.file for content in contents.values())]
         paths, self.packages = of_options(every)
         self.modules = {**of_patches(list(self.patches.values())), **paths}
+        by_option = {key: option_contents[file.config].full for key, file in reachable.items()}
         follow = Follow(
-            {key: option_contents[file.config].full for key, file in reachable.items()},
+            by_option,
             lambda group, option: camel(self.modules[self.options[group, option].config].rpartition(".")[2]),
             self.patches,
         )
@@ -85,10 +87,17 @@ class Converter:
             follow.put(content, self.reader.patch, defaults.groups(content.file))
         changed = {file.config: self.reader.patch(file) for file in self.patches.values()}
         self._families(contents, option_contents)
+        members = [(by_option[key], self.families.groups[key[0]]) for key in self.options]
+        members += [(content.full, self.families.run) for content in [*contents.values(), *changed.values()]]
+        written_out = write_out(self.families, members, by_option)
+        if written_out:
+            self.families = Families()
+            self._families(contents, option_contents)
         by_group: dict[str, list[Content]] = {}
         for (group, _), file in self.options.items():
             by_group.setdefault(group, []).append(option_contents[file.config])
-        bundles = Bundles(by_group, [*contents.values()], [*changed.values()], exact=self.exact)
+        inner_groups = self.groups.inner.values()
+        bundles = Bundles(by_group, [*contents.values()], [*changed.values()], inner_groups, exact=self.exact)
         join(self.families, list(bundles.find()), bundles.listed)
         names = self._names(self.options)
         inner = self._names(self.groups.inner)
@@ -112,7 +121,8 @@ class Converter:
                 maker.of_file(config).patches = [self._patch_option(self.patches[key]) for key in applied]
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
-        odd = [*dict.fromkeys(self.reader.lost), *maker.odd, *patches.odd, *follow.odd, *keys_as_texts(self.families)]
+        odd = [*dict.fromkeys(self.reader.lost), *written_out, *maker.odd, *patches.odd, *follow.odd]
+        odd += keys_as_texts(self.families)
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(

@@ -48,7 +48,7 @@ class Comparison:
         return self._branch(hydra, ours, self.families.run, ())
 
     def _branch(self, hydra: Any, ours: Any, family: Family | None, at: tuple[str, ...]) -> Difference | None:
-        if isinstance(hydra, list) and isinstance(ours, dict) and set(cast("dict[str, Any]", ours)) == {"items"}:
+        if isinstance(hydra, list) and isinstance(ours, dict) and {"items"} == {*ours} - {"extra"}:
             return self._value(hydra, ours["items"], None, at)
         if not isinstance(hydra, dict) or not isinstance(ours, dict):
             return self._leaf(hydra, ours, at)
@@ -84,6 +84,8 @@ class Comparison:
             return None
         if left is NOTHING and _is_missing(right):
             return None
+        if isinstance(left, (dict, list)) and _is_error(right) and _holds_error(left):
+            return None  # CN works a value out as a whole
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             return self._branch(left, right, self._family(field, cast("dict[str, Any]", right)), at)
         if isinstance(left, list) and isinstance(right, list):
@@ -112,7 +114,7 @@ class Comparison:
         left = _evaluated(left)
         if _alike(left, right):
             return None
-        if any(at[: len(each)] == each or each[: len(at)] == at for each in self.given) and str(left) == str(right):
+        if any(at[: len(each)] == each or each[: len(at)] == at for each in self.given) and _spelt(left) == str(right):
             return None
         return Difference(at, left, right)
 
@@ -120,6 +122,11 @@ class Comparison:
 def _key(key: str) -> Any:
     found = re.fullmatch(r"<(int|bool|float):(.+)>", key)
     return literal_eval(found[2]) if found else key
+
+
+def _spelt(value: Any) -> str:
+    """Return a value as it is typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_nothing(value: Any) -> bool:
@@ -141,8 +148,19 @@ def _alike(left: Any, right: Any) -> bool:
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         return left == right
     if (isinstance(left, str) and left.startswith("<error:")) or left == "???":
-        return isinstance(right, str) and (right.startswith("<error:") or right in UNKNOWN)
+        return _is_error(right)
     return type(left) is type(right) and left == right
+
+
+def _is_error(value: Any) -> bool:
+    return isinstance(value, str) and (value.startswith("<error:") or value in UNKNOWN)
+
+
+def _holds_error(value: Any) -> bool:
+    """Return whether a part of a value cannot be worked out."""
+    if isinstance(value, dict):
+        return any(map(_holds_error, cast("dict[str, Any]", value).values()))
+    return any(map(_holds_error, cast("list[Any]", value))) if isinstance(value, list) else _is_error(value)
 
 
 def _evaluated(value: Any) -> Any:

@@ -7,12 +7,14 @@ config or patch gives them.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Hashable, Iterator
 from typing import Any, cast
 
 from cn.importing.contents import MISSING, Branch, Leaf, Slot
 from cn.importing.names import attribute, camel, can_be_key, is_attribute
 
+CALL = re.compile(r"\$\{\s*[A-Za-z_][\w.]*\s*:")  # of a resolver
 LONGEST = 40  # letters of a class whose name is made different from others by what it stands in
 
 
@@ -207,7 +209,7 @@ class Families:
             return dicts
         if any(not isinstance(key, str) for key in field.family.fields):
             return True
-        return any(not isinstance(each.value, dict) and not _is_whole(each.value) for each in field.plain)
+        return any(not isinstance(each.value, dict) and not is_whole(each.value) for each in field.plain)
 
 
 def field_of(families: list[Family], key: Hashable) -> Field | None:
@@ -215,8 +217,10 @@ def field_of(families: list[Family], key: Hashable) -> Field | None:
     return next((each.fields[key] for each in families if key in each.fields), None)
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("${") and value.endswith("}")
+def is_whole(value: Any) -> bool:
+    """Return whether a value is a reference and nothing else, which may give a node; no resolver of the user's does."""
+    whole = isinstance(value, str) and value.startswith("${") and value.endswith("}")
+    return whole and (value.startswith("${oc.select:") or not CALL.match(value))
 
 
 def plain_of(item: Leaf | Branch | Slot) -> Any:

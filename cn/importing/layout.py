@@ -70,7 +70,7 @@ def part_rows(prefix: str, part: Expression, depth: int) -> list[str]:
     above, beside = (list(part.above), part.beside) if isinstance(part, Commented) else ([], "")
     if beside and ("\n" in text or len(text) + 4 + len(beside) > WIDTH):
         above, beside = [*above, beside], ""
-    rows = [f"{indent}# {line}" for comment in above for line in wrapped(comment, WIDTH - len(indent) - 2)]
+    rows = [f"{indent}# {line}".rstrip() for comment in above for line in wrapped(comment, WIDTH - len(indent) - 2)]
     return [*rows, text + (f"  # {beside}" if beside else "")]
 
 

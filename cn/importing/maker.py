@@ -7,8 +7,9 @@ from collections.abc import Hashable
 from typing import Any
 
 from cn.importing.classes import Class, Default, Derived, Made, Plain, Required, needs
-from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge
+from cn.importing.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge, target_of
 from cn.importing.families import Families, Family, Field, plain_of
+from cn.importing.followed import name_of
 from cn.importing.following import Following
 from cn.importing.items import lost, same, unescaped
 from cn.importing.names import camel
@@ -133,11 +134,15 @@ class Maker:
         if slot.option == MISSING:
             return Default(Required(), slot), None
         if slot.option is not None and "${" in slot.option:
+            name = name_of(slot, self.families, self.options)
+            if name is not None:
+                return Default(Derived(name), slot), None
             option = self.followed(cls, slot)
             what = f"{field.key} follows {slot.option}; here it is {option}, whatever else is chosen"
             self.odd.append((f"{slot.file.shown}:{slot.entry.line}", what))
             slot = dataclasses.replace(slot, option=option)
             if option is None:
+                field.optional = True
                 return Default(Plain(None), slot), None
         target = self.target(slot)
         file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
@@ -165,12 +170,8 @@ class Maker:
 
     def target(self, slot: Slot) -> Branch:
         """Return what a slot holds: the option, with the values around it."""
-        target = copied(slot.under)
-        file = self.options.get((slot.group, str(slot.option)))
-        if file is not None and slot.option is not None:
-            merge(target, copied(self.contents[file.config]))
-        merge(target, copied(slot.over))
-        return target
+        file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
+        return target_of(slot, self.contents[file.config] if file is not None else None)
 
     def instance(self, target: Branch, cls: Class, module: str) -> Made:
         """Return an instance that holds the target: with other values, or of a private subclass for other fields."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from cn.importing.contents import Branch, Slot
+from cn.importing.contents import Branch, Content, Slot
 from cn.importing.conversion import Conversion
 from cn.importing.packages import override_key
 from cn.importing.yaml_files import Entry
@@ -16,14 +16,14 @@ Case = tuple[str, list[str]]  # a primary config and overrides
 
 
 def required(conversion: Conversion, primary: str) -> list[str]:
-    """Return the choices without which a primary config does not compose, each with the first option."""
+    """Return the choices without which a primary config does not compose, each with the first option that is whole."""
     found: list[str] = []
     for key, slot in slots(conversion.contents[primary].full, ()):
         if slot.option == "???":
-            found += [f"{key}={option}" for option in options(conversion, slot.group)[:1]]
+            found += [f"{key}={option}" for option in whole_first(conversion, slot.group)[:1]]
     for group, entry in listed_patches(conversion, primary):
         if entry.options == "???":
-            found += [f"{group}={option}" for option in options(conversion, group)[:1]]
+            found += [f"{group}={option}" for option in whole_first(conversion, group)[:1]]
     return found
 
 
@@ -36,10 +36,31 @@ def listed_patches(conversion: Conversion, primary: str) -> list[tuple[str, Entr
     return found
 
 
+def patch_key(conversion: Conversion, group: str) -> str:
+    """Return what the command line calls the choice of a patch of a group: `task@_global_` where that is needed."""
+    every = [each for primary in conversion.primaries for each in listed_patches(conversion, primary)]
+    package = next((entry.package for its, entry in every if its == group and entry.package), None)
+    return f"{group}@{package}" if package else group
+
+
 def options(conversion: Conversion, group: str) -> list[str]:
     """Return the options of a group, patches too."""
     made = {key for key, file in conversion.option_files.items() if file.is_made}  # Hydra knows none of them
     return sorted({key[1] for key in [*conversion.options, *conversion.patches] if key[0] == group and key not in made})
+
+
+def whole_first(conversion: Conversion, group: str) -> list[str]:
+    """Return the options of a group, first those of which no file names another that is not there."""
+    lost = {place.partition(":")[0] for place, _ in conversion.reader.lost}
+
+    def is_broken(content: Content) -> bool:
+        return content.file.shown in lost or any(map(is_broken, content.bases))
+
+    def rank(option: str) -> bool:
+        file = conversion.option_files.get((group, option))
+        return file is not None and is_broken(conversion.reader.option(file, group))
+
+    return sorted(options(conversion, group), key=rank)
 
 
 def slots(branch: Branch, at: tuple[str, ...]) -> Iterator[tuple[str, Slot]]:
@@ -60,11 +81,11 @@ def singles(conversion: Conversion, primary: str) -> dict[str, list[str]]:
         if slot.entry.group is not None and (slot.option is not None or slot.entry.line):
             found[key] = [f"{key}={each}" for each in options(conversion, slot.group) if each != slot.option]
     listed = {group for group, _ in listed_patches(conversion, primary)}
-    for group in {group for group, _ in conversion.patches}:
+    for group in dict.fromkeys(group for group, _ in conversion.patches):  # a set has another order in each process
         if group in found:  # it has options that are no patches too
             continue
-        sign = "" if group in listed else "+"
-        found[f"{sign}{group}"] = [f"{sign}{group}={each}" for each in options(conversion, group)]
+        key = f"{'' if group in listed else '+'}{patch_key(conversion, group)}"
+        found[key] = [f"{key}={each}" for each in options(conversion, group)]
     return {key: words for key, words in found.items() if words}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cn.importing.headers import below_global
 from cn.importing.yaml_files import Entry, File
 
 
@@ -31,9 +32,7 @@ def package_of(entry: Entry, parent: str, written: str, header: str | None) -> s
         if header is not None:
             return header
         package = "/".join(part for part in written.removeprefix("/").split("/") if part != "..").replace("/", ".")
-    joined = f"{parent}.{package}" if parent and package else parent or package
-    _, found, after = joined.rpartition("_global_")
-    return after.removeprefix(".") if found else joined
+    return below_global(f"{parent}.{package}" if parent and package else parent or package)
 
 
 def relative_to(package: str, parent: str) -> tuple[str, ...] | None:

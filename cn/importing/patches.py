@@ -27,6 +27,10 @@ class Patches:
     def prepare(self, content: Content) -> None:
         """Take the values of a patch into the families, so that the types of their fields allow them."""
         self._prepare(content.full, self.families.run)
+        for key, (option, *_) in content.choices.items():
+            field = self.families.at(tuple(place_of(key)[1].split(".")))
+            if field is not None and option is None:
+                field.optional = True
 
     def _prepare(self, branch: Branch, family: Family) -> None:
         for key, item in branch.items.items():
@@ -65,9 +69,6 @@ class Patches:
                 else:
                     several = f"{group}: [{', '.join(entry.options)}] chooses several options, of which this is no dict"
                     self.odd.append((f"{file.shown}:{entry.line}", several))
-        for group, option in content.replaced.items():
-            what = f"it chooses {group}={option} too, a patch that is named beside it here"
-            self.odd.append((content.file.shown, what))
         found += self._of(content.full, [self.families.run], ())
         return found
 

@@ -21,6 +21,7 @@ from cn.importing.packages import (
     place_of,
     relative_to,
 )
+from cn.importing.starts import at_home
 from cn.importing.tree import Tree
 from cn.importing.yaml_files import Entry, File
 
@@ -36,6 +37,7 @@ class Reader(Tree):
         self._reading: list[str] = []
         self.patch_groups: set[str] = set()  # groups of patches that defaults lists choose from
         self.apart: set[tuple[str, str]] = set()  # (file, group) of choices of patches that are not merged
+        self.at_home = at_home(files, self.start)
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
@@ -44,7 +46,7 @@ class Reader(Tree):
         """Return the content of a file as an option of a group, from the place where the option is chosen."""
         home = group.replace("/", ".")
         package = HERE
-        if file.package is not None and file.package.startswith(f"{home}."):
+        if group in self.at_home and file.package is not None and file.package.startswith(f"{home}."):
             package = HERE + file.package[len(home) :]
         content = self.content(file, package, home)
         if package == HERE:
@@ -122,12 +124,14 @@ class Reader(Tree):
         group = group_path(entry.group or "", self.start(content.file))
         options = entry.options
         file = self.named(f"{group}/{options}")
-        if entry.package is None and file is not None and self.is_spread(file, group):
-            self.spread.add(group)
-            self._load(content, merged, entry, package, file.config, group, None)
-            return
-        if self._replaces(entry, content.file):
+        spread = entry.package is None and file is not None and self.is_spread(file, group)
+        replaces = self._replaces(entry, content.file)
+        if replaces:
             content.replaced[group] = str(option_of(options))
+        if file is not None and (spread or (replaces and content.file.group)):
+            self.spread |= {group} if spread else set()
+            self._load(content, merged, entry, package, file.config, group)  # a patch extends the one that it chooses
+        if spread or replaces:
             return
         key = self._key(entry, content.file, package)
         at_once = isinstance(options, list) and group in self.single
@@ -153,21 +157,23 @@ class Reader(Tree):
         if entry.group is None:
             path = str(entry.options)
             config = path.removeprefix("/") if path.startswith("/") else joined(self.start(file), path)
-            self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0], None)
+            self._load(content, merged, entry, package, config, path.removeprefix("/").rpartition("/")[0])
             return
         group = group_path(entry.group, self.start(file))
         if isinstance(entry.options, list):
             key = self._key(entry, file, package)
             content.listed.append((entry, file, key))
             for option in self._lists.get(key, entry.options):
-                self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group, None)
+                self._load(content, merged, entry, package, f"{group}/{option_of(option)}", entry.group)
             return
         option = option_of(self._lists.get(self._key(entry, file, package), [entry.options])[0])
         options = self.groups.get(group, [])
         chosen = self.named(f"{group}/{option}")
         known = [chosen] if chosen is not None else options
         spread = any(self.is_spread(each, group) for each in known)
-        if entry.package is None and (spread or any(map(self.is_patch, known))):
+        if (entry.package is None and spread) or (
+            entry.package in (None, "_global_") and any(map(self.is_patch, known))
+        ):
             self.spread |= {group} if spread else set()
             content.patches.append((group, entry))
             self.patch_groups.add(group)
@@ -175,7 +181,7 @@ class Reader(Tree):
             if chosen is not None and (file.config, group) in self.apart:
                 content.patches += self.patch(chosen).patches
             elif chosen is not None:
-                self._load(content, merged, entry, package, chosen.config, entry.group, None)
+                self._load(content, merged, entry, package, chosen.config, entry.group)
             return
         if not options and option is not None and chosen is None:
             if not entry.optional:
@@ -191,7 +197,7 @@ class Reader(Tree):
         slot = Slot(normal(group), option, override_key(normal(group), at), entry, file)
         if relative is None or relative == ():
             if chosen is not None:
-                self._load(content, merged, entry, package, chosen.config, entry.group, None)
+                self._load(content, merged, entry, package, chosen.config, entry.group)
             return
         place_slot(merged, relative, slot)
         self.single.add(slot.group)
@@ -208,9 +214,7 @@ class Reader(Tree):
             self.groups[group].append(file)
         return self.files[file.config]
 
-    def _load(
-        self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str, _: None
-    ) -> None:
+    def _load(self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
         file = content.file
         target = self.named(config)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cn.importing.conversion import Conversion
 from cn.importing.hydra_settings import settings
 from cn.importing.names import slug
-from cn.importing.override_sets import slots
+from cn.importing.override_sets import patch_key, slots
 from cn.importing.proof import Result
 from cn.importing.resolvers import stubs
 from cn.importing.words import Words, read
@@ -106,14 +106,15 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
                 found[f"{key}=NAME"] = f"{now}=NAME"
     sign = "+" if any(map(conversion.defaults.groups, map(conversion.files.__getitem__, conversion.runs))) else ""
     for group in dict.fromkeys(group for group, _ in conversion.patches):
+        key = patch_key(conversion, group)
         names = {option: name for (its, option), name in conversion.patches.items() if its == group}
-        if all(name == f"{group}/{option}" for option, name in names.items()):
-            found[f"{group}=NAME"] = f"{sign}patches={group}/NAME"
+        changed = {option: name for option, name in names.items() if name != f"{group}/{option}"}
+        if len(changed) < len(names):
+            found[f"{key}=NAME"] = f"{sign}patches={group}/NAME"
             found |= {
                 f"{its}={option}": f"{its}={now}" for (its, option), now in conversion.options.items() if its == group
             }
-        else:
-            found |= {f"{group}={option}": f"{sign}patches={name}" for option, name in names.items()}
+        found |= {f"{key}={option}": f"{sign}patches={name}" for option, name in changed.items()}
     found |= dict(_defaults(conversion))
     for (group, option), name in conversion.options.items():
         if name != option:

@@ -41,6 +41,11 @@ def as_dict(value: Any) -> Any:
     """Return a node as a plain dict; other values unchanged."""
     return dataclasses.asdict(value) if isinstance(value, CN) else value
 ''',
+    "option_of": '''
+def option_of(node: Any) -> str:
+    """Return the name of the option that a node is. Was ${group} in a defaults list."""
+    return type(node).__module__.rpartition(".")[2]
+''',
     "decode": '''
 def decode(text: str | None) -> Any:
     """Return the value that a text stands for: a number, a list, ... Was ${oc.decode:...}."""

@@ -1,8 +1,8 @@
-"""The folder from which relative entries of a defaults list start."""
+"""The folder from which relative entries of a defaults list start, and the groups that they choose from."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Mapping
 
 from cn.importing.packages import group_path, joined, normal, option_of
 from cn.importing.yaml_files import Entry, File
@@ -32,3 +32,13 @@ def _is_there(entry: Entry, home: str, files: Container[str], groups: Container[
     return group in groups and all(
         each is None or "$" in each or "?" in each or normal(f"{group}/{each}") in files for each in names
     )
+
+
+def at_home(files: Mapping[str, File], start: Callable[[File], str]) -> set[str]:
+    """Return the groups from which some file chooses without an `@`, so that an option may name its package."""
+    return {
+        group_path(entry.group, start(file))
+        for file in files.values()
+        for entry in file.entries
+        if entry.group is not None and entry.package is None
+    }

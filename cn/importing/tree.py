@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cn.importing.packages import group_path, normal
+from cn.importing.packages import normal
 from cn.importing.starts import start_of
+from cn.importing.taken_up import take_up
 from cn.importing.yaml_files import File, refuse_unread
 
 
@@ -21,23 +22,7 @@ class Tree:
             for depth in range(1, len(parts) + 1):
                 self.groups.setdefault("/".join(parts[:depth]), []).append(file)
         self._starts: dict[str, str] = {}
-        self._take_up()
-
-    def _take_up(self) -> None:
-        """Make a patch of each file that holds nothing but patches of its group: `defaults: [heads: a, losses: a]`."""
-        todo = [file for file in self.files.values() if file.group and file.package is None and not file.body]
-        while len(todo) > len(todo := [file for file in todo if not self._only_patches(file)]):
-            pass
-
-    def _only_patches(self, file: File) -> bool:
-        entries = [each for each in file.entries if not each.is_self]
-        groups = [group_path(each.group or "", self.start(file)) for each in entries]
-        found = [self.files.get(normal(f"{group}/{each.options}")) for group, each in zip(groups, entries, strict=True)]
-        if not found or not all(each.group and each.package is None and not each.override for each in entries):
-            return False
-        if all(each is not None and each.package == "" for each in found):
-            file.package = ""
-        return file.package == ""
+        take_up(files, self.start)
 
     def named(self, config: str) -> File | None:
         """Return the file that an entry names, if it is there. UserError if it cannot be read."""

@@ -66,10 +66,9 @@ class Words:
         groups = filter(self.is_group, typed)
         chosen = {word.group: None if word.sign == "~" or word.value == "null" else word.value for word in groups}
         patches = {word.group: str(word.value) for word in typed if self.is_patch(word)}
-        for group, option in list(patches.items()):  # `override /training: big` of a patch
-            for each, its in self.conversion.reader.patch(defaults.patches[group, option]).replaced.items():
-                patches.setdefault(each, its)
-                chosen.setdefault(each, its)
+        for key in patches.items():  # a patch with `override /training: big` extends that patch, and comes in its place
+            for each in self.conversion.reader.patch(defaults.patches[key]).replaced:
+                chosen.setdefault(each, None)
         found, own = defaults.of(file, chosen), defaults.groups(file)
         listed = listed_patches(self.conversion, primary)
         more = [key for key in patches.items() if key[0] not in own]

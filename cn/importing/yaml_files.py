@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Hashable, Iterator
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
+from cn.importing.headers import HEADER, package_in
 
 Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
-HEADER = re.compile(r"^#\s*@package\s+(\S+)\s*$")  # as Hydra reads it: among the comments at the top
 ENDINGS = (".yaml", ".yml")
 
 
@@ -154,9 +155,8 @@ def _header(file: File, rows: list[str]) -> None:
         if row.strip() and not row.startswith("#"):
             break
         if found := HEADER.match(row.strip()):
-            file.package = "" if found[1] == "_global_" else found[1].removeprefix("_global_.")
-            if found[1] == "_group_":
-                file.package, file.is_old = None, True
+            file.is_old = found[1] == "_group_"
+            file.package = None if file.is_old else package_in(found[1])
 
 
 def _entry(item: Any, line: int) -> Entry:
@@ -223,7 +223,8 @@ def _comments(file: File, rows: list[str]) -> None:
             while block and not block[-1]:
                 block.pop()
             if block:
-                file.above[keys] = block[block.index("") + 1 :] if "" in block else block
+                after = block[block.index("") + 1 :] if "" in block else block
+                file.above[keys] = list(dropwhile(lambda row: not row, after))
                 if _heads_block(rows, number, len(block)):
                     file.headings.add(keys)
             if text := _beside(row):
