@@ -12,6 +12,7 @@ from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot, co
 from cn.importing.packages import group_path, joined, option_of
 from cn.importing.reader import Reader
 from cn.importing.yaml_files import Entry, File
+from cn.nodes.class_body import TARGET
 
 Key = tuple[str, str]  # of a patch: its group and option
 Typed = Mapping[str, str | None]  # what words choose, by group
@@ -70,7 +71,7 @@ class DefaultPatches:
                 base = self.reader.named(joined(self.reader.start(file), str(entry.options)))
                 if base is not None and not base.group and base.config not in (*above, file.config):
                     yield from self._entries(base, (*above, file.config))
-            elif not entry.override and entry.package is None and not isinstance(entry.options, list):
+            elif not entry.override and entry.package in (None, "_global_") and not isinstance(entry.options, list):
                 group = group_path(entry.group, self.reader.start(file))
                 if group in self.reader.patch_groups:
                     yield group, entry, file
@@ -125,7 +126,9 @@ class DefaultPatches:
         replaced = self.reader.content(file, "").replaced
         for group, entry, holder in self._entries(file):
             target = self._target(group, entry, holder, replaced)
-            if target is not None and target.config in self.keys and self.options[self.keys[target.config][0]] > 1:
+            if target is None or target.config not in self.keys or self.options[self.keys[target.config][0]] == 1:
+                continue
+            if not _sets_target(self.reader.patch(target).full):  # which a class alone can say
                 found.append((group, target, holder))
         return found
 
@@ -168,6 +171,10 @@ class DefaultPatches:
             merge(whole, copied(self.reader.option(file, item.group).full))
         merge(whole, copied(item.over))
         return {**self._plain(whole), OPTION: item.option}
+
+
+def _sets_target(branch: Branch) -> bool:
+    return any(key in TARGET or (isinstance(item, Branch) and _sets_target(item)) for key, item in branch.items.items())
 
 
 def _shared(branch: Branch, options: list[Branch]) -> Branch:

@@ -189,3 +189,32 @@ def test_a_patch_that_chooses_another_patch_comes_in_its_place(tmp_path: Path) -
     assert result.words == ["run=config", "patches=[exp/one]"]
     assert dict(words(found.conversion))["`exp=one`"] == "`patches=[exp/one]`"
     assert "class One(Big):" in found.text("runs/patches/exp/one.py")
+
+
+def test_a_default_patch_that_is_chosen_at_the_root_is_replaced(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, task@_global_: walk]\nseed: 1",
+        "task/walk": "name: walk\nsteps: 10",
+        "task/run": "name: run\nsteps: 20",
+    }
+    found = imported(tmp_path, files, exact=True)
+    assert found.unequal("", "task@_global_=run", "task@_global_=run steps=3") == []
+    assert '_patches_ = ["task/walk"]' in found.text("runs/config.py")
+
+
+def test_a_default_patch_with_a_target_is_part_of_the_class(tmp_path: Path) -> None:
+    """No patch changes what a class stands for."""
+    files = {
+        "config": "defaults: [_self_, buffer: plain]\nseed: 1",
+        "buffer/plain": "# @package _global_\nstore: {_target_: plain.Buffer, size: 3}",
+        "buffer/numpy": "# @package _global_\nstore: {_target_: fast.Buffer, size: 4}",
+    }
+    found = imported(tmp_path, files, exact=True)
+    assert found.unequal("", "store.size=5") == []
+    assert "_patches_" not in found.text("runs/config.py")
+    (result,) = found.results("buffer=numpy")
+    assert (result.verdict, result.cause) == (
+        "differs",
+        "store._target_ is 'fast.Buffer' with Hydra and 'plain.Buffer' with CN: "
+        "a patch comes after the one that config chooses, which stays",
+    )
