@@ -137,7 +137,7 @@ def _defaults(conversion: Conversion) -> Iterator[tuple[str, str]]:
             for (group, option), file in defaults.patches.items()
             if group not in groups and {*conversion.reader.patch(file).replaced} & {*groups}
         ]
-        for word in [*(f"{group}=NAME" for group in [*groups, *followed]), *patches]:
+        for word in [*(f"{patch_key(conversion, group)}=NAME" for group in [*groups, *followed]), *patches]:
             applied = names.applied(primary, [read(word)])
             listed = ",".join(conversion.patches.get(key, "/".join(key)) for key in applied)
             choice = f"{word} " if word.partition("=")[0] in followed else ""

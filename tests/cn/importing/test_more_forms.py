@@ -179,7 +179,7 @@ def test_a_choice_that_is_written_out_is_told(tmp_path: Path) -> None:
 
 def test_a_group_that_is_chosen_at_the_root_holds_patches(tmp_path: Path) -> None:
     found = imported(tmp_path, FORMS["options that are chosen at the root"].files)
-    assert ("`task@_global_=NAME`", "`patches=task/NAME`") in words(found.conversion)
+    assert ("`task@_global_=NAME`", "`patches=[task/NAME]`") in words(found.conversion)
     assert singles(found.conversion, "config")["task@_global_"] == [
         "task@_global_=easy",
         "task@_global_=run",
