@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -11,7 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -23,8 +25,8 @@ FLAGS = (
 class Page:
     """An open page: `value` evaluates JavaScript in it, and `errors` is what its console said was wrong."""
 
-    def __init__(self, writing: int, reading: int) -> None:
-        self.writing, self.reading = writing, os.fdopen(reading, "rb", buffering=0)
+    def __init__(self, writing: int, reading: BinaryIO) -> None:
+        self.writing, self.reading = writing, reading
         self.left, self.number, self.session = b"", 0, None
         self.shown = ""  # address of the document that the page has
         self.errors: list[str] = []
@@ -111,34 +113,44 @@ class Page:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Page]:
-    """Open a file in a browser of its own."""
+    """Open a file in a tab of its own."""
+    page = Page(*_browser())
+    target = page.call("Target.createTarget", url="about:blank")["targetId"]
+    page.session = page.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in ("Page", "Runtime", "Log", "Network"):
+        page.call(f"{domain}.enable")
+    page.go(path.absolute().as_uri())
+    page.until("document.readyState === 'complete' && document.documentElement.dataset.drawn === 'yes'")
+    try:
+        yield page
+    finally:
+        page.session = None
+        page.call("Target.closeTarget", targetId=target)
+
+
+@functools.cache
+def _browser() -> tuple[int, BinaryIO]:
+    """Start the browser of this process, and return where to write to it and where to read from it."""
     assert PROGRAM is not None
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # Chromium reads from descriptor 3 and writes to descriptor 4
-        shell = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
-        words = ["bash", "-c", shell, PROGRAM, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        process = subprocess.Popen(
-            words,
-            env={**os.environ, "TMPDIR": profile},  # of what it leaves when it is killed
-            pass_fds=(theirs_in, theirs_out),
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        page = Page(ours_out, ours_in)
-        try:
-            target = page.call("Target.createTarget", url="about:blank")["targetId"]
-            page.session = page.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            for domain in ("Page", "Runtime", "Log", "Network"):
-                page.call(f"{domain}.enable")
-            page.go(path.absolute().as_uri())
-            page.until("document.readyState === 'complete' && document.documentElement.dataset.drawn === 'yes'")
-            yield page
-        finally:
-            os.close(ours_out)
-            page.reading.close()
-            process.kill()
-            process.wait()
+    profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    # Chromium reads from descriptor 3 and writes to descriptor 4
+    shell = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
+    process = subprocess.Popen(
+        ["bash", "-c", shell, PROGRAM, *FLAGS, f"--user-data-dir={profile.name}", "about:blank"],
+        env={**os.environ, "TMPDIR": profile.name},  # of what it leaves when it is killed
+        pass_fds=(theirs_in, theirs_out),
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(theirs_in)
+    os.close(theirs_out)
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        profile.cleanup()
+
+    atexit.register(end)
+    return ours_out, os.fdopen(ours_in, "rb", buffering=0)
