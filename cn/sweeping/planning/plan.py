@@ -63,6 +63,7 @@ class Composer:
         self.sweep, change = sweep, type(sweep)
         _refuse_own(sweep.base)
         self.variants = Variants(sweep.base)
+        self.applied = list(patches_by(type(sweep.base))) if KEY in sweep._varied_() else []
         self.derives, self.keeps = change.derive is not Sweep.derive, change.keep is not Sweep.keep
         self.asks = change.resources is not Sweep.resources
         self.written = functools.cache(lambda key, text: _written(sweep.base, key, json.loads(text)))
@@ -73,7 +74,8 @@ class Composer:
         Raises UserError for an invalid override, as the command line does.
         """
         sweep, name_of_class = self.sweep, type(self.sweep).__name__
-        _refuse_half(sweep, point)
+        if self.applied and KEY not in point:
+            _refuse_half(sweep.base, point, self.applied)
         own = [each for key, value in point.items() for each in self.written(key, json.dumps(value))]
         variants, rest = self.variants.of(own)
         run = variants.run(rest)
@@ -152,13 +154,11 @@ def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:
         raise UserError(lines(short(what), f"at {file(method.__module__)}:{line}")) from error
 
 
-def _refuse_half(sweep: Sweep, point: dict[str, Any]) -> None:
+def _refuse_half(base: CN, point: dict[str, Any], applied: list[str]) -> None:
     """Refuse a point without patches beside points with them, if the base applies patches by default."""
-    cls = type(sweep.base)
-    if KEY not in point and KEY in sweep._varied_() and (own := patches_by(cls)):
-        names = ",".join(own)
-        what = f"the point {short(str(point))} names no patches, and others do, which take the place of [{names}]"
-        raise UserError(lines(what, where(cls), f'write in each point: "{KEY}": [...]'))
+    names = ",".join(applied)
+    what = f"the point {short(str(point))} names no patches, and others do, which take the place of [{names}]"
+    raise UserError(lines(what, where(type(base)), f'write in each point: "{KEY}": [...]'))
 
 
 def _refuse_own(node: CN) -> None:
