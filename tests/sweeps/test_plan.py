@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
+from typing import Any, cast
+
 import pytest
 
 from cn import UserError
@@ -229,3 +233,16 @@ def test_the_command_says_which_point_is_outside(project: Project):
     said = project.sweeps("plan", name, status=2)
     assert "seed=-1: seed is 0 <= int < 9223372036854775808, not -1\n" in said
     assert not (project.folder / "outputs").exists()
+
+
+def test_a_plan_of_more_trials_does_no_more_for_each() -> None:
+    def calls(count: int) -> int:
+        sweep = Sweep(base=Default(), axes=grid({"optim.lr": [0.1, 0.2], "seed": list(range(count))}))
+        profile = cProfile.Profile()
+        profile.runcall(plan, sweep)
+        return cast("Any", pstats.Stats(profile)).total_calls
+
+    calls(1)
+    few, some, many = calls(10), calls(20), calls(60)
+    assert few < some
+    assert many - some <= 4.1 * (some - few)
