@@ -124,19 +124,19 @@ def _bare_loaded(training: Any) -> None:
 
 
 def _windows(training: Any) -> Iterator[Any]:
-    """Batches of windows of a text, from its tokens in NumPy."""
+    """Batches of windows of a text, from its tokens in NumPy: as many as are counted."""
     import numpy as np
     import torch
 
     split = training.dataset.train
     text, n = split.tokens.numbers, split.length
     within = np.arange(n + 1)
-    for index in torch.randperm(len(split)).split(training.batch):
+    for index in torch.randperm(len(split)).split(training.batch)[: SKIPPED + COUNTED + 1]:
         yield torch.from_numpy(text[index.numpy()[:, None] * n + within].astype(np.int64))
 
 
 def _bare_causal(training: Any) -> None:
-    """One epoch of a decoder, with the logits of all tokens and a limit to the gradient."""
+    """Steps of a decoder, with the logits of all tokens and a limit to the gradient."""
     import torch.nn.functional as F
     from torch import nn
 
