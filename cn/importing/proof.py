@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -58,7 +59,7 @@ class Proof:
         self.words = Words(conversion)
         self.causes = Causes(conversion, self.words)
         old = next((file for file in conversion.files.values() if file.is_old), None)
-        if version_base is None and old is not None:
+        if version_base is None and old is not None and _reads_old():
             self._use_old(old.shown, "`# @package _group_` means the file's own group")
 
     def composed_by_hydra(self, cases: list[Case]) -> list[dict[str, Any]]:
@@ -91,7 +92,7 @@ class Proof:
         cases = [(name, required(self.conversion, name)) for name in names]
         answers = dict(zip(names, self.composed_by_hydra(cases), strict=True))
         bad = next((name for name, answer in answers.items() if not answer["ok"]), None)
-        if bad is not None and self.version_base is None:
+        if bad is not None and self.version_base is None and _reads_old():
             self.version_base = OLD
             old = dict(zip(names, self.composed_by_hydra(cases), strict=True))
             self.version_base = None
@@ -172,6 +173,12 @@ def unfinished(value: Any) -> bool:
     """Return whether a required value is not given, so that a run would be refused."""
     inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else ()
     return value == "???" or any(map(unfinished, inner))
+
+
+def _reads_old() -> bool:
+    """Return whether the installed Hydra knows version_base 1.1; 1.4 refuses it."""
+    major, minor, *_ = importlib.metadata.version("hydra-core").split(".")
+    return (int(major), int(minor)) < (1, 4)
 
 
 def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str, Any]]:

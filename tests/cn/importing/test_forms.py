@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.cn.importing.trees import imported
+from tests.cn.importing.trees import IS_1_3, imported
 
 pytestmark = pytest.mark.slow
 
@@ -349,6 +349,8 @@ FORMS = {
 @pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_composes_as_with_hydra(form: str, exact: bool, tmp_path: Path) -> None:
+    if form == "entries that start from the group whose option the file is" and not IS_1_3:
+        pytest.skip("Hydra 1.4 composes this form otherwise")
     files, sets = FORMS[form]
     found = imported(tmp_path, files, exact=exact)
     assert found.unequal("", *sets) == []

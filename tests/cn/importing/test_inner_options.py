@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from tests.cn.importing.trees import imported
+from tests.cn.importing.trees import IS_1_3, imported
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not version("hydra-core").startswith("1.3"), reason="Hydra 1.4 takes an option of an inner group otherwise"
-    ),
+    pytest.mark.skipif(not IS_1_3, reason="Hydra 1.4 takes an option of an inner group otherwise"),
 ]
 
 

@@ -10,7 +10,7 @@ from cn.importing.override_sets import singles
 from cn.importing.proof import Proof
 from cn.importing.report import words
 from tests.cn.importing.test_forms import Form
-from tests.cn.importing.trees import imported
+from tests.cn.importing.trees import IS_1_3, imported
 
 pytestmark = pytest.mark.slow
 
@@ -137,6 +137,8 @@ FORMS = {
 @pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_composes_as_with_hydra(form: str, exact: bool, tmp_path: Path) -> None:
+    if form == "a choice that follows an option in a folder" and not IS_1_3:
+        pytest.skip("Hydra 1.4 composes this form otherwise")
     files, sets = FORMS[form]
     found = imported(tmp_path, files, exact=exact)
     assert found.unequal("", *sets) == []

@@ -8,7 +8,7 @@ import pytest
 
 from cn.importing.proof import Proof
 from cn.importing.report import hydra_settings, not_named, together, words
-from tests.cn.importing.trees import Imported, imported
+from tests.cn.importing.trees import IS_1_3, Imported, imported
 
 FILES = {
     "config": "defaults: [m: a, p: null, override hydra/sweeper: optuna]\nhydra: {job: {name: x}}\n",
@@ -73,6 +73,7 @@ def test_places_with_the_same_text_share_a_row() -> None:
     assert together(told) == [("`a:1`", "one"), ("`a:2`, `b:2`", "two"), ("`a:3` and 5 more", "many")]
 
 
+@pytest.mark.skipif(not IS_1_3, reason="Hydra 1.4 has no version_base 1.1")
 @pytest.mark.parametrize(
     ("files", "place", "why"),
     [

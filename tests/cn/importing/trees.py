@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from cn.importing.proof import Proof, Result
 from cn.importing.resolvers import stubs
 
 ROOT = Path(__file__).parents[3]
+IS_1_3 = version("hydra-core").startswith("1.3")
 LOAD = """
 import importlib, json, os, sys, warnings
 from pathlib import Path
