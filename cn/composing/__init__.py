@@ -3,8 +3,8 @@
 # What other packages may import, by file.
 OFFERS = {
     "apply": ("Tree",),
-    "class_changes": ("DEFAULTS", "KEEPS", "named_in", "patches_by"),
     "choices": ("keys", "options_at", "tolerant"),
+    "class_changes": ("DEFAULTS", "KEEPS", "named_in", "patches_by"),
     "compose": ("assemble", "compose", "fitting", "root_name"),
     "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),
     "edit": ("edit",),

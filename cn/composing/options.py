@@ -22,6 +22,7 @@ def find(types: tuple[Any, ...], option: str, text: str, *, bundles: bool = Fals
 
 
 def choose_from(kind: Child) -> str:
+    """Return `choose from: ...` with the first options of a field."""
     names = list(discover.options(kind.types)[0])
     return f"choose from: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}"
 

@@ -61,7 +61,7 @@ def _class_at(root: CN, typed: Iterable[Assignment], at: str) -> type[Any]:
 def patches_of(
     root: CN, typed: Iterable[Assignment], at: str = "", *, again: bool = False
 ) -> dict[str, tuple[type[Patch], str]]:
-    """Return the patches that apply, by name, each with what a place of its changes says of the class that applies it.
+    """Return the patches that apply, by name, each with the end of the place of its changes: `, which Short applies`.
 
     They are those that are typed, after those of the class unless `patches=` takes their place; none if `patches` is a
     field. at: of the root, or of a run that it holds. again: the root has been composed before.

@@ -63,11 +63,11 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
             missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
             why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
         raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option, bundles)))
-    what = f"no {asked} is called {short(option)!r}"
     if alone := only(types):
         fields = ", ".join(each.name for each in dataclasses.fields(alone))
         what = f"{alone.__name__} has no options, so {short(option)!r} cannot be chosen"
         raise NoOptionError(lines(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}"))
+    what = f"no {asked} is called {short(option)!r}"
     contracts = ", ".join(f"{kind.__name__} ({source.place(kind)})" for kind in types)
     raise NoOptionError(lines(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cn.errors import short
-from cn.importing.contents import Branch, Content, Leaf, Slot, copied, merge
+from cn.importing.contents import Branch, Content, Leaf, Slot, target_of
 from cn.importing.conversion import Conversion
 from cn.importing.equal import NOTHING, Difference
 from cn.importing.override_sets import listed_patches
@@ -41,7 +41,7 @@ class Causes:
         return shown, place
 
     def replaces(self, primary: str, word: Word) -> bool:
-        """Return whether a word chooses a patch of a group of which the primary config chooses another."""
+        """Return whether a word chooses a patch beside another one of its group, whose values are part of the class."""
         chosen = {group: entry.options for group, entry in listed_patches(self.conversion, primary)}
         apart = self.conversion.defaults.groups(self.conversion.files[primary])
         stays = word.group not in apart and chosen.get(word.group) not in (None, word.value)
@@ -72,13 +72,10 @@ class Causes:
                 names = {item.key, f"{item.group}@{'.'.join(keys[: depth + 1])}"}
                 option = next((value for name, value in chosen.items() if name in names), default)
                 file = self.conversion.option_files.get((item.group, str(option)))
-                whole = copied(item.under)
-                if file is not None:
-                    merge(whole, copied(self.conversion.reader.option(file, item.group).full))
-                merge(whole, copied(item.over))
+                content = self.conversion.reader.option(file, item.group).full if file is not None else None
                 following = keys[depth + 1] if depth + 1 < len(keys) else None
                 dropped = dropped or (option != default and (following in item.over.items))
-                item = whole
+                item = target_of(item, content)
         return item, dropped
 
     def in_patches(self, primary: str, typed: list[Word], keys: tuple[str, ...]) -> Leaf | Branch | None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot, copied, merge
-from cn.importing.packages import group_path, joined, option_of
+from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot, copied, merge, target_of
+from cn.importing.packages import FOLLOWED, chosen_by, group_path, joined, option_of
 from cn.importing.reader import Reader
 from cn.importing.yaml_files import Entry, File
 from cn.nodes.class_body import TARGET
 
 Key = tuple[str, str]  # of a patch: its group and option
 Typed = Mapping[str, str | None]  # what words choose, by group
-NAME = re.compile(r"\$\{([\w/]+)\}")  # of a choice, in the name of an option
 OPTION = "\0option"  # no key of YAML
 
 
@@ -44,7 +42,7 @@ class DefaultPatches:
     def followed(self, primary: File) -> list[str]:
         """Return the other choices that these patches follow: `accelerator` of `${training}_${accelerator}`."""
         entries = [entry for group, entry, file in self._entries(primary) if (file.config, group) in self.reader.apart]
-        names = [name for entry in entries for name in NAME.findall(str(entry.options))]
+        names = [name for entry in entries for name in FOLLOWED.findall(str(entry.options))]
         return [name for name in dict.fromkeys(names) if name not in self.reader.patch_groups]
 
     def fields(self, primary: File) -> Branch:
@@ -57,7 +55,7 @@ class DefaultPatches:
         return found
 
     def _apart(self, file: File) -> Iterator[tuple[str, File | None]]:
-        """Yield each group of which a patch is apart, with that patch; then those of which the patch is a list."""
+        """Yield each group whose patch the class names, with that patch. If that patch lists others, theirs follow."""
         for group, entry, holder in self._entries(file):
             if file.group or (holder.config, group) in self.reader.apart:
                 target = self._target(group, entry, holder, {})
@@ -80,10 +78,8 @@ class DefaultPatches:
         """Return the option that is chosen, where `${training}_${model}` follows other choices."""
         if group in typed:
             return typed[group]
-        known = {each.group: option_of(each.options) for each in file.entries if isinstance(each.options, str)}
-        option = option_of(entry.options) or ""
-        for name in NAME.findall(option):
-            option = option.replace(f"${{{name}}}", typed.get(name, known.get(name)) or "")
+        known = {**chosen_by(file), **typed}
+        option = FOLLOWED.sub(lambda found: known.get(found[1]) or "", option_of(entry.options) or "")
         return option if option not in ("", MISSING) else None
 
     def _target(self, group: str, entry: Entry, file: File, typed: Typed) -> File | None:
@@ -165,12 +161,9 @@ class DefaultPatches:
             return {} if item.value == {} else repr(item.value)
         if isinstance(item, Branch):
             return {key: self._plain(each) for key, each in item.items.items()}
-        whole = copied(item.under)
         file = self.reader.named(f"{item.group}/{item.option}") if item.option is not None else None
-        if file is not None:
-            merge(whole, copied(self.reader.option(file, item.group).full))
-        merge(whole, copied(item.over))
-        return {**self._plain(whole), OPTION: item.option}
+        content = self.reader.option(file, item.group).full if file is not None else None
+        return {**self._plain(target_of(item, content)), OPTION: item.option}
 
 
 def _sets_target(branch: Branch) -> bool:

@@ -7,10 +7,10 @@ from ast import literal_eval
 from typing import Any, NamedTuple, cast
 
 from cn.importing.by_hydra import key_text
+from cn.importing.contents import MISSING
 from cn.importing.families import Families, Family, Field
 
 NOTHING = object()
-MISSING = "???"
 UNKNOWN = (MISSING, "<missing>")
 
 

@@ -113,7 +113,6 @@ class Maker:
         value: Any = item.value
         if value == MISSING:
             return Required()
-        value: Any = item.value
         holds_node = self.families.of(field) is not None and not self.families.is_data(field)
         if isinstance(value, list) and holds_node:  # an option that is a list, written where it is chosen
             return Made(self._private(module, field, Branch({"items": item}), []))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cn.importing.headers import below_global
 from cn.importing.yaml_files import Entry, File
+
+FOLLOWED = re.compile(r"\$\{([\w/]+)\}")  # a choice that the name of an option follows: `${training}_${model}`
 
 
 def override_key(group: str, package: str) -> str:
@@ -61,6 +64,11 @@ def normal(path: str) -> str:
         elif part not in (".", ""):
             parts.append(part)
     return "/".join(parts).removesuffix(".yaml").removesuffix(".yml")
+
+
+def chosen_by(file: File) -> dict[str | None, str | None]:
+    """Return the option that a defaults list chooses, by group."""
+    return {each.group: option_of(each.options) for each in file.entries if isinstance(each.options, str)}
 
 
 def option_of(value: Any) -> str | None:

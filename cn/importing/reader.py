@@ -6,12 +6,13 @@ So a file is read once, wherever it is used: what begins with the mark is its ow
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable
 
 from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot
 from cn.importing.packages import (
+    FOLLOWED,
     chooses_hydra,
+    chosen_by,
     group_path,
     joined,
     normal,
@@ -248,11 +249,10 @@ class Reader(Tree):
 
     def _follows(self, file: File, group: str, option: str | None) -> File | None:
         """Return the patch that follows the patches of a defaults list: `training/model: ${training}_${model}`."""
-        names = re.findall(r"\$\{([\w/]+)\}", option or "")
-        known = {each.group: option_of(each.options) for each in file.entries if isinstance(each.options, str)}
+        names, known = FOLLOWED.findall(option or ""), chosen_by(file)
         if not all(map(known.get, names)) or not self.patch_groups.intersection(names):
             return None
-        return self.named(f"{group}/{re.sub(r'[$][{]([^}]+)[}]', lambda found: str(known[found[1]]), str(option))}")
+        return self.named(f"{group}/{FOLLOWED.sub(lambda found: str(known[found[1]]), str(option))}")
 
     def _inside(self, at: str, package: str) -> str:
         """Return an absolute package with the mark if it is one of the option that is read."""

@@ -65,7 +65,7 @@ class Sweep(CN):
             raise ValueError("resources() gives trials jobs of their own, and the workers of a search share one launch")
 
     def _varied_(self) -> list[str]:
-        """Return the keys of the run that the axes set, of which its class then has no say: `patches`."""
+        """Return the keys that the axes set. If they set `patches`, the class of the base applies none."""
         return [*self.axes.names(), *(self.axes.keys() if isinstance(self.axes, Space) else ())]
 
     def keep(self, trial: Any) -> bool:

@@ -218,3 +218,12 @@ def test_a_default_patch_with_a_target_is_part_of_the_class(tmp_path: Path) -> N
         "store._target_ is 'fast.Buffer' with Hydra and 'plain.Buffer' with CN: "
         "a patch comes after the one that config chooses, which stays",
     )
+
+
+def test_a_name_that_follows_a_variable_too_is_left_as_it_is(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, training: toy, optional more: '${oc.env:HOME}_${training}']\nseed: 1",
+        "more/home_toy": "# @package _global_\nseed: 2",
+    }
+    found = imported(tmp_path, {**files, **TRAINING}, exact=True)
+    assert found.unequal("", "training=big") == []
