@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,9 @@ from cn.launching.locks import held_below
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.project import Project, words
 from tests.sweeps.test_interrupted import start_waiting
+from tests.sweeps.test_prune import AXES as VALUE
 from tests.sweeps.test_prune import REPORTS, SAVED
-from tests.sweeps.test_search import finished, hold, hunt, once_each
+from tests.sweeps.test_search import finished, hold, hunt, kill, once_each
 
 KILL = """
 def _dies(place, *pids):
@@ -163,3 +167,34 @@ def test_a_search_that_is_cancelled_goes_on_when_it_is_submitted_again(project: 
     assert finished(project, name) == {"done": 12}
     once_each(project, 12)
     assert [[each.get("step") for each in project.begun(trial)] for trial in trials] == [[0, 3, None]] * 3
+
+
+def test_no_process_holds_the_log_of_another_trial(project: Project):
+    """It is locked while a process holds it, so that the trial could not go on once it is promoted."""
+    name = hunt(project, "Random(trials=4)", axes=VALUE, base="steps=10000, pause=0.1", parallel=3)
+    project.sweeps("submit", name, "search.trials=2")
+    project.wait_for(lambda: len(begun(project)) == 2)
+    kill(project)
+    project.sweeps("submit", name)  # these two begin before the process that asks for points
+    project.wait_for(lambda: len(begun(project)) == 5)
+    [supervisor] = {int(each.number) for each in held_below(project.folder / "outputs/sweeps/hunt/jobs")}
+    for log, pid in begun(project)[-3:]:
+        assert holders(log) == {supervisor, pid}
+
+
+def begun(project: Project) -> list[tuple[Path, int]]:
+    """The log and the process of each beginning of a trial, in order."""
+    paths = (project.folder / "outputs/sweeps/hunt/trials").rglob("begun")
+    notes = [(path, json.loads(line)) for path in paths for line in path.read_text().splitlines()]
+    notes.sort(key=lambda note: note[1]["time"])
+    return [(path.with_name("output.txt"), note["pid"]) for path, note in notes]
+
+
+def holders(path: Path) -> set[int]:
+    """The processes that have a file open."""
+    found: set[int] = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # a process that has ended meanwhile
+            if os.path.samefile(link, path):
+                found.add(int(link.parts[2]))
+    return found

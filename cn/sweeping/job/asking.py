@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -28,8 +29,9 @@ STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 class Asking:
     """The supervisor's side: at most one ask is under way, and its answer is read when it is there."""
 
-    def __init__(self, store: Store, batch: Batch, job: int) -> None:
+    def __init__(self, store: Store, batch: Batch, job: int, let_go: Callable[[], None]) -> None:
         self.store, self.batch, self.job = store, batch, job
+        self.let_go = let_go  # called in the new process, which closes what it inherits of the trials
         self.points = Points(store)
         self.waits = False  # for the answer to an ask
         self.over = False  # no further point comes
@@ -93,6 +95,7 @@ class Asking:
 
         def work(answer: int) -> NoReturn:
             own.close()
+            self.let_go()
             serve(self.store, self.batch, self.job, theirs)
 
         self.pid, pipe = trial_process.fork(work)

@@ -5,7 +5,6 @@ It outlives its trials, so that a killed trial can be distinguished from a preem
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import signal
@@ -14,7 +13,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
-from typing import IO
+from typing import NoReturn
 
 from cn.errors import RunError, lines
 from cn.launching.processes import Part, free_port
@@ -36,7 +35,6 @@ from cn.sweeping.job.trial import run_trial
 from cn.sweeping.job.trial_process import Child, Ended, chosen
 from cn.sweeping.submitting import snapshots
 
-CLAIM = 60  # s; the maximum time for an earlier process to end
 LATE = 2.0  # s; the maximum delay of a signal to this process after the trial's
 
 
@@ -49,7 +47,7 @@ class Leader:
         self.notes = Notes(store, batch, here)
         self.show = show and len(here.environments) == 1  # the terminal can show only one trial at a time
         self.told = show
-        self.asking = None if batch.search is None else Asking(store, batch, here.index or 0)
+        self.asking = None if batch.search is None else Asking(store, batch, here.index or 0, self._let_go)
         asked = [] if batch.search is None else Points(store).of_job(batch.label, here.index)  # before a restart
         self.todo = deque([*(trial for job in batch.jobs for trial in job), *asked])
         self.count = len(self.todo)
@@ -178,11 +176,13 @@ class Leader:
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder / LOG)
         log = (folder / LOG).open("ab")
-        if not _claim(log):
-            reason = f"another process has run it for {CLAIM} s and has not ended"
+        if not trial_process.claim(log):
+            reason = f"another process has run it for {trial_process.CLAIM} s and has not ended"
             self.notes.write(trial, replace(report, state=TrialStatus.FAILED, reason=reason))
+            log.close()
             return
         if self.notes.is_over(trial):  # run to its end by that other process
+            log.close()
             return
         self.notes.write(trial, report)
         if self.told:
@@ -191,8 +191,10 @@ class Leader:
         count, part = self.queue.processes, None
         if self.others.nodes > 1:
             part = Part(0, count * self.others.nodes, "127.0.0.1", free_port(""))
-        pid, pipe = trial_process.fork(
-            lambda answer: run_trial(
+
+        def work(answer: int) -> NoReturn:
+            self._let_go()
+            run_trial(
                 self.batch,
                 trial,
                 folder,
@@ -204,10 +206,16 @@ class Leader:
                 processes=count,
                 part=part,
             )
-        )
+
+        pid, pipe = trial_process.fork(work)
         if part is not None:
             self.others.begin(trial.id, port=part.port, resumes=resumes)
         self.children.append(Child(trial, pid, report, log, pipe, slot, whole=self.fresh))
+
+    def _let_go(self) -> None:
+        """Close, in a forked process, the files of the trials that run: a log is locked while any process holds it."""
+        for child in self.children:
+            child.let_go()
 
     def _stop(self) -> None:
         """Stop the trials first, since time may be short; then find out why the job must stop."""
@@ -270,17 +278,3 @@ class Leader:
 
     def _number(self, trial: Trial) -> int:
         return 1 + [each.id for job in self.batch.jobs for each in job].index(trial.id)
-
-
-def _claim(log: IO[bytes]) -> bool:
-    """Lock the trial's log; False if the process of an earlier attempt does not end in time."""
-    end = time.monotonic() + CLAIM
-    while True:
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.2)
-        else:
-            return True

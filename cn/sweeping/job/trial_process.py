@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import json
 import os
 import signal
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from typing import IO, Any, NoReturn
 from cn.sweeping.folder.store import Report, Trial
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # SIGUSR2: the time limit is near
+CLAIM = 60  # s; the maximum time for an earlier process to end
 STOPPED = (143, 130, -signal.SIGTERM, -signal.SIGINT)  # exit statuses after a signal to stop
 
 
@@ -35,6 +38,11 @@ class Child:
     killed: bool = False  # killed because processes on another node failed
     end: float | None = None  # deadline, once processes on one node have failed
     asked: int = 0  # number of signals sent to stop it
+
+    def let_go(self) -> None:
+        """Close its files, in a process that was forked for something else."""
+        self.log.close()
+        os.close(self.pipe)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,20 @@ def fork(work: Callable[[int], NoReturn]) -> tuple[int, int]:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.close(writing)
     return pid, reading
+
+
+def claim(log: IO[bytes]) -> bool:
+    """Lock the trial's log; False if the process of an earlier attempt does not end in time."""
+    end = time.monotonic() + CLAIM
+    while True:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+        else:
+            return True
 
 
 def ended(pid: int) -> int | None:
