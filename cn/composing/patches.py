@@ -114,7 +114,17 @@ def _of_patch(root: CN, each: Assignment) -> Generator[None]:
             warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
             return
         what, *more = str(told).split("\n  ")
+        if (held := _run_with(root, each)) is not None:
+            name = each.place.partition(",")[0].removeprefix("patch ")
+            more = [*more[:1], f"write: {held}.{KEY}={name}", *more[-1:]]
         raise type(told)(lines(what, each.place, *more[:4])) from None
+
+
+def _run_with(root: CN, each: Assignment) -> str | None:
+    """Return the field of the root that holds the run with the field of a change, which the root lacks; else None."""
+    names = getattr(type(root), "_runs_", ()) if _kind(type(root), each.path[0]) is None else ()
+    held = {name: run for name in names if isinstance(run := vars(root).get(name), CN)}
+    return next((name for name, run in held.items() if _kind(type(run), each.path[0]) is not None), None)
 
 
 def _waiting(root: CN, each: Assignment) -> str | None:

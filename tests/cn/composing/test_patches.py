@@ -260,6 +260,12 @@ def test_a_run_that_the_root_holds_takes_patches_of_its_own(patched: Any) -> Non
         with pytest.raises(UserError) as caught:
             compose(Study, [word])
         assert str(caught.value).startswith(f"{word}: {told}")
+    with pytest.raises(UserError) as caught:
+        compose(Study, ["patches=[debug]"])
+    what, place, where, write, see = str(caught.value).split("\n  ")
+    assert (what, place.partition(",")[0]) == ("steps=3: Study has no field 'steps'", "patch debug")
+    assert (where.partition(" ")[0], write) == ("defined", "write: base.patches=debug")
+    assert see == "see: python train.py --help"
 
 
 def test_a_run_that_the_root_holds_keeps_what_its_class_keeps(patched: Any) -> None:
