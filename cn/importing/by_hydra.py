@@ -66,15 +66,23 @@ def _told(error: BaseException) -> str:
 
 
 def _stub_plugins(plugins: list[tuple[str, str]]) -> None:
-    """Put an empty option in the place of each that a plugin would bring: `hydra/sweeper: optuna`."""
+    """Put an option in the place of each that a plugin would bring: `hydra/sweeper: optuna`.
+
+    It chooses what the tree chooses within it, so that `override hydra/sweeper/sampler: tpe` has what to override.
+    """
     from hydra.core.config_store import ConfigStore
 
+    inner: dict[str, dict[str, str]] = {}
+    for group, option in plugins:
+        above, _, name = group.rpartition("/")
+        inner.setdefault(above, {}).setdefault(name, option)
     for group, option in plugins:
         folder: Any = ConfigStore.instance().repo
         for part in group.split("/"):
             folder = folder.get(part, {})
         if f"{option}.yaml" not in folder:
-            ConfigStore.instance().store(group=group, name=option, node={})
+            defaults = [*({name: each} for name, each in inner.get(group, {}).items()), "_self_"]
+            ConfigStore.instance().store(group=group, name=option, node={"defaults": defaults})
 
 
 def _stub_resolvers(config: Any, names: list[str]) -> None:

@@ -69,3 +69,17 @@ def test_a_patch_that_follows_choices_is_a_derived_value(tmp_path: Path) -> None
     }
     found = imported(tmp_path, files, exact=True)
     assert found.unequal("", "d=y", "m=b", "m=b d=y", "d=y m.n=3", "both=a_y") == []
+
+
+def test_a_key_that_a_patch_adds_to_a_node_waits_until_the_node_is_chosen(tmp_path: Path) -> None:
+    files = {
+        "train": "defaults: [m: a]\nx: 1",
+        "bare": "x: 2",
+        "m/a": "p: 1",
+        "debug/deep": "# @package _global_\nx: 3\nm: {q: 4}",
+    }
+    found = imported(tmp_path, files, "train", "bare")
+    assert '"++m.q": 4,' in found.text("runs/patches/debug/deep.py")
+    assert found.unequal("+debug=deep", primary="train") == []
+    (bare,) = found.unequal("+debug=deep", primary="bare")
+    assert bare.endswith("a change of a patch waits for its node, which is not chosen")
