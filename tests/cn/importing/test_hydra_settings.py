@@ -128,3 +128,13 @@ def test_patches_that_a_sweeper_varies_are_an_axis(tmp_path: Path) -> None:
     assert '{"patches": [["size/small", "task/near"], ["size/small", "task/far"]], "lr": [1, 4]}' in text
     done = start(tmp_path / "new", "-m", "cn", "sweeps", "plan", "search")
     assert "4 new" in done.stdout, done.stderr
+
+
+def test_what_a_plugin_chooses_within_itself_can_be_overridden(tmp_path: Path) -> None:
+    config = """
+    defaults: [m: a, override hydra/sweeper: optuna, override hydra/sweeper/sampler: tpe]
+    seed: 1
+    """
+    found = imported(tmp_path, {"config": config, "m/a": "n: 1", "m/b": "n: 2"})
+    assert found.unequal("", "m=b") == []
+    assert found.results("")[0].verdict == "equal"
