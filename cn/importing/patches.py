@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -23,10 +24,12 @@ class Patches:
     def __init__(self, families: Families, options: dict[tuple[str, str], str], *, exact: bool) -> None:
         self.families, self.options, self.exact = families, options, exact
         self.odd: list[tuple[str, str]] = []
+        self.setting: Counter[tuple[Hashable, ...]] = Counter()  # patches that set values in a mapping, by its address
 
     def prepare(self, content: Content) -> None:
         """Take the values of a patch into the families, so that the types of their fields allow them."""
         self._prepare(content.full, self.families.run)
+        self.setting.update(_branches(content.full, ()))
         for key, (option, *_) in content.choices.items():
             field = self.families.at(tuple(place_of(key)[1].split(".")))
             if field is not None and option is None:
@@ -40,12 +43,16 @@ class Patches:
                 family.extra.add(key)
             if field is None:
                 continue
+            if isinstance(item, Branch) and item.file is not None and not self.families.every_of(field):
+                item = Leaf(plain_of(item), item.file, item.keys)
             if isinstance(item, Leaf):
                 if item.value != MISSING:
                     field.leaves.append(item)
                     field.optional = field.optional or item.value is None
                 continue
             for inner in self.families.every_of(field):
+                if inner is field.family and isinstance(item, Branch):
+                    inner.retargeted = inner.retargeted or _retargets(item, inner, known=known)
                 self._prepare(item.over if isinstance(item, Slot) else item, inner)
 
     def changes(self, content: Content) -> list[Change]:
@@ -84,8 +91,9 @@ class Patches:
                 if isinstance(item, Leaf) and item.value == MISSING:
                     self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
                     continue
-                if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
-                    yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
+                if _is_typed(key):
+                    several = isinstance(item, Branch) and self.setting[(*at, key)] > 1
+                    yield from _added(item, (*at, str(key)), each=several)
                 else:
                     added[key] = plain_of(item)
                 continue
@@ -112,8 +120,13 @@ class Patches:
             is_empty = item.value == {} and bool(inner) and not self.families.is_data(field)  # it changes no mapping
             if item.value != MISSING and not is_empty:
                 yield Change(".".join(at), item.value, field, item)
-        elif not inner or self.families.is_data(field):
-            yield Change(".".join(at), plain_of(item), field, item)
+        elif not inner or self.families.is_data(field):  # a dict is merged into that of the class, not what it holds
+            deep = {key: each for key, each in item.items.items() if isinstance(each, Branch) and _is_typed(key)}
+            flat = {key: each for key, each in item.items.items() if key not in deep}
+            if flat or not deep:
+                yield Change(".".join(at), plain_of(Branch(flat)), field, item)
+            for key, each in deep.items():
+                yield from _added(each, (*at, str(key)), each=True)
         else:
             yield from self._of(item, inner, at)
 
@@ -149,3 +162,34 @@ class Patches:
 
     def _option(self, group: str, option: str | None) -> Any:
         return None if option is None else self.options.get((group, option), option)
+
+
+def _is_typed(key: Hashable) -> bool:
+    """Return whether a key can be part of an address."""
+    return re.fullmatch(r"[A-Za-z_][\w-]*", str(key)) is not None
+
+
+def _branches(branch: Branch, at: tuple[Hashable, ...]) -> Iterator[tuple[Hashable, ...]]:
+    for key, item in branch.items.items():
+        inner = item.over if isinstance(item, Slot) else item
+        if isinstance(inner, Branch):
+            yield (*at, key)
+            yield from _branches(inner, (*at, key))
+
+
+def _added(item: Item, at: tuple[str, ...], *, each: bool) -> Iterator[Change]:
+    """Yield the change that adds an item; each: one for each value in it, which leaves what is there."""
+    if each and isinstance(item, Branch) and item.items and all(map(_is_typed, item.items)):
+        for key, inner in item.items.items():
+            yield from _added(inner, (*at, str(key)), each=True)
+    else:
+        yield Change(f"++{'.'.join(at)}", plain_of(item), None, item)
+
+
+def _retargets(item: Branch, family: Family, *, known: bool) -> bool:
+    """Return whether a mapping of a patch builds what the others do not, or makes a node that not all have."""
+    for key, each in item.items.items():
+        others = family.fields[key].leaves if key in family.fields else []
+        if key in TARGET and isinstance(each, Leaf) and not (known and all(o.value == each.value for o in others)):
+            return True
+    return False

@@ -83,3 +83,29 @@ def test_a_key_that_a_patch_adds_to_a_node_waits_until_the_node_is_chosen(tmp_pa
     assert found.unequal("+debug=deep", primary="train") == []
     (bare,) = found.unequal("+debug=deep", primary="bare")
     assert bare.endswith("a change of a patch waits for its node, which is not chosen")
+
+
+def test_a_node_that_a_patch_builds_otherwise_is_a_plain_dict(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [m: a]\nx: 1\nsaver: {_target_: S, n: 1}",
+        "m/a": "p: 1\noptim: {_target_: Adam, lr: 1, eps: 2}\nkept: {_target_: K, q: 1}",
+        "m/b": "p: 2\noptim: {_target_: Adam, lr: 3, eps: 4}\nkept: {_target_: K, q: 2}",
+        "e/sgd": "# @package _global_\nm: {optim: {_target_: SGD, lr: 5, momentum: 6}, kept: {q: 3}}",
+        "e/late": "# @package _global_\nsaver: {_partial_: true}\nm: {clip: {_target_: C, by: 1}}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("", "m=b", "+e=sgd", "m=b +e=sgd m.optim.lr=7", "+e=late", "m.optim.eps=9 +e=late") == []
+    assert 'optim: dict[str, Any] = {"_target_": "Adam", "lr": 1, "eps": 2}' in found.text("runs/m/a.py")
+    assert '"m.optim": {"_target_": "SGD", "lr": 5, "momentum": 6},' in found.text("runs/patches/e/sgd.py")
+    assert '_target_: str = "K"' in found.text("runs/m/__init__.py")
+
+
+def test_mappings_that_several_patches_add_are_merged(tmp_path: Path) -> None:
+    files = {
+        "config": "x: 1\ndata: {_target_: A, deep: {p: 1, q: 2}}",
+        "e/one": "# @package _global_\nnew: {a: 1, in: {b: 2}}\nown: {c: 3, in: {d: 4}}\ndata: {_target_: B, deep: {p: 5}}",
+        "f/two": "# @package _global_\nnew: {in: {e: 5}}\ndata: {z: b, deep: {q: 6}}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("+e=one", "+f=two", "+e=one +f=two", "+f=two +e=one", "+e=one +f=two data.deep.p=7") == []
+    assert '"++own": {"c": 3, "in": {"d": 4}},' in found.text("runs/patches/e/one.py")
