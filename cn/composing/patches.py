@@ -153,7 +153,9 @@ def _possible(types: tuple[Any, ...], path: tuple[str, ...], each: Assignment) -
         kind = _kind(cls, path[0])
         if kind is None and each.verb in ("add", "force") and isinstance(_kind(cls, EXTRA), Table):
             return True
-        if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :], each)):
+        if kind is not None and not (
+            isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :], each)
+        ):
             return True
     return not path
 

@@ -43,7 +43,12 @@ class Module(Defaults):
         for each in changes:
             field = each.field or Field(each.address, each.address)
             derived = has_interpolation(each.value)
-            value = self.derived(each.value, field) if derived else literal(with_text_keys(each.value, field.type))
+            home = each.address.lstrip("+").split(".")
+            value = (
+                self.derived(each.value, field, home=home)
+                if derived
+                else literal(with_text_keys(each.value, field.type))
+            )
             rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
         return [f"    {name} = {{", *rows, "    }"]
 

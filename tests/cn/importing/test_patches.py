@@ -103,7 +103,12 @@ def test_a_node_that_a_patch_builds_otherwise_is_a_plain_dict(tmp_path: Path) ->
 def test_mappings_that_several_patches_add_are_merged(tmp_path: Path) -> None:
     files = {
         "config": "x: 1\ndata: {_target_: A, deep: {p: 1, q: 2}}",
-        "e/one": "# @package _global_\nnew: {a: 1, in: {b: 2}}\nown: {c: 3, in: {d: 4}}\ndata: {_target_: B, deep: {p: 5}}",
+        "e/one": """
+        # @package _global_
+        new: {a: 1, in: {b: 2}}
+        own: {c: 3, in: {d: 4}}
+        data: {_target_: B, deep: {p: 5}}
+        """,
         "f/two": "# @package _global_\nnew: {in: {e: 5}}\ndata: {z: b, deep: {q: 6}}",
     }
     found = imported(tmp_path, files)
