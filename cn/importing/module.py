@@ -88,11 +88,11 @@ class Module(Defaults):
             if default is not None:
                 fields += self._field(field, default)
             elif self._can_share(field):
-                fields.append(f"    {field.name}: {self.annotated(field)}")
+                fields += statement(field.name, self.annotated(field), None, [], "", "")
         for field in family.fields.values():
             if field.key in family.added and self._can_share(field):
                 text = self.annotated(field)
-                fields.append(f"    {field.name}: {text if text.endswith('None') else f'{text} | None'} = None")
+                fields += statement(field.name, text if text.endswith("None") else f"{text} | None", "None", [], "", "")
         if family.extra:
             self.froms.setdefault("typing", set()).add("Any")
             fields.append("    extra: dict[str, Any] = {}  # what patches add")

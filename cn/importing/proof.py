@@ -108,7 +108,9 @@ class Proof:
             if not answer["ok"]:
                 file = self.conversion.files[name].shown
                 why = str(answer["error"]).split("\n")[0]
-                raise UserError(lines(f"{file} cannot be composed by Hydra either, so it is not imported", why))
+                stored = "if a module of the program stores it in Hydra's ConfigStore: --schema MODULE"
+                more = stored if why.startswith("MissingConfigException") else None
+                raise UserError(lines(f"{file} cannot be composed by Hydra either, so it is not imported", why, more))
         return answers
 
     def run(self, project: Path, most: int, seed: int, progress: Progress) -> list[Result]:

@@ -259,7 +259,10 @@ FORMS = {
             "config": "defaults: [a: one, e: null]\nn: 4",
             "a/one": "l: [{k: 1, m: '${.k}', p: {q: '${..m}', r: '${...r}'}}, '${.0}']\nr: ${..n}",
             "a/two": "defaults: [one]\nn: 5",
-            "e/one": "# @package _global_\nd: {k: {x: 1, y: '${.x}', z: '${..j.w}'}, j: {w: '${d.k.x}', v: ['${..w}']}}",
+            "e/one": """
+            # @package _global_
+            d: {k: {x: 1, y: '${.x}', z: '${..j.w}'}, j: {w: '${d.k.x}', v: ['${..w}']}}
+            """,
         },
         ("n=2", "e=one", "a=two e=one a.r=3"),
     ),
