@@ -81,8 +81,9 @@ def _stub_plugins(root: Path, plugins: list[tuple[str, str]]) -> None:
         for part in group.split("/"):
             folder = folder.get(part, {})
         if f"{option}.yaml" not in folder and not (root / group / f"{option}.yaml").is_file():
-            defaults = [*({name: each} for name, each in inner.get(group, {}).items()), "_self_"]
-            ConfigStore.instance().store(group=group, name=option, node={"defaults": defaults})
+            chosen = [{name: each} for name, each in inner.get(group, {}).items()]
+            node = {"defaults": [*chosen, "_self_"]} if chosen else {}  # Hydra may have an option of that name itself
+            ConfigStore.instance().store(group=group, name=option, node=node)
 
 
 def _stub_resolvers(config: Any, names: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cn.composing.class_changes import DEFAULTS, KEEPS
 from cn.discovery.registry import snake
-from cn.importing.classes import Change, Class, Default, Made, Required
+from cn.importing.classes import Change, Class, Default, Derived, Made, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
@@ -139,7 +139,11 @@ class Module(Defaults):
     def _field(self, field: Field, default: Default) -> list[str]:
         above, beside = comments(default.comment)
         value = None if isinstance(default.value, Required) else self.expression(default.value, field)
-        pragma = "pyright: ignore[reportCallIssue]" if isinstance(default.value, Made) and open_(default.value) else ""
+        pragma = ""
+        if isinstance(default.value, Made) and open_(default.value):
+            pragma = "pyright: ignore[reportCallIssue]"
+        elif isinstance(default.value, Derived) and "${option_of:" in str(default.value.value):  # a name, and no node
+            pragma = "pyright: ignore[reportAssignmentType]"
         return statement(
             field.name, self.annotated(field), value, above, beside, pragma, heading=is_heading(default.comment)
         )

@@ -132,8 +132,12 @@ def test_patches_that_a_sweeper_varies_are_an_axis(tmp_path: Path) -> None:
 
 def test_what_a_plugin_chooses_within_itself_can_be_overridden(tmp_path: Path) -> None:
     config = """
-    defaults: [m: a, override hydra/help: own, override hydra/sweeper: optuna, override hydra/sweeper/sampler: tpe]
-    seed: 1
+    defaults:
+      - m: a
+      - override hydra/help: own
+      - override hydra/job_logging: disabled
+      - override hydra/sweeper: optuna
+      - override hydra/sweeper/sampler: tpe
     """
     found = imported(tmp_path, {"config": config, "m/a": "n: 1", "m/b": "n: 2", "hydra/help/own": "app_name: x"})
     assert found.unequal("", "m=b") == []
