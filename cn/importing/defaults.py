@@ -55,9 +55,9 @@ class Defaults(ModuleNames):
         if not has_interpolation(value):
             return literal(unescaped(value))
         if isinstance(value, (list, dict)):
-            table = cast("dict[Any, Any]", value if isinstance(value, dict) else dict(enumerate(value)))
+            items: Any = value.items() if isinstance(value, dict) else enumerate(cast("list[Any]", value))
             parts: list[tuple[str, Expression]] = []
-            for key, each in table.items():
+            for key, each in items:
                 writer.inside.append(key)
                 before = f"{one_line(literal(key))}: " if isinstance(value, dict) else ""
                 parts.append((before, self._nested(each, field, writer)))

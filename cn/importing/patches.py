@@ -183,7 +183,7 @@ def _added(item: Item, at: tuple[str, ...], *, each: bool) -> Iterator[Change]:
         for key, inner in item.items.items():
             yield from _added(inner, (*at, str(key)), each=True)
     else:
-        yield Change(f"++{'.'.join(at)}", plain_of(item), None, item)
+        yield Change(f"++{'.'.join(at)}", plain_of(item), None, item if not isinstance(item, Slot) else None)
 
 
 def _retargets(item: Branch, family: Family, *, known: bool) -> bool:

@@ -50,10 +50,11 @@ class Nested(Derived):
         self.template = template
 
     def compute(self, node: CN) -> Any:
-        if isinstance(self.template, dict):
-            items = cast("dict[Any, Any]", self.template).items()
+        template: Any = self.template
+        if isinstance(template, dict):
+            items = cast("dict[Any, Any]", template).items()
             return {key: _part(item, node, f"{self.name}[{key!r}]", whole=True) for key, item in items}
-        return _filled(self.template, node)
+        return _filled(template, node)
 
     def item(self, node: CN, key: Any) -> Any:
         """Compute one item of a dict, so that the other items may use it."""
