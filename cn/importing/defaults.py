@@ -55,9 +55,11 @@ class Defaults(ModuleNames):
         if not has_interpolation(value):
             return literal(unescaped(value))
         if isinstance(value, (list, dict)):
-            items: Any = value.items() if isinstance(value, dict) else enumerate(cast("list[Any]", value))
+            table = cast(
+                "dict[Any, Any]", value if isinstance(value, dict) else dict(enumerate(cast("list[Any]", value)))
+            )
             parts: list[tuple[str, Expression]] = []
-            for key, each in items:
+            for key, each in table.items():
                 writer.inside.append(key)
                 before = f"{one_line(literal(key))}: " if isinstance(value, dict) else ""
                 parts.append((before, self._nested(each, field, writer)))
