@@ -51,8 +51,8 @@ class Patches:
                     field.optional = field.optional or item.value is None
                 continue
             for inner in self.families.every_of(field):
-                if inner is field.family and isinstance(item, Branch):
-                    inner.retargeted = inner.retargeted or _retargets(item, inner, known=known)
+                if inner is field.family and family.nodes is None and isinstance(item, Branch):
+                    inner.retargeted = inner.retargeted or _retargets(item, inner)
                 self._prepare(item.over if isinstance(item, Slot) else item, inner)
 
     def changes(self, content: Content) -> list[Change]:
@@ -103,6 +103,9 @@ class Patches:
                 continue
             shared = all(self.families.is_shared(each, key) for each in families)
             sign = "" if shared or isinstance(item, Slot) else "++"
+            if sign and isinstance(item, Branch) and self.families.is_data(field):
+                yield from _added(item, (*at, field.typed), each=True)
+                continue
             for each in self._change(item, field, (*at, field.typed)):
                 address = each.address if each.is_choice else f"{sign}{each.address.removeprefix(sign)}"
                 yield dataclasses.replace(each, address=address)
@@ -186,10 +189,7 @@ def _added(item: Item, at: tuple[str, ...], *, each: bool) -> Iterator[Change]:
         yield Change(f"++{'.'.join(at)}", plain_of(item), None, item if not isinstance(item, Slot) else None)
 
 
-def _retargets(item: Branch, family: Family, *, known: bool) -> bool:
-    """Return whether a mapping of a patch builds what the others do not, or makes a node that not all have."""
-    for key, each in item.items.items():
-        others = family.fields[key].leaves if key in family.fields else []
-        if key in TARGET and isinstance(each, Leaf) and not (known and all(o.value == each.value for o in others)):
-            return True
-    return False
+def _retargets(item: Branch, family: Family) -> bool:
+    """Return whether a mapping of a patch builds what others in its place do not."""
+    found = [(each, family.fields[key].leaves) for key, each in item.items.items() if key in TARGET & {*family.fields}]
+    return any(isinstance(each, Leaf) and any(o.value != each.value for o in others) for each, others in found)

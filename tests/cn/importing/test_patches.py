@@ -114,3 +114,19 @@ def test_mappings_that_several_patches_add_are_merged(tmp_path: Path) -> None:
     found = imported(tmp_path, files)
     assert found.unequal("+e=one", "+f=two", "+e=one +f=two", "+f=two +e=one", "+e=one +f=two data.deep.p=7") == []
     assert '"++own": {"c": 3, "in": {"d": 4}},' in found.text("runs/patches/e/one.py")
+
+
+def test_entries_of_a_dict_of_nodes_stay_nodes_whatever_a_patch_builds(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [log: many]\nx: 1",
+        "log/csv": "csv: {_target_: C, d: 1}",
+        "log/tb": "tb: {_target_: T, d: 2}",
+        "log/many": "defaults: [csv, tb]",
+        "e/one": "# @package _global_\nlog: {csv: {_target_: other.C, d: 3}, tb: {_target_: T, d: 4}}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("", "log=csv", "log.csv.d=5") == []
+    (patched,) = found.unequal("+e=one")
+    assert "log.csv._target_ is 'other.C' with Hydra and 'C' with CN" in patched
+    assert ("conf/e/one.yaml:2", "_target_ of a class is not changed") in found.conversion.odd
+    assert "log: dict[str, Log]" in found.text("runs/config.py")
