@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -24,12 +23,14 @@ class Patches:
     def __init__(self, families: Families, options: dict[tuple[str, str], str], *, exact: bool) -> None:
         self.families, self.options, self.exact = families, options, exact
         self.odd: list[tuple[str, str]] = []
-        self.setting: Counter[tuple[Hashable, ...]] = Counter()  # patches that set values in a mapping, by its address
+        self.setting: dict[tuple[Hashable, ...], set[str]] = {}  # by the address of a mapping: folders of its patches
 
     def prepare(self, content: Content) -> None:
         """Take the values of a patch into the families, so that the types of their fields allow them."""
         self._prepare(content.full, self.families.run)
-        self.setting.update(_branches(content.full, ()))
+        file = content.file
+        for address in _branches(content.own, tuple(file.package.split(".")) if file.package else ()):
+            self.setting.setdefault(address, set()).add(file.group.partition("/")[0])
         for key, (option, *_) in content.choices.items():
             field = self.families.at(tuple(place_of(key)[1].split(".")))
             if field is not None and option is None:
@@ -92,8 +93,8 @@ class Patches:
                     self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
                     continue
                 if _is_typed(key):
-                    several = isinstance(item, Branch) and self.setting[(*at, key)] > 1
-                    yield from _added(item, (*at, str(key)), each=several)
+                    folders = self.setting.get((*at, key), set())  # a patch is chosen of each
+                    yield from _added(item, (*at, str(key)), each=len(folders) > 1)
                 else:
                     added[key] = plain_of(item)
                 continue

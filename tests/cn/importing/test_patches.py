@@ -102,18 +102,22 @@ def test_a_node_that_a_patch_builds_otherwise_is_a_plain_dict(tmp_path: Path) ->
 
 def test_mappings_that_several_patches_add_are_merged(tmp_path: Path) -> None:
     files = {
-        "config": "x: 1\ndata: {_target_: A, deep: {p: 1, q: 2}}",
+        "config": "x: 1\ndata: {_target_: A, deep: {p: 1, q: 2}}\nnone: null",
         "e/one": """
         # @package _global_
         new: {a: 1, in: {b: 2}}
         own: {c: 3, in: {d: 4}}
         data: {_target_: B, deep: {p: 5}}
         """,
-        "f/two": "# @package _global_\nnew: {in: {e: 5}}\ndata: {z: b, deep: {q: 6}}",
+        "f/two": "# @package _global_\nnew: {in: {e: 5}}\ndata: {z: b, deep: {q: 6}}\nnone: {l: {m: 2}}",
+        "f/three": "# @package _global_\nown: {c: 5}\nalone: {n: {o: 1}}",
+        "f/four": "# @package _global_\nalone: {n: {o: 2}}",
     }
     found = imported(tmp_path, files)
     assert found.unequal("+e=one", "+f=two", "+e=one +f=two", "+f=two +e=one", "+e=one +f=two data.deep.p=7") == []
-    assert '"++own": {"c": 3, "in": {"d": 4}},' in found.text("runs/patches/e/one.py")
+    assert found.unequal("+f=three", "+f=four", "+f=three +e=one", "+e=one +f=three own.in.d=9") == []
+    assert '"++own.in.d": 4,' in found.text("runs/patches/e/one.py")
+    assert '"++alone": {"n": {"o": 2}},' in found.text("runs/patches/f/four.py")
 
 
 def test_entries_of_a_dict_of_nodes_stay_nodes_whatever_a_patch_builds(tmp_path: Path) -> None:
