@@ -25,6 +25,8 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             new = cast("dict[Any, Any]", value)
             return kind.accept(*_merged(bare(_inner(kind, old)), cast("dict[Any, Any]", old), new, each.texts))
         return value if isinstance(value, Derived) else kind.accept(value, each.texts)
+    if old is None and each.verb in ("add", "force") and isinstance(kind, Anything):
+        old = {}  # a key that is added to nothing makes a dict, as in Hydra
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
     if isinstance(inner, Ranged):

@@ -17,10 +17,12 @@ from cn.composing.overrides import Assignment, path_of
 from cn.composing.verbs import VERBS
 from cn.discovery import discover
 from cn.errors import Notice, UserError, hint, lines, short
+from cn.nodes.containers import Table
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import by_key, resolve
+from cn.nodes.target import EXTRA
 from cn.nodes.traversal import is_field
 
 KEY = "patches"
@@ -134,7 +136,7 @@ def _waiting(root: CN, each: Assignment) -> str | None:
     while at < len(path):
         here, kind = ".".join(path[:at]), _kind(type(node), path[at])
         if kind is None:
-            return f"{here} is {type(node).__name__}" if at and _possible(types, path[at:]) else None
+            return f"{here} is {type(node).__name__}" if at and _possible(types, path[at:], each) else None
         at += 1
         if not isinstance(kind, Child) or at == len(path):
             return None
@@ -148,18 +150,22 @@ def _waiting(root: CN, each: Assignment) -> str | None:
             below = cast("dict[str, Any]", below or {}).get(path[at])
             at += 1
         if not isinstance(below, CN):
-            if at < len(path) and not _possible(types, path[at:]):
+            if at < len(path) and not _possible(types, path[at:], each):
                 raise UserError(_nowhere(each, path[:at], path[at:], types))
             return why if at < len(path) or each.verb == "delete" else None
         node = below
     return None
 
 
-def _possible(types: tuple[Any, ...], path: tuple[str, ...]) -> bool:
-    """Return whether an option of these types has a field at the end of the path."""
+def _possible(types: tuple[Any, ...], path: tuple[str, ...], each: Assignment) -> bool:
+    """Return whether an option of these types has a field at the end of the path, or `extra`, which takes any key."""
     for cls in (*types, *discover.options(types)[0].values()) if path else ():
         kind = _kind(cls, path[0])
-        if kind is not None and not (isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :])):
+        if kind is None and each.verb in ("add", "force") and isinstance(_kind(cls, EXTRA), Table):
+            return True
+        if kind is not None and not (
+            isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :], each)
+        ):
             return True
     return not path
 

@@ -39,7 +39,7 @@ def main() -> None:
         sys.path.insert(0, ".")
         for module in task["schema"]:
             importlib.import_module(module)
-        _stub_plugins(task["plugins"])
+        _stub_plugins(Path(task["folder"]), task["plugins"])
         _stub_resolvers(config, task["resolvers"])
         for primary, overrides in cast("list[tuple[str, list[str]]]", task["cases"]):
             start = time.perf_counter()
@@ -65,16 +65,25 @@ def _told(error: BaseException) -> str:
     return str(error).strip() or (_told(error.__cause__) if error.__cause__ is not None else "")
 
 
-def _stub_plugins(plugins: list[tuple[str, str]]) -> None:
-    """Put an empty option in the place of each that a plugin would bring: `hydra/sweeper: optuna`."""
+def _stub_plugins(root: Path, plugins: list[tuple[str, str]]) -> None:
+    """Put an option in the place of each that a plugin would bring: `hydra/sweeper: optuna`.
+
+    It chooses what the tree chooses within it, so that `override hydra/sweeper/sampler: tpe` has what to override.
+    """
     from hydra.core.config_store import ConfigStore
 
+    inner: dict[str, dict[str, str]] = {}
+    for group, option in plugins:
+        above, _, name = group.rpartition("/")
+        inner.setdefault(above, {}).setdefault(name, option)
     for group, option in plugins:
         folder: Any = ConfigStore.instance().repo
         for part in group.split("/"):
             folder = folder.get(part, {})
-        if f"{option}.yaml" not in folder:
-            ConfigStore.instance().store(group=group, name=option, node={})
+        if f"{option}.yaml" not in folder and not (root / group / f"{option}.yaml").is_file():
+            chosen = [{name: each} for name, each in inner.get(group, {}).items()]
+            node = {"defaults": [*chosen, "_self_"]} if chosen else {}  # Hydra may have an option of that name itself
+            ConfigStore.instance().store(group=group, name=option, node=node)
 
 
 def _stub_resolvers(config: Any, names: list[str]) -> None:

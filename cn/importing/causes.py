@@ -74,7 +74,7 @@ class Causes:
                 file = self.conversion.option_files.get((item.group, str(option)))
                 content = self.conversion.reader.option(file, item.group).full if file is not None else None
                 following = keys[depth + 1] if depth + 1 < len(keys) else None
-                dropped = dropped or (option != default and (following in item.over.items))
+                dropped = dropped or (option != default and following in {**item.over.items, **item.under.items})
                 item = target_of(item, content)
         return item, dropped
 

@@ -51,7 +51,7 @@ class DefaultPatches:
         for group, target in self._apart(primary):
             if target is not None and not self._is_list(target):
                 options = [self.reader.patch(file).full for key, file in self.patches.items() if key[0] == group]
-                merge(found, _shared(self.reader.patch(target).full, options))
+                merge(found, _shared(self.reader.patch(target).full, options, target))
         return found
 
     def _apart(self, file: File) -> Iterator[tuple[str, File | None]]:
@@ -124,8 +124,7 @@ class DefaultPatches:
             target = self._target(group, entry, holder, replaced)
             if target is None or target.config not in self.keys or self.options[self.keys[target.config][0]] == 1:
                 continue
-            if not _sets_target(self.reader.patch(target).full):  # which a class alone can say
-                found.append((group, target, holder))
+            found.append((group, target, holder))
         return found
 
     def _changing(self, content: Content, choices: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -166,20 +165,26 @@ class DefaultPatches:
         return {**self._plain(target_of(item, content)), OPTION: item.option}
 
 
-def _sets_target(branch: Branch) -> bool:
-    return any(key in TARGET or (isinstance(item, Branch) and _sets_target(item)) for key, item in branch.items.items())
+def _shared(branch: Branch, options: list[Branch], file: File) -> Branch:
+    """Return the keys of a mapping that all others have too, with `???` in place of each value.
 
-
-def _shared(branch: Branch, options: list[Branch]) -> Branch:
-    """Return the keys of a mapping that all others have too, with `???` in place of each value."""
-    found = Branch(file=branch.file, keys=branch.keys)
+    What they build is no value: it stays if it is the same for all, else the whole mapping is `???`.
+    """
+    found = Branch(file=file, keys=branch.keys)
     for key, item in branch.items.items():
         others = [each.items.get(key) for each in options]
         if isinstance(item, Branch) and all(isinstance(each, Branch) for each in others):
-            found.items[key] = _shared(item, [each for each in others if isinstance(each, Branch)])
+            inner = [each for each in others if isinstance(each, Branch)]
+            alike = len({repr([_value(each, name) for name in sorted(TARGET)]) for each in inner}) == 1
+            found.items[key] = _shared(item, inner, file) if alike else Leaf(MISSING, file, item.keys)
         elif isinstance(item, Leaf) and all(isinstance(each, Leaf) for each in others):
-            found.items[key] = Leaf(MISSING, item.file, item.keys)
+            found.items[key] = item if key in TARGET else Leaf(MISSING, item.file, item.keys)
     return found
+
+
+def _value(branch: Branch, key: str) -> Any:
+    item = branch.items.get(key)
+    return item.value if isinstance(item, Leaf) else None
 
 
 def _slots(one: Branch, other: Branch) -> Iterator[tuple[Slot, Slot]]:

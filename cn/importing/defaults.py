@@ -14,6 +14,7 @@ from cn.importing.items import unescaped
 from cn.importing.layout import Expression, Lambda, literal, one_line
 from cn.importing.module_names import ModuleNames
 from cn.importing.types import has_interpolation, with_text_keys
+from cn.writing.subclass import quoted
 
 
 class Defaults(ModuleNames):
@@ -39,39 +40,43 @@ class Defaults(ModuleNames):
         assert isinstance(value, Plain)
         return literal(with_text_keys(value.value, field.type))
 
-    def derived(self, value: Any, field: Field, leaf: Leaf | None = None) -> Expression:
+    def derived(self, value: Any, field: Field, leaf: Leaf | None = None, home: list[str] | None = None) -> Expression:
+        """Return a value that is worked out from the run. home: its address, if it stands in one place only."""
         value = with_text_keys(value, field.type)
-        if isinstance(value, (list, dict)) and not self.node_families(field):
-            return self._nested(value, field, 1)
-        return self._derive(value, field, leaf, 0)
+        writer = self.all.new_writer()
+        writer.gives_node = bool(self.node_families(field))
+        writer.base, writer.home = f"node.{field.name}", home
+        if isinstance(value, (list, dict)) and not writer.gives_node:
+            return self._nested(value, field, writer)
+        return self._derive(value, field, writer, leaf)
 
-    def _nested(self, value: Any, field: Field, depth: int) -> Expression:
-        """Return a list or a dict in which some values are derived. depth: of the lists and dicts around a value."""
+    def _nested(self, value: Any, field: Field, writer: Writer) -> Expression:
+        """Return a list or a dict in which some values are derived."""
         if not has_interpolation(value):
             return literal(unescaped(value))
-        if isinstance(value, list):
-            items = cast("list[Any]", value)
-            return "[", [("", self._nested(each, field, depth + 1)) for each in items], "]"
-        if isinstance(value, dict):
-            table = cast("dict[Any, Any]", value)
-            parts = [
-                (f"{one_line(literal(key))}: ", self._nested(each, field, depth + 1)) for key, each in table.items()
-            ]
-            return "{", parts, "}"
-        return self._derive(value, field, None, depth - 1)
+        if isinstance(value, (list, dict)):
+            table = cast(
+                "dict[Any, Any]", value if isinstance(value, dict) else dict(enumerate(cast("list[Any]", value)))
+            )
+            parts: list[tuple[str, Expression]] = []
+            for key, each in table.items():
+                writer.inside.append(key)
+                before = f"{one_line(literal(key))}: " if isinstance(value, dict) else ""
+                parts.append((before, self._nested(each, field, writer)))
+                writer.inside.pop()
+            return ("{", parts, "}") if isinstance(value, dict) else ("[", parts, "]")
+        return self._derive(value, field, writer, None)
 
-    def _derive(self, value: Any, field: Field, leaf: Leaf | None, depth: int) -> Expression:
-        writer: Writer = self.all.new_writer()
-        writer.depth = depth
-        writer.gives_node = bool(self.node_families(field))
+    def _derive(self, value: Any, field: Field, writer: Writer, leaf: Leaf | None) -> Expression:
+        writer.node = False
         try:
             text = writer.value(value)
         except NotReadable:
-            text = repr(value)
+            text = quoted(str(value))
         for case in leaf.cases if isinstance(leaf, Following) else ():
             tests = [f'type({writer.address(at.split("."))}).__name__ == "{name}"' for at, name in case.classes.items()]
             text = f"{writer.value(case.value)} if {' and '.join(tests)} else {text}"
-        if field.as_dict and not depth:
+        if field.as_dict and not writer.inside:
             text = writer.function("as_dict", [text])
         arguments = "run, node" if writer.node else "run"
         self.all.functions |= writer.functions

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from cn.importing.interpolations import Call, NotReadable, Reference, Text, parsed
+from cn.importing.interpolations import Call, Reference, Text, parsed
 from cn.importing.types import has_interpolation
 from cn.writing.subclass import quoted
 
@@ -27,7 +27,9 @@ class Writer:
     ) -> None:
         self.address, self.known, self.is_node = address, known, is_node
         self.node = False  # the function needs the node itself
-        self.depth = 0  # of the lists and dicts around the text
+        self.base = ""  # the field in Python, seen from its node
+        self.home: list[str] | None = None  # the address of the field, if it stands in one place only
+        self.inside: list[Any] = []  # the keys and places of the lists and dicts around the text
         self.gives_node = False  # the value is a node, so an empty dict stands for none
         self.functions: set[str] = set()  # of resolvers.py that are called
         self.modules: set[str] = set()  # to import
@@ -43,20 +45,18 @@ class Writer:
                 else quoted("".join(str(part) for part in parsed(value).parts))
             )
         if isinstance(value, (list, dict)):
-            self.depth += 1
             parts = [*self._parts(cast("list[Any] | dict[Any, Any]", value))]
-            self.depth -= 1
             return f"[{', '.join(parts)}]" if isinstance(value, list) else "{" + ", ".join(parts) + "}"
         if isinstance(value, float):
             return literal_float(value)
         return repr(value)
 
     def _parts(self, value: list[Any] | dict[Any, Any]) -> Iterator[str]:
-        if isinstance(value, list):
-            yield from map(self.value, value)
-        else:
-            for key, item in value.items():
-                yield f"{self.value(key)}: {self.value(item)}"
+        for key, item in enumerate(value) if isinstance(value, list) else value.items():
+            before = "" if isinstance(value, list) else f"{self.value(key)}: "
+            self.inside.append(key)
+            yield f"{before}{self.value(item)}"
+            self.inside.pop()
 
     def text(self, text: Text) -> str:
         if text.only is not None:
@@ -85,13 +85,19 @@ class Writer:
             path = self.text(Text([piece for each in part.keys for piece in (".", *each.parts)][1:]))
             return self.function("select", ["run", path])
         keys = [str(each.parts[0]) for each in part.keys]
-        if not part.dots:
+        if self.home is not None and part.dots:
+            keys = [*self.home, *map(str, self.inside)][: -part.dots] + keys
+        if not part.dots or self.home is not None:
             found = self.address(keys)
-            return self.function("as_dict", [found]) if self.depth and self.is_node(keys) else found
-        levels = part.dots - self.depth - 1  # a list and a dict are levels too
-        if levels < 0:
-            raise NotReadable("an interpolation within a list or a dict that points into it")
+            return self.function("as_dict", [found]) if self.inside and self.is_node(keys) else found
         self.node = True
+        levels = part.dots - len(self.inside) - 1  # a list and a dict are levels too
+        if levels < 0:
+            path = [
+                *self.inside[: len(self.inside) - part.dots],
+                *(int(key) if key.isdecimal() else key for key in keys),
+            ]
+            return self.base + "".join(f"[{key if isinstance(key, int) else quoted(key)}]" for key in path)
         start = "node" if not levels else self.function("above", ["run", "node", str(levels)])
         return start + "".join(f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys)
 

@@ -65,6 +65,7 @@ class Family:
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
     nodes: Family | None = None  # of a group that is a dict of nodes: the family of these
     is_entry: bool = False  # its members are entries of such a dict
+    retargeted: bool = False  # a patch decides what is built from its members, so that these are plain dicts
     defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
 
     def distinct(self, label: str, taken: set[str]) -> str:
@@ -207,7 +208,7 @@ class Families:
         dicts = any(isinstance(each.value, dict) for each in field.leaves)
         if field.family is None:
             return dicts
-        if any(not isinstance(key, str) for key in field.family.fields):
+        if field.family.retargeted or any(not isinstance(key, str) for key in field.family.fields):
             return True
         return any(not isinstance(each.value, dict) and not is_whole(each.value) for each in field.plain)
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from cn.importing.comments import comments
 from cn.importing.contents import Leaf
 from cn.importing.imports import blocks
+from cn.importing.interpolations import NotReadable
 from cn.importing.layout import Commented, Expression, docstring, laid_out, literal, statement
 from cn.importing.names import camel, slug
 from cn.importing.yaml_files import File
@@ -62,14 +63,16 @@ def settings(files: dict[str, File], name: str) -> Iterator[Settings]:
             yield Settings(file, cast("dict[str, Any]", value), at)
 
 
-def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], base: tuple[str, str]) -> str | None:
-    """Return the text of a sweep class; None if no parameter is varied.
+def sweep(
+    found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], base: tuple[str, str]
+) -> tuple[str | None, list[str]]:
+    """Return the text of a sweep class, and the parameters that cannot be an axis; None if no other is varied.
 
     key: from a parameter and its values to the address now and the values now. base: module and class of the run.
     """
     params = found.values.get("params")
     if not isinstance(params, dict) or not params:
-        return None
+        return None, []
 
     def said(*keys: str) -> tuple[list[str], str]:
         return comments(Leaf(None, found.file, (*found.at, *keys)))
@@ -77,13 +80,23 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
     axes: list[tuple[str, Expression]] = []
     names = {"Axes", "Sweep"}
     drawn = False
+    lost: list[str] = []
     for name, text in cast("dict[str, Any]", params).items():
-        axis, used, is_drawn = _axis(text)
+        try:
+            axis, used, is_drawn = _axis(text)
+        except NotReadable:
+            lost.append(name)
+            continue
         address, values = key(name, axis if isinstance(axis, list) else None)
+        if any(literal(address) == each.removesuffix(": ") for each, _ in axes):
+            lost.append(name)  # the patches of another group are varied
+            continue
         shown = literal(values) if isinstance(axis, list) else str(axis)
         axes.append((f"{literal(address)}: ", Commented(shown, *said("params", name))))
         names |= used
         drawn = drawn or is_drawn
+    if not axes:
+        return None, lost
     trials = found.values.get("n_trials")
     target = str(cast("dict[str, Any]", found.values.get("sampler") or {}).get("_target_", ""))
     table: Expression = ("{", axes, "}")
@@ -118,17 +131,26 @@ def sweep(found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], bas
     for name, kind, value, yaml in fields:
         above, beside = said(yaml) if yaml else ([], "")
         rows += statement(name, kind, value, above, beside, "")
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows) + "\n", lost
 
 
 def _axis(text: Any) -> tuple[list[Any] | str, set[str], bool]:
-    """Return the values of a parameter, or the Python of its distribution; with the names that it needs."""
+    """Return the values of a parameter, or the Python of its distribution; with the names that it needs.
+
+    Raises NotReadable for what only another sweeper than Hydra's reads: `uniform(0, 1)`, `{type: range, ...}`.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, RangeSweep
+    from hydra.errors import HydraException
 
+    if isinstance(text, dict):
+        raise NotReadable(str(cast("dict[str, Any]", text)))
     if not isinstance(text, str):
         return (cast("list[Any]", text) if isinstance(text, list) else [text]), set(), False
-    value: Any = OverridesParser.create().parse_override(f"x={text}").value()
+    try:
+        value: Any = OverridesParser.create().parse_override(f"x={text}").value()
+    except HydraException as error:
+        raise NotReadable(text) from error
     if isinstance(value, IntervalSweep):
         low, high = value.start, value.end
         if isinstance(low, int) and isinstance(high, int):

@@ -101,6 +101,8 @@ def _lambda(function: Lambda, depth: int, before: int) -> str:
         return line
     if isinstance(body, ast.Call) and body.args and not body.keywords:
         return _call(function, body, depth)
+    if isinstance(body, ast.Subscript):
+        return _subscript(function, depth, before)
     if not isinstance(body, (ast.IfExp, ast.BoolOp, ast.BinOp, ast.Compare, ast.JoinedStr)):
         return line
     indent = "    " * (depth + 1)
@@ -109,6 +111,16 @@ def _lambda(function: Lambda, depth: int, before: int) -> str:
         parts = [ast.get_source_segment(function.body, each) or "" for each in (body.body, body.test, body.orelse)]
         rows = [parts[0], f"if {parts[1]}", f"else {parts[2]}"]
     return f"{function.head}(\n" + "".join(f"{indent}{row}\n" for row in rows) + "    " * depth + ")"
+
+
+def _subscript(function: Lambda, depth: int, before: int) -> str:
+    """Return a function that reads an item: the last key before which the line has room is on a line of its own."""
+    line = function.head + function.body
+    keys = [each for each in re.finditer(r"\[([^\[\]]+)\]", line) if before + each.start() + 1 <= WIDTH]
+    if not keys:
+        return line
+    start, end, indent = keys[-1].start() + 1, keys[-1].end() - 1, "    " * depth
+    return f"{line[:start]}\n{indent}    {line[start:end]}\n{indent}{line[end:]}"
 
 
 def _call(function: Lambda, body: ast.Call, depth: int) -> str:
@@ -136,9 +148,12 @@ def statement(
     pragma: a comment for a tool. heading: the comment above is about the fields below too, so it stays there.
     """
     head = f"    {name}: {annotation}"
-    text = head if value is None else f"{head} = {laid_out(value, 1, len(head) + 3)}"
+    if len(head) + (4 if value is not None else 0) > WIDTH:
+        head = f"    {name}: {_annotation(annotation)}"
+    before = len(head.rpartition("\n")[2]) + 3
+    text = head if value is None else f"{head} = {laid_out(value, 1, before)}"
     atom = one_line(value) if isinstance(value, str) or (isinstance(value, tuple) and not value[1]) else ""
-    if atom and len(text) > WIDTH and (len(atom) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
+    if atom and max(map(len, text.split("\n"))) > WIDTH and (len(atom) + 8 <= WIDTH or re.search(r"[\[|]", annotation)):
         text = f"{head} = (\n        {atom}\n    )"
     last = text.rpartition("\n")[2]
     above = list(comments)
@@ -160,6 +175,18 @@ def statement(
         text, beside = (f"{first}  # {pragma}\n{rest}", "") if found else (text, pragma)
     rows = [f"    # {each}".rstrip() for comment in above for each in wrapped(comment, WIDTH - 6)]
     return [*rows, text + (f"  # {beside}" if beside else "")]
+
+
+def _annotation(text: str) -> str:
+    """Return the annotation of a field on several lines: the union or what is in brackets on lines of its own."""
+    union = text.split(" | ")
+    opening, inner, closing = "(", text, ")"
+    if len(union) == 1 or any(each.count("[") != each.count("]") for each in union):
+        opening, _, inner = text.removesuffix("]").partition("[")
+        opening, closing = f"{opening}[", "]"
+    elif len(inner) + 8 > WIDTH:
+        inner = "\n        | ".join(union)
+    return f"{opening}\n        {inner}\n    {closing}" if inner else text
 
 
 def wrapped(text: str, width: int) -> list[str]:

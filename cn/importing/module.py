@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cn.composing.class_changes import DEFAULTS, KEEPS
 from cn.discovery.registry import snake
-from cn.importing.classes import Change, Class, Default, Made, Required
+from cn.importing.classes import Change, Class, Default, Derived, Made, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
@@ -43,7 +43,12 @@ class Module(Defaults):
         for each in changes:
             field = each.field or Field(each.address, each.address)
             derived = has_interpolation(each.value)
-            value = self.derived(each.value, field) if derived else literal(with_text_keys(each.value, field.type))
+            home = each.address.lstrip("+").split(".")
+            value = (
+                self.derived(each.value, field, home=home)
+                if derived
+                else literal(with_text_keys(each.value, field.type))
+            )
             rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
         return [f"    {name} = {{", *rows, "    }"]
 
@@ -83,11 +88,11 @@ class Module(Defaults):
             if default is not None:
                 fields += self._field(field, default)
             elif self._can_share(field):
-                fields.append(f"    {field.name}: {self.annotated(field)}")
+                fields += statement(field.name, self.annotated(field), None, [], "", "")
         for field in family.fields.values():
             if field.key in family.added and self._can_share(field):
                 text = self.annotated(field)
-                fields.append(f"    {field.name}: {text if text.endswith('None') else f'{text} | None'} = None")
+                fields += statement(field.name, text if text.endswith("None") else f"{text} | None", "None", [], "", "")
         if family.extra:
             self.froms.setdefault("typing", set()).add("Any")
             fields.append("    extra: dict[str, Any] = {}  # what patches add")
@@ -134,7 +139,11 @@ class Module(Defaults):
     def _field(self, field: Field, default: Default) -> list[str]:
         above, beside = comments(default.comment)
         value = None if isinstance(default.value, Required) else self.expression(default.value, field)
-        pragma = "pyright: ignore[reportCallIssue]" if isinstance(default.value, Made) and open_(default.value) else ""
+        pragma = ""
+        if isinstance(default.value, Made) and open_(default.value):
+            pragma = "pyright: ignore[reportCallIssue]"
+        elif isinstance(default.value, Derived) and "${option_of:" in str(default.value.value):  # a name, and no node
+            pragma = "pyright: ignore[reportAssignmentType]"
         return statement(
             field.name, self.annotated(field), value, above, beside, pragma, heading=is_heading(default.comment)
         )

@@ -23,10 +23,14 @@ class Patches:
     def __init__(self, families: Families, options: dict[tuple[str, str], str], *, exact: bool) -> None:
         self.families, self.options, self.exact = families, options, exact
         self.odd: list[tuple[str, str]] = []
+        self.setting: dict[tuple[Hashable, ...], set[str]] = {}  # by the address of a mapping: folders of its patches
 
     def prepare(self, content: Content) -> None:
         """Take the values of a patch into the families, so that the types of their fields allow them."""
         self._prepare(content.full, self.families.run)
+        file = content.file
+        for address in _branches(content.own, tuple(file.package.split(".")) if file.package else ()):
+            self.setting.setdefault(address, set()).add(file.group.partition("/")[0])
         for key, (option, *_) in content.choices.items():
             field = self.families.at(tuple(place_of(key)[1].split(".")))
             if field is not None and option is None:
@@ -40,12 +44,16 @@ class Patches:
                 family.extra.add(key)
             if field is None:
                 continue
+            if isinstance(item, Branch) and item.file is not None and not self.families.every_of(field):
+                item = Leaf(plain_of(item), item.file, item.keys)
             if isinstance(item, Leaf):
                 if item.value != MISSING:
                     field.leaves.append(item)
                     field.optional = field.optional or item.value is None
                 continue
             for inner in self.families.every_of(field):
+                if inner is field.family and family.nodes is None and isinstance(item, Branch):
+                    inner.retargeted = inner.retargeted or _retargets(item, inner)
                 self._prepare(item.over if isinstance(item, Slot) else item, inner)
 
     def changes(self, content: Content) -> list[Change]:
@@ -84,8 +92,9 @@ class Patches:
                 if isinstance(item, Leaf) and item.value == MISSING:
                     self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
                     continue
-                if re.fullmatch(r"[A-Za-z_][\w-]*", str(key)):
-                    yield Change("++" + ".".join([*at, str(key)]), plain_of(item), None, item)
+                if _is_typed(key):
+                    folders = self.setting.get((*at, key), set())  # a patch is chosen of each
+                    yield from _added(item, (*at, str(key)), each=len(folders) > 1)
                 else:
                     added[key] = plain_of(item)
                 continue
@@ -95,6 +104,9 @@ class Patches:
                 continue
             shared = all(self.families.is_shared(each, key) for each in families)
             sign = "" if shared or isinstance(item, Slot) else "++"
+            if sign and isinstance(item, Branch) and self.families.is_data(field):
+                yield from _added(item, (*at, field.typed), each=True)
+                continue
             for each in self._change(item, field, (*at, field.typed)):
                 address = each.address if each.is_choice else f"{sign}{each.address.removeprefix(sign)}"
                 yield dataclasses.replace(each, address=address)
@@ -112,8 +124,13 @@ class Patches:
             is_empty = item.value == {} and bool(inner) and not self.families.is_data(field)  # it changes no mapping
             if item.value != MISSING and not is_empty:
                 yield Change(".".join(at), item.value, field, item)
-        elif not inner or self.families.is_data(field):
-            yield Change(".".join(at), plain_of(item), field, item)
+        elif not inner or self.families.is_data(field):  # a dict is merged into that of the class, not what it holds
+            deep = {key: each for key, each in item.items.items() if isinstance(each, Branch) and _is_typed(key)}
+            flat = {key: each for key, each in item.items.items() if key not in deep}
+            if flat or not deep:
+                yield Change(".".join(at), plain_of(Branch(flat)), field, item)
+            for key, each in deep.items():
+                yield from _added(each, (*at, str(key)), each=True)
         else:
             yield from self._of(item, inner, at)
 
@@ -149,3 +166,31 @@ class Patches:
 
     def _option(self, group: str, option: str | None) -> Any:
         return None if option is None else self.options.get((group, option), option)
+
+
+def _is_typed(key: Hashable) -> bool:
+    """Return whether a key can be part of an address."""
+    return re.fullmatch(r"[A-Za-z_][\w-]*", str(key)) is not None
+
+
+def _branches(branch: Branch, at: tuple[Hashable, ...]) -> Iterator[tuple[Hashable, ...]]:
+    for key, item in branch.items.items():
+        inner = item.over if isinstance(item, Slot) else item
+        if isinstance(inner, Branch):
+            yield (*at, key)
+            yield from _branches(inner, (*at, key))
+
+
+def _added(item: Item, at: tuple[str, ...], *, each: bool) -> Iterator[Change]:
+    """Yield the change that adds an item; each: one for each value in it, which leaves what is there."""
+    if each and isinstance(item, Branch) and item.items and all(map(_is_typed, item.items)):
+        for key, inner in item.items.items():
+            yield from _added(inner, (*at, str(key)), each=True)
+    else:
+        yield Change(f"++{'.'.join(at)}", plain_of(item), None, item if not isinstance(item, Slot) else None)
+
+
+def _retargets(item: Branch, family: Family) -> bool:
+    """Return whether a mapping of a patch builds what others in its place do not."""
+    found = [(each, family.fields[key].leaves) for key, each in item.items.items() if key in TARGET & {*family.fields}]
+    return any(isinstance(each, Leaf) and any(o.value != each.value for o in others) for each, others in found)

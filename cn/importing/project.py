@@ -76,11 +76,14 @@ def texts(conversion: Conversion, name: str) -> dict[str, str]:
 
 def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
     """Return a class for each set of a sweeper's parameters."""
-    words = Words(conversion)
-    base = (f"runs.{first.replace('/', '.')}", conversion.class_names[conversion.primaries[0]])
+    words, primary = Words(conversion), conversion.primaries[0]
+    base = (f"runs.{first.replace('/', '.')}", conversion.class_names[primary])
 
     def key(name: str, values: list[Any] | None) -> tuple[str, list[Any]]:
         word = read(name)
+        chosen = [read(f"{name}={each}") for each in values or []]
+        if any(map(words.is_patch, chosen)):
+            return "patches", [words.patches(primary, [each]) for each in chosen]
         if not words.is_group(word):
             return ".".join(words.names(name.split("."))), values or []
         address = word.key.partition("@")[2] or word.group.replace("/", ".")
@@ -89,7 +92,10 @@ def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
 
     found: dict[str, str] = {}
     for each in settings(conversion.files, "sweeper"):
-        text = sweep(each, key, base)
+        text, lost = sweep(each, key, base)
+        for name in lost:
+            place = each.file.place((*each.at, "params", name))
+            conversion.odd.append((place, f"{name}: no axis of the sweep, since only its own sweeper reads its values"))
         if text is not None:
             found[f"sweeps/{slug(each.file.name)}.py"] = text
     return {"sweeps/__init__.py": SWEEPS, **found} if found else {}

@@ -24,12 +24,16 @@ from cn.importing.words import NotTranslated, Words, read
 
 Progress = Callable[[str], None]
 OLD = "1.1"  # the version_base of programs that give none
+LEFT = {  # verdicts that are not counted, with what the summary says of them
+    "left out": "add or delete a key, which a class does not allow",
+    "Hydra refuses": "are composed here, and Hydra refuses them",
+}
 PROMISE = "adds a key, or deletes one: a field of a class is there, or it is not"
 
 
 @dataclasses.dataclass
 class Result:
-    """How one override set came out. verdict: equal, both refuse, differs, refused, or left out.
+    """How one override set came out. verdict: equal, both refuse, differs, refused, or one of LEFT.
 
     cause, place: for a set that is not equal, why, and the line of YAML. seconds: of Hydra and of CN.
     """
@@ -104,7 +108,9 @@ class Proof:
             if not answer["ok"]:
                 file = self.conversion.files[name].shown
                 why = str(answer["error"]).split("\n")[0]
-                raise UserError(lines(f"{file} cannot be composed by Hydra either, so it is not imported", why))
+                stored = "if a module of the program stores it in Hydra's ConfigStore: --schema MODULE"
+                more = stored if why.startswith("MissingConfigException") else None
+                raise UserError(lines(f"{file} cannot be composed by Hydra either, so it is not imported", why, more))
         return answers
 
     def run(self, project: Path, most: int, seed: int, progress: Progress) -> list[Result]:
@@ -149,8 +155,8 @@ class Proof:
         if not hydra["ok"]:
             if not ours["ok"] or unfinished(ours["plain"]):
                 return dataclasses.replace(result, verdict="both refuse")
-            cause = f"Hydra refuses it: {str(hydra['error']).splitlines()[0]}"
-            return dataclasses.replace(result, verdict="differs", cause=cause)
+            cause = str(hydra["error"]).splitlines()[0]
+            return dataclasses.replace(result, verdict="Hydra refuses", cause=cause)
         if not ours["ok"]:
             if signed:
                 return dataclasses.replace(result, verdict="left out", cause=PROMISE)

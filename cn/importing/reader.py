@@ -6,9 +6,9 @@ So a file is read once, wherever it is used: what begins with the mark is its ow
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
-from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot
+from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot, target_of
 from cn.importing.packages import (
     FOLLOWED,
     chooses_hydra,
@@ -200,8 +200,21 @@ class Reader(Tree):
             if chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group)
             return
+        self._beneath(merged, relative, slot)
         place_slot(merged, relative, slot)
         self.single.add(slot.group)
+
+    def _beneath(self, merged: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None:
+        """Write out the option of another group that is chosen at the same place, since one field is one choice."""
+        holder = descend(merged, relative[:-1])
+        old = holder.items.get(relative[-1])
+        file = self.named(f"{old.group}/{old.option}") if isinstance(old, Slot) else None
+        if isinstance(old, Slot) and file is not None and old.group != slot.group:
+            home = self.home
+            holder.items[relative[-1]] = target_of(old, self.option(file, old.group).full)
+            self.home = home
+            why = f"{old.group}: {old.option} is written out, since {slot.group} is chosen at the same place"
+            self.lost.append((f"{old.file.shown}:{old.entry.line}", why))
 
     def _at_once(self, group: str, options: list[str], entry: Entry) -> File:
         """Return an option of a group that is several of its options: `override /metrics: [accuracy, f1]`."""

@@ -10,7 +10,7 @@ from cn.importing.conversion import Conversion
 from cn.importing.hydra_settings import settings
 from cn.importing.names import slug
 from cn.importing.override_sets import patch_key, slots
-from cn.importing.proof import Result
+from cn.importing.proof import LEFT, Result
 from cn.importing.resolvers import stubs
 from cn.importing.words import Words, read
 from cn.importing.yaml_files import File
@@ -53,11 +53,10 @@ def together(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def summary(results: list[Result]) -> list[str]:
     """Return the result of the proof in a few lines."""
-    counted = [each for each in results if each.verdict != "left out"]
-    good = sum(each.good for each in counted)
-    left = len(results) - len(counted)
-    more = f"; {left} more add or delete a key, which a class does not allow" if left else ""
-    return [f"{good} of {len(counted)} override sets are equal{more}", *speed(results)]
+    counts = Counter(each.verdict for each in results)
+    good, counted = sum(each.good for each in results), sum(n for verdict, n in counts.items() if verdict not in LEFT)
+    more = [f"; {counts[verdict]} more {what}" for verdict, what in LEFT.items() if counts[verdict]]
+    return [f"{good} of {counted} override sets are equal{''.join(more)}", *speed(results)]
 
 
 def speed(results: list[Result]) -> list[str]:
@@ -77,12 +76,12 @@ def equal(results: list[Result]) -> Iterator[str]:
     counts: dict[str, Counter[str]] = {}
     for each in results:
         counts.setdefault(each.primary, Counter())[each.verdict] += 1
-    verdicts = ("equal", "both refuse", "differs", "refused", "left out")
+    verdicts = ("equal", "both refuse", "differs", "refused", *LEFT)
     yield from table(
         ("primary config", *verdicts),
         [(name, *(str(count[verdict]) for verdict in verdicts)) for name, count in counts.items()],
     )
-    bad = [each for each in results if not each.good and each.verdict != "left out"]
+    bad = [each for each in results if not each.good and each.verdict not in LEFT]
     if bad:
         yield ""
         shown = [(f"`{each.primary} {' '.join(each.overrides)}`", each.cause, _code(each.place)) for each in bad]

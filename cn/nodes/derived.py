@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from cn.discovery.source import where
@@ -44,18 +44,52 @@ class Derived:
 class Nested(Derived):
     """A list, tuple or dict in which some values are derived."""
 
+    name = "extra"  # unless it is the default of another field
+
     def __init__(self, template: Any) -> None:
         self.template = template
 
     def compute(self, node: CN) -> Any:
-        return _filled(self.template, node)
+        template: Any = self.template
+        if isinstance(template, dict):
+            items = cast("dict[Any, Any]", template).items()
+            return {key: _part(item, node, f"{self.name}[{key!r}]", whole=True) for key, item in items}
+        return _filled(template, node)
 
-    def item(self, node: CN, key: str) -> Any:
+    def item(self, node: CN, key: Any) -> Any:
         """Compute one item of a dict, so that the other items may use it."""
-        return _filled(self.template[key], node)
+        return _part(self.template[key], node, f"{self.name}[{key!r}]", whole=False)
 
     def __repr__(self) -> str:
         return repr(self.template)
+
+
+class Unfilled:
+    """A part of a Nested that is being computed: it computes the values that are read."""
+
+    def __init__(self, template: Any, node: CN) -> None:
+        self.template, self.node = template, node
+
+    def __getitem__(self, key: Any) -> Any:
+        return _read(self.template[key], self.node)
+
+    def __len__(self) -> int:
+        return len(self.template)
+
+
+class UnfilledTable(Unfilled, Mapping[Any, Any]):
+    """A dict."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.template)
+
+
+class UnfilledRow(Unfilled, Sequence[Any]):
+    """A list or a tuple."""
+
+
+class Circle(UserError):  # noqa: N818
+    """A value is derived from itself."""
 
 
 class Fallback:
@@ -84,12 +118,15 @@ def computed(node: CN, name: str, value: Derived) -> Any:
     """Compute a field; while a run is composed, the field keeps the value."""
     value = node._late.get(name, value)
     here = (node, name)
-    if any(each is node and other == name for each, other in _active):
-        circle = " -> ".join(f"{type(each).__name__}.{name}" for each, name in [*_active, here])
-        raise UserError(lines(f"values are derived in a circle: {circle}", where(type(node), name)))
-    _active.append(here)
+    if _is_active(here) and isinstance(value, Nested):
+        return _read(value.template, node)
     try:
-        found = value.compute(node)
+        with _activated(here):
+            found = _whole(value.compute(node))
+    except Circle:
+        if _active and isinstance(value, Nested):
+            return _read(value.template, node)
+        raise
     except MissingValueError as error:  # an AttributeError would make Python look for another attribute
         raise UnfinishedError(str(error)) from None
     except CNError:
@@ -100,8 +137,6 @@ def computed(node: CN, name: str, value: Derived) -> Any:
         raise UserError(
             lines(why, where(type(node), name), f"to give it: {address and f'{address}.'}{name}=VALUE")
         ) from error
-    finally:
-        _active.pop()
     return _roots[-1].keep(node, name, found) if _roots else found
 
 
@@ -113,10 +148,56 @@ def _holds_derived(value: Any) -> bool:
     )
 
 
+@contextlib.contextmanager
+def _activated(here: tuple[CN, str | Derived]) -> Generator[None]:
+    """Context manager: a value is being computed. Raises UserError if it is already."""
+    if _is_active(here):
+        named = [(each, name) for each, name in [*_active, here] if isinstance(name, str)]
+        circle = " -> ".join(f"{type(each).__name__}.{name}" for each, name in named)
+        node, name = named[-1]
+        raise Circle(lines(f"values are derived in a circle: {circle}", where(type(node), name.partition("[")[0])))
+    _active.append(here)
+    try:
+        yield
+    finally:
+        _active.pop()
+
+
+def _is_active(here: tuple[CN, str | Derived]) -> bool:
+    return any(node is here[0] and (name is here[1] or name == here[1]) for node, name in _active)
+
+
+def _part(value: Any, node: CN, name: str, *, whole: bool) -> Any:
+    """Compute an item of a dict. whole: all of it, else what is read of it if all cannot be computed yet."""
+    here = (node, name)
+    if _is_active(here):
+        return _read(value, node)
+    try:
+        with _activated(here):
+            return _filled(value, node)
+    except Circle:
+        if whole:
+            raise
+        return _read(value, node)
+
+
+def _read(value: Any, node: CN) -> Any:
+    """Return a part of a Nested that is being computed."""
+    if isinstance(value, (dict, list, tuple)) and _holds_derived(value):
+        return UnfilledTable(value, node) if isinstance(value, dict) else UnfilledRow(value, node)
+    return _filled(value, node)
+
+
+def _whole(value: Any) -> Any:
+    """Return a computed value, with all that is in it if it is a part of a Nested."""
+    return _filled(value.template, value.node) if isinstance(value, Unfilled) else value
+
+
 def _filled(value: Any, node: CN) -> Any:
     """Return a copy of a value in which each derived value is computed."""
     if isinstance(value, Derived):
-        return value.compute(node)
+        with _activated((node, value)):
+            return _whole(value.compute(node))
     if isinstance(value, (list, tuple)):
         items = cast("list[Any] | tuple[Any, ...]", value)
         return type(items)(_filled(each, node) for each in items)
@@ -134,7 +215,7 @@ class Deriving(NamedTuple):
 
 
 _roots: list[Deriving] = []
-_active: list[tuple[CN, str]] = []  # the fields that are being computed
+_active: list[tuple[CN, str | Derived]] = []  # what is being computed: a field, or a value within one
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cn.importing.report import equal, summary
 from tests.cn.importing.trees import imported
 
 pytestmark = pytest.mark.slow
@@ -20,6 +21,22 @@ def test_a_bad_override_is_refused_by_both(tmp_path: Path) -> None:
 def test_a_new_key_is_left_out(tmp_path: Path) -> None:
     found = imported(tmp_path, {"config": "x: {y: 1}"})
     assert [each.verdict for each in found.results("+x.z=1", "~x.y")] == ["left out", "left out"]
+
+
+def test_a_set_that_only_hydra_refuses_is_no_fault_of_the_classes(tmp_path: Path) -> None:
+    files = {
+        "train": "defaults: [m: a]",
+        "bare": "x: 1",
+        "m/a": "y: 1",
+        "m/b": "y: 2",
+        "e/one": "# @package _global_\ndefaults: [override /m: b]\nx: 2",
+    }
+    results = imported(tmp_path, files, "train", "bare").results("", "+e=one", primary="bare")
+    assert [each.verdict for each in results] == ["equal", "Hydra refuses"]
+    assert results[1].cause.startswith("ConfigCompositionException: In 'e/one': ")
+    more = "; 1 more are composed here, and Hydra refuses them"
+    assert summary(results)[0] == f"1 of 1 override sets are equal{more}"
+    assert "| bare | 1 | 0 | 0 | 0 | 0 | 1 |" in "\n".join(equal(results))
 
 
 def test_a_value_that_its_type_refuses_is_told_with_its_line(tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ def test_a_tree_that_hydra_cannot_compose_is_refused_with_its_reason(root: Path,
     (root / "config.yaml").write_text("defaults: [db: c]")
     assert refused("conf", "--primary", "config", "--into", "new") == (
         "conf/config.yaml cannot be composed by Hydra either, so it is not imported\n"
-        "  MissingConfigException: In 'config': Could not find 'db/c'"
+        "  MissingConfigException: In 'config': Could not find 'db/c'\n"
+        "  if a module of the program stores it in Hydra's ConfigStore: --schema MODULE"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf"]
 

@@ -202,22 +202,20 @@ def test_a_default_patch_that_is_chosen_at_the_root_is_replaced(tmp_path: Path) 
     assert '_patches_ = ["task/walk"]' in found.text("runs/config.py")
 
 
-def test_a_default_patch_with_a_target_is_part_of_the_class(tmp_path: Path) -> None:
-    """No patch changes what a class stands for."""
+def test_default_patches_with_targets_hold_what_is_built(tmp_path: Path) -> None:
+    """A mapping that each of them builds otherwise is a plain dict, since no patch changes what a class stands for."""
     files = {
         "config": "defaults: [_self_, buffer: plain]\nseed: 1",
-        "buffer/plain": "# @package _global_\nstore: {_target_: plain.Buffer, size: 3}",
-        "buffer/numpy": "# @package _global_\nstore: {_target_: fast.Buffer, size: 4}",
+        "buffer/plain": "# @package _global_\nstore: {_target_: plain.Buffer, size: 3}\nsampler: {_target_: S, p: 1}",
+        "buffer/numpy": "# @package _global_\nstore: {_target_: fast.Buffer, size: 4}\nsampler: {_target_: S, p: 2}",
     }
     found = imported(tmp_path, files, exact=True)
-    assert found.unequal("", "store.size=5") == []
-    assert "_patches_" not in found.text("runs/config.py")
-    (result,) = found.results("buffer=numpy")
-    assert (result.verdict, result.cause) == (
-        "differs",
-        "store._target_ is 'fast.Buffer' with Hydra and 'plain.Buffer' with CN: "
-        "a patch comes after the one that config chooses, which stays",
-    )
+    sets = ["", "store.size=5", "buffer=numpy", "buffer=numpy sampler.p=5 store.size=6"]
+    assert found.unequal(*sets) == []
+    text = found.text("runs/config.py")
+    assert '_patches_ = ["buffer/plain"]' in text
+    assert "    store: dict[str, Any]\n" in text
+    assert '_target_: str = "S"\n    p: int\n' in text
 
 
 @pytest.mark.skipif(not IS_1_3, reason="Hydra 1.4 refuses a variable in the name of an option")

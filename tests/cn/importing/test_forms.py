@@ -254,6 +254,18 @@ FORMS = {
         },
         ("e=one", "e=one g.a=2"),
     ),
+    "a value within a list that uses what stands beside it": Form(
+        {
+            "config": "defaults: [a: one, e: null]\nn: 4",
+            "a/one": "l: [{k: 1, m: '${.k}', p: {q: '${..m}', r: '${...r}'}}, '${.0}']\nr: ${..n}",
+            "a/two": "defaults: [one]\nn: 5",
+            "e/one": """
+            # @package _global_
+            d: {k: {x: 1, y: '${.x}', z: '${..j.w}'}, j: {w: '${d.k.x}', v: ['${..w}']}}
+            """,
+        },
+        ("n=2", "e=one", "a=two e=one a.r=3"),
+    ),
     "options that set values of the node around their group": Form(
         {
             "config": "defaults: [task: t, e: null]\nlr: 3",
@@ -362,3 +374,21 @@ def test_groups_in_many_folders_are_packages_which_python_finds_at_once(tmp_path
     found = imported(tmp_path, files)
     assert found.unequal("", f"{group}=y") == []
     assert (found.folder / "runs/g0/__init__.py").read_text() == ""
+
+
+@pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
+def test_of_two_groups_at_one_place_the_first_is_written_out(exact: bool, tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [g@p: a, h@p: b, q: c]\nx: 1",
+        "g/a": "u: 1\nv: {w: 1, z: 2}",
+        "g/d": "u: 2",
+        "h/b": "v: {w: 3}",
+        "h/e": "v: {w: 4, y: 5}",
+        "q/c": "defaults: [/g@p: a, /h@p: b]\nr: 6",
+    }
+    found = imported(tmp_path, files, exact=exact)
+    assert found.unequal("", "p.u=5", "q.p.v.w=7") == []
+    assert ("conf/config.yaml:1", "g: a is written out, since h is chosen at the same place") in found.conversion.odd
+    (another,) = found.results("h@p=e")
+    dropped = "p.u is 1 with Hydra and no key with CN: a value that is set around a choice is dropped with the choice"
+    assert another.cause == ("" if exact else dropped)

@@ -99,3 +99,46 @@ def test_comments_of_parameters_and_of_the_file_stay(tmp_path: Path) -> None:
     goal: Goal | None = minimize("score")  # of the loss
 '''
     )
+
+
+def test_what_only_another_sweeper_reads_is_no_axis(tmp_path: Path) -> None:
+    search = """
+    # @package hydra.sweeper
+    params:
+      seed: choice(1, 2)
+      m.lr: uniform(0.0, 0.5)
+      m.n: {type: range, bounds: [1, 3]}
+    """
+    found = imported(tmp_path, {**FILES, "hpo/search": search})
+    assert 'axes: Axes = grid({"seed": [1, 2]})' in found.text("sweeps/search.py")
+    told = [(place, why.partition(":")[0]) for place, why in found.conversion.odd if "sweeper reads" in why]
+    assert told == [("conf/hpo/search.yaml:5", "m.lr"), ("conf/hpo/search.yaml:6", "m.n")]
+
+
+def test_patches_that_a_sweeper_varies_are_an_axis(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, size: small]\nlr: 1\nn: 1",
+        "size/small": "# @package _global_\nlr: 2",
+        "size/big": "# @package _global_\nlr: 3",
+        "task/near": "# @package _global_\nn: 2",
+        "task/far": "# @package _global_\nn: 3",
+        "hpo/search": "# @package hydra.sweeper\nparams: {task: 'near,far', lr: 'choice(1, 4)'}",
+    }
+    text = imported(tmp_path, files).text("sweeps/search.py")
+    assert '{"patches": [["size/small", "task/near"], ["size/small", "task/far"]], "lr": [1, 4]}' in text
+    done = start(tmp_path / "new", "-m", "cn", "sweeps", "plan", "search")
+    assert "4 new" in done.stdout, done.stderr
+
+
+def test_what_a_plugin_chooses_within_itself_can_be_overridden(tmp_path: Path) -> None:
+    config = """
+    defaults:
+      - m: a
+      - override hydra/help: own
+      - override hydra/job_logging: disabled
+      - override hydra/sweeper: optuna
+      - override hydra/sweeper/sampler: tpe
+    """
+    found = imported(tmp_path, {"config": config, "m/a": "n: 1", "m/b": "n: 2", "hydra/help/own": "app_name: x"})
+    assert found.unequal("", "m=b") == []
+    assert found.results("")[0].verdict == "equal"

@@ -69,3 +69,68 @@ def test_a_patch_that_follows_choices_is_a_derived_value(tmp_path: Path) -> None
     }
     found = imported(tmp_path, files, exact=True)
     assert found.unequal("", "d=y", "m=b", "m=b d=y", "d=y m.n=3", "both=a_y") == []
+
+
+def test_a_key_that_a_patch_adds_to_a_node_waits_until_the_node_is_chosen(tmp_path: Path) -> None:
+    files = {
+        "train": "defaults: [m: a]\nx: 1",
+        "bare": "x: 2",
+        "m/a": "p: 1",
+        "debug/deep": "# @package _global_\nx: 3\nm: {q: 4}",
+    }
+    found = imported(tmp_path, files, "train", "bare")
+    assert '"++m.q": 4,' in found.text("runs/patches/debug/deep.py")
+    assert found.unequal("+debug=deep", primary="train") == []
+    (bare,) = found.unequal("+debug=deep", primary="bare")
+    assert bare.endswith("a change of a patch waits for its node, which is not chosen")
+
+
+def test_a_node_that_a_patch_builds_otherwise_is_a_plain_dict(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [m: a]\nx: 1\nsaver: {_target_: S, n: 1}",
+        "m/a": "p: 1\noptim: {_target_: Adam, lr: 1, eps: 2}\nkept: {_target_: K, q: 1}",
+        "m/b": "p: 2\noptim: {_target_: Adam, lr: 3, eps: 4}\nkept: {_target_: K, q: 2}",
+        "e/sgd": "# @package _global_\nm: {optim: {_target_: SGD, lr: 5, momentum: 6}, kept: {q: 3}}",
+        "e/late": "# @package _global_\nsaver: {_partial_: true}\nm: {clip: {_target_: C, by: 1}}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("", "m=b", "+e=sgd", "m=b +e=sgd m.optim.lr=7", "+e=late", "m.optim.eps=9 +e=late") == []
+    assert 'optim: dict[str, Any] = {"_target_": "Adam", "lr": 1, "eps": 2}' in found.text("runs/m/a.py")
+    assert '"m.optim": {"_target_": "SGD", "lr": 5, "momentum": 6},' in found.text("runs/patches/e/sgd.py")
+    assert '_target_: str = "K"' in found.text("runs/m/__init__.py")
+
+
+def test_mappings_that_several_patches_add_are_merged(tmp_path: Path) -> None:
+    files = {
+        "config": "x: 1\ndata: {_target_: A, deep: {p: 1, q: 2}}\nnone: null",
+        "e/one": """
+        # @package _global_
+        new: {a: 1, in: {b: 2}}
+        own: {c: 3, in: {d: 4}}
+        data: {_target_: B, deep: {p: 5}}
+        """,
+        "f/two": "# @package _global_\nnew: {in: {e: 5}}\ndata: {z: b, deep: {q: 6}}\nnone: {l: {m: 2}}",
+        "f/three": "# @package _global_\nown: {c: 5}\nalone: {n: {o: 1}}",
+        "f/four": "# @package _global_\nalone: {n: {o: 2}}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("+e=one", "+f=two", "+e=one +f=two", "+f=two +e=one", "+e=one +f=two data.deep.p=7") == []
+    assert found.unequal("+f=three", "+f=four", "+f=three +e=one", "+e=one +f=three own.in.d=9") == []
+    assert '"++own.in.d": 4,' in found.text("runs/patches/e/one.py")
+    assert '"++alone": {"n": {"o": 2}},' in found.text("runs/patches/f/four.py")
+
+
+def test_entries_of_a_dict_of_nodes_stay_nodes_whatever_a_patch_builds(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [log: many]\nx: 1",
+        "log/csv": "csv: {_target_: C, d: 1}",
+        "log/tb": "tb: {_target_: T, d: 2}",
+        "log/many": "defaults: [csv, tb]",
+        "e/one": "# @package _global_\nlog: {csv: {_target_: other.C, d: 3}, tb: {_target_: T, d: 4}}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("", "log=csv", "log.csv.d=5") == []
+    (patched,) = found.unequal("+e=one")
+    assert "log.csv._target_ is 'other.C' with Hydra and 'C' with CN" in patched
+    assert ("conf/e/one.yaml:2", "_target_ of a class is not changed") in found.conversion.odd
+    assert "log: dict[str, Log]" in found.text("runs/config.py")

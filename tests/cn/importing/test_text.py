@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cn.importing.layout import statement
 from cn.importing.report import words
 from tests.cn.importing.trees import Imported, imported
 
@@ -164,15 +165,51 @@ def test_words_that_have_changed_are_told(tree: Imported) -> None:
     ]
 
 
-@pytest.mark.slow
-def test_every_file_is_formatted_as_ruff_does(tree: Imported) -> None:
+def as_ruff_does(folder: Path) -> None:
     pytest.importorskip("ruff", reason="ruff is not installed")
-    for command in (["format", "--check"], ["check", "--select", "E4,E7,E9,F,I"]):
+    for command in (
+        ["format", "--check", "--line-length=120"],
+        ["check", "--line-length=120", "--select", "E4,E5,E7,E9,I"],
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
-            cwd=tree.folder,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_every_file_is_formatted_as_ruff_does(tree: Imported) -> None:
+    as_ruff_does(tree.folder)
+
+
+@pytest.mark.slow
+def test_long_names_and_addresses_are_formatted_as_ruff_does(tmp_path: Path) -> None:
+    long, inner = "cells-of-the-human-lung-and-of-the-mouse", "predictions_of_the_loader.settings_of_the_data_set"
+    tree = f"""
+    # @package _global_
+    settings_of_the_loader:
+      {inner.replace(".", ": {")}: {{fields_of_the_rows: {{user: 1}}}}}}
+      name: ${{settings_of_the_loader.{inner}.fields_of_the_rows.user}}
+      b: {{c: {{d: '${{settings_of_the_loader.{inner}.fields_of_the_rows}}'}}}}
+    """
+    files = {
+        "config": f"defaults: [e: null]\n{long}-filtered: {{k: 1}}\n{long}: {{k: 2}}\nlast-{long}-{long}: 3",
+        "e/one": tree,
+    }
+    as_ruff_does(imported(tmp_path, files).folder)
+
+
+def test_a_union_of_many_contracts_is_laid_out_as_ruff_does(tmp_path: Path) -> None:
+    names = [f"LongNameOfContract{i}" for i in range(8)]
+    fields = [
+        statement("part", " | ".join(names[:5]), "Part(a=3)", [], "", ""),
+        statement("part_of_the_whole", " | ".join([*names, "None"]), None, [], "", ""),
+        statement("parts", f"dict[str, {' | '.join(names[:5])}]", "{}", [], "", ""),
+    ]
+    for rows in fields:
+        (tmp_path / "a.py").write_text("\n".join(["class A:", *rows, ""]))
+        as_ruff_does(tmp_path)

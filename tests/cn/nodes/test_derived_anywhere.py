@@ -244,3 +244,34 @@ def test_a_field_with_a_derived_preset_may_be_declared_anew() -> None:
         size: int = 3
 
     assert Wide().size == 3
+
+
+class Inward(CN):
+    table: dict[str, Any] = {
+        "a": derive(lambda run: run.table["b"]["c"] + 1),
+        "b": {"c": derive(lambda run: run.size * 2), "d": derive(lambda run: len(run.table["e"]))},
+        "e": [derive(lambda run, node: node.table["a"]), {"f": 5}, derive(lambda run: run.table["e"][1]["f"])],
+        "g": derive(lambda run: run.table["b"]),
+    }
+    size: int = 3
+    extra: dict[str, Any] = {
+        "m": {"n": derive(lambda run: run.o["p"]), "q": derive(lambda run: run.m["n"] + 1)},
+        "o": {"p": derive(lambda run: run.size), "r": derive(lambda run: run.m["q"])},
+    }
+
+
+def test_a_value_in_a_container_can_use_others_of_the_same_container() -> None:
+    node = compose(Inward)
+    assert node.table == {"a": 7, "b": {"c": 6, "d": 3}, "e": [7, {"f": 5}, 5], "g": {"c": 6, "d": 3}}
+    assert type(node.table["g"]) is dict
+    assert node.extra == {"m": {"n": 3, "q": 4}, "o": {"p": 3, "r": 4}}
+    assert compose(Inward, ["table.b.c=1"]).table["a"] == 2
+
+
+class Circle(CN):
+    rows: list[Any] = [{"a": derive(lambda run: run.rows[1]["b"])}, {"b": derive(lambda run: run.rows[0]["a"])}]
+
+
+def test_values_of_a_container_that_use_each_other_are_refused() -> None:
+    with pytest.raises(UserError, match=r"values are derived in a circle: Circle\.rows"):
+        compose(Circle)
