@@ -26,7 +26,7 @@ Progress = Callable[[str], None]
 OLD = "1.1"  # the version_base of programs that give none
 LEFT = {  # verdicts that are not counted, with what the summary says of them
     "left out": "add or delete a key, which a class does not allow",
-    "Hydra refuses": "are composed here, and Hydra refuses them",
+    "Hydra refuses": "refused by Hydra alone",
 }
 PROMISE = "adds a key, or deletes one: a field of a class is there, or it is not"
 
@@ -155,7 +155,7 @@ class Proof:
         if not hydra["ok"]:
             if not ours["ok"] or unfinished(ours["plain"]):
                 return dataclasses.replace(result, verdict="both refuse")
-            cause = str(hydra["error"]).splitlines()[0]
+            cause = f"Hydra refuses it: {str(hydra['error']).splitlines()[0]}"
             return dataclasses.replace(result, verdict="Hydra refuses", cause=cause)
         if not ours["ok"]:
             if signed:

@@ -81,7 +81,7 @@ def equal(results: list[Result]) -> Iterator[str]:
         ("primary config", *verdicts),
         [(name, *(str(count[verdict]) for verdict in verdicts)) for name, count in counts.items()],
     )
-    bad = [each for each in results if not each.good and each.verdict not in LEFT]
+    bad = [each for each in results if not each.good and each.verdict != "left out"]
     if bad:
         yield ""
         shown = [(f"`{each.primary} {' '.join(each.overrides)}`", each.cause, _code(each.place)) for each in bad]

@@ -33,10 +33,11 @@ def test_a_set_that_only_hydra_refuses_is_no_fault_of_the_classes(tmp_path: Path
     }
     results = imported(tmp_path, files, "train", "bare").results("", "+e=one", primary="bare")
     assert [each.verdict for each in results] == ["equal", "Hydra refuses"]
-    assert results[1].cause.startswith("ConfigCompositionException: In 'e/one': ")
-    more = "; 1 more are composed here, and Hydra refuses them"
-    assert summary(results)[0] == f"1 of 1 override sets are equal{more}"
-    assert "| bare | 1 | 0 | 0 | 0 | 0 | 1 |" in "\n".join(equal(results))
+    assert results[1].cause.startswith("Hydra refuses it: ConfigCompositionException: In 'e/one': ")
+    assert summary(results)[0] == "1 of 1 override sets are equal; 1 more refused by Hydra alone"
+    told = "\n".join(equal(results))
+    assert "| bare | 1 | 0 | 0 | 0 | 0 | 1 |" in told
+    assert "| `bare +e=one` | Hydra refuses it: " in told
 
 
 def test_a_value_that_its_type_refuses_is_told_with_its_line(tmp_path: Path) -> None:
