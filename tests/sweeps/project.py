@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
@@ -9,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -165,15 +168,50 @@ for name in ("last.pt", "best.pt"):
 """
 
 
+class Code:
+    """A copy of the repository's code, of which a project has hard links: to make 1,100 files anew takes 0.3 s."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="code-"))
+        atexit.register(shutil.rmtree, self.folder)
+        for name in CODE:
+            ignored = shutil.ignore_patterns("outputs", "*pytest*.pyc")
+            shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
+        self.files = self._files()
+
+    def copy(self, folder: Path) -> None:
+        for above, _, names in os.walk(self.folder):
+            to = folder / os.path.relpath(above, self.folder)
+            to.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                try:
+                    os.link(f"{above}/{name}", to / name)
+                except OSError:  # the project is on another disk
+                    shutil.copy2(f"{above}/{name}", to / name)
+
+    def verify(self) -> None:
+        """Raise AssertionError if a test has changed a file in place, and so for all tests: Project.write does not."""
+        changed = [path for path, state in self._files().items() if self.files.get(path) != state]
+        assert not changed, f"changed in place: {changed}"
+
+    def _files(self) -> dict[str, tuple[int, int]]:
+        every = (f"{above}/{name}" for above, _, names in os.walk(self.folder) for name in names)
+        return {path: (found.st_mtime_ns, found.st_size) for path in every if (found := os.stat(path))}
+
+
+@functools.cache
+def code() -> Code:
+    return Code()
+
+
 class Project:
     """A folder to type commands in."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trains = False  # whether train.py imports torch
-        for name in CODE:
-            ignored = shutil.ignore_patterns("outputs")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        self.code = code()
+        self.code.copy(folder)
         self.write("train.py", DOOR)
         self.write("runs/told.py", TOLD)
         for path in (folder / "sweeps").glob("[a-z]*.py"):
@@ -181,6 +219,7 @@ class Project:
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).unlink(missing_ok=True)  # it may be a link
         (self.folder / name).write_text(text)
         for path in (self.folder / name).parent.glob(f"__pycache__/{Path(name).stem}.*"):
             path.unlink()  # Python tells old bytecode by whole seconds
@@ -188,6 +227,7 @@ class Project:
     def end(self) -> None:
         """Kill what still runs in it."""
         end_below(self.folder)
+        self.code.verify()
 
     @property
     def hold(self) -> Path:
