@@ -65,14 +65,14 @@ def settings(files: dict[str, File], name: str) -> Iterator[Settings]:
 
 def sweep(
     found: Settings, key: Callable[[str, Any], tuple[str, list[Any]]], base: tuple[str, str]
-) -> tuple[str | None, list[str]]:
-    """Return the text of a sweep class, and the parameters that cannot be an axis; None if no other is varied.
+) -> tuple[str | None, dict[str, str]]:
+    """Return the text of a sweep class, None if it has no axis, and why each other parameter cannot be an axis.
 
     key: from a parameter and its values to the address now and the values now. base: module and class of the run.
     """
     params = found.values.get("params")
     if not isinstance(params, dict) or not params:
-        return None, []
+        return None, {}
 
     def said(*keys: str) -> tuple[list[str], str]:
         return comments(Leaf(None, found.file, (*found.at, *keys)))
@@ -80,16 +80,16 @@ def sweep(
     axes: list[tuple[str, Expression]] = []
     names = {"Axes", "Sweep"}
     drawn = False
-    lost: list[str] = []
+    lost: dict[str, str] = {}
     for name, text in cast("dict[str, Any]", params).items():
         try:
             axis, used, is_drawn = _axis(text)
         except NotReadable:
-            lost.append(name)
+            lost[name] = "only another sweeper reads these values"
             continue
         address, values = key(name, axis if isinstance(axis, list) else None)
         if any(literal(address) == each.removesuffix(": ") for each, _ in axes):
-            lost.append(name)  # the patches of another group are varied
+            lost[name] = f"another parameter is the axis {address}"
             continue
         shown = literal(values) if isinstance(axis, list) else str(axis)
         axes.append((f"{literal(address)}: ", Commented(shown, *said("params", name))))

@@ -83,7 +83,7 @@ def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
         word = read(name)
         chosen = [read(f"{name}={each}") for each in values or []]
         if any(map(words.is_patch, chosen)):
-            return "patches", [words.patches(primary, [each]) for each in chosen]
+            return "patches", [words.patches(words.applied(primary, [each])) for each in chosen]
         if not words.is_group(word):
             return ".".join(words.names(name.split("."))), values or []
         address = word.key.partition("@")[2] or word.group.replace("/", ".")
@@ -93,9 +93,9 @@ def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in settings(conversion.files, "sweeper"):
         text, lost = sweep(each, key, base)
-        for name in lost:
+        for name, why in lost.items():
             place = each.file.place((*each.at, "params", name))
-            conversion.odd.append((place, f"{name}: no axis of the sweep, since only its own sweeper reads its values"))
+            conversion.odd.append((place, f"{name} is no axis of the sweep, since {why}"))
         if text is not None:
             found[f"sweeps/{slug(each.file.name)}.py"] = text
     return {"sweeps/__init__.py": SWEEPS, **found} if found else {}

@@ -47,7 +47,7 @@ class Words:
         found = [f"run={self.conversion.runs[primary]}"]
         typed = [word for word in map(read, overrides) if not self.is_hydra(word)]
         applied, default = self.applied(primary, typed), self.applied(primary, [])
-        names = self.patches(primary, typed)
+        names = self.patches(applied)
         nulls = {each for name in names for each in self.conversion.nulls.get(name, ())}
         for word in typed:
             if self.is_patch(word) or self.leaves_out(primary, word):
@@ -60,9 +60,9 @@ class Words:
             found.append(f"{'+' * adds}patches=[{','.join(names[len(default) * adds :])}]")
         return found
 
-    def patches(self, primary: str, typed: list[Word]) -> list[str]:
-        """Return the names of the patches that apply. Raises NotTranslated for one that is not there."""
-        return [self._patch(*key) for key in self.applied(primary, typed)]
+    def patches(self, keys: list[tuple[str, str]]) -> list[str]:
+        """Return the names of patches, by group and option. Raises NotTranslated for one that is not there."""
+        return [self._patch(*key) for key in keys]
 
     def applied(self, primary: str, typed: list[Word]) -> list[tuple[str, str]]:
         """Return the patches that apply, by group and option: those of the primary config, and those that are typed."""

@@ -168,7 +168,7 @@ def _is_active(here: tuple[CN, str | Derived]) -> bool:
 
 
 def _part(value: Any, node: CN, name: str, *, whole: bool) -> Any:
-    """Compute an item of a dict. whole: all of it, else what is read of it if all cannot be computed yet."""
+    """Compute an item of a dict. If it need not be whole and cannot be, its values are computed as they are read."""
     here = (node, name)
     if _is_active(here):
         return _read(value, node)

@@ -190,7 +190,7 @@ class Code:
                     shutil.copy2(f"{above}/{name}", to / name)
 
     def verify(self) -> None:
-        """Raise AssertionError if a test has changed a file in place, and so for all tests: Project.write does not."""
+        """Raise AssertionError if a test has changed a shared file. Project.write makes a file of the project's own."""
         changed = [path for path, state in self._files().items() if self.files.get(path) != state]
         assert not changed, f"changed in place: {changed}"
 

@@ -31,7 +31,7 @@ class Asking:
 
     def __init__(self, store: Store, batch: Batch, job: int, let_go: Callable[[], None]) -> None:
         self.store, self.batch, self.job = store, batch, job
-        self.let_go = let_go  # called in the new process, which closes what it inherits of the trials
+        self.let_go = let_go  # closes, in the process that asks, the files of the trials that run
         self.points = Points(store)
         self.waits = False  # for the answer to an ask
         self.over = False  # no further point comes

@@ -40,7 +40,7 @@ class Child:
     asked: int = 0  # number of signals sent to stop it
 
     def let_go(self) -> None:
-        """Close its files, in a process that was forked for something else."""
+        """Close the log and the pipe of this trial, in a process that was forked for something else."""
         self.log.close()
         os.close(self.pipe)
 

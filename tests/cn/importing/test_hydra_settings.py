@@ -111,7 +111,7 @@ def test_what_only_another_sweeper_reads_is_no_axis(tmp_path: Path) -> None:
     """
     found = imported(tmp_path, {**FILES, "hpo/search": search})
     assert 'axes: Axes = grid({"seed": [1, 2]})' in found.text("sweeps/search.py")
-    told = [(place, why.partition(":")[0]) for place, why in found.conversion.odd if "sweeper reads" in why]
+    told = [(place, why.partition(" is ")[0]) for place, why in found.conversion.odd if "sweeper reads" in why]
     assert told == [("conf/hpo/search.yaml:5", "m.lr"), ("conf/hpo/search.yaml:6", "m.n")]
 
 
