@@ -136,7 +136,7 @@ def _waiting(root: CN, each: Assignment) -> str | None:
     while at < len(path):
         here, kind = ".".join(path[:at]), _kind(type(node), path[at])
         if kind is None:
-            return f"{here} is {type(node).__name__}" if at and _possible(types, path[at:], each) else None
+            return f"{here} is {type(node).__name__}" if at and _possible(types, path[at:], each.verb) else None
         at += 1
         if not isinstance(kind, Child) or at == len(path):
             return None
@@ -150,21 +150,21 @@ def _waiting(root: CN, each: Assignment) -> str | None:
             below = cast("dict[str, Any]", below or {}).get(path[at])
             at += 1
         if not isinstance(below, CN):
-            if at < len(path) and not _possible(types, path[at:], each):
+            if at < len(path) and not _possible(types, path[at:], each.verb):
                 raise UserError(_nowhere(each, path[:at], path[at:], types))
             return why if at < len(path) or each.verb == "delete" else None
         node = below
     return None
 
 
-def _possible(types: tuple[Any, ...], path: tuple[str, ...], each: Assignment) -> bool:
+def _possible(types: tuple[Any, ...], path: tuple[str, ...], verb: str) -> bool:
     """Return whether an option of these types has a field at the end of the path, or `extra`, which takes any key."""
     for cls in (*types, *discover.options(types)[0].values()) if path else ():
         kind = _kind(cls, path[0])
-        if kind is None and each.verb in ("add", "force") and isinstance(_kind(cls, EXTRA), Table):
+        if kind is None and verb in ("add", "force") and isinstance(_kind(cls, EXTRA), Table):
             return True
         if kind is not None and not (
-            isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :], each)
+            isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :], verb)
         ):
             return True
     return not path

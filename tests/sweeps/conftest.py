@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from tests.sweeps.cluster import Cluster
-from tests.sweeps.project import ROOT, Project, words
+from tests.sweeps.copied_code import ROOT
+from tests.sweeps.project import Project, words
 
 
 @pytest.fixture

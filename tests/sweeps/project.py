@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,115 +16,10 @@ from typing import Any
 
 from tests import warm
 from tests.sweeps.cluster import PATIENCE, known
+from tests.sweeps.copied_code import code
 
-ROOT = Path(__file__).parents[2]
-CODE = ("cn", "models", "data", "runs", "sweeps")
-
-TOLD = '''
-"""A run that does as it is told, without torch; steps are saved, so that it can go on."""
-
-from __future__ import annotations
-
-from data import Data
-from data.digits import Digits
-from models import Model
-from models.linear import Linear
-from runs import Run
-
-
-class Told(Run):
-    """Counts to `steps`."""
-
-    model: Model = Linear()
-    data: Data = Digits()
-    steps: int | None = 1
-    pause: float = 0.0  # s a step
-    act: str = ""  # at step `at`: raise, exit, kill, hang, heedless, memory, fill;
-    # while outputs/hold is there: hold; stubborn, which does not end when it is asked to
-    at: int = 0
-    value: float = 0.5
-'''
-
-DOOR = """
-import json, os, signal, sys, time
-from pathlib import Path
-
-from cn import Job, RunError, main
-from runs import Run
-from runs._launch import launch
-
-
-def train(run: Run, job: Job) -> float:
-    from cn.run_folder.branches import carry, leave
-    from cn.run_folder.folder import create
-    from runs._request import asked
-    from runs._processes.stop import Stop
-
-    source, resumed, _ = asked(run, job)
-    folder = source if resumed else create(run, job)
-    last = folder / "last.pt"
-    if job.past is not None and not resumed:
-        carry(job.past.folder, folder, ["last.pt", "metrics.jsonl"])
-    step = int(last.read_text()) if last.exists() else 0
-    print("begins after step", step, "sees", os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
-    gpu, node = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("SLURMD_NODENAME")
-    with (folder / "begun").open("a+") as file:
-        file.seek(0)
-        pids = [json.loads(line).get("pid") for line in file]
-        alive = [pid for pid in pids if pid and os.path.exists(f"/proc/{pid}")]
-        note = {"step": step, "pid": os.getpid(), "gpu": gpu, "node": node, "time": time.time(), "alive": alive}
-        print(json.dumps(note), file=file)
-    stop = Stop()
-    with stop, (folder / "metrics.jsonl").open("a") as metrics:
-        stop.looping = True
-        while step < run.steps:
-            if run.act and step == run.at:
-                act(run.act)
-            while run.act == "hold" and step == run.at and os.path.exists("outputs/hold") and not stop.asked:
-                time.sleep(0.02)
-            time.sleep(run.pause)
-            step += 1
-            print(json.dumps({"step": step, "validation/accuracy": step / run.steps}), file=metrics, flush=True)
-            last.with_suffix(".part").write_text(str(step))
-            last.with_suffix(".part").replace(last)
-            if step in job.branches:
-                leave(folder, step, ["last.pt", "metrics.jsonl"])
-            if stop.asked:
-                error = RunError(f"stopped by {stop.asked} after step {step}")
-                error.status = stop.status
-                raise error
-    value = run.value
-    summary = {"state": "finished", "best/validation/accuracy": value, "step": step, "steps": run.steps}
-    (folder / "summary.part").write_text(json.dumps(summary))
-    (folder / "summary.part").replace(folder / "summary.json")
-    with (folder / "begun").open("a") as file:
-        print(json.dumps({"ended": time.time()}), file=file)
-    return value
-
-
-def act(how):
-    print("is about to", how, flush=True)
-    if how == "raise":
-        raise ZeroDivisionError("no number is divided by 0")
-    if how == "exit":
-        sys.exit(3)
-    if how == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if how == "heedless":
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if how == "memory":
-        taken = b"x" * (1500 * 2**20)
-    while how == "fill":
-        print("fills the disk " * 200, flush=True)
-    while how == "stubborn" and os.path.exists("outputs/hold"):
-        time.sleep(0.02)
-    if how in ("hang", "heedless", "memory"):
-        time.sleep(3600)
-
-
-if __name__ == "__main__":
-    main(train, folder=False, launcher=launch)
-"""
+TOLD = Path(__file__).parent / "told"
+COMPARE = str(TOLD / "compare.py")
 
 SWEEP = '''
 from runs import Run
@@ -147,63 +38,6 @@ class {name}(Sweep):
 '''
 
 
-COMPARE = """
-import sys
-from pathlib import Path
-
-import torch
-
-def same(a, b):
-    if isinstance(a, torch.Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    return type(a) is type(b) and a == b
-
-for name in ("last.pt", "best.pt"):
-    a, b = (torch.load(Path(folder, name), weights_only=True) for folder in sys.argv[1:])
-    print(name, [key for key in a if not same(a[key], b[key])] if list(a) == list(b) else "is another")
-"""
-
-
-class Code:
-    """A copy of the repository's code, of which a project has hard links: to make 1,100 files anew takes 0.3 s."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="code-"))
-        atexit.register(shutil.rmtree, self.folder)
-        for name in CODE:
-            ignored = shutil.ignore_patterns("outputs", "*pytest*.pyc")
-            shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
-        self.files = self._files()
-
-    def copy(self, folder: Path) -> None:
-        for above, _, names in os.walk(self.folder):
-            to = folder / os.path.relpath(above, self.folder)
-            to.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                try:
-                    os.link(f"{above}/{name}", to / name)
-                except OSError:  # the project is on another disk
-                    shutil.copy2(f"{above}/{name}", to / name)
-
-    def verify(self) -> None:
-        """Raise AssertionError if a test has changed a shared file. Project.write makes a file of the project's own."""
-        changed = [path for path, state in self._files().items() if self.files.get(path) != state]
-        assert not changed, f"changed in place: {changed}"
-
-    def _files(self) -> dict[str, tuple[int, int]]:
-        every = (f"{above}/{name}" for above, _, names in os.walk(self.folder) for name in names)
-        return {path: (found.st_mtime_ns, found.st_size) for path in every if (found := os.stat(path))}
-
-
-@functools.cache
-def code() -> Code:
-    return Code()
-
-
 class Project:
     """A folder to type commands in."""
 
@@ -212,8 +46,8 @@ class Project:
         self.trains = False  # whether train.py imports torch
         self.code = code()
         self.code.copy(folder)
-        self.write("train.py", DOOR)
-        self.write("runs/told.py", TOLD)
+        self.write("train.py", (TOLD / "train.py").read_text())
+        self.write("runs/told.py", (TOLD / "told.py").read_text())
         for path in (folder / "sweeps").glob("[a-z]*.py"):
             path.unlink()  # the sweeps of the repository are not this test's
 

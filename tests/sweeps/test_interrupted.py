@@ -124,7 +124,7 @@ def test_a_real_run_ends_bit_for_bit_as_if_it_had_not_been_preempted(
     assert python == "python"
     real.type(*command, "folder=outputs/whole")
     whole = real.folder / "outputs/whole"
-    assert real.type("-c", COMPARE, str(last), str(whole)) == "last.pt []\nbest.pt []\n"
+    assert real.type(COMPARE, str(last), str(whole)) == "last.pt []\nbest.pt []\n"
     assert (last / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
     ours, theirs = (json.loads((each / "summary.json").read_text()) for each in (last, whole))
     differ = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}

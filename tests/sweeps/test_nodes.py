@@ -93,7 +93,7 @@ def undisturbed(project: Project, trial: dict[str, Any], folder: str) -> str:
     assert python == "python"
     command = [word for word in command if not word.startswith("launch")]
     project.type(*command, "launch=local", "launch.processes=2", f"folder={folder}")
-    return project.type("-c", COMPARE, str(last), folder)
+    return project.type(COMPARE, str(last), folder)
 
 
 def test_runs_on_two_nodes_or_two_gpus_are_those_of_one_process(real: Project, slurm: Cluster):

@@ -259,7 +259,7 @@ def test_trials_of_two_processes_each_share_their_past_and_are_their_own_runs_to
         _, *command = shlex.split((branch / "command.txt").read_text())
         real.type(*command, "launch.processes=2", f"folder={own}")
         assert "its first " not in (own / "log.txt").read_text()
-        assert real.type("-c", COMPARE, str(branch), str(own)) == "last.pt []\nbest.pt []\n"
+        assert real.type(COMPARE, str(branch), str(own)) == "last.pt []\nbest.pt []\n"
         assert (branch / "metrics.jsonl").read_text() == (own / "metrics.jsonl").read_text()
         summaries = [json.loads((each / "summary.json").read_text()) for each in (branch, own)]
         assert [each["processes"] for each in summaries] == [2, 2]
