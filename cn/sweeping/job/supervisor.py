@@ -35,6 +35,7 @@ from cn.sweeping.job.trial import run_trial
 from cn.sweeping.job.trial_process import Child, Ended, chosen
 from cn.sweeping.submitting import snapshots
 
+CLAIM = 60  # s; the maximum time for another process to end that runs the same trial
 LATE = 2.0  # s; the maximum delay of a signal to this process after the trial's
 
 
@@ -53,6 +54,7 @@ class Leader:
         self.count = len(self.todo)
         self.fresh = True  # none of its trials has ended
         self.children: list[Child] = []
+        self.blocked: dict[str, float] = {}  # trials that another process runs, with the time when it has to have ended
         self.signal: int | None = None
         self.why: Why | None = None
 
@@ -69,7 +71,7 @@ class Leader:
         snapshots.verify(self.snapshot)
         while True:
             self._start()
-            if not self.children and not self._is_asking:
+            if not self.children and not self._waits:
                 break
             self._wait(woken)
             if self.signal is not None and self.why is None:
@@ -83,8 +85,7 @@ class Leader:
                     self._over(child, [here, *self.others.elsewhere()])
                 elif self.others.nodes > 1:
                     end_together(child, self.others)
-        if self.asking is not None:
-            self.asking.close()
+        self._end_search()
         if self.signal is not None and self.why is None:  # the signal arrived while nothing ran
             self._stop()
         signal.set_wakeup_fd(-1)
@@ -97,8 +98,7 @@ class Leader:
 
     def _wait(self, woken: int) -> None:
         """Wait until a child ends, a signal arrives, or another node sends a message."""
-        waits = self.todo and len(self.children) < len(self.here.environments)  # for a state that no signal tells of
-        pause = 0.2 if waits else 1 if self.others.nodes > 1 else 5  # s
+        pause = 0.2 if self.todo and self._free else 1 if self.others.nodes > 1 else 5  # s; 0.2: no signal tells of it
         asked = [self.asking.socket] if self.asking is not None and self.asking.socket is not None else []
         ready, _, _ = select.select([woken, *self.others.sockets(), *asked], [], [], pause)
         while trial_process.read(woken):
@@ -116,8 +116,8 @@ class Leader:
         self.signal = self.signal or number
 
     def _start(self) -> None:
-        free = set(range(len(self.here.environments))) - {child.slot for child in self.children}
-        while free and self.signal is None and (trial := self._next()) is not None:
+        tried: set[str] = set()
+        while (free := self._free) and self.signal is None and (trial := self._next(tried)) is not None:
             if self._is_stopped():
                 self.todo.clear()
                 self._end_search()
@@ -126,31 +126,38 @@ class Leader:
                 self.refuse(self.others.lost)
                 self._end_search()
                 break
-            self.todo.remove(trial)
-            if self.notes.is_over(trial):
-                continue
+            tried.add(trial.id)
             try:
-                self._fork(trial, free.pop())
+                if self.notes.is_over(trial) or self._begin(trial, min(free)):
+                    self.todo.remove(trial)
+                    self.blocked.pop(trial.id, None)
             except OSError as error:  # a full disk: the message goes to the job's own output
                 complain(f"{trial.id} cannot be started: {error}")
-        if free and not self.todo and self.signal is None and self.asking is not None:
+                self.todo.remove(trial)
+        ready = any(each.id not in self.blocked for each in self.todo)
+        if free and not ready and self.signal is None and self.asking is not None:
             if self._is_stopped() or self.others.lost:
                 self._end_search()
             else:
                 self.asking.ask()
 
-    def _next(self) -> Trial | None:
+    def _next(self, tried: set[str]) -> Trial | None:
         """Return the first trial that may begin: one that goes on from another waits for the state of that one."""
         waited_for = {each.folder for each in (*self.todo, *(child.trial for child in self.children))}
-        return next((each for each in self.todo if self._may_begin(each, waited_for)), None)
+        return next((each for each in self.todo if each.id not in tried and self._may_begin(each, waited_for)), None)
 
     def _may_begin(self, trial: Trial, waited_for: set[str]) -> bool:
         return trial.past not in waited_for or branch(self.store.folder / trial.past, trial.after).is_dir()
 
     @property
-    def _is_asking(self) -> bool:
-        """Whether the answer to an ask is still to come, and is wanted."""
-        return self.asking is not None and self.asking.waits and self.signal is None
+    def _free(self) -> set[int]:
+        return {*range(len(self.here.environments))} - {child.slot for child in self.children}
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the answer to an ask, or the end of another process that runs a trial, is awaited."""
+        asks = self.asking is not None and self.asking.waits
+        return self.signal is None and (asks or any(each.id in self.blocked for each in self.todo))
 
     def _take(self, trials: list[Trial]) -> None:
         """Add the trials of a point that was asked to those that are to be started."""
@@ -168,22 +175,24 @@ class Leader:
             return stop is not None and stop.code == self.batch.code
         return False
 
-    def _fork(self, trial: Trial, slot: int) -> None:
+    def _begin(self, trial: Trial, slot: int) -> bool:
+        """Fork the process of a trial; False if another process still runs the trial, which is tried again later."""
         folder = self.store.at(trial)
-        report = self.notes.begins(trial)
         if os.path.lexists(folder) and not folder.is_dir():
             set_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder / LOG)
         log = (folder / LOG).open("ab")
         if not trial_process.claim(log):
-            reason = f"another process has run it for {trial_process.CLAIM} s and has not ended"
-            self.notes.write(trial, replace(report, state=TrialStatus.FAILED, reason=reason))
             log.close()
-            return
+            if time.monotonic() < self.blocked.setdefault(trial.id, time.monotonic() + CLAIM):
+                return False
+            self.notes.refuse(trial, f"another process has run it for {CLAIM} s and has not ended")
+            return True
         if self.notes.is_over(trial):  # run to its end by that other process
             log.close()
-            return
+            return True
+        report = self.notes.begins(trial)
         self.notes.write(trial, report)
         if self.told:
             say(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]))
@@ -211,6 +220,7 @@ class Leader:
         if part is not None:
             self.others.begin(trial.id, port=part.port, resumes=resumes)
         self.children.append(Child(trial, pid, report, log, pipe, slot, whole=self.fresh))
+        return True
 
     def _let_go(self) -> None:
         """Close, in a forked process, the files of the trials that run: a log is locked while any process holds it."""

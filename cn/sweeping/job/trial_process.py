@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from typing import IO, Any, NoReturn
 from cn.sweeping.folder.store import Report, Trial
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # SIGUSR2: the time limit is near
-CLAIM = 60  # s; the maximum time for an earlier process to end
 STOPPED = (143, 130, -signal.SIGTERM, -signal.SIGINT)  # exit statuses after a signal to stop
 
 
@@ -112,17 +110,12 @@ def fork(work: Callable[[int], NoReturn]) -> tuple[int, int]:
 
 
 def claim(log: IO[bytes]) -> bool:
-    """Lock the trial's log; False if the process of an earlier attempt does not end in time."""
-    end = time.monotonic() + CLAIM
-    while True:
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.2)
-        else:
-            return True
+    """Lock the trial's log; False while the process of an earlier attempt has it locked."""
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def ended(pid: int) -> int | None:
