@@ -31,7 +31,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.dont_write_bytecode = False  # pytest's compilation of the tests takes 10 s
+# pytest's compilation of the tests takes 10 s, and each process that a test starts would compile what it imports
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ROOT = Path(__file__).parents[1]
 OURS = ("cn", "models", "data", "runs", "sweeps")
