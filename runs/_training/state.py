@@ -20,7 +20,7 @@ from runs._processes.collectives import ALONE, Ranks, reseed
 from runs._training.device import Device, random_state, set_random_state
 from runs.callbacks._hooks import Hooks, address, restore, states
 from runs.optim import Several
-from runs.schedule._rule import Rule
+from runs.schedule._rule import Factors, Rule
 
 if TYPE_CHECKING:
     from runs._processes.shards import Shards
@@ -70,7 +70,7 @@ class Training:
         self.bases = [float(group["lr"]) for group in self.optimizer.param_groups]
 
     @property
-    def groups(self) -> list[tuple[dict[str, Any], float, list[float]]]:
+    def groups(self) -> list[tuple[dict[str, Any], float, Factors | list[float]]]:
         """The optimiser's groups, each with its base learning rate and its factor for each step."""
         optimizer = self.optimizer
         names = optimizer.names() if isinstance(optimizer, Several) else [""] * len(self.bases)

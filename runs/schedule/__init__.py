@@ -28,7 +28,7 @@ class Schedule(CN):
         """Return the factor at `step` of `steps`, counted from 0: a pure function, so resuming needs no state."""
 
     def build(self, *, steps: int) -> Rule:
-        """Return the factors of a run of `steps` optimiser steps, computed in advance."""
-        from runs.schedule._rule import Rule
+        """Return the factors of a run of `steps` optimiser steps."""
+        from runs.schedule._rule import Factors, Rule
 
-        return Rule([self.factor(step, steps) for step in range(steps)])
+        return Rule(Factors(lambda step: self.factor(step, steps), steps))

@@ -18,7 +18,8 @@ class PlateauRule(Rule):
     observes = True
 
     def __init__(self, steps: int, *, gamma: float, patience: int, threshold: float, floor: float) -> None:
-        super().__init__([1.0] * steps)
+        self.now = [1.0] * steps
+        super().__init__(self.now)
         self.gamma = gamma
         self.patience = patience
         self.threshold = threshold
@@ -48,4 +49,4 @@ class PlateauRule(Rule):
 
     def _set_level(self, level: float) -> None:
         self.level = level
-        self.factors[:] = [level] * len(self.factors)  # past factors are not read again
+        self.now[:] = [level] * len(self.now)  # past factors are not read again

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from cn import UserError
 
+BLOCK = 1024  # steps whose factors are computed together
+
+
+class Factors:
+    """The factors of all steps, computed in blocks as the steps come: a run of a million steps begins at once.
+
+    The last step and the first are computed at once, so that a schedule that cannot be is refused before the run.
+    """
+
+    def __init__(self, factor: Callable[[int], float], steps: int) -> None:
+        self.factor, self.steps = factor, range(steps)
+        self.block: list[float] = []
+        self.start = 0  # the step of the block's first factor
+        for step in (steps - 1, 0) if steps else ():
+            self[step]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[float]:
+        return map(self.__getitem__, self.steps)
+
+    def __getitem__(self, step: int) -> float:
+        place = step - self.start
+        if not 0 <= place < len(self.block):
+            self.start = self.steps[step] // BLOCK * BLOCK
+            self.block = [self.factor(each) for each in self.steps[self.start : self.start + BLOCK]]
+            place = self.steps[step] - self.start
+        return self.block[place]
+
 
 class Rule:
-    """The factor of each step of one run; in this class all are known before the run begins.
+    """The factor of each step of one run; in this class none depends on how the run goes.
 
-    `factors` stays the same list object, so a loop may keep a reference and set the rates of a step without a call:
+    `factors` stays the same object, so a loop may keep a reference to it:
 
         for group, base in zip(optimizer.param_groups, bases): group["lr"] = base * factors[step]
     """
 
     observes: bool = False  # whether it receives the validation loss and may change the factors
 
-    def __init__(self, factors: list[float]) -> None:
+    def __init__(self, factors: Factors | list[float]) -> None:
         self.factors = factors
 
     def observe(self, validation_loss: float) -> None:

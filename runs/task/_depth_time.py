@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from cn import UserError
 from cn.errors import lines
 from data import seed_of
-from runs.schedule._rule import Rule
+from runs.schedule._rule import Factors, Rule
 from runs.task._corrupt import Corruption
 from runs.task._language import Causal, LanguageObjective, Masked
 from runs.task._objective import Minimize, Network, Shown
@@ -59,7 +59,13 @@ class DepthTime(LanguageObjective):
         if any(each.observes for each in rules):
             what = f"schedule: {type(schedule).__name__} follows the loss of a run, and here each block has its own"
             raise UserError(lines(what, "nearest: schedule=cosine"))
-        return Rule([factor for each in rules for factor in each.factors])
+        starts = [each.start for each in self.phases]
+
+        def factor(step: int) -> float:
+            phase = bisect_right(starts, step) - 1
+            return rules[phase].factors[step - starts[phase]]
+
+        return Rule(Factors(factor, steps))
 
     def optimizer(self, optim: Optim) -> Optimizer:
         """Return one optimiser of all weights: it skips weights without a gradient."""

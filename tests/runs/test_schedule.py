@@ -14,6 +14,7 @@ import torch
 from cn import UserError
 from cn.discovery.discover import options
 from runs.schedule import Schedule
+from runs.schedule._rule import BLOCK, Factors
 from runs.schedule.constant import Constant
 from runs.schedule.cosine import Cosine
 from runs.schedule.one_cycle import OneCycle
@@ -25,7 +26,7 @@ every_node = pytest.mark.parametrize("node", NODES.values(), ids=NODES)
 
 
 def factors(schedule: Schedule, steps: int) -> list[float]:
-    return schedule.build(steps=steps).factors
+    return list(schedule.build(steps=steps).factors)
 
 
 def rates(optimizer: torch.optim.Optimizer, scheduler: Any, steps: int) -> list[float]:
@@ -50,12 +51,29 @@ def test_the_options_are_the_files_of_the_folder() -> None:
 
 
 @every_node
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 20, 1000])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 20, 1000, 1024, 2049])
 def test_a_run_of_any_length_has_a_positive_factor_a_step(node: type[Schedule], steps: int) -> None:
     schedule = node()
     given = factors(schedule, steps)
     assert given == [schedule.factor(step, steps) for step in range(steps)]
     assert all(0 < factor <= 1 for factor in given)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 1024, 1025, 5000])
+def test_factors_are_computed_in_blocks_and_are_the_same_in_any_order(steps: int) -> None:
+    given = Factors(lambda step: step / 2, steps)
+    order = [*range(0, steps, 700), *reversed(range(0, steps, 300)), *range(steps)]
+    assert [given[step] for step in order] == [step / 2 for step in order]
+    assert len(given) == steps
+    with pytest.raises(IndexError):
+        given[steps]
+
+
+def test_a_long_run_computes_few_factors_before_it_begins() -> None:
+    asked: list[int] = []
+    Factors(lambda step: float(asked.append(step) or 1), 10_000_000)
+    assert len(asked) <= 2 * BLOCK
+    assert {0, 9_999_999} <= {*asked}
 
 
 @pytest.mark.parametrize("node", [OneCycle, Trapezoid])
@@ -75,11 +93,11 @@ def test_a_rule_starts_again_from_its_state(node: type[Schedule]) -> None:
     for loss in [1.0] * 25:
         rule.observe(loss)
     resumed.load_state_dict(rule.state_dict())
-    assert resumed.factors == rule.factors
+    assert list(resumed.factors) == list(rule.factors)
     for loss in [1.0, 0.5] + [0.6] * 25:
         rule.observe(loss)
         resumed.observe(loss)
-    assert resumed.factors == rule.factors
+    assert list(resumed.factors) == list(rule.factors)
     assert resumed.state_dict() == rule.state_dict()
 
 
@@ -166,12 +184,11 @@ def test_one_cycle_may_end_where_the_cycle_does() -> None:
     assert factors(OneCycle(warmup=0.5, start=0.5), 4) == [0.5, 0.75, 1.0, 0.75]
 
 
-def test_a_loop_may_keep_the_list_of_plain_floats() -> None:
+def test_a_loop_may_keep_the_factors_which_are_plain_floats() -> None:
     rule = Cosine().build(steps=1000)
     kept = rule.factors
     rule.observe(1.0)
     assert rule.factors is kept
-    assert type(kept) is list
     assert type(kept[0]) is float
 
 
