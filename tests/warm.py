@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -148,5 +149,7 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's folder
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
     if asked := wait_for_a_command(socket.socket(fileno=int(sys.argv[1]))):
         do(asked)
