@@ -130,8 +130,8 @@ class Project:
     def until(self, name: str, ready: Callable[[dict[str, int]], bool], *words: str) -> dict[str, int]:
         """Wait for the counts of states to be as wanted.
 
-        Each look is a command. So one comes soon after a report of a trial has changed, and else seldom: the queue
-        changes without a report.
+        Each look is a command, which takes a processor 0.3 s. So one comes after a report of a trial has changed, and
+        else seldom: the queue changes without a report.
         """
         counts: dict[str, int] = {}
         known: dict[Path, int] = {}
@@ -140,7 +140,7 @@ class Project:
         def there() -> bool:
             nonlocal counts, known, looked
             found, now = self._written(), time.monotonic()
-            if now - looked < (0.3 if found != known else max(1.0, 0.1 * (now - begin))):
+            if now - looked < (0.5 if found != known else max(2.0, 0.15 * (now - begin))):
                 return False
             counts, known, looked = self.states(name, *words), found, time.monotonic()
             return ready(counts)

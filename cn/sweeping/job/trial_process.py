@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import importlib
 import json
 import os
@@ -163,6 +164,8 @@ def share(modules: list[str]) -> None:
         if name not in sys.modules and not name.startswith("torch._inductor"):  # torch._inductor starts processes
             with contextlib.suppress(Exception):  # a failed import is repeated, and reported, by the trial itself
                 importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a trial would write to each object, and so copy all of this memory
 
 
 def _reason(status: int) -> str:
