@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +62,6 @@ from runs.training.depth_time import DepthTime
 from tests.data import sentences
 from tests.data.pictures import write
 from tests.data.tables import images, keep_in, numbers, write_configured
-from tests.runs.conftest import ROOT, one_thread
 
 
 def told(log: str) -> list[str]:
@@ -192,26 +189,20 @@ def test_what_a_callback_reads_at_the_end_is_read(go):
     ]
 
 
-@pytest.mark.slow
-def test_several_runs_of_one_command_each_tell_their_own(here):
+def test_several_runs_of_one_command_each_tell_their_own(here, shell):
     words = ["-m", "seed=1,2", "steps=2", "epochs=3", "model=mlp"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *words], env=one_thread(), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    said = shell(*words)
+    assert (said.status, said.err) == (0, "")
     logs = [each.read_text() for each in sorted(here.glob("outputs/*/*/log.txt"))]
     assert len(logs) == 2
     assert all(len(told(log)) == 1 and "epochs=3 (command line)" in log for log in logs)
 
 
-@pytest.mark.slow
-def test_of_several_processes_the_first_tells_it(here):
+def test_of_several_processes_the_first_tells_it(shell):
     words = ["steps=2", "epochs=3", "model=mlp", "gpu=-1", "launch.processes=2", "folder=run", "logger=csv", "clip=1"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *words], env=one_thread(), capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert told(done.stdout) == [
+    said = shell(*words)
+    assert (said.status, said.err) == (0, "")
+    assert told(said.out) == [
         "set, but nothing read it: epochs=3 (command line); see: python train.py --from run --explain epochs"
     ]
 
@@ -231,7 +222,7 @@ def test_a_step_reads_nothing(go, monkeypatch):
         asked.clear()
         words = ("epochs=3", "clip=1.0", "schedule=constant", "log_every=1000", "data.batch_size=32")
         go(str(steps), f"steps={steps}", *words)
-        counts.append(len(asked) - asked.count("Constant"))  # which gives its factors before the first step
+        counts.append(len(asked) - asked.count("Constant"))  # which gives its factors in blocks of steps
     assert counts[0] == counts[1] > 0
 
 
