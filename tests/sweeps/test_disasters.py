@@ -23,8 +23,9 @@ AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failu
 
 
 @pytest.fixture
-def disk(project: Project) -> Iterator[Callable[..., None]]:
+def disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Makes outputs/sweeps a disk of its own, or changes that: disk(size="2m"), disk("ro")."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # it is full at the same place each time
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
     at = project.folder / "outputs" / "sweeps"
@@ -184,8 +185,8 @@ def test_a_preemption_while_the_controller_is_restarted(project: Project, slurm:
 def test_queued_trials_run_the_code_as_it_was_when_they_were_submitted(project: Project, slurm: Cluster):
     door = (project.folder / "train.py").read_text()
     project.write("extra.py", "MORE = 0.25  # not known to git\n")
-    door = "import extra\n" + door.replace("value = run.value\n", "value = run.value + extra.MORE\n")
-    project.write("train.py", door.replace("import extra\nimport", "import extra\nimport"))
+    door = door.replace("value = run.value\n", "value = run.value + extra.MORE\n")
+    project.write("train.py", door.replace("import json\n", "import json\n\nimport extra\n"))
     name = project.sweep("edited", "seeds(3)", base=HOLDS)
     project.sweeps("submit", name, *words("slurm", cpus=CPUS))
     project.until_saved("outputs/sweeps/edited", [3, 3])

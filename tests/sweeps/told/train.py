@@ -8,13 +8,12 @@ import signal
 import sys
 import time
 
-from runs.told import Told
-
 from cn import Job, RunError, main
+from runs import Run
 from runs._launch import launch
 
 
-def train(run: Told, job: Job) -> float:
+def train(run: Run, job: Job) -> float:
     from cn.run_folder.branches import carry, leave
     from cn.run_folder.folder import create
     from runs._processes.stop import Stop
