@@ -151,7 +151,7 @@ def test_a_space_without_a_valid_point_is_refused_before_anything_is_queued(proj
     project.write("runs/told.py", (project.folder / "runs/told.py").read_text() + INVALID)
     name = hunt(project, axes='space({"steps": [2], "at": [1, 2, 3]})')
     said = project.sweeps("submit", name, status=2)
-    assert said == "2 steps are no number of steps\n  Told is defined in runs/told.py:13\n"
+    assert said == "2 steps are no number of steps\n  Told is defined in runs/told.py:12\n"
 
 
 def another(project: Project, search: str, *, axes: str = AXES) -> str:

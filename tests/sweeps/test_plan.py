@@ -130,7 +130,7 @@ def test_an_axis_of_patches_takes_the_place_of_those_that_the_class_applies(proj
     half = project.sweep("half", 'points([{"patches": "big"}, {"seed": 3}])')
     assert project.sweeps("plan", half, status=2) == (
         "the point {'seed': 3} names no patches, and others do, which take the place of [toy]\n"
-        '  defined in runs/told.py:13\n  write in each point: "patches": [...]\n'
+        '  defined in runs/told.py:12\n  write in each point: "patches": [...]\n'
     )
 
 

@@ -321,7 +321,7 @@ REFUSED = {
     ),
     "a field that the base lacks": (
         {"axes": 'space({"valeu": [1, 2]})'},
-        "valeu=2: Told has no field 'valeu'\n  defined in runs/told.py:13\n"
+        "valeu=2: Told has no field 'valeu'\n  defined in runs/told.py:12\n"
         "  nearest: value, validate_batch, validate_every\n  see: python train.py --help\n",
     ),
     "a space and points": (
