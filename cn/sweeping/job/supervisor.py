@@ -98,7 +98,7 @@ class Leader:
 
     def _wait(self, woken: int) -> None:
         """Wait until a child ends, a signal arrives, or another node sends a message."""
-        pause = 0.2 if self.todo and self._free else 1 if self.others.nodes > 1 else 5  # s; 0.2: no signal tells of it
+        pause = 0.2 if self.todo and self._free else 1 if self.others.nodes > 1 else 5  # s; no signal ends the 0.2
         asked = [self.asking.socket] if self.asking is not None and self.asking.socket is not None else []
         ready, _, _ = select.select([woken, *self.others.sockets(), *asked], [], [], pause)
         while trial_process.read(woken):
