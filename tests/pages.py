@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from tests import warm
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "READ_THIS_FIRST.md"
@@ -81,7 +84,17 @@ def copy(to: Path) -> Path:
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "outputs", "*.egg-info", "build"))
     (to / "library").mkdir()
     (to / "library/cn").symlink_to(folder / "cn")
+    _python(to / "bin/python")
     return folder
+
+
+def _python(path: Path) -> None:
+    """Write a `python` for which `python train.py` is forked from a process that has imported torch."""
+    path.parent.mkdir()
+    warmed = shlex.join([sys.executable, "-S", warm.__file__, "ask", warm.torch().address])
+    train = f'[ "$1" = train.py ] && exec {warmed} "$@"'
+    path.write_text(f'#!/bin/sh\n{train}\nexec {shlex.quote(sys.executable)} "$@"\n')
+    path.chmod(0o755)
 
 
 def run(step: Step, folder: Path) -> tuple[int, list[str]]:
@@ -103,7 +116,7 @@ def run(step: Step, folder: Path) -> tuple[int, list[str]]:
 def _environment(folder: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PYTHONDONT"))}
     return kept | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([f"{folder.parent}/bin", str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": str(folder.parent / "library"),
         "OMP_NUM_THREADS": "1",
         "COLUMNS": "120",
