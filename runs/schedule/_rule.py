@@ -9,32 +9,31 @@ from cn import UserError
 BLOCK = 1024  # steps whose factors are computed together
 
 
-class Factors:
-    """The factors of all steps, computed in blocks as the steps come: a run of a million steps begins at once.
+class Factors(dict[int, float]):
+    """The factor of each step, computed in blocks as the steps come: a run of a million steps begins at once.
 
-    The last step and the first are computed at once, so that a schedule that cannot be is refused before the run.
+    It holds the last block, so that most steps are looked up without a call. The last step and the first are computed
+    at once, so that a schedule that cannot be is refused before the run.
     """
 
     def __init__(self, factor: Callable[[int], float], steps: int) -> None:
+        super().__init__()
         self.factor, self.steps = factor, range(steps)
-        self.block: list[float] = []
-        self.start = 0  # the step of the block's first factor
         for step in (steps - 1, 0) if steps else ():
             self[step]
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __iter__(self) -> Iterator[float]:
+    def __iter__(self) -> Iterator[float]:  # type: ignore[override]
         return map(self.__getitem__, self.steps)
 
-    def __getitem__(self, step: int) -> float:
-        place = step - self.start
-        if not 0 <= place < len(self.block):
-            self.start = self.steps[step] // BLOCK * BLOCK
-            self.block = [self.factor(each) for each in self.steps[self.start : self.start + BLOCK]]
-            place = self.steps[step] - self.start
-        return self.block[place]
+    def __missing__(self, step: int) -> float:
+        start = self.steps[step] // BLOCK * BLOCK
+        block = self.steps[start : start + BLOCK]
+        self.clear()
+        self.update(zip(block, map(self.factor, block), strict=True))
+        return self[self.steps[step]]
 
 
 class Rule:
