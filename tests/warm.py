@@ -148,7 +148,7 @@ def wait_for_a_command(listening: socket.socket, end: socket.socket) -> list[str
 
 
 def _fork_command(answer: socket.socket) -> list[str]:
-    """Returns in the process of the command; this one waits for its end, and answers with the exit status."""
+    """Fork the process of the command, and return there; the caller's process waits for it, answers, and ends."""
     length, files, _, _ = socket.recv_fds(answer, 4, 3)
     asked = json.loads(_exactly(answer, int.from_bytes(length, "big")))
     child = os.fork()

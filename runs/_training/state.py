@@ -70,7 +70,7 @@ class Training:
         self.bases = [float(group["lr"]) for group in self.optimizer.param_groups]
 
     @property
-    def groups(self) -> list[tuple[dict[str, Any], float, Factors | list[float]]]:
+    def groups(self) -> list[tuple[dict[str, Any], float, Factors]]:
         """The optimiser's groups, each with its base learning rate and its factor for each step."""
         optimizer = self.optimizer
         names = optimizer.names() if isinstance(optimizer, Several) else [""] * len(self.bases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from runs.schedule._rule import Rule
+from runs.schedule._rule import Factors, Rule
 
 
 class PlateauRule(Rule):
@@ -18,13 +18,12 @@ class PlateauRule(Rule):
     observes = True
 
     def __init__(self, steps: int, *, gamma: float, patience: int, threshold: float, floor: float) -> None:
-        self.now = [1.0] * steps
-        super().__init__(self.now)
+        self.level = 1.0
+        super().__init__(Factors(lambda step: self.level, steps))
         self.gamma = gamma
         self.patience = patience
         self.threshold = threshold
         self.floor = floor
-        self.level = 1.0
         self.best = inf
         self.waited = 0
 
@@ -49,4 +48,4 @@ class PlateauRule(Rule):
 
     def _set_level(self, level: float) -> None:
         self.level = level
-        self.now[:] = [level] * len(self.now)  # past factors are not read again
+        self.factors.clear()  # they are computed again, with this level

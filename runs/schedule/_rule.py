@@ -12,8 +12,8 @@ BLOCK = 1024  # steps whose factors are computed together
 class Factors(dict[int, float]):
     """The factor of each step, computed in blocks as the steps come: a run of a million steps begins at once.
 
-    It holds the last block, so that most steps are looked up without a call. The last step and the first are computed
-    at once, so that a schedule that cannot be is refused before the run.
+    The dict holds one block, so that Python code runs once in a block; iteration gives the factors of all steps. The
+    last block and the first are computed at once, so that an invalid schedule is refused before the run.
     """
 
     def __init__(self, factor: Callable[[int], float], steps: int) -> None:
@@ -37,7 +37,7 @@ class Factors(dict[int, float]):
 
 
 class Rule:
-    """The factor of each step of one run; in this class none depends on how the run goes.
+    """The factor of each step of one run; in this class, no factor depends on the validation loss.
 
     `factors` stays the same object, so a loop may keep a reference to it:
 
@@ -46,7 +46,7 @@ class Rule:
 
     observes: bool = False  # whether it receives the validation loss and may change the factors
 
-    def __init__(self, factors: Factors | list[float]) -> None:
+    def __init__(self, factors: Factors) -> None:
         self.factors = factors
 
     def observe(self, validation_loss: float) -> None:

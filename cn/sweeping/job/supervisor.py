@@ -35,7 +35,7 @@ from cn.sweeping.job.trial import run_trial
 from cn.sweeping.job.trial_process import Child, Ended, chosen
 from cn.sweeping.submitting import snapshots
 
-CLAIM = 60  # s; the maximum time for another process to end that runs the same trial
+CLAIM = 60  # s; the time within which another process that runs the same trial has to end
 LATE = 2.0  # s; the maximum delay of a signal to this process after the trial's
 
 
@@ -54,7 +54,7 @@ class Leader:
         self.count = len(self.todo)
         self.fresh = True  # none of its trials has ended
         self.children: list[Child] = []
-        self.blocked: dict[str, float] = {}  # trials that another process runs, with the time when it has to have ended
+        self.blocked: dict[str, float] = {}  # trials that another process runs: when each is given up
         self.signal: int | None = None
         self.why: Why | None = None
 
@@ -97,8 +97,8 @@ class Leader:
             self.notes.refuse(self.todo.popleft(), reason)
 
     def _wait(self, woken: int) -> None:
-        """Wait until a child ends, a signal arrives, or another node sends a message."""
-        pause = 0.2 if self.todo and self._free else 1 if self.others.nodes > 1 else 5  # s; no signal ends the 0.2
+        """Wait for a child's end, a signal or a message; only 0.2 s if a trial may begin, which no signal tells."""
+        pause = 0.2 if self.todo and self._free else 1 if self.others.nodes > 1 else 5  # s
         asked = [self.asking.socket] if self.asking is not None and self.asking.socket is not None else []
         ready, _, _ = select.select([woken, *self.others.sockets(), *asked], [], [], pause)
         while trial_process.read(woken):

@@ -160,12 +160,13 @@ def share(modules: list[str]) -> None:
     """Import the modules that a trial needed, so that later forks share them and start in a tenth of the time."""
     if sys.platform != "linux":  # on other platforms a library may not survive a fork
         return
-    for name in modules:
-        if name not in sys.modules and not name.startswith("torch._inductor"):  # torch._inductor starts processes
-            with contextlib.suppress(Exception):  # a failed import is repeated, and reported, by the trial itself
-                importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # a collection in a trial would write to each object, and so copy all of this memory
+    new = [each for each in modules if each not in sys.modules and not each.startswith("torch._inductor")]
+    for name in new:  # without torch._inductor, which starts processes
+        with contextlib.suppress(Exception):  # a failed import is repeated, and reported, by the trial itself
+            importlib.import_module(name)
+    if new:
+        gc.collect()
+        gc.freeze()  # a collection in a trial would write to each object, and so copy all of this memory
 
 
 def _reason(status: int) -> str:
