@@ -29,8 +29,8 @@ from cn.sweeping.search.cmaes import Cmaes as Cmaes
 from cn.sweeping.search.gp import Gp as Gp
 from cn.sweeping.search.random import Random as Random
 from cn.sweeping.search.tpe import Tpe as Tpe
-from cn.sweeping.space import Space as Space
-from cn.sweeping.space import space as space
+from cn.sweeping.search_space import Space as Space
+from cn.sweeping.search_space import space as space
 from runs import Run
 from runs.launch import Launch
 from runs.launch.local import Local

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -251,6 +252,18 @@ def test_what_a_face_offers_is_there_and_is_used(room: str) -> None:
     assert not offers(room) - used, "offered, and nobody uses it"
     for module, name in offers(room):
         assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
+
+
+LAZY = [file.parent for file in files() if file.name == "__init__.py" and "= lazily(" in file.read_text()]
+
+
+@pytest.mark.parametrize("folder", LAZY, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_no_name_that_a_package_offers_lazily_is_a_file_of_it(folder: Path) -> None:
+    """`from package import name` would give the file, once anything has imported the file."""
+    package = importlib.import_module(".".join(folder.relative_to(ROOT).parts))
+    names = inspect.getclosurevars(package.__getattr__).nonlocals["homes"].keys()
+    assert names
+    assert not names & {path.stem for path in folder.iterdir()}
 
 
 def test_the_reader_of_imports_reads_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

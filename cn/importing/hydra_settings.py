@@ -118,9 +118,9 @@ def sweep(
     if direction in ("minimize", "maximize"):
         fields.append(("goal", "Goal | None", f'{direction}("score")', "direction"))
         names |= {"Goal", str(direction)}
-    froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
     if "search" in [name for name, *_ in fields]:
-        froms["cn.sweeping.space"] = {"space"}  # cn.sweeping.space is the module
+        names.add("space")
+    froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
     rows = ["from __future__ import annotations", ""]
     for block in blocks(set(), froms):
         rows += [*block, ""]

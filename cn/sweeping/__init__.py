@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cn.sweeping.search.gp import Gp as Gp
     from cn.sweeping.search.random import Random as Random
     from cn.sweeping.search.tpe import Tpe as Tpe
-    from cn.sweeping.space import Space as Space
-    from cn.sweeping.space import space as space
+    from cn.sweeping.search_space import Space as Space
+    from cn.sweeping.search_space import space as space
     from cn.sweeping.submitting.dispatch import dispatch as dispatch
     from cn.sweeping.sweep import Sweep as Sweep
 
@@ -65,10 +65,10 @@ OFFERS = {
     "search.gp": ("Gp",),
     "search.random": ("Random",),
     "search.tpe": ("Tpe",),
+    "search_space": ("Space", "space"),
     "showing.export": ("export",),
     "showing.report": ("report",),
     "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
-    "space": ("Space", "space"),
     "submitting.dispatch": ("dispatch",),
     "sweep": ("Sweep",),
 }
@@ -99,8 +99,8 @@ __getattr__ = lazily(
     Gp="cn.sweeping.search.gp",
     Random="cn.sweeping.search.random",
     Tpe="cn.sweeping.search.tpe",
-    Space="cn.sweeping.space",
-    space="cn.sweeping.space",
+    Space="cn.sweeping.search_space",
+    space="cn.sweeping.search_space",
     dispatch="cn.sweeping.submitting.dispatch",
     Sweep="cn.sweeping.sweep",
 )

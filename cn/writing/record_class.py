@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import re
 import sys
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, cast
@@ -63,13 +64,26 @@ def contract_of(name: str) -> type[CN] | None:
 
 
 def _renamed(name: str, types: tuple[type, ...]) -> type[CN] | None:
-    """Return the option of these types, or else of the contract in the folder of the name, that had this name."""
+    """Return the class that had this name: an imported class of these types, or an option of them.
+
+    types: of the field; none for a whole record: then those of the contract in the folder of the name.
+    """
     if not types and (contract := contract_of(name)) is not None:
         types = (contract,)
+    for each in (cls for kind in types for cls in _and_below(kind)):
+        if name in former_classes(each):
+            return each
     for each in discover.options(types)[0].values() if types else ():
         if name in former_classes(each):
             return cast("type[CN]", each)
     return None
+
+
+def _and_below(cls: Any) -> Iterator[type[CN]]:
+    """Yield a class and all imported classes below it."""
+    yield cls
+    for each in type.__subclasses__(cls):
+        yield from _and_below(each)
 
 
 def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:

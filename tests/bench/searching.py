@@ -20,7 +20,7 @@ from cn.sweeping.search import Search
 from cn.sweeping.search.past import Past, PointState
 from cn.sweeping.search.random import Random
 from cn.sweeping.search.tpe import Tpe
-from cn.sweeping.space import Space, space
+from cn.sweeping.search_space import Space, space
 from tests.bench.measure import Command
 from tests.bench.table import Row, Setting, at_least, at_most
 from tests.sweeps.askers import ASKERS

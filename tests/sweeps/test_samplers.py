@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from cn import UserError
+from cn.nodes.former import before
 from cn.nodes.to_json import plain
 from cn.sweeping.search import Search, study
 from cn.sweeping.search.past import Past, PointState, Suggestion
 from cn.writing.record import unplain
-from sweeps import Cmaes, Gp, Random, Space, Tpe, grid, integers, log_uniform, random, seeds, space, uniform
+from sweeps import Axes, Cmaes, Gp, Random, Space, Tpe, grid, integers, log_uniform, random, seeds, space, uniform
 
 AXES = {"lr": log_uniform(1e-5, 1e-1), "depth": integers(1, 8), "drop": uniform(0, 1), "head": ["a", ["b"], None]}
 SAMPLERS: list[Search] = [Random(), Tpe(), Cmaes(), Gp()]
@@ -97,7 +98,12 @@ def test_a_space_is_multiplied_added_recorded_and_measured_repeatedly() -> None:
     assert ((one + other) * space({"c": [1]})).keys() == ["a", "c", "b"]
     measured = one * seeds(3)
     assert measured == seeds(3) * one == Space(points=seeds(3).points, spaces=one.spaces)
-    assert unplain(json.loads(json.dumps(plain(measured)))) == measured
+    record = json.loads(json.dumps(plain(measured)))
+    assert unplain(record) == measured
+    assert unplain(record | {"_class_": "cn.sweeping.space:Space"}, types=(Axes,)) == measured, "of an older record"
+    assert before(measured, record)["_class_"] == "cn.sweeping.space:Space", (
+        "so that a sweep of before has the same identity"
+    )
     assert (measured * grid({"part": [1, 2]})).points == (seeds(3) * grid({"part": [1, 2]})).points
 
 

@@ -18,7 +18,7 @@ from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.prune import Prune
 from cn.sweeping.search.past import Past, PointState, Suggestion
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
 

@@ -12,7 +12,7 @@ from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.sweeping.goal import Goal
 from cn.sweeping.search.past import Past, Suggestion
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 
 
 class Search(CN):

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from cn.sweeping.goal import Goal
 from cn.sweeping.search import Search, study
 from cn.sweeping.search.past import Past, PointState, Suggestion
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 
 
 class Cmaes(Search):

@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 from cn.sweeping.search import Search, study
 from cn.sweeping.search.past import Past, Suggestion
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 
 
 class Gp(Search):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cn.sweeping.search import Search
 from cn.sweeping.search.past import Past, Suggestion
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 
 
 class Random(Search):

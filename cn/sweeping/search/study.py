@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cn.lazy import needs
 from cn.sweeping.ranges import rounded
 from cn.sweeping.search.past import Past, PointState, Suggestion
-from cn.sweeping.space import Distribution, Space
+from cn.sweeping.search_space import Distribution, Space
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

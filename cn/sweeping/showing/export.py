@@ -24,9 +24,9 @@ from cn.sweeping.job.ends import Ends
 from cn.sweeping.planning.named import Named
 from cn.sweeping.search import study as studies
 from cn.sweeping.search.past import Past, PointState
+from cn.sweeping.search_space import Space
 from cn.sweeping.showing.result_table import assigned
 from cn.sweeping.showing.scores import Outcome, outcomes
-from cn.sweeping.space import Space
 from cn.writing.record import unplain
 
 if TYPE_CHECKING:

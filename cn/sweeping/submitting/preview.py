@@ -22,7 +22,7 @@ from cn.sweeping.planning.sharing import Shared, share
 from cn.sweeping.planning.why import reasons
 from cn.sweeping.project import root_of
 from cn.sweeping.search import Search
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 from cn.sweeping.submitting import snapshots
 from cn.sweeping.submitting.submission import alike, divide, rows
 from cn.sweeping.submitting.workers import Wanted, given, wanted

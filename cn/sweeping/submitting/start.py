@@ -15,7 +15,7 @@ from cn.sweeping.job.ends import Ends
 from cn.sweeping.planning.named import FILE, Named, find, goal_in
 from cn.sweeping.project import verbs
 from cn.sweeping.search.past import Past, PointState
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 
 
 class Start(NamedTuple):

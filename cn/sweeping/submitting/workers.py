@@ -16,7 +16,7 @@ from cn.sweeping.job.reporter import promoted
 from cn.sweeping.planning.named import Named
 from cn.sweeping.planning.plan import Composer, Planned
 from cn.sweeping.search import Search
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 from cn.sweeping.submitting.start import Start, start_of
 from cn.sweeping.submitting.submission import Workers
 from cn.sweeping.sweep import Sweep

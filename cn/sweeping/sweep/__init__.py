@@ -16,7 +16,7 @@ from cn.sweeping.axes import Axes
 from cn.sweeping.goal import Goal, of_run
 from cn.sweeping.prune import Prune
 from cn.sweeping.search import Search
-from cn.sweeping.space import Space
+from cn.sweeping.search_space import Space
 
 
 class Sweep(CN):

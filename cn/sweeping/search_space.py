@@ -26,6 +26,8 @@ MAKERS: dict[str, Callable[[Any, Any], Sampler]] = {
 class Space(Axes):
     """`a + b` draws each point from one of them, `a * b` from both; `a * seeds(3)` runs each point three times."""
 
+    _was_ = ("cn.sweeping.space.Space",)
+
     spaces: list[dict[str, Any]]  # field -> distribution; a point is drawn from one of them
 
     def __mul__(self, other: Axes) -> Space:
