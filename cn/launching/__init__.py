@@ -17,7 +17,10 @@ OFFERS = {
     "launch.slurm": ("Slurm",),
     "processes": ("GRACE", "Part", "Spread", "free_port"),
     "queue": ("Here", "Job", "Jobs", "MOST", "Queue", "Why"),
+    "rank": ("Rank",),
     "ranks": ("FILES", "Lost", "first_node", "output", "redirect_output", "which"),
+    "shared": ("imported", "prepare", "reseed", "share"),
+    "workers": ("fork",),
 }
 
 __getattr__ = lazily(

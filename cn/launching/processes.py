@@ -9,25 +9,21 @@ import os
 import random
 import signal
 import socket
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
 
-from cn.errors import CNError, UserError, lines
+from cn.errors import UserError, lines
 from cn.job import Job
-from cn.launching import ranks as started
 from cn.launching.local_queue import gpus
-from cn.launching.rank import CLOSED, Rank, outcome
-from cn.launching.ranks import FILES, Lost, which
+from cn.launching.rank import Rank, outcome
+from cn.launching.ranks import FILES, which
 from cn.launching.signals import Asked
+from cn.launching.workers import begin
 from cn.nodes.node import CN
-from cn.process import end_with_parent
 
 LOOK = 1.0  # s until a received signal is acted on: Python resumes a wait after a signal handler
 GRACE = 15  # s for the other ranks to record that one failed
@@ -47,10 +43,19 @@ class Part:
     port: int
 
 
-def start(function: Callable[[Any, Job], Any], run: CN, job: Job, *, count: int, part: Part | None = None) -> Any:
+def start(
+    function: Callable[[Any, Job], Any],
+    run: CN,
+    job: Job,
+    *,
+    count: int,
+    part: Part | None = None,
+    begun: Sequence[Rank] = (),
+) -> Any:
     """Return `function(run, job)`, called here or by `count` processes that share the run; the value of rank 0.
 
     part: the ranks of this machine, if the run has processes on other machines too; Lost if only those failed.
+    begun: processes that were started already, and have no work so far.
     If this is already one of several processes, their starter has chosen the number.
     """
     if part is None and (count == 1 or which().size > 1):
@@ -63,25 +68,15 @@ def start(function: Callable[[Any, Job], Any], run: CN, job: Job, *, count: int,
     if (there == 0 or on_cpu) and count > cores * SHARE:
         what = f"launch.processes={count}: {cores} cores have room for {cores * SHARE} processes"
         raise UserError(lines(what, f"nearest: launch.processes={cores * SHARE}"))
-    context = get_context("spawn")
     part = part or Part(0, count, "127.0.0.1", free_port())
     ranks: list[Rank] = []
     with _passing_on(ranks) as asked:
-        for number in range(count):
-            reading, writing = context.Pipe(duplex=False)
-            signals, reached = context.Pipe(duplex=False)
-            for each in (signals, reached):
-                os.set_blocking(each.fileno(), False)
-            process = context.Process(
-                target=_work,
-                args=(_environment(number, count, part), writing, reached, function, run, job),
-                name=f"rank {part.first + number}",
-            )
-            with _no_ctrl_c():
-                process.start()
-            writing.close()
-            reached.close()
-            ranks.append(Rank(part.first + number, process, reading, signals))
+        ranks += begun
+        if not ranks:
+            begin(ranks, count, getattr(type(run), "_libraries_", ()))
+        for number, rank in enumerate(ranks):
+            rank.number = part.first + number
+            rank.give((_environment(number, count, part), function, run, job))
         _watch(ranks, asked)
     return outcome(ranks, asked)
 
@@ -89,58 +84,18 @@ def start(function: Callable[[Any, Job], Any], run: CN, job: Job, *, count: int,
 class Spread:
     """Calls a function by `count` processes that share the run: `start`, as a function of the run and its job."""
 
-    def __init__(self, function: Callable[[Any, Job], Any], count: int, part: Part | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[[Any, Job], Any],
+        count: int,
+        part: Part | None = None,
+        begun: Sequence[Rank] = (),
+    ) -> None:
         functools.update_wrapper(self, function)
-        self.function, self.count, self.part = function, count, part
+        self.function, self.count, self.part, self.begun = function, count, part, begun
 
     def __call__(self, run: CN, job: Job) -> Any:
-        return start(self.function, run, job, count=self.count, part=self.part)
-
-
-@contextlib.contextmanager
-def _no_ctrl_c() -> Iterator[None]:
-    """Block SIGINT until the child has installed its handler."""
-    resource_tracker.ensure_running()  # its start would unblock both signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _work(
-    environment: dict[str, str],
-    answer: Connection,
-    reached: Connection,
-    function: Callable[[Any, Job], Any],
-    run: CN,
-    job: Job,
-) -> None:
-    """The main function of a worker process."""
-    end_with_parent(signal.SIGTERM)
-    os.environ.update(environment)
-    started.starter = answer
-    signal.set_wakeup_fd(reached.fileno(), warn_on_full_buffer=False)
-    said, status = ("value", None), 0
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        said = ("value", function(run, job))
-    except CNError as error:
-        said, status = ("lost" if isinstance(error, Lost) else "error", str(error)), error.status
-    except KeyboardInterrupt:
-        said, status = ("error", "stopped at once by Ctrl-C"), 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output, such as head or less, has exited
-        said, status = ("lost", ""), CLOSED
-    except BaseException as error:
-        traceback.print_exc()
-        said, status = ("error", traceback.format_exception_only(error)[-1].strip()), 1
-    with contextlib.suppress(BrokenPipeError):  # the supervisor has been killed
-        answer.send(said)
-        answer.close()
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)  # threads of torch may still wait for a dead process
+        return start(self.function, run, job, count=self.count, part=self.part, begun=self.begun)
 
 
 def _watch(ranks: list[Rank], asked: Asked) -> None:
@@ -192,7 +147,6 @@ def _passing_on(ranks: list[Rank]) -> Iterator[Asked]:
 
 def _environment(number: int, count: int, part: Part) -> dict[str, str]:
     """Return the environment variables that torchrun would set."""
-    threads = str(max(1, len(os.sched_getaffinity(0)) // count))  # more threads than cores would slow down each other
     return {
         "RANK": str(part.first + number),
         "LOCAL_RANK": str(number),
@@ -200,9 +154,7 @@ def _environment(number: int, count: int, part: Part) -> dict[str, str]:
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": part.address,
         "MASTER_PORT": str(part.port),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
         "TORCHELASTIC_USE_AGENT_STORE": "False",  # torchrun's own store, if torchrun started the supervisor
-        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # silences C++ frames of a lost peer
         FILES: "1",
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,8 +26,10 @@ class Rank:
 
     number: int
     process: BaseProcess
+    work: Connection  # what it is to do is sent through this pipe
     pipe: Connection
     signals: Connection  # one byte per signal that reached the worker: the signal's number
+    imported: list[str] = field(default_factory=list[str])  # modules that other processes can share
     folder: Path | None = None  # of the run; sent by rank 0 once the folder exists
     said: tuple[str, Any] | None = None
     ended: bool = False  # ended by us, since another rank had failed or it did not stop
@@ -47,6 +49,16 @@ class Rank:
     def pipes(self) -> list[Connection]:
         """The pipe to wait on, until it is closed."""
         return [] if self.pipe.closed else [self.pipe]
+
+    def give(self, work: Any) -> None:
+        """Send the worker what it is to do, once."""
+        with contextlib.suppress(BrokenPipeError), self.work:  # it has been killed
+            self.work.send(work)
+
+    def close(self) -> None:
+        """Close the pipes of this worker, in a process that was forked after it."""
+        for each in (self.work, self.pipe, self.signals):
+            each.close()
 
     def pass_on(self, interrupts: int) -> None:
         """Forward SIGINTs that this worker did not receive: a terminal signals all processes, an IDE or `kill` only
@@ -70,6 +82,8 @@ class Rank:
             else:
                 if word == "folder":
                     self.folder = what
+                elif word == "imported":
+                    self.imported = what
                 else:
                     self.said = word, what
 

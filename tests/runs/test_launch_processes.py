@@ -175,7 +175,7 @@ def test_ctrl_c_is_passed_on_to_those_alone_that_it_did_not_reach(monkeypatch):
     signals, reached = Pipe(duplex=False)
     os.set_blocking(signals.fileno(), False)
     process: Any = SimpleNamespace(pid=1)
-    one = Rank(0, process, signals, signals)
+    one = Rank(0, process, signals, signals, signals)
 
     def told(asked: int, *came: int) -> list[int]:
         os.write(reached.fileno(), bytes(came))
@@ -276,7 +276,7 @@ def test_where_nobody_reads_what_it_says_it_ends_in_silence(begin):
 def test_more_than_there_is_room_for_are_refused_before_any_is_started(gpu, count, told, failed, monkeypatch):
     monkeypatch.setattr("cn.launching.processes.gpus", lambda: ["0", "1"])
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr("cn.launching.processes.get_context", lambda _: pytest.fail("one is started"))
+    monkeypatch.setattr("cn.launching.processes.begin", lambda *_: pytest.fail("one is started"))
     run = Default(model=Mlp(), data=Digits(), gpu=gpu)
     assert str(failed(lambda: start(lambda run, job: 0.0, run, Job(), count=count))) == told
 
@@ -293,6 +293,16 @@ from runs._launch import launch
 
 HOW = os.environ["HOW"]
 processes.GRACE, processes.LAST = 1, 600
+if HOW == "importing":
+    import torch  # which a fork could not use any more, if it had used a GPU: so each process imports for itself
+if HOW == "sharing":
+    from cn.launching import workers
+    share = workers.share
+    def slow(libraries):
+        Path("begun0").touch(), Path("begun1").touch()
+        time.sleep(2)
+        share(libraries)
+    workers.share = slow
 if __name__ == "__mp_main__" and HOW == "importing":
     Path(f"begun{os.getpid()}").touch()
     while signal.SIGINT not in signal.sigpending():
@@ -363,6 +373,43 @@ def early(here):
 
 def test_ctrl_c_while_they_import(early):
     assert early("importing", stop=True) == (130, "stopped at once by Ctrl-C\n")
+
+
+def test_ctrl_c_while_the_libraries_that_they_share_are_imported(early):
+    assert early("sharing", stop=True) == (130, "stopped at once by Ctrl-C\n")
+
+
+SHARED = """
+import os, sys
+from pathlib import Path
+from cn import Job, main
+from runs import Run
+from runs._launch import launch
+if os.environ["HOW"] == "own":
+    import torch
+Run._libraries_ = ("torch", "numpy.random")
+
+def train(run: Run, job: Job) -> float:
+    there = "torch" in sys.modules
+    import numpy
+    Path(f"has{os.environ['RANK']}").write_text(f"{__name__} {there} {numpy.random.random()}")
+    return 0.0
+
+if __name__ == "__main__":
+    main(train, folder=False, launcher=launch)
+"""
+
+
+@pytest.mark.parametrize(("how", "name"), [("shared", "__main__"), ("own", "__mp_main__")])
+def test_torch_is_imported_once_unless_the_program_has_it_already(here, how, name):
+    """In forks of a process that has used a GPU, torch cannot: a program that imports torch may have."""
+    Path("shared.py").write_text(SHARED)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": how}
+    words = [sys.executable, "shared.py", *SMALL, "launch.processes=2"]
+    subprocess.run(words, env=environment, check=True, timeout=WAIT)
+    has = [Path(f"has{rank}").read_text().split() for rank in range(2)]
+    assert [each[:2] for each in has] == [[name, "True"]] * 2
+    assert len({each[2] for each in has}) == 2, "both draw the same numbers"
 
 
 def test_ctrl_c_while_one_waits_for_the_others(early):

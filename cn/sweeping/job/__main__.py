@@ -1,6 +1,7 @@
 """python -m cn.sweeping.job FOLDER LABEL      (the program of a job on each of its nodes: it runs trials of a sweep)
 
-This process never imports torch: it starts other processes, waits for them, and records how they end.
+This process starts other processes, waits for them, and records how they end. It imports the libraries that the first
+of them needed, so that the others share these.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cn.errors import CNError
+from cn.launching.shared import prepare
 from cn.screen import say
 from cn.sweeping.folder.batches import Batch
 from cn.sweeping.folder.queues import queue_of
@@ -34,6 +36,8 @@ def main(words: list[str]) -> int:
     except CNError as error:  # `status` reports the error too
         say(error, error=True)
         return 1
+    if max(queue.processes, queue.nodes) > 1:
+        prepare(queue.processes)
     if here.node > 0:
         return follow(store, batch, queue, here)
     others = Others(here, label, queue.nodes, store.secret(label))

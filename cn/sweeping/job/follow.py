@@ -12,6 +12,7 @@ from cn.errors import CNError, RunError
 from cn.launching.processes import GRACE, Part
 from cn.launching.queue import Here, Queue
 from cn.launching.ranks import output
+from cn.launching.shared import share
 from cn.screen import say
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.secrets_file import read
@@ -34,6 +35,7 @@ class Follower:
         self.pid: int | None = None  # of the trial's process
         self.pipe = -1  # read end of the answer pipe
         self.killed = False  # the first node asked to kill it
+        self.modules: list[str] = []  # those that the last trial imported, and the next one shares
 
     def run(self) -> int:
         """Return the exit status: 0 if the first node ended the job while no trial ran here."""
@@ -63,8 +65,9 @@ class Follower:
                 os.kill(self.pid, signal.SIGTERM)
             if self.pid is not None and (status := trial_process.ended(self.pid)) is not None:
                 trial_process.kill_group(self.pid)
-                link.say(status=status, answer=trial_process.answer(self.pipe), killed=self.killed)
-                self.pid = None
+                answer = trial_process.answer(self.pipe)
+                link.say(status=status, answer=answer, killed=self.killed)
+                self.pid, self.modules = None, answer.get("modules", [])
         return self._end()
 
     def _connect(self) -> tuple[Link, str] | None:
@@ -104,6 +107,7 @@ class Follower:
         count = self.queue.processes
         part = Part(self.here.node * count, self.queue.nodes * count, address, port)
         folder.mkdir(parents=True, exist_ok=True)
+        share(self.modules)
         with output(folder, part.first).open("ab") as log:
             self.pid, self.pipe = trial_process.fork(
                 lambda answer: run_trial(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import RunError, lines
-from cn.launching.processes import GRACE
+from cn.launching.processes import GRACE, Part, free_port
 from cn.launching.queue import Here
 from cn.screen import say
 from cn.sweeping.folder.secrets_file import read
@@ -77,6 +77,10 @@ class Others:
         """Return the sockets to select on; a closed connection becomes readable too."""
         there = [link.socket for link in self.links.values() if not link.gone]
         return [*there, *self.listeners, *(link.socket for link in self.coming)]
+
+    def part(self, processes: int) -> Part | None:
+        """Return the ranks of the next trial on this node, of this many each, with a new port; None for one node."""
+        return Part(0, processes * self.nodes, "127.0.0.1", free_port("")) if self.nodes > 1 else None
 
     def begin(self, trial: str, *, port: int, resumes: bool) -> None:
         """Start the trial's processes on the other nodes."""

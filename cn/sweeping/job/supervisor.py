@@ -16,8 +16,8 @@ from types import FrameType
 from typing import NoReturn
 
 from cn.errors import RunError, lines
-from cn.launching.processes import Part, free_port
 from cn.launching.queue import Here, Queue, Why
+from cn.launching.shared import share
 from cn.run_folder.branches import branch
 from cn.run_folder.folder import tell
 from cn.run_folder.state_files import DamagedError, clear, set_aside
@@ -197,9 +197,7 @@ class Leader:
         if self.told:
             say(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]))
         resumes = any(os.path.lexists(folder / name) for name in BEGUN)
-        count, part = self.queue.processes, None
-        if self.others.nodes > 1:
-            part = Part(0, count * self.others.nodes, "127.0.0.1", free_port(""))
+        part = self.others.part(self.queue.processes)
 
         def work(answer: int) -> NoReturn:
             self._let_go()
@@ -212,7 +210,7 @@ class Leader:
                 output=None if self.show else log.fileno(),
                 answer=answer,
                 resumes=resumes,
-                processes=count,
+                processes=self.queue.processes,
                 part=part,
             )
 
@@ -273,7 +271,7 @@ class Leader:
             what = f"failed: {report.reason}" if report.state == TrialStatus.FAILED else report.reason or shown
             say(f"[{self._number(child.trial)}/{self.count}] {what}")
         if (self.todo or self.asking is not None) and self.signal is None:
-            trial_process.share(parts[0].answer.get("modules", []))
+            share(parts[0].answer.get("modules", []))
 
     def _end(self) -> int:
         waiting = self.notes.waiting()

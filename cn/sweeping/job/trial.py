@@ -20,7 +20,10 @@ from cn import program
 from cn.errors import CNError, UserError, short
 from cn.job import PRUNED, Job
 from cn.launching.processes import Part, Spread
+from cn.launching.rank import Rank
 from cn.launching.ranks import Lost
+from cn.launching.shared import imported, reseed
+from cn.launching.workers import fork
 from cn.nodes.node import CN
 from cn.nodes.traversal import freeze
 from cn.process import end_with_parent
@@ -34,9 +37,6 @@ from cn.sweeping.job.reporter import reporter
 from cn.sweeping.submitting.snapshots import verify
 from cn.writing.command_line import command as words_of
 from cn.writing.record import FILE, dump, unplain
-
-# Libraries that are slow to import and start no thread at import, so that a forked process may share them.
-SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "rich")
 
 
 def run_trial(
@@ -61,10 +61,13 @@ def run_trial(
     """
     told: dict[str, Any] = {}
     status = 1
+    begun: list[Rank] = []
     try:
         _settle(environment, output)
         os.chdir(batch.cwd)
-        value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes, part=part)
+        if processes > 1 or part is not None:
+            fork(begun, processes)
+        value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes, part=part, begun=begun)
         told["value"] = value if isinstance(value, (int, float, bool, type(None))) else short(str(value))
         status = 0
     except CNError as error:
@@ -87,7 +90,7 @@ def run_trial(
     except BaseException as error:
         _say(traceback.format_exc().rstrip())
         told["reason"] = short(traceback.format_exception_only(error)[-1].strip().partition("\n")[0])
-    told["modules"] = [name for name in sys.modules if name.partition(".")[0] in SHARED]
+    told["modules"] = sorted({*imported(), *(name for rank in begun for name in rank.imported)})
     _finish(answer, told, status)
 
 
@@ -98,7 +101,15 @@ def _say(text: str) -> None:
 
 
 def _call(
-    batch: Batch, trial: Trial, folder: Path, snapshot: Path, *, resumes: bool, processes: int, part: Part | None
+    batch: Batch,
+    trial: Trial,
+    folder: Path,
+    snapshot: Path,
+    *,
+    resumes: bool,
+    processes: int,
+    part: Part | None,
+    begun: list[Rank],
 ) -> Any:
     module, _, name = batch.function.partition(":")
     program.script = f"{module}.py"
@@ -115,7 +126,7 @@ def _call(
     freeze(run)
     function = getattr(importlib.import_module(module), name)
     verify(snapshot)  # includes modules that the function's file imported
-    call = Spread(function, processes, part)
+    call = Spread(function, processes, part, begun)
     if not batch.makes_folder and (part is None or part.first == 0):
         call = Recorded(call)
     if resumes:
@@ -159,6 +170,7 @@ def _settle(environment: dict[str, str], output: int | None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.environ.update(environment)
+    reseed()
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     if output is not None:

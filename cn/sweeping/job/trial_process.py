@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
-import importlib
 import json
 import os
 import signal
@@ -154,19 +152,6 @@ def kill_group(pid: int) -> None:
     """Kill the remaining processes of a trial, such as the workers of a data loader."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def share(modules: list[str]) -> None:
-    """Import the modules that a trial needed, so that later forks share them and start in a tenth of the time."""
-    if sys.platform != "linux":  # on other platforms a library may not survive a fork
-        return
-    new = [each for each in modules if each not in sys.modules and not each.startswith("torch._inductor")]
-    for name in new:  # without torch._inductor, which starts processes
-        with contextlib.suppress(Exception):  # a failed import is repeated, and reported, by the trial itself
-            importlib.import_module(name)
-    if new:
-        gc.collect()
-        gc.freeze()  # a collection in a trial would write to each object, and so copy all of this memory
 
 
 def _reason(status: int) -> str:
