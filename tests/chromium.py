@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"),
-    *("--enable-unsafe-swiftshader", "--use-angle=swiftshader", "--remote-debugging-pipe", "--window-size=1400,2600"),
+    *("--enable-unsafe-swiftshader", "--remote-debugging-pipe", "--window-size=1000,1300"),
 )
 
 
