@@ -33,7 +33,7 @@ CLOSE = 0.03  # of a loss or an accuracy: 5 of the 180 images that the digits ar
 INSTALL = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e "
 ELSEWHERE = [  # lines of the README that are not run here, since the first two install packages and two run all tests
     f"{INSTALL}'.[run]' && .venv/bin/python train.py\n",
-    f"{INSTALL}'.[test]' && .venv/bin/python -m pytest -n 4 --dist loadfile\n",
+    f"{INSTALL}'.[test]' && .venv/bin/python -m pytest -n 4 --dist loadfile -m \"not long\"\n",
     'python -m pytest -m "not slow and not slurm"\n',
 ]
 FREE = re.compile(

@@ -12,7 +12,8 @@ from tests.conftest import BY_FIXTURE, automatic
 
 def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
     registered = {line.partition(":")[0] for line in pytestconfig.getini("markers")}
-    assert {"slow", "slurm", "gpu"} == {*BY_FIXTURE} <= registered
+    assert {*BY_FIXTURE} == {"slow", "slurm", "gpu"}
+    assert {*BY_FIXTURE, "long"} <= registered
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,9 @@ def test_a_mark_comes_with_a_fixture_or_with_a_parameter_that_names_one(
 
 def test_every_test_that_was_collected_has_its_marks(request: pytest.FixtureRequest) -> None:
     for item in request.session.items:
-        assert {*automatic(item)} <= {mark.name for mark in item.iter_markers()}, item.nodeid
+        marks = {mark.name for mark in item.iter_markers()}
+        assert {*automatic(item)} <= marks, item.nodeid
+        assert "slow" in marks or "long" not in marks, item.nodeid
 
 
 @pytest.mark.parametrize("where", ["local", "slurm"])

@@ -173,6 +173,7 @@ def test_tasks_of_glue_are_shared_out_over_processes(book: Path, go: Any, togeth
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_killed_during_a_task_of_glue_goes_on_to_the_same_bits(
     book: Path, go: Any, left: Any, forked: Any, differences: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

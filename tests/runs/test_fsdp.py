@@ -241,7 +241,9 @@ NORMALISED = Default(
 )
 
 
-@pytest.mark.parametrize("run", [AUGMENTED, NORMALISED], ids=["augmented", "normalised"])
+@pytest.mark.parametrize(
+    "run", [pytest.param(AUGMENTED, marks=pytest.mark.long), NORMALISED], ids=["augmented", "normalised"]
+)
 def test_two_processes_go_on_to_the_last_bit(run, stopped_after_each_step, differences):
     whole, parts = stopped_after_each_step(run)
     for name in ("last.pt", "best.pt"):
@@ -251,7 +253,7 @@ def test_two_processes_go_on_to_the_last_bit(run, stopped_after_each_step, diffe
     assert {each.name for each in parts.folder.glob("*step-*")} == named
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 4), (3, 2)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), pytest.param(2, 4, marks=pytest.mark.long), (3, 2)])
 def test_it_goes_on_with_another_number_of_processes(before, after, ranks, go, left, after_step, monkeypatch):
     """With no random numbers in it, to the weights of one process throughout; one process has files as ever."""
     words = (*VIT, *SGD, "data.batch_size=64", "callbacks=ema")

@@ -72,24 +72,24 @@ def test_trials_that_share_a_job_each_have_their_own_log_and_state(project: Proj
 def test_more_trials_than_an_array_may_have_share_the_places(project: Project, slurm: Cluster, tmp_path: Path):
     project.hold.parent.mkdir()
     project.hold.touch()
-    name = project.sweep("many", "seeds(41)", base="act='hold'")
+    name = project.sweep("many", "seeds(17)", base="act='hold'")
     folder = project.folder / "outputs/sweeps/many"
-    with slurm.configured(MaxArraySize=20):
-        said = project.asked("submit", name, *words("slurm", parallel=7))
-        assert len(said["queued"]) == 41
+    with slurm.configured(MaxArraySize=8):
+        said = project.asked("submit", name, *words("slurm", parallel=5))
+        assert len(said["queued"]) == 17
         assert len(said["batches"]) == 3
         project.wait("outputs/sweeps/many", lambda reports: len(reports) > 0)
         path = counting(tmp_path / "bin")
         project.type("-m", "sweeps", "status", name, PATH=path)
         assert (tmp_path / "bin/calls").read_text() == "squeue\n"
         project.hold.unlink()
-        assert project.over(name) == {"done": 41}
+        assert project.over(name) == {"done": 17}
     trials = project.trials(name)
     assert {trial["job"].partition("_")[0] for trial in trials} == set(said["batches"].values())
-    assert most_at_once(spans(project, trials)) <= 7
-    assert len([path for path in folder.glob("trials/*/*/*") if path.name in OURS]) == 41 * 2
+    assert most_at_once(spans(project, trials)) <= 5
+    assert len([path for path in folder.glob("trials/*/*/*") if path.name in OURS]) == 17 * 2
     batch = ["list", "number", "folder", "script"]
-    assert len(list((folder / "jobs").rglob("*"))) == 41 + 3 * len(batch)  # and what each job printed
+    assert len(list((folder / "jobs").rglob("*"))) == 17 + 3 * len(batch)  # and what each job printed
 
 
 def test_arrays_take_turns_where_there_are_more_of_them_than_places(project: Project, slurm: Cluster):
@@ -108,18 +108,18 @@ def test_arrays_take_turns_where_there_are_more_of_them_than_places(project: Pro
 def test_a_large_sweep_takes_few_files_and_one_question(project: Project, slurm: Cluster, tmp_path: Path):
     project.hold.parent.mkdir()
     project.hold.touch()
-    name = project.sweep("large", "seeds(1500)", base="act='hold'")
-    project.sweeps("submit", name, *words("slurm", gpus=0, pack=50, in_turn="true"))
+    name = project.sweep("large", "seeds(300)", base="act='hold'")
+    project.sweeps("submit", name, *words("slurm", gpus=0, pack=10, in_turn="true"))
     path = counting(tmp_path / "bin")
     project.type("-m", "sweeps", "status", name, PATH=path)
     assert (tmp_path / "bin/calls").read_text() == "squeue\n"
     project.hold.unlink()
-    assert project.over(name) == {"done": 1500}
+    assert project.over(name) == {"done": 300}
     folder = project.folder / "outputs/sweeps/large"
     sizes = {path: len(folders) + len(files) for path, folders, files in os.walk(folder)}
-    assert max(sizes.values()) <= 1000
+    assert max(sizes.values()) <= 256, "by the two first digits of an id"
     jobs = len(list((folder / "jobs").rglob("*")))
     assert jobs <= 30 + 4  # each job's log, and of the array a folder, a script, a list and a number
     for trial in (folder / "trials").glob("*/*"):
         assert {path.name for path in trial.iterdir() if path.name in OURS} == set(OURS)
-    assert project.sweeps("submit", name).startswith("nothing new to queue (1500 done)\n")
+    assert project.sweeps("submit", name).startswith("nothing new to queue (300 done)\n")

@@ -90,7 +90,7 @@ def all_done(project: Project, folder: str) -> None:
     assert not list((project.folder / folder).glob("jobs/.*"))
 
 
-@pytest.mark.parametrize("then", ["at once", "later"])
+@pytest.mark.parametrize("then", ["at once", pytest.param("later", marks=pytest.mark.long)])
 def test_a_submission_killed_at_any_step_and_typed_again_runs_each_trial_once(
     project: Project, place: Sequence[str], then: str
 ):
@@ -101,6 +101,7 @@ def test_a_submission_killed_at_any_step_and_typed_again_runs_each_trial_once(
         assert len(list((project.folder / folder / "code").glob("[!.]*"))) == 1
 
 
+@pytest.mark.long
 def test_a_retry_killed_at_any_step_and_typed_again_runs_each_trial_once(project: Project):
     """The code was mended in between, so that what the first attempt left is put aside."""
     name = project.sweep("three", "seeds(3)", base="pause=0.1")

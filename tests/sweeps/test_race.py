@@ -56,6 +56,7 @@ def test_the_other_seeds_of_a_point_are_run_unless_its_first_is_clearly_worse(no
     assert "nothing new to queue (11 done)" in noisy.sweeps("submit", name)
 
 
+@pytest.mark.long
 def test_a_race_that_is_killed_at_random_moments_measures_the_same_points(noisy: Project):
     name = hunt(noisy, "Tpe(trials=30, race=1)", axes=AXES, base="pause=0.02", parallel=4)
     moments = Random(0)

@@ -127,7 +127,7 @@ def kill(project: Project, folder: str = "outputs/sweeps/hunt") -> list[int]:
     return killed
 
 
-@pytest.mark.parametrize("sampler", ["Random", "Tpe"])
+@pytest.mark.parametrize("sampler", ["Random", pytest.param("Tpe", marks=pytest.mark.long)])
 def test_workers_killed_at_random_moments_and_submitted_again_lose_and_repeat_nothing(project: Project, sampler: str):
     name = hunt(project, f"{sampler}(trials=120)", base="pause=0.02", parallel=8)
     moments = random_module.Random(0)
@@ -345,6 +345,7 @@ def test_what_a_search_cannot_do_is_refused(project: Project, changed: dict[str,
     assert project.sweeps("plan", name, status=2) == text
 
 
+@pytest.mark.long
 def test_on_a_cluster_workers_that_are_preempted_or_killed_go_on(project: Project, slurm: Cluster):
     """The four jobs on one node are preempted; two of the others are killed with -9, and the search is submitted again.
 

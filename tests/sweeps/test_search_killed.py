@@ -107,6 +107,7 @@ def test_a_worker_killed_here_at_an_exact_place_loses_and_repeats_nothing(projec
     once_each(project, 14)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 def test_a_worker_killed_on_a_cluster_at_an_exact_place_loses_and_repeats_nothing(
     project: Project, slurm: Cluster, place: str

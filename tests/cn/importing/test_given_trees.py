@@ -26,6 +26,7 @@ OLD = {  # trees whose old runs are loaded -> those refused, although no key was
     "sheeprl": 0,
     "verl": 0,
 }
+LARGE = ("dp3", "verl")
 UNEQUAL = {"mattergen": 4}  # a whole network stays below an embedding that is chosen in place of what held it
 
 
@@ -49,7 +50,7 @@ def test_every_set_of_a_public_tree_is_equal(case: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not CASES, reason="there are no trees of public repositories beside this repository")
-@pytest.mark.parametrize("name", OLD)
+@pytest.mark.parametrize("name", [pytest.param(each, marks=pytest.mark.long if each in LARGE else ()) for each in OLD])
 def test_old_runs_of_a_public_tree_are_equal_or_told(name: str, tmp_path: Path) -> None:
     known: dict[str, Any] = json.loads((HERE / f"cases/{name}.json").read_text())
     root = Path(known["conf"].replace("TREES", str(HERE / "trees")))
