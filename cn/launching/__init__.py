@@ -19,7 +19,7 @@ OFFERS = {
     "queue": ("Here", "Job", "Jobs", "MOST", "Queue", "Why"),
     "rank": ("Rank",),
     "ranks": ("FILES", "Lost", "first_node", "output", "redirect_output", "which"),
-    "shared": ("imported", "prepare", "reseed", "share"),
+    "shared": ("imported", "libraries", "prepare", "reseed", "share"),
     "workers": ("fork",),
 }
 

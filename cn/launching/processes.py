@@ -21,6 +21,7 @@ from cn.job import Job
 from cn.launching.local_queue import gpus
 from cn.launching.rank import Rank, outcome
 from cn.launching.ranks import FILES, which
+from cn.launching.shared import libraries
 from cn.launching.signals import Asked
 from cn.launching.workers import begin
 from cn.nodes.node import CN
@@ -73,7 +74,7 @@ def start(
     with _passing_on(ranks) as asked:
         ranks += begun
         if not ranks:
-            begin(ranks, count, getattr(type(run), "_libraries_", ()))
+            begin(ranks, count, libraries(type(run)))
         for number, rank in enumerate(ranks):
             rank.number = part.first + number
             rank.give((_environment(number, count, part), function, run, job))

@@ -13,6 +13,11 @@ from collections.abc import Sequence
 SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "rich")
 
 
+def libraries(run: type) -> tuple[str, ...]:
+    """Return the libraries that the class of a run says its processes need."""
+    return getattr(run, "_libraries_", ())
+
+
 def imported() -> list[str]:
     """Return the modules of these libraries that this process has imported."""
     return [name for name in sys.modules if name.partition(".")[0] in SHARED]

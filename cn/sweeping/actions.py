@@ -9,6 +9,7 @@ from typing import Any
 
 from cn.errors import RunError, UserError, lines
 from cn.launching.launch import Launch
+from cn.launching.shared import libraries
 from cn.run_folder.folder import again
 from cn.sweeping.folder.identity import identity, is_known
 from cn.sweeping.folder.points import Points
@@ -171,10 +172,12 @@ def queue(
         return {}, None
     store, sweep = named.store, named.sweep
     if sweep is not None:
-        called, give_up = copy_code(store, sweep._function_, sweep._makes_folder_), sweep.give_up
+        needed = libraries(type(sweep.base))
+        called, give_up = copy_code(store, sweep._function_, sweep._makes_folder_, needed, None), sweep.give_up
     else:
         first = next(iter(found.batches.values()))
-        called, give_up = copy_code(store, first.function, first.makes_folder, first.source), first.give_up
+        called = copy_code(store, first.function, first.makes_folder, first.libraries, first.source)
+        give_up = first.give_up
     _set_aside(store, chosen, found, called.snapshot)
     shared = Shared(chosen)
     if sweep is not None and sweep.search is None:

@@ -1,4 +1,4 @@
-"""The processes of a later trial share the libraries that the first trial imported, and nothing of the program."""
+"""The trials of a job share the libraries that their run names, or that the first of them imported; no more."""
 
 from __future__ import annotations
 
@@ -45,3 +45,17 @@ def test_the_processes_of_later_trials_share_what_the_first_imported(project: Pr
     assert [[each["shared"] for each in one] for one in told] == [[False] * processes, *[[True] * processes] * 2]
     assert all(each["own program"] for one in told for each in one)
     assert len({each["drawn"] for one in told for each in one}) == 3 * processes
+
+
+def test_all_trials_share_what_the_class_of_the_run_names(project: Project):
+    project.write("train.py", TRAIN)
+    told = (project.folder / "runs/told.py").read_text()
+    assert "_libraries_ = ()" in told
+    project.write("runs/told.py", told.replace("_libraries_ = ()", '_libraries_ = ("einops", "no_such_library")'))
+    project.sweep("named", "grid({'seed': [1, 2]})")
+    project.sweeps("submit", "named", *words("local", parallel=2))
+    assert project.over("named") == {"done": 2}
+    project.type("train.py", "run=told", "-m", "seed=1,2", "launch.parallel=2")
+    found = [json.loads(path.read_text()) for path in (project.folder / "outputs").rglob("told0")]
+    assert [each["shared"] for each in found] == [True] * 4
+    assert len({each["drawn"] for each in found}) == 4

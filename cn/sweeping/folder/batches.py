@@ -46,6 +46,7 @@ class Batch:
     goal: dict[str, Any] | None = None  # goal of the sweep, by cn.writing.record.plain; sweep.json has it too
     name: str | None = None  # name of its jobs in the queue; None in old files: derived from the folder
     makes_folder: bool = True  # whether the function makes the folder of its run itself
+    libraries: tuple[str, ...] = ()  # that the processes of its trials need, so that they share them
     home: str | None = None  # path of the sweep's folder at the submission, used by its jobs
     search: dict[str, Any] | None = None  # the sweep, by cn.writing.record.plain, if its jobs search for points
 

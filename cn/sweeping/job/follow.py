@@ -44,6 +44,7 @@ class Follower:
         if found is None:
             return 0 if self.signal is not None else 1
         link, address = found
+        share(self.batch.libraries)
         passed = False  # whether the signal was forwarded to the trial
         while not link.gone:
             select.select([woken, link.socket], [], [], 5)

@@ -69,6 +69,7 @@ class Leader:
                 self._wait(woken)
         snapshots.refuse_damaged(self.snapshot)
         snapshots.verify(self.snapshot)
+        share(self.batch.libraries)
         while True:
             self._start()
             if not self.children and not self._waits:

@@ -203,6 +203,7 @@ def _result(each: Standing) -> Any:
 
 def _copy_code(function: Callable[..., Any], asked: list[Request], store: Store) -> Called:
     """Copy the code; UserError if another process could not import the function."""
+    from cn.launching.shared import libraries
     from cn.sweeping.submitting.submission import copy_code
 
     makes_folder = not isinstance(function, Recorded)
@@ -212,5 +213,6 @@ def _copy_code(function: Callable[..., Any], asked: list[Request], store: Store)
         module = Path(function.__code__.co_filename).stem
     if "." in function.__qualname__:
         raise UserError(f"{function.__qualname__} cannot be found by another process: define it at the top of a file")
-    source = asked[0].job.source
-    return copy_code(store, f"{module}:{function.__qualname__}", makes_folder, str(source) if source else None)
+    needed = libraries(type(asked[0].run))
+    source = str(asked[0].job.source) if asked[0].job.source else None
+    return copy_code(store, f"{module}:{function.__qualname__}", makes_folder, needed, source)

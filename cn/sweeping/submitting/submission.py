@@ -38,12 +38,13 @@ class Called(NamedTuple):
     function: str  # "train:train"
     makes_folder: bool  # whether the function makes the folder of its run itself
     snapshot: str  # name of the copy of the code
-    source: str | None = None  # run folder given with --from
+    libraries: tuple[str, ...]  # that the processes of its runs need
+    source: str | None  # run folder given with --from
 
 
-def copy_code(store: Store, function: str, makes_folder: bool, source: str | None = None) -> Called:
+def copy_code(store: Store, function: str, makes_folder: bool, needs: tuple[str, ...], source: str | None) -> Called:
     """Copy the code of the program whose function trials call into the sweep's folder; it is read and hashed once."""
-    return Called(function, makes_folder, snapshots.take(root_of(function), store.folder / "code"), source)
+    return Called(function, makes_folder, snapshots.take(root_of(function), store.folder / "code"), needs, source)
 
 
 class Lane(NamedTuple):

@@ -12,6 +12,8 @@ from runs import Run
 class Told(Run):
     """Counts to `steps`."""
 
+    _libraries_ = ()
+
     model: Model = Linear()
     data: Data = Digits()
     steps: int | None = 1
