@@ -8,14 +8,20 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any, cast
+
+from cn.errors import DefinitionError
 
 # Libraries that are slow to import and start no thread at import, so that a forked process may share them.
 SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "rich")
 
 
 def libraries(run: type) -> tuple[str, ...]:
-    """Return the libraries that the class of a run says its processes need."""
-    return getattr(run, "_libraries_", ())
+    """Return the libraries that the class of a run says its processes need. DefinitionError if they are no tuple."""
+    told: Any = getattr(run, "_libraries_", ())
+    if not (isinstance(told, tuple) and all(isinstance(each, str) for each in cast("tuple[Any, ...]", told))):
+        raise DefinitionError(f'{run.__name__}._libraries_ is {told!r}: write _libraries_ = ("torch",)')
+    return cast("tuple[str, ...]", told)
 
 
 def imported() -> list[str]:

@@ -44,7 +44,7 @@ def begin(ranks: list[Rank], count: int, libraries: Sequence[str]) -> None:
 def fork(ranks: list[Rank], count: int) -> None:
     """Start processes that share what this one has imported, but nothing that it imports later; add them to `ranks`.
 
-    In a process that has imported libraries, this is called before the program is imported.
+    A process that shares libraries calls this before it imports the program, which may use CUDA at its import.
     """
     _begin(get_context("fork") if sys.platform == "linux" else get_context("spawn"), ranks, count)
 

@@ -73,7 +73,7 @@ OFFERS = {
     "sweep": ("Sweep",),
 }
 
-# The words of a sweep, by file.
+# The words of a sweep, by file: `sweeps` offers them too.
 HOMES = {
     "Axes": "cn.sweeping.axes",
     "grid": "cn.sweeping.axes",

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from cn.errors import DefinitionError
+from cn.launching.shared import libraries
 from tests.sweeps.project import Project, words
 
 pytestmark = pytest.mark.slow
@@ -59,3 +61,12 @@ def test_all_trials_share_what_the_class_of_the_run_names(project: Project):
     found = [json.loads(path.read_text()) for path in (project.folder / "outputs").rglob("told0")]
     assert [each["shared"] for each in found] == [True] * 4
     assert len({each["drawn"] for each in found}) == 4
+
+
+def test_libraries_that_are_no_tuple_of_names_are_refused() -> None:
+    class Wrong:
+        _libraries_ = "torch"
+
+    with pytest.raises(DefinitionError) as refused:
+        libraries(Wrong)
+    assert str(refused.value) == "Wrong._libraries_ is 'torch': write _libraries_ = (\"torch\",)"
