@@ -135,6 +135,7 @@ class Leader:
             except OSError as error:  # a full disk: the message goes to the job's own output
                 complain(f"{trial.id} cannot be started: {error}")
                 self.todo.remove(trial)
+                self.blocked.pop(trial.id, None)
         ready = any(each.id not in self.blocked for each in self.todo)
         if free and not ready and self.signal is None and self.asking is not None:
             if self._is_stopped() or self.others.lost:
