@@ -33,10 +33,11 @@ def begin(ranks: list[Rank], count: int, libraries: Sequence[str]) -> None:
     libraries: those that each of them needs. They are imported once, here, if this process has imported none so far: a
     program that has imported torch may have used CUDA, and torch cannot use CUDA in processes that are forked later.
     """
+    prepare(count)
     if libraries and not imported() and threading.active_count() == 1:
-        prepare(count)
-        share(libraries)
-        fork(ranks, count)
+        with _blocked(signal.SIGTERM):  # one that arrives during the import is passed on to the processes
+            share(libraries)
+            fork(ranks, count)
     else:
         _begin(get_context("spawn"), ranks, count)
 
@@ -50,8 +51,7 @@ def fork(ranks: list[Rank], count: int) -> None:
 
 
 def _begin(context: ForkContext | SpawnContext, ranks: list[Rank], count: int) -> None:
-    prepare(count)
-    with _no_signals():
+    with _blocked(signal.SIGINT, signal.SIGTERM):
         for number in range(count):
             work, giving = context.Pipe(duplex=False)
             reading, answer = context.Pipe(duplex=False)
@@ -67,10 +67,10 @@ def _begin(context: ForkContext | SpawnContext, ranks: list[Rank], count: int) -
 
 
 @contextlib.contextmanager
-def _no_signals() -> Iterator[None]:
-    """Block the signals that end a run, until all processes are known and have set how they receive these."""
-    resource_tracker.ensure_running()  # its start would unblock both signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+def _blocked(*numbers: signal.Signals) -> Iterator[None]:
+    """Block these signals until the processes are known to this one, and have set how they receive the signals."""
+    resource_tracker.ensure_running()  # its start would unblock SIGINT and SIGTERM
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

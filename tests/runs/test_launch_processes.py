@@ -343,10 +343,10 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def early(here):
-    """A command that is sent Ctrl-C, as a terminal does, once both processes say so; its exit status and its stderr."""
+    """A command that is sent a signal, as by a terminal, once both processes say so; its exit status and its stderr."""
     Path("early.py").write_text(EARLY)
 
-    def early(how: str, *, stop: bool = False) -> tuple[int, str]:
+    def early(how: str, *, stop: int | None = None) -> tuple[int, str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOW": how}
         words = (*SMALL, "steps=1", "folder=run", "launch.processes=2")
         child = subprocess.Popen(
@@ -358,10 +358,10 @@ def early(here):
             start_new_session=True,
         )
         try:
-            if stop:
+            if stop is not None:
                 wait_for(lambda: len(list(Path().glob("begun*"))) == 2 or child.poll() is not None)
                 time.sleep(0.5)  # most likely it is in what begins there
-                os.killpg(child.pid, signal.SIGINT)
+                os.killpg(child.pid, stop)
             _, err = child.communicate(timeout=WAIT)
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -372,11 +372,15 @@ def early(here):
 
 
 def test_ctrl_c_while_they_import(early):
-    assert early("importing", stop=True) == (130, "stopped at once by Ctrl-C\n")
+    assert early("importing", stop=signal.SIGINT) == (130, "stopped at once by Ctrl-C\n")
 
 
 def test_ctrl_c_while_the_libraries_that_they_share_are_imported(early):
-    assert early("sharing", stop=True) == (130, "stopped at once by Ctrl-C\n")
+    assert early("sharing", stop=signal.SIGINT) == (130, "stopped at once by Ctrl-C\n")
+
+
+def test_sigterm_while_the_libraries_that_they_share_are_imported(early):
+    assert early("sharing", stop=signal.SIGTERM) == (143, "rank 0 was ended by SIGTERM\n")
 
 
 SHARED = """
@@ -414,7 +418,7 @@ def test_torch_is_imported_once_unless_the_program_has_it_already(here, how, nam
 
 def test_ctrl_c_while_one_waits_for_the_others(early):
     """In C++, where it does not hear it as an exception."""
-    assert early("meeting", stop=True) == (130, "stopped at once by Ctrl-C\n")
+    assert early("meeting", stop=signal.SIGINT) == (130, "stopped at once by Ctrl-C\n")
 
 
 def test_one_that_fails_while_another_waits_for_it_ends_that_too(early):
