@@ -2,7 +2,18 @@
 
 # What other packages may import, by file.
 OFFERS = {
-    "discover": ("Broken", "NoDefaultError", "NoOptionError", "find", "load", "longer", "nodes", "only", "options"),
+    "discover": (
+        "Broken",
+        "NoDefaultError",
+        "NoOptionError",
+        "find",
+        "imported",
+        "load",
+        "longer",
+        "nodes",
+        "only",
+        "options",
+    ),
     "registry": (
         "bears",
         "Key",

@@ -10,7 +10,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -119,6 +119,13 @@ def options(types: tuple[Any, ...], *, bundles: bool = False) -> tuple[dict[str,
                 what, *why = str(error).split("\n")
                 broken.append(Broken(file, why[0].strip() if what.endswith(" cannot be used") else what))
     return dict(sorted(found.items())), sorted(set(broken))
+
+
+def imported(types: Iterable[type]) -> Iterator[type]:
+    """Yield these types and all imported classes below them, private ones too."""
+    for cls in types:
+        yield cls
+        yield from imported(cls.__subclasses__())
 
 
 def only(types: tuple[Any, ...]) -> type[Any] | None:

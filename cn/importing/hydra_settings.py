@@ -105,7 +105,7 @@ def sweep(
     if isinstance(trials, int) and "TPE" in target:
         fields.append(("axes", "Axes", ("space(", [("", table)], ")"), "params"))
         fields.append(("search", "Search | None", f"Tpe(trials={trials})", "n_trials"))
-        names |= {"Search", "Tpe"}
+        names |= {"Search", "Tpe", "space"}
     elif isinstance(trials, int) or drawn:
         count = trials if isinstance(trials, int) else 20
         drawings = Commented(str(count), *said("n_trials"))
@@ -118,8 +118,6 @@ def sweep(
     if direction in ("minimize", "maximize"):
         fields.append(("goal", "Goal | None", f'{direction}("score")', "direction"))
         names |= {"Goal", str(direction)}
-    if "search" in [name for name, *_ in fields]:
-        names.add("space")
     froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
     rows = ["from __future__ import annotations", ""]
     for block in blocks(set(), froms):

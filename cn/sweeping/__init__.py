@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from cn.sweeping.submitting.dispatch import dispatch as dispatch
     from cn.sweeping.sweep import Sweep as Sweep
 
-# What other packages may import, by file.
-OFFERS = {
-    "actions": ("cancel", "retry", "submit"),
+# The words of a sweep, by file: `sweeps` offers them too.
+WORDS = {
     "axes": (
         "Axes",
         "grid",
@@ -50,13 +49,8 @@ OFFERS = {
         "uniform",
         "zipped",
     ),
-    "course": ("Course",),
-    "folder.look": ("look",),
-    "folder.trial_status": ("TrialStatus",),
     "goal": ("Goal", "maximize", "minimize"),
     "limit": ("at_least", "at_most"),
-    "planning.named": ("find",),
-    "project": ("contract", "script", "verbs"),
     "prune": ("Prune",),
     "prune.halving": ("Halving",),
     "prune.median": ("Median",),
@@ -66,43 +60,23 @@ OFFERS = {
     "search.random": ("Random",),
     "search.tpe": ("Tpe",),
     "search_space": ("Space", "space"),
-    "showing.export": ("export",),
-    "showing.report": ("report",),
-    "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
     "submitting.dispatch": ("dispatch",),
     "sweep": ("Sweep",),
 }
+HOMES = {name: f"{__name__}.{file}" for file, names in WORDS.items() for name in names}
 
-# The words of a sweep, by file: `sweeps` offers them too.
-HOMES = {
-    "Axes": "cn.sweeping.axes",
-    "grid": "cn.sweeping.axes",
-    "integers": "cn.sweeping.axes",
-    "linear_range": "cn.sweeping.axes",
-    "log_range": "cn.sweeping.axes",
-    "log_uniform": "cn.sweeping.axes",
-    "points": "cn.sweeping.axes",
-    "random": "cn.sweeping.axes",
-    "seeds": "cn.sweeping.axes",
-    "uniform": "cn.sweeping.axes",
-    "zipped": "cn.sweeping.axes",
-    "Goal": "cn.sweeping.goal",
-    "maximize": "cn.sweeping.goal",
-    "minimize": "cn.sweeping.goal",
-    "at_least": "cn.sweeping.limit",
-    "at_most": "cn.sweeping.limit",
-    "Prune": "cn.sweeping.prune",
-    "Halving": "cn.sweeping.prune.halving",
-    "Median": "cn.sweeping.prune.median",
-    "Search": "cn.sweeping.search",
-    "Cmaes": "cn.sweeping.search.cmaes",
-    "Gp": "cn.sweeping.search.gp",
-    "Random": "cn.sweeping.search.random",
-    "Tpe": "cn.sweeping.search.tpe",
-    "Space": "cn.sweeping.search_space",
-    "space": "cn.sweeping.search_space",
-    "dispatch": "cn.sweeping.submitting.dispatch",
-    "Sweep": "cn.sweeping.sweep",
+# What other packages may import, by file.
+OFFERS = {
+    **WORDS,
+    "actions": ("cancel", "retry", "submit"),
+    "course": ("Course",),
+    "folder.look": ("look",),
+    "folder.trial_status": ("TrialStatus",),
+    "planning.named": ("find",),
+    "project": ("contract", "script", "verbs"),
+    "showing.export": ("export",),
+    "showing.report": ("report",),
+    "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
 }
 
 __getattr__ = lazily(__name__, **HOMES)

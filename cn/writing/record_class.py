@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, cast
@@ -70,20 +69,13 @@ def _renamed(name: str, types: tuple[type, ...]) -> type[CN] | None:
     """
     if not types and (contract := contract_of(name)) is not None:
         types = (contract,)
-    for each in (cls for kind in types for cls in _and_below(kind)):
+    for each in discover.imported(types):
         if name in former_classes(each):
-            return each
+            return cast("type[CN]", each)
     for each in discover.options(types)[0].values() if types else ():
         if name in former_classes(each):
             return cast("type[CN]", each)
     return None
-
-
-def _and_below(cls: Any) -> Iterator[type[CN]]:
-    """Yield a class and all imported classes below it."""
-    yield cls
-    for each in type.__subclasses__(cls):
-        yield from _and_below(each)
 
 
 def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from cn.discovery import discover
@@ -127,14 +127,8 @@ def _called(types: tuple[Any, ...], option: str) -> Iterator[type[CN]]:
 def _every(types: tuple[Any, ...], there: CN | None) -> list[type[CN]]:
     """Return all classes that a field may hold, private ones too, in an order that does not change."""
     known: list[Any] = [*([type(there)] if there is not None else []), *discover.options(types)[0].values()]
-    rest = sorted(_below(types), key=lambda cls: (cls.__module__, cls.__qualname__))
+    rest = sorted(discover.imported(types), key=lambda cls: (cls.__module__, cls.__qualname__))
     return [cls for cls in dict.fromkeys([*known, *rest]) if not inspect.isabstract(cls)]
-
-
-def _below(types: Iterable[Any]) -> Iterator[Any]:
-    for cls in types:
-        yield cls
-        yield from _below(cls.__subclasses__())
 
 
 def targets(cls: type[CN], there: CN | None) -> tuple[Any, ...]:
