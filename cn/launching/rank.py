@@ -26,10 +26,10 @@ class Rank:
 
     number: int
     process: BaseProcess
-    work: Connection  # what it is to do is sent through this pipe
+    work: Connection  # the pipe through which the worker gets its work
     pipe: Connection
     signals: Connection  # one byte per signal that reached the worker: the signal's number
-    imported: list[str] = field(default_factory=list[str])  # modules that other processes can share
+    imported: list[str] = field(default_factory=list[str])  # of the libraries; sent at the worker's end
     folder: Path | None = None  # of the run; sent by rank 0 once the folder exists
     said: tuple[str, Any] | None = None
     ended: bool = False  # ended by us, since another rank had failed or it did not stop
@@ -51,7 +51,7 @@ class Rank:
         return [] if self.pipe.closed else [self.pipe]
 
     def give(self, work: Any) -> None:
-        """Send the worker what it is to do, once."""
+        """Send the worker its work, once."""
         with contextlib.suppress(BrokenPipeError), self.work:  # it has been killed
             self.work.send(work)
 

@@ -30,7 +30,7 @@ def imported() -> list[str]:
 
 
 def share(modules: Sequence[str]) -> None:
-    """Import modules that a process needed, so that later forks share them and start in a tenth of the time."""
+    """Import modules, so that processes that are forked later share them and start in a tenth of the time."""
     if sys.platform != "linux":  # on other platforms a library may not survive a fork
         return
     new = [each for each in modules if each not in sys.modules and not each.startswith("torch._inductor")]
@@ -50,6 +50,6 @@ def prepare(count: int) -> None:
 
 
 def reseed() -> None:
-    """Give numpy's global generator another state, in a forked process: all forks would draw the same numbers."""
+    """Give numpy's global generator a new state, in a forked process; otherwise all forks draw the same numbers."""
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()

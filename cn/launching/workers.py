@@ -1,4 +1,4 @@
-"""The worker processes of one run on this machine: started, then given their work; and what happens in each."""
+"""The worker processes of one run on this machine: how they are started, get their work, and do it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """python -m cn.sweeping.job FOLDER LABEL      (the program of a job on each of its nodes: it runs trials of a sweep)
 
-This process starts other processes, waits for them, and records how they end. It imports the libraries that the first
-of them needed, so that the others share these.
+This process starts other processes, waits for them, and records how they end. It imports the libraries that its trials
+need, and calls nothing of these libraries: the forked processes share them.
 """
 
 from __future__ import annotations

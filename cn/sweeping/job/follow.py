@@ -35,7 +35,7 @@ class Follower:
         self.pid: int | None = None  # of the trial's process
         self.pipe = -1  # read end of the answer pipe
         self.killed = False  # the first node asked to kill it
-        self.modules: list[str] = []  # those that the last trial imported, and the next one shares
+        self.modules: list[str] = []  # that the last trial imported; the next trial shares them
 
     def run(self) -> int:
         """Return the exit status: 0 if the first node ended the job while no trial ran here."""
