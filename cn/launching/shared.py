@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, cast
 
 from cn.errors import DefinitionError
@@ -17,11 +18,18 @@ SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "
 
 
 def libraries(run: type) -> tuple[str, ...]:
-    """Return the libraries that the class of a run says its processes need. DefinitionError if they are no tuple."""
+    """Return the libraries that the class of a run says its processes need.
+
+    Raises DefinitionError if they are no tuple, or if one of them is not installed.
+    """
     told: Any = getattr(run, "_libraries_", ())
     if not (isinstance(told, tuple) and all(isinstance(each, str) for each in cast("tuple[Any, ...]", told))):
         raise DefinitionError(f'{run.__name__}._libraries_ is {told!r}: write _libraries_ = ("torch",)')
-    return cast("tuple[str, ...]", told)
+    names = cast("tuple[str, ...]", told)
+    for name in names:
+        if name not in sys.modules and find_spec(name.partition(".")[0]) is None:
+            raise DefinitionError(f"{run.__name__}._libraries_ names {name!r}, but it is not installed")
+    return names
 
 
 def imported() -> list[str]:

@@ -53,7 +53,7 @@ def test_all_trials_share_what_the_class_of_the_run_names(project: Project):
     project.write("train.py", TRAIN)
     told = (project.folder / "runs/told.py").read_text()
     assert "_libraries_ = ()" in told
-    project.write("runs/told.py", told.replace("_libraries_ = ()", '_libraries_ = ("einops", "no_such_library")'))
+    project.write("runs/told.py", told.replace("_libraries_ = ()", '_libraries_ = ("einops", "torch.no_such_module")'))
     project.sweep("named", "grid({'seed': [1, 2]})")
     project.sweeps("submit", "named", *words("local", parallel=2))
     assert project.over("named") == {"done": 2}
@@ -70,3 +70,12 @@ def test_libraries_that_are_no_tuple_of_names_are_refused() -> None:
     with pytest.raises(DefinitionError) as refused:
         libraries(Wrong)
     assert str(refused.value) == "Wrong._libraries_ is 'torch': write _libraries_ = (\"torch\",)"
+
+
+def test_a_library_that_is_not_installed_is_refused(project: Project) -> None:
+    told = (project.folder / "runs/told.py").read_text()
+    project.write("runs/told.py", told.replace("_libraries_ = ()", '_libraries_ = ("tourch.nn",)'))
+    project.sweep("misspelled", "grid({'seed': [1, 2]})")
+    refusal = "Told._libraries_ names 'tourch.nn', but it is not installed\n"
+    assert project.sweeps("submit", "misspelled", *words("local"), status=2) == refusal
+    assert project.type("train.py", "run=told", "-m", "seed=1,2", "launch.parallel=2", status=2) == refusal
