@@ -77,8 +77,8 @@ class Run(CN):
     # changes a bit of the result. `parallel` does, as fsdp adds up in another order than ddp. A subclass adds its own.
     _where_: ClassVar[tuple[str, ...]] = ("folder", "launch", "mode", "gpu", "log_every", "save_every", "logger")
     _course_: ClassVar[tuple[str, ...]] = ("epochs", "steps", "schedule")  # fields that decide its length, see `course`
-    # Libraries that are imported once for several processes of a run or a job: an optimizer's first step imports _dynamo
-    _libraries_: ClassVar[tuple[str, ...]] = ("torch", "torch._dynamo")
+    _libraries_: ClassVar[tuple[str, ...]] = ("torch",)  # imported once for several processes of a run or a job
+    _libraries_of_several_: ClassVar[tuple[str, ...]] = ("torch._dynamo",)  # for the former alone: ddp and fsdp need it
     _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
 
     def goal(self) -> Goal:

@@ -34,7 +34,7 @@ from typing import NoReturn
 
 CONFIG = ("hydra.core.config_store", "hydra.core.override_parser.overrides_parser", "omegaconf")
 STANDARD = ("asyncio", "logging.handlers", "multiprocessing", "pdb", "tokenize", "zipfile")
-TORCH = ("torch", "torch.utils.data", "torch._dynamo", "torch.distributed", "torch.nn.parallel")
+TORCH = ("torch", "torch.utils.data", "torch.distributed", "torch.nn.parallel")
 SCIENCE = ("numpy", "scipy.io", "sklearn.datasets", "einops", "matplotlib.figure", "rich.console", "filelock")
 
 

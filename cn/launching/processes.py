@@ -74,7 +74,7 @@ def start(
     with _passing_on(ranks) as asked:
         ranks += begun
         if not ranks:
-            begin(ranks, count, libraries(type(run)))
+            begin(ranks, count, libraries(type(run), several=True))
         for number, rank in enumerate(ranks):
             rank.number = part.first + number
             rank.give((_environment(number, count, part), function, run, job))

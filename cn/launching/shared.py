@@ -17,19 +17,22 @@ from cn.errors import DefinitionError
 SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "rich")
 
 
-def libraries(run: type) -> tuple[str, ...]:
-    """Return the libraries that the class of a run says its processes need.
+def libraries(run: type, *, several: bool = False) -> tuple[str, ...]:
+    """Return the libraries that the class of a run names in `_libraries_`: those that each of its processes needs.
 
+    several: also return those in `_libraries_of_several_`, which only the processes of one run need.
     Raises DefinitionError if they are no tuple, or if one of them is not installed.
     """
-    told: Any = getattr(run, "_libraries_", ())
-    if not (isinstance(told, tuple) and all(isinstance(each, str) for each in cast("tuple[Any, ...]", told))):
-        raise DefinitionError(f'{run.__name__}._libraries_ is {told!r}: write _libraries_ = ("torch",)')
-    names = cast("tuple[str, ...]", told)
-    for name in names:
-        if name not in sys.modules and find_spec(name.partition(".")[0]) is None:
-            raise DefinitionError(f"{run.__name__}._libraries_ names {name!r}, but it is not installed")
-    return names
+    found: list[str] = []
+    for where in ("_libraries_", "_libraries_of_several_") if several else ("_libraries_",):
+        told: Any = getattr(run, where, ())
+        if not (isinstance(told, tuple) and all(isinstance(each, str) for each in cast("tuple[Any, ...]", told))):
+            raise DefinitionError(f'{run.__name__}.{where} is {told!r}: write {where} = ("torch",)')
+        for name in cast("tuple[str, ...]", told):
+            if name not in sys.modules and find_spec(name.partition(".")[0]) is None:
+                raise DefinitionError(f"{run.__name__}.{where} names {name!r}, but it is not installed")
+            found.append(name)
+    return tuple(found)
 
 
 def imported() -> list[str]:

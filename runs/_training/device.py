@@ -16,6 +16,7 @@ from cn.errors import lines
 from runs import Run
 from runs._course import COMPILES
 from runs._processes.collectives import ALONE, Ranks
+from runs._training.late_compiler import postpone
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}
 
@@ -86,7 +87,11 @@ def prepare(run: Run, device: Device) -> None:
         torch.backends.cudnn.allow_tf32 = run.precision != "fp32"
     if run.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(run.deterministic)
+    if device.compiled:
+        torch.use_deterministic_algorithms(run.deterministic)
+    else:
+        postpone()
+        torch.set_deterministic_debug_mode("error" if run.deterministic else "default")  # without the compiler's option
     torch.backends.cudnn.benchmark = not run.deterministic
     random.seed(run.seed)
     np.random.seed(run.seed % 2**32)

@@ -95,7 +95,7 @@ def _as_it_was() -> Iterator[None]:
     with torch.random.fork_rng():
         yield
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture

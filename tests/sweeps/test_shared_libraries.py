@@ -72,6 +72,15 @@ def test_libraries_that_are_no_tuple_of_names_are_refused() -> None:
     assert str(refused.value) == "Wrong._libraries_ is 'torch': write _libraries_ = (\"torch\",)"
 
 
+def test_the_processes_of_one_run_may_need_more() -> None:
+    class Several:
+        _libraries_ = ("json",)
+        _libraries_of_several_ = ("csv",)
+
+    assert libraries(Several) == ("json",)
+    assert libraries(Several, several=True) == ("json", "csv")
+
+
 def test_a_library_that_is_not_installed_is_refused(project: Project) -> None:
     told = (project.folder / "runs/told.py").read_text()
     project.write("runs/told.py", told.replace("_libraries_ = ()", '_libraries_ = ("tourch.nn",)'))
