@@ -37,6 +37,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ROOT = Path(__file__).parents[1]
+LONG = {f"tests/{line}" for line in (ROOT / "tests/long_tests.txt").read_text().splitlines()}
 OURS = ("cn", "models", "data", "runs", "sweeps")
 
 BY_FIXTURE = {  # mark -> fixtures that imply it
@@ -77,13 +78,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def automatic(item: pytest.Item) -> list[str]:
-    """Return the marks implied by a test's fixtures and parameters."""
+    """Return the marks implied by a test's fixtures and parameters, and by the list of long tests."""
     call = getattr(item, "callspec", None)
     named = {
         *getattr(item, "fixturenames", ()),
         *(each for each in (call.params if call else {}).values() if isinstance(each, str)),
     }
-    return [mark for mark, fixtures in BY_FIXTURE.items() if named & fixtures]
+    return [mark for mark, fixtures in BY_FIXTURE.items() if named & fixtures] + ["long"] * (item.nodeid in LONG)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import BY_FIXTURE, automatic
+from tests.conftest import BY_FIXTURE, ROOT, automatic
 
 
 def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
@@ -32,8 +32,16 @@ def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
 def test_a_mark_comes_with_a_fixture_or_with_a_parameter_that_names_one(
     fixtures: list[str], parameters: dict[str, Any], marks: list[str]
 ) -> None:
-    item: Any = SimpleNamespace(fixturenames=fixtures, callspec=SimpleNamespace(params=parameters))
+    item: Any = SimpleNamespace(nodeid="", fixturenames=fixtures, callspec=SimpleNamespace(params=parameters))
     assert automatic(item) == marks
+
+
+def test_the_list_of_long_tests_is_sorted_and_each_is_there() -> None:
+    told = (ROOT / "tests/long_tests.txt").read_text().splitlines()
+    assert told == sorted(set(told))
+    for each in told:
+        path, _, name = each.partition("::")
+        assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / path).read_text(), each
 
 
 def test_every_test_that_was_collected_has_its_marks(request: pytest.FixtureRequest) -> None:
