@@ -1,7 +1,7 @@
-"""Import torch's compiler, `torch._dynamo`, only where something is compiled: its import takes as long as torch's.
+"""Import torch's compiler, `torch._dynamo`, only where something is compiled: its import takes as long as torch's own.
 
-Each step of an optimizer of torch's imports it, and calls `graph_break` and `disable`. They have an effect on code that
-is being compiled, and on nothing else.
+Each step of torch's optimizers imports the compiler and calls its `graph_break` and `disable`, which change only how
+code is compiled.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import functools
 import importlib
 import sys
 import threading
-from collections.abc import Callable
 from importlib.util import find_spec, module_from_spec
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -27,12 +26,19 @@ class Late(ModuleType):
     def graph_break(self, msg: str = "") -> None:
         """Do nothing, since nothing is being compiled."""
 
-    def disable(self, fn: Callable[..., Any], recursive: bool = True, **words: Any) -> Callable[..., Any]:
+    def disable(self, fn: Any = None, recursive: bool = True, **words: Any) -> Any:
         """Return a function that is not compiled, even if a function that is compiled later calls it."""
 
         @functools.cache
-        def disabled() -> Callable[..., Any]:
+        def disabled() -> Any:
+            if type(self) is Late:
+                self._load("disable")
             return importlib.import_module(NAME).disable(fn, recursive, **words)
+
+        if not isinstance(fn, FunctionType) or words != {
+            "wrapping": False
+        }:  # this is no function of torch's optimizers
+            return disabled()
 
         @functools.wraps(fn)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -43,12 +49,16 @@ class Late(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__path__":  # Python asks each module for them; for __path__, to import
             raise AttributeError(f"module {NAME!r} has no attribute {name!r}")
+        self._load(name)
+        return getattr(self, name)
+
+    def _load(self, name: str) -> None:
+        """Become the compiler, for the sake of this name of it."""
         with LOADING:
             if "__path__" not in vars(self):
                 self._become_it()
             if type(self) is Late:  # this thread is importing it
                 raise AttributeError(f"module {NAME!r} has no attribute {name!r} yet")
-        return getattr(self, name)
 
     def _become_it(self) -> None:
         spec: Any = self.__spec__

@@ -50,6 +50,19 @@ step(torch.ones(2, 4))
 USES = {
     "compile": 'assert torch.compile(network, backend="eager")(torch.ones(2, 4)).shape == (2, 1)',
     "compile a step": 'torch.compile(step, backend="eager")(torch.ones(2, 4))',
+    "a function that is not compiled": """
+@torch.compiler.disable
+def seen(x):
+    assert not torch.compiler.is_compiling()
+    return x + 1
+
+assert torch.compile(lambda x: seen(x) * 2, backend="eager")(torch.ones(2)).tolist() == [4.0, 4.0]""",
+    "a function that is not compiled, with words": """
+@torch.compiler.disable(recursive=False)
+def seen(x):
+    return x + 1
+
+assert seen(torch.ones(1)) == 2""",
     "a name": "from torch._dynamo import allow_in_graph",
     "an attribute": "assert torch._dynamo.config.cache_size_limit",
     "a module of it": "import torch._dynamo.utils as utils; assert torch._dynamo.utils is utils",
