@@ -38,6 +38,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ROOT = Path(__file__).parents[1]
 LONG = {f"tests/{line}" for line in (ROOT / "tests/long_tests.txt").read_text().splitlines()}
+COLLECTED: set[str] = set()  # the ids of tests, before `-m` leaves out some
 OURS = ("cn", "models", "data", "runs", "sweeps")
 
 BY_FIXTURE = {  # mark -> fixtures that imply it
@@ -66,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Add the marks before `-m` chooses by them, and sort what it leaves."""
     for item in items:
+        COLLECTED.add(item.nodeid)
         for mark in automatic(item):
             item.add_marker(mark)
     yield

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import BY_FIXTURE, ROOT, automatic
+from tests.conftest import BY_FIXTURE, COLLECTED, LONG, ROOT, automatic
 
 
 def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
@@ -42,6 +42,14 @@ def test_the_list_of_long_tests_is_sorted_and_each_is_there() -> None:
     for each in told:
         path, _, name = each.partition("::")
         assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / path).read_text(), each
+
+
+def test_the_long_tests_of_a_whole_file_are_among_those_that_were_collected(pytestconfig: pytest.Config) -> None:
+    if any("::" in each for each in pytestconfig.args):
+        pytest.skip("some tests alone were asked for")
+    assert COLLECTED, "tests/conftest.py notes what is collected"
+    files = {each.partition("::")[0] for each in COLLECTED}
+    assert {each for each in LONG if each.partition("::")[0] in files} <= COLLECTED
 
 
 def test_every_test_that_was_collected_has_its_marks(request: pytest.FixtureRequest) -> None:

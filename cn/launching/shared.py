@@ -20,7 +20,7 @@ SHARED = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "einops", "
 def libraries(run: type, *, several: bool = False) -> tuple[str, ...]:
     """Return the libraries that the class of a run names in `_libraries_`: those that each of its processes needs.
 
-    several: also return those in `_libraries_of_several_`, which only the processes of one run need.
+    several: also return those in `_libraries_of_several_`, which the processes of one run need, and single ones do not.
     Raises DefinitionError if they are no tuple, or if one of them is not installed.
     """
     found: list[str] = []
@@ -29,7 +29,8 @@ def libraries(run: type, *, several: bool = False) -> tuple[str, ...]:
         if not (isinstance(told, tuple) and all(isinstance(each, str) for each in cast("tuple[Any, ...]", told))):
             raise DefinitionError(f'{run.__name__}.{where} is {told!r}: write {where} = ("torch",)')
         for name in cast("tuple[str, ...]", told):
-            if name not in sys.modules and find_spec(name.partition(".")[0]) is None:
+            top = name.partition(".")[0]
+            if not top.isidentifier() or (top not in sys.modules and find_spec(top) is None):
                 raise DefinitionError(f"{run.__name__}.{where} names {name!r}, but it is not installed")
             found.append(name)
     return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from cn.errors import lines
 from runs import Run
 from runs._course import COMPILES
 from runs._processes.collectives import ALONE, Ranks
-from runs._training.late_compiler import postpone
+from runs._training.without_compiler import step_without_compiler
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}
 
@@ -87,11 +88,12 @@ def prepare(run: Run, device: Device) -> None:
         torch.backends.cudnn.allow_tf32 = run.precision != "fp32"
     if run.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    if device.compiled:
+    os.environ["TORCHINDUCTOR_DETERMINISTIC"] = str(int(run.deterministic))  # the compiler reads it at its import
+    if "torch._inductor" in sys.modules:
         torch.use_deterministic_algorithms(run.deterministic)
-    else:
-        postpone()
-        torch.set_deterministic_debug_mode("error" if run.deterministic else "default")  # without the compiler's option
+    else:  # which that call would import
+        torch.set_deterministic_debug_mode("error" if run.deterministic else "default")
+    step_without_compiler()
     torch.backends.cudnn.benchmark = not run.deterministic
     random.seed(run.seed)
     np.random.seed(run.seed % 2**32)
