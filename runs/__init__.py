@@ -78,9 +78,8 @@ class Run(CN):
     _where_: ClassVar[tuple[str, ...]] = ("folder", "launch", "mode", "gpu", "log_every", "save_every", "logger")
     _course_: ClassVar[tuple[str, ...]] = ("epochs", "steps", "schedule")  # fields that decide its length, see `course`
     _libraries_: ClassVar[tuple[str, ...]] = ("torch",)  # imported once for several processes of a run or a job
-    _libraries_of_several_: ClassVar[tuple[str, ...]] = (
-        "torch._dynamo",
-    )  # the same for one run of several: DDP and FSDP need it
+    # The processes of one run share these too: DDP and FSDP need torch's compiler.
+    _libraries_of_several_: ClassVar[tuple[str, ...]] = ("torch._dynamo",)
     _moved_: ClassVar[dict[str, str]] = {"label_smoothing": "task.label_smoothing"}
 
     def goal(self) -> Goal:

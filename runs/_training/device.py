@@ -91,7 +91,7 @@ def prepare(run: Run, device: Device) -> None:
     os.environ["TORCHINDUCTOR_DETERMINISTIC"] = str(int(run.deterministic))  # the compiler reads it at its import
     if "torch._inductor" in sys.modules:
         torch.use_deterministic_algorithms(run.deterministic)
-    else:  # which that call would import
+    else:  # `use_deterministic_algorithms` would import the compiler
         torch.set_deterministic_debug_mode("error" if run.deterministic else "default")
     step_without_compiler()
     torch.backends.cudnn.benchmark = not run.deterministic

@@ -105,17 +105,17 @@ def test_arrays_take_turns_where_there_are_more_of_them_than_places(project: Pro
     assert most_at_once(spans(project, project.trials(name))) == 2
 
 
-@pytest.mark.parametrize("trials", [300, pytest.param(1500, marks=pytest.mark.long)])
-def test_a_large_sweep_takes_few_files_and_one_question(project: Project, slurm: Cluster, tmp_path: Path, trials: int):
+@pytest.mark.long
+def test_a_large_sweep_takes_few_files_and_one_question(project: Project, slurm: Cluster, tmp_path: Path):
     project.hold.parent.mkdir()
     project.hold.touch()
-    name = project.sweep("large", f"seeds({trials})", base="act='hold'")
-    project.sweeps("submit", name, *words("slurm", gpus=0, pack=trials // 30, in_turn="true"))
+    name = project.sweep("large", "seeds(1500)", base="act='hold'")
+    project.sweeps("submit", name, *words("slurm", gpus=0, pack=50, in_turn="true"))
     path = counting(tmp_path / "bin")
     project.type("-m", "sweeps", "status", name, PATH=path)
     assert (tmp_path / "bin/calls").read_text() == "squeue\n"
     project.hold.unlink()
-    assert project.over(name) == {"done": trials}
+    assert project.over(name) == {"done": 1500}
     folder = project.folder / "outputs/sweeps/large"
     sizes = {path: len(folders) + len(files) for path, folders, files in os.walk(folder)}
     assert max(sizes.values()) <= 256, "by the two first digits of an id"
@@ -123,4 +123,4 @@ def test_a_large_sweep_takes_few_files_and_one_question(project: Project, slurm:
     assert jobs <= 30 + 4  # each job's log, and of the array a folder, a script, a list and a number
     for trial in (folder / "trials").glob("*/*"):
         assert {path.name for path in trial.iterdir() if path.name in OURS} == set(OURS)
-    assert project.sweeps("submit", name).startswith(f"nothing new to queue ({trials} done)\n")
+    assert project.sweeps("submit", name).startswith("nothing new to queue (1500 done)\n")
