@@ -38,7 +38,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ROOT = Path(__file__).parents[1]
 LONG = {f"tests/{line}" for line in (ROOT / "tests/long_tests.txt").read_text().splitlines()}
-COLLECTED: set[str] = set()  # the ids of tests, before `-m` leaves out some
+OTHERS = "[...]"  # in that list: all parameters of a test but the first
+COLLECTED: dict[str, bool] = {}  # the id of each test, before `-m` leaves out some -> whether it is listed
 OURS = ("cn", "models", "data", "runs", "sweeps")
 
 BY_FIXTURE = {  # mark -> fixtures that imply it
@@ -66,8 +67,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Add the marks before `-m` chooses by them, and sort what it leaves."""
+    tests: set[str] = set()
     for item in items:
-        COLLECTED.add(item.nodeid)
+        test = item.nodeid.partition("[")[0]
+        COLLECTED[item.nodeid] = item.nodeid in LONG or (test in tests and test + OTHERS in LONG)
+        tests.add(test)
         for mark in automatic(item):
             item.add_marker(mark)
     yield
@@ -86,7 +90,8 @@ def automatic(item: pytest.Item) -> list[str]:
         *getattr(item, "fixturenames", ()),
         *(each for each in (call.params if call else {}).values() if isinstance(each, str)),
     }
-    return [mark for mark, fixtures in BY_FIXTURE.items() if named & fixtures] + ["long"] * (item.nodeid in LONG)
+    marks = [mark for mark, fixtures in BY_FIXTURE.items() if named & fixtures]
+    return [*marks, "long"] if COLLECTED.get(item.nodeid) else marks
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import BY_FIXTURE, COLLECTED, LONG, ROOT, automatic
+from tests.conftest import BY_FIXTURE, COLLECTED, LONG, OTHERS, automatic
 
 
 def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
@@ -36,20 +36,19 @@ def test_a_mark_comes_with_a_fixture_or_with_a_parameter_that_names_one(
     assert automatic(item) == marks
 
 
-def test_the_list_of_long_tests_is_sorted_and_each_is_there() -> None:
-    told = (ROOT / "tests/long_tests.txt").read_text().splitlines()
-    assert told == sorted(set(told))
-    for each in told:
-        path, _, name = each.partition("::")
-        assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / path).read_text(), each
-
-
-def test_the_long_tests_of_a_whole_file_are_among_those_that_were_collected(pytestconfig: pytest.Config) -> None:
+def test_each_entry_of_the_list_is_a_test_or_all_its_parameters_but_the_first(pytestconfig: pytest.Config) -> None:
     if any("::" in each for each in pytestconfig.args):
         pytest.skip("some tests alone were asked for")
     assert COLLECTED, "tests/conftest.py notes what is collected"
     files = {each.partition("::")[0] for each in COLLECTED}
-    assert {each for each in LONG if each.partition("::")[0] in files} <= COLLECTED
+    for entry in (each for each in LONG if each.partition("::")[0] in files):
+        if entry.endswith(OTHERS):
+            first, *others = (each for each in COLLECTED if each.partition("[")[0] + OTHERS == entry)
+            assert not COLLECTED[first], first
+            assert others, entry
+            assert all(COLLECTED[each] for each in others), entry
+        else:
+            assert COLLECTED[entry]
 
 
 def test_every_test_that_was_collected_has_its_marks(request: pytest.FixtureRequest) -> None:
