@@ -12,6 +12,7 @@ from cn.errors import FrozenError as FrozenError
 from cn.errors import MissingValueError as MissingValueError
 from cn.errors import RunError as RunError
 from cn.errors import UserError as UserError
+from cn.job import Diverged as Diverged
 from cn.job import Job as Job
 from cn.job import Pruned as Pruned
 from cn.lazy import lazily

@@ -18,6 +18,10 @@ class Pruned(RunError):  # noqa: N818
     status = PRUNED
 
 
+class Diverged(RunError):  # noqa: N818
+    """A run came to a number that is not finite: its values are at fault, not the code that it shares with others."""
+
+
 @dataclass(frozen=True)
 class Job:
     """How a run was requested: facts that are not in the run's own fields."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from cn import CNError, Pruned, RunError, UserError
+from cn import CNError, Diverged, Pruned, RunError, UserError
 from cn.errors import lines
 from cn.launching.ranks import FILES, Lost, output
 from cn.run_folder.folder import again, log
@@ -18,7 +18,7 @@ from runs import Run, _checkpoint
 from runs._network_error import unfit
 from runs._processes.collectives import ALONE, Ranks
 from runs._processes.stop import Stop
-from runs._training.loop import Diverged, Interrupted
+from runs._training.loop import Interrupted
 from runs.callbacks._hooks import CallbackError
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
@@ -88,7 +88,7 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         calmer = [f"optim.lr={lr / 10:g}" if isinstance(lr, float) else "", "clip=1" if run.clip is None else ""]
         try_it = f"to try again more calmly: {again(folder)} {' '.join(filter(None, calmer))}".rstrip()
         kept = f"what it was before: {again(folder)} mode=eval" if _has(folder, _checkpoint.BEST) else None
-        return RunError(lines(str(error), try_it, kept))
+        return Diverged(lines(str(error), try_it, kept))
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error):
         half, twice = run.data.batch_size // 2, run.accumulate * 2
         same = f"the same steps in less memory: data.batch_size={half} accumulate={twice}" if half else None

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from cn.errors import RunError, UserError, lines
+from cn.errors import RunError, UserError, lines, short
 from cn.launching.launch import Launch
 from cn.launching.shared import libraries
 from cn.run_folder.folder import again
@@ -17,7 +17,7 @@ from cn.sweeping.folder.queues import launch_of, of_each, of_original
 from cn.sweeping.folder.standing import Standing, Sweeping, ended_so, far
 from cn.sweeping.folder.store import BEGUN, LOG, REPORT, Store, of_trial
 from cn.sweeping.folder.trial_status import TrialStatus
-from cn.sweeping.planning.mend import adopt, mend
+from cn.sweeping.planning.mend import adopt, forget_failures, mend
 from cn.sweeping.planning.named import Named, describe
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import Shared, share
@@ -109,6 +109,9 @@ def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = Fa
         ]
         if found.torn and not others:
             chosen += [each for name, each in wanted.items() if name not in found.trials]
+        with named.store.written():  # first, since a job may begin at once
+            forget_failures(named.store)
+        found.stop = None
         numbers, shared = queue(named, chosen, found)
         with named.store.written():
             mend(named, found)
@@ -178,10 +181,15 @@ def queue(
         first = next(iter(found.batches.values()))
         called = copy_code(store, first.function, first.makes_folder, first.libraries, first.source)
         give_up = first.give_up
-    _set_aside(store, chosen, found, called.snapshot)
+    code = called.snapshot.partition("-")[0]
+    if (stop := found.stop) is not None and stop.holds(code, give_up):
+        what = f"no trial would start: {stop.count} failed with: {short(str(stop.reason))}"
+        run_again = f"if it is mended elsewhere than in the code: {named.command('retry')}"
+        raise UserError(lines(what, run_again, f"to start others all the same: {named.command('submit')} give_up=null"))
+    _set_aside(store, chosen, found, code)
     shared = Shared(chosen)
     if sweep is not None and sweep.search is None:
-        shared = share(chosen, found, called.snapshot.partition("-")[0])
+        shared = share(chosen, found, code)
     if sweep is not None:
         describe(store, named.goal, sweep)
     more = {"give_up": give_up, "overrides": named.overrides, "goal": named.goal, "search": search}
@@ -202,9 +210,8 @@ def _launch(named: Named, each: Standing, found: Sweeping) -> Launch:
     raise UserError(lines(what, *map(str, found.damaged[:3]), f"to go on with it: {again(folder)}"))
 
 
-def _set_aside(store: Store, chosen: list[Planned], found: Sweeping, snapshot: str) -> None:
+def _set_aside(store: Store, chosen: list[Planned], found: Sweeping, code: str) -> None:
     """Rename the folders of trials that other code ran, so that the trials start anew."""
-    code = snapshot.partition("-")[0]
     for each in chosen:
         before = found.trials.get(each.trial.id)
         folder = store.at(each.trial)

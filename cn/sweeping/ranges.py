@@ -63,7 +63,7 @@ def place(part: float, count: int) -> int:
 
 
 def rounded(value: float, low: float, high: float) -> float:
-    """Return a drawn number with 4 digits, and not beyond the ends."""
+    """Return a drawn number with 4 digits, more in a range that is narrow for its numbers, and not beyond the ends."""
     return _rounded(value, 4, low, high)
 
 
@@ -83,7 +83,9 @@ def _power(first: float, last: float, part: float) -> float:
 
 
 def _rounded(value: float, digits: int, low: float, high: float) -> float:
-    return float(min(max(float(f"{value:.{digits}g}"), low), high))
+    """Round to so many digits of the range: of 0.999 to 0.9999, three more than of the number."""
+    more = math.floor(math.log10(max(abs(low), abs(high)) / (high - low))) if low < high else 0
+    return float(min(max(float(f"{value:.{digits + max(0, more)}g}"), low), high))
 
 
 def _above_zero(text: str, first: float, last: float, instead: str) -> None:

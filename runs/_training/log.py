@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cn import RunError
+from cn import Diverged
 from runs._training.state import Training
 from runs.callbacks._hooks import Metrics, bind
 
 if TYPE_CHECKING:
     from runs.logger._thread import Thread
-
-
-class Diverged(RunError):  # noqa: N818
-    """A loss or a weight is not finite any more; the previous checkpoint is good."""
 
 
 class Later:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from cn import Pruned, RunError
+from cn import Diverged, Pruned, RunError
 from cn.run_folder.shown import listed
 from data import BadExample
 from runs._branches import leave_branch
 from runs._training.evaluate import evaluate
 from runs._training.forward import forward
-from runs._training.log import Diverged, Later, leave, report, rest
+from runs._training.log import Later, leave, report, rest
 from runs._training.order import close, feed
 from runs._training.own_step import own_step
 from runs._training.state import Training

@@ -103,6 +103,16 @@ def test_a_sampler_is_told_the_mean_once_the_further_seeds_of_a_race_have_ended(
     assert (told[-1][0].state, told[-1][0].value) == (PointState.DONE, 0.75)
 
 
+def test_a_point_of_which_a_seed_failed_has_no_mean(tmp_path: Path, told: list[list[Past]]) -> None:
+    asks = asker(tmp_path / "sweep", "prune=null", "axes.points=[{seed: 0}, {seed: 1}]")
+    asks.ask()
+    end(asks, 0, value=0.9)
+    (point,) = [each for each in asks.points.every() if each.number == 0]
+    asks.store.set_report(point.trials[0], Report(TrialStatus.FAILED, LABEL, "", "", "", reason="the loss is nan"))
+    asks.ask()
+    assert (told[-1][0].state, told[-1][0].value) == (PointState.FAILED, None)
+
+
 def test_what_a_last_worker_asks_while_its_state_is_read_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

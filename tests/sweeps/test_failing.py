@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -178,6 +179,29 @@ def test_what_a_trial_leaves_behind_ends_with_it(project: Project):
     left = [int((project.folder / trial["folder"] / "output.txt").read_text()) for trial in project.trials(name)]
     assert len(set(left)) == 2
     project.wait_for(lambda: not any(map(is_alive, left)))
+
+
+def test_trials_that_diverge_stop_no_other(project: Project):
+    name = project.sweep("high", "seeds(5)", base="act='diverge'")
+    project.sweeps("submit", name)
+    assert project.over(name) == {"failed": 5}
+    assert {trial["reason"] for trial in project.trials(name)} == {"the loss is nan in the steps up to 1"}
+
+
+def test_what_is_added_while_trials_fail_alike_is_refused_unless_it_may_fail(project: Project):
+    name = project.sweep("alike", "seeds(4)", base="act='raise'")
+    place = words("local", parallel=1)
+    project.sweeps("submit", name, *place)
+    assert project.over(name) == {"failed": 3, "stopped": 1}
+    more = "axes.points=[{seed: 8}, {seed: 9}]"
+    assert project.sweeps("submit", name, *place, more, status=2) == (
+        "no trial would start: 3 failed with: ZeroDivisionError: no number is divided by 0\n"
+        f"  if it is mended elsewhere than in the code: python -m sweeps retry alike {shlex.join([*place, more])}\n"
+        f"  to start others all the same: python -m sweeps submit alike {shlex.join([*place, more])} give_up=null\n"
+    )
+    assert len(project.trials(name)) == 4
+    project.sweeps("submit", name, *place, more, "give_up=null")
+    assert project.over(name) == {"failed": 5, "stopped": 1}
 
 
 def test_a_sweep_may_never_give_up(project: Project):

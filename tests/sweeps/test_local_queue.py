@@ -224,6 +224,18 @@ def test_trials_have_gpus_in_turn(visible: str, places: list[str] | None, monkey
     assert queue(3).here().environments == wanted
 
 
+@pytest.mark.parametrize(
+    ("visible", "places"),
+    [("0,1,2", ["0,1", "0,1", "0,1"]), ("0,1,2,3,4", ["0,1", "2,3", "0,1"]), ("4", ["4", "4", "4"])],
+)
+def test_trials_of_two_processes_have_two_gpus_each(
+    visible: str, places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    wanted = [{"CUDA_VISIBLE_DEVICES": place} for place in places]
+    assert Local(parallel=3, processes=2).build().here().environments == wanted
+
+
 def test_without_the_variable_all_gpus_are_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     count = len([name for name in os.listdir("/dev") if name.startswith("nvidia") and name[6:].isdigit()])

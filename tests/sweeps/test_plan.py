@@ -99,6 +99,15 @@ def test_keep_derive_and_resources_are_asked_of_each_trial(project: Project):
     assert plan["trials"][-1] == {"state": "new", "words": ["value=0.3", "seed=3", "steps=30"]}
 
 
+def test_a_launch_that_waits_is_refused(project: Project):
+    name = project.sweep("two", "seeds(2)")
+    said = project.sweeps("plan", name, "launch=slurm", "launch.wait=true", status=2)
+    assert said.splitlines()[0].endswith(
+        "launch.wait makes train.py wait for its jobs, and a sweep is waited for with `status -w`; "
+        "write: launch.wait=false"
+    )
+
+
 @pytest.mark.parametrize("method", ["keep", "derive", "resources"])
 def test_a_method_of_a_sweep_that_fails_is_named_with_its_line(project: Project, method: str):
     name = project.sweep("wrong", "seeds(2)")

@@ -64,6 +64,8 @@ def test_the_median_prunes_what_is_below_it_at_the_same_step() -> None:
     assert not rule.prunes({1: 0.0, 2: 3.0}, rising)
     assert not rule.prunes({1: 3.0, 2: 2.0}, rising)  # its best counts
     assert not rule.prunes({1: 0.0, 2: 0.0, 3: 0.0}, rising)  # only one has come so far
+    assert not rule.prunes({1: 0.0, 2: 0.0}, [rising[0], {3: 4.0}, {4: 4.0}])  # larger batches: validated later
+    assert not rule.prunes({1: 0.0, 2: 0.0}, [rising[0], {}])
 
 
 def test_a_reporter_reads_the_sweep_once_and_of_the_others_what_has_grown(

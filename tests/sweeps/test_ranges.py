@@ -72,6 +72,15 @@ def test_samples_are_short() -> None:
     assert all(value == float(f"{value:.4g}") for point in drawn for value in point.values())
 
 
+def test_samples_of_a_range_that_is_narrow_for_its_numbers_have_more_digits() -> None:
+    axes = {"beta": uniform(0.999, 0.9999), "width": uniform(1000, 1001), "same": uniform(0.3, 0.3)}
+    drawn = random(99, {**axes, "lr": log_uniform(0.999, 0.9999)})
+    for key in ("beta", "width", "lr"):
+        assert len({point[key] for point in drawn}) > 90, key
+        assert all(value == float(f"{value:.7g}") for value in (point[key] for point in drawn))
+    assert {point["same"] for point in drawn} == {0.3}
+
+
 REFUSED: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: log_range(0, 1, 3),

@@ -15,17 +15,32 @@ from tests.sweeps.outcomes import CODES, GOAL, SIX, outcome
 
 
 def test_a_row_is_a_setting_over_its_seeds_best_first() -> None:
-    first, second = results(SIX, GOAL)
-    assert (first.words, first.mean, first.spread, first.count, first.expected) == (("lr=0.2",), 0.85, None, 1, 3)
+    first, second = results([*SIX[:4], *SIX[5:]], GOAL)
+    assert (first.words, first.mean, first.spread, first.count, first.expected) == (("lr=0.2",), 0.85, None, 1, 2)
     assert second.words == ("lr=0.1",)
     assert (second.mean, second.spread) == (pytest.approx(0.8), pytest.approx(0.1))
     assert (second.count, second.expected, second.missing) == (3, 3, ())
     assert [value for _, value in second.values] == [0.9, 0.8, 0.7]
 
 
+def test_a_setting_of_which_a_trial_failed_comes_after_those_without_a_failed_one() -> None:
+    """Its mean is of the seeds that went well."""
+    assert [(row.words, row.count, row.failed) for row in results(SIX, GOAL)] == [
+        (("lr=0.1",), 3, False),
+        (("lr=0.2",), 1, True),
+    ]
+    diverged = [*SIX[:3], outcome("lr=0.3 seed=1", 0.99), outcome("lr=0.3 seed=2", math.nan), outcome("lr=9 seed=1")]
+    assert [row.words for row in results(diverged, GOAL)] == [("lr=0.1",), ("lr=0.3",), ("lr=9",)]
+    mended = [*SIX[:3], outcome("lr=0.3 seed=1", 0.99), outcome("lr=0.3 seed=2", state="failed", code="old")]
+    assert [row.words for row in results(mended, GOAL)] == [("lr=0.3",), ("lr=0.1",)]
+
+
 def test_what_has_not_ended_or_failed_is_missing_whatever_it_recorded() -> None:
-    first, _ = results(SIX, GOAL)
-    assert [(each.trial.words[-1], why) for each, why in first.missing] == [("seed=2", "failed"), ("seed=3", "running")]
+    _, second = results(SIX, GOAL)
+    assert [(each.trial.words[-1], why) for each, why in second.missing] == [
+        ("seed=2", "failed"),
+        ("seed=3", "running"),
+    ]
 
 
 def test_the_order_of_words_makes_no_other_setting() -> None:

@@ -72,6 +72,22 @@ def test_of_a_sum_each_point_comes_from_one_space_and_running_failed_and_pruned_
     search.suggest(drawn, past, 24, maximize=True)
 
 
+@pytest.mark.parametrize("search", [Tpe(startup=2), Cmaes(), Gp(startup=2)], ids=lambda each: type(each).__name__)
+def test_a_sampler_learns_from_points_that_were_pruned(search: Search) -> None:
+    drawn = space({"lr": log_uniform(1e-5, 1e-1), "drop": uniform(0, 1)})
+    search.begin()
+
+    def middle(sign: int) -> float:
+        past: list[Past] = []
+        for number in range(40):
+            found = search.suggest(drawn, past, number, maximize=True)
+            value = sign * math.log10(found.values["lr"])
+            past.append(Past(found.values, PointState.PRUNED, value, 3, found.attributes))
+        return statistics.median(math.log10(each.values["lr"]) for each in past[30:])
+
+    assert middle(1) > middle(-1) + 1
+
+
 def test_parameters_of_a_product_of_sums_are_shared_by_the_spaces_that_draw_them_alike() -> None:
     models = space({"model": ["vit"], "depth": integers(1, 3)}) + space(
         {"model": ["resnet"], "depth": integers(18, 34)}

@@ -143,6 +143,24 @@ def test_what_is_added_shares_the_places_with_what_runs(
     assert most_at_once(spans(project, project.trials(name))) <= then
 
 
+@pytest.mark.parametrize("where", ["local", "slurm"])
+def test_trials_with_resources_of_their_own_share_the_places(
+    project: Project, request: pytest.FixtureRequest, where: str
+):
+    if where == "slurm":
+        request.getfixturevalue(where)
+    name = project.sweep("shared", "seeds(6)", base="pause=0.5")
+    path = project.folder / "sweeps/shared.py"
+    other = {"local": "Local(parallel=1)", "slurm": "Slurm(parallel=2, hours=2)"}[where]
+    own = f"        from runs.launch.{where} import {where.title()}\n\n"
+    own += f"        return {other} if trial.seed % 2 else self.launch\n"
+    path.write_text(f"{path.read_text()}\n    def resources(self, trial):\n{own}")
+    submitted = project.sweeps("submit", name, *words(where, parallel=2))
+    assert re.match(r"queued 6 trials: \d+, \d+\n", submitted), submitted
+    assert project.over(name) == {"done": 6}
+    assert most_at_once(spans(project, project.trials(name))) <= 2
+
+
 @pytest.mark.slow
 def test_a_sweep_may_lie_in_a_folder_of_any_name(tmp_path: Path, place: Sequence[str]):
     project = Project(tmp_path / "it's 100% j")

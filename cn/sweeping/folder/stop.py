@@ -16,6 +16,10 @@ class Stop:
     count: int  # of trials that failed for this reason
     code: str
 
+    def holds(self, code: str, give_up: int | None) -> bool:
+        """Return whether it is about this code, and its count is enough for a batch that gives up at `give_up`."""
+        return code == self.code and give_up is not None and self.count >= give_up
+
 
 def stopped(store: Store) -> Stop | None:
     """Return why no further trial of some code starts; None if trials may start. Raises DamagedError."""

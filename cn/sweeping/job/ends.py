@@ -47,7 +47,9 @@ class Ends:
         self.over: set[str] = set()  # trials that only a further submission can change
 
     def past(self, values: dict[str, Any], trials: Sequence[Trial]) -> Past:
-        """Return what is known of a point: the mean of its done trials, or the value of its first pruned one."""
+        """Return what is known of a point: the mean of its trials if all came to a value, or the value of its first
+        pruned one.
+        """
         ends = [self.of(each) for each in trials]
         if any(each.state is None or each.state.is_alive for each in ends):
             return Past(values)
@@ -55,7 +57,7 @@ class Ends:
         if pruned and pruned[0].values is not None:
             return Past(values, PointState.PRUNED, pruned[0].values[0], pruned[0].step, excess=pruned[0].excess)
         found = done(ends)
-        if not found:
+        if len(found) < len(ends):  # the mean would be of the seeds that went well
             return Past(values, PointState.FAILED)
         columns = zip(*(each.values or () for each in found), strict=True)
         first, *others = map(statistics.fmean, columns)

@@ -102,8 +102,11 @@ class Notes:
             self.write(trial, replace(report, state=TrialStatus.FAILED, reason=reason))
 
     def count(self, report: Report, answer: dict[str, Any]) -> None:
-        """Count an exception; the same one in `give_up` trials stops the rest of the sweep."""
-        if self.batch.give_up is None or not answer.get("reason"):
+        """Count an exception; the same one in `give_up` trials stops the rest of the sweep.
+
+        A run that diverges does not count: other values may train well.
+        """
+        if self.batch.give_up is None or not answer.get("reason") or answer.get("diverged"):
             return
         path = self.store.folder / "failures.jsonl"
         line = json.dumps({"code": report.code, "reason": report.reason})

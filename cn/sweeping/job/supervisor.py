@@ -174,7 +174,7 @@ class Leader:
         """Return whether too many trials of the same code failed alike, so that no further trial starts."""
         with suppress(DamagedError):  # `status` reports the damaged file
             stop = stopped(self.store)
-            return stop is not None and stop.code == self.batch.code
+            return stop is not None and stop.holds(self.batch.code, self.batch.give_up)
         return False
 
     def _begin(self, trial: Trial, slot: int) -> bool:

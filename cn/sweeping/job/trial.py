@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from cn import program
 from cn.errors import CNError, UserError, short
-from cn.job import PRUNED, Job
+from cn.job import PRUNED, Diverged, Job
 from cn.launching.processes import Part, Spread
 from cn.launching.rank import Rank
 from cn.launching.ranks import Lost
@@ -80,6 +80,7 @@ def run_trial(
             told["pruned"] = True
         elif status <= 128:  # otherwise it was asked to stop
             told["reason"] = short(str(error).partition("\n")[0])
+            told["diverged"] = isinstance(error, Diverged)
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         told.update({} if status else {"reason": "called sys.exit before it had a result"})

@@ -84,6 +84,12 @@ def _identity_now(trial: Trial) -> str | None:
         return None
 
 
+def forget_failures(store: Store) -> None:
+    """Let trials start again after too many failed alike."""
+    for name in ("stop.json", "failures.jsonl"):
+        _remove(store.folder / name)
+
+
 def mend(named: Named, found: Sweeping) -> None:
     """Rewrite damaged files from the readable ones, and rename the rest."""
     store = named.store
@@ -95,8 +101,6 @@ def mend(named: Named, found: Sweeping) -> None:
             points.mend()
     for label in store.gone() - found.live:
         set_aside(store.jobs / f"{label}.id")
-    for name in ("stop.json", "failures.jsonl"):
-        _remove(store.folder / name)
     for each in found.trials.values():
         if (
             each.state == TrialStatus.DONE

@@ -21,7 +21,7 @@ class Median(Prune):
         if len(own) <= self.after:
             return False
         step = max(own)
-        at_step = [reached(each, step) for each in others if max(each, default=-1) >= step]
+        at_step = [reached(each, step) for each in others if each and min(each) <= step <= max(each)]
         return len(at_step) >= self.others and reached(own, step) < median(at_step)
 
 

@@ -46,7 +46,7 @@ class Cmaes(Search):
                 seed=study.seed_of(self.seed, number),
             ),
             space,
-            past,
+            study.pruned_as_done(past),
             maximize=[maximize],
         )
 

@@ -29,6 +29,6 @@ class Gp(Search):
                 seed=study.seed_of(self.seed, number),
             ),
             space,
-            past,
+            study.pruned_as_done(past),
             maximize=[maximize],
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cn.lazy import needs
@@ -59,6 +60,11 @@ def suggest(
         kept.asked = Past(values, attributes=attributes)
         kept.ids.append(trial._trial_id)
     return Suggestion(values, attributes)
+
+
+def pruned_as_done(past: Sequence[Past]) -> list[Past]:
+    """Return the points with each pruned one as done, with its last value: some samplers learn nothing from others."""
+    return [replace(each, state=PointState.DONE) if each.state == PointState.PRUNED else each for each in past]
 
 
 class Kept:

@@ -62,6 +62,12 @@ class Row:
         return bool(self.values) and not total(self.excess)
 
     @property
+    def failed(self) -> bool:
+        """Whether a trial of this code ended without a value: the mean is of those that went well."""
+        ended = (TrialStatus.FAILED, TrialStatus.DONE)
+        return any(each.state in ended and each.code == self.code for each, _ in self.missing)
+
+    @property
     def count(self) -> int:
         return len(self.values)
 
@@ -102,7 +108,8 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
     """Return the rows, best first, settings without a value last; ties keep their order.
 
     Of several goals, those on the Pareto front come first, each part in the order of the first goal. Those beyond a
-    limit follow, by how much. A setting that was run by several versions of the code has a row for each.
+    limit follow, by how much. A setting of which a trial failed comes after those without a failed one. A setting that
+    was run by several versions of the code has a row for each.
     UserError if no finished trial recorded the metric of a goal or of a limit.
     """
     outcomes, limits = list(outcomes), goal.limits()
@@ -139,7 +146,9 @@ def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
             raise _unrecorded(each, done, further=each.metric in goal.others)
     if goal.others:
         rows = _marked(rows, goal)
-    return sorted(rows, key=lambda row: (not row.front, not row.values, total(row.excess), goal.order(row.mean)))
+    return sorted(
+        rows, key=lambda row: (not row.front, not row.values, total(row.excess), row.failed, goal.order(row.mean))
+    )
 
 
 def _means(rows: Iterable[Sequence[float]]) -> tuple[float, ...]:
@@ -150,6 +159,7 @@ def _means(rows: Iterable[Sequence[float]]) -> tuple[float, ...]:
 def _marked(rows: list[Row], goal: Goal) -> list[Row]:
     """Return the rows with those on the Pareto front marked."""
     within = [place for place, row in enumerate(rows) if row.within]
+    within = [place for place in within if not rows[place].failed] or within
     front = dict(zip(within, goal.front([rows[place].means for place in within]), strict=True))
     return [replace(row, front=front.get(place, False)) for place, row in enumerate(rows)]
 

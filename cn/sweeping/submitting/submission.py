@@ -21,7 +21,7 @@ from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import next_name, write_identity
 from cn.sweeping.folder.look import look
 from cn.sweeping.folder.points import Points
-from cn.sweeping.folder.queues import ask
+from cn.sweeping.folder.queues import ask, launch_of
 from cn.sweeping.folder.standing import Sweeping
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
@@ -125,6 +125,8 @@ def submit(
             refuse_taken(store.at(each.trial))
     name, home = next_name(store), store.folder.absolute()
     numbers: dict[str, str] = {}
+    running = [batch for label, batch in found.batches.items() if label in found.live]
+    lost = found.live - found.batches.keys()  # labels of which no file tells
     groups = alike(chosen) if search is None else [(search.sweep.launch, [each.trial for each in chosen])]
     for launch, trials in groups:
         queue = launch.build()
@@ -132,11 +134,11 @@ def submit(
             jobs = rows(trials, queue.pack, together=not launch.is_here)
         else:
             jobs = [tuple(trials[i :: search.jobs]) for i in range(search.jobs)]
-        taken = sum(batch.width or 0 for label, batch in found.batches.items() if label in found.live)
-        free = None if queue.parallel is None else queue.parallel - taken
-        before = (
-            tuple(filter(None, map(store.known_number, sorted(found.live)))) if free is not None and free < 1 else ()
-        )
+        beside = [each for each in running if launch_of(each).is_here == launch.is_here]
+        free = None if queue.parallel is None else queue.parallel - sum(map(_places, beside))
+        before: tuple[str, ...] = ()
+        if free is not None and free < 1:
+            before = tuple(filter(None, map(store.known_number, sorted({*lost, *(each.label for each in beside)}))))
         lanes = divide(len(jobs), queue.most(), queue.parallel if before else free)
         own: list[str] = []
         for lane in lanes:
@@ -173,7 +175,14 @@ def submit(
                 store.set_number(label, number)
             own.append(number)
             numbers[label] = number
+            running.append(batch)
     return numbers
+
+
+def _places(batch: Batch) -> int:
+    """Return how many places it takes; here all that it was given, since each has GPUs of its own."""
+    width = batch.width or 0
+    return width if launch_of(batch).is_here else min(width, len(batch.jobs))
 
 
 def _taken(store: Store, batch: Batch, error: Exception) -> str:

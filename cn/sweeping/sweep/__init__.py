@@ -42,6 +42,9 @@ class Sweep(CN):
     _makes_folder_: ClassVar[bool] = False  # whether it makes the run's folder itself: main(train, folder=False)
 
     def check(self) -> None:
+        if self.launch.is_waited_for and not self.launch.is_here:
+            what = "launch.wait makes train.py wait for its jobs, and a sweep is waited for with `status -w`"
+            raise ValueError(f"{what}; write: launch.wait=false")
         drawn = isinstance(self.axes, Space)
         if drawn and self.search is None:
             raise ValueError("axes is a space, and search is null; write: search: Search = Tpe(trials=25)")

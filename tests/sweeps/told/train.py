@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from cn import Job, RunError, main
+from cn import Diverged, Job, RunError, main
 from runs import Run
 from runs._launch import launch
 
@@ -65,6 +65,8 @@ def act(how: str) -> None:
     print("is about to", how, flush=True)
     if how == "raise":
         raise ZeroDivisionError("no number is divided by 0")
+    if how == "diverge":
+        raise Diverged("the loss is nan in the steps up to 1")
     if how == "exit":
         sys.exit(3)
     if how == "kill":
