@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,6 +34,17 @@ def write_whole(path: Path, content: str | bytes, *, synced: bool = True) -> Non
     """Write a file atomically; a str is encoded as UTF-8."""
     with replacing(path, synced=synced) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def link_or_copy(path: Path, other: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no links; OSError if the disk is full."""
+    try:
+        os.link(path, other)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        shutil.copy2(path, other)
+        sync(other)
 
 
 def sync(path: Path) -> None:

@@ -55,7 +55,7 @@ class Run(CN):
     launch: Launch = Local()
     parallel: Parallel = Ddp()
     mode: Literal["train", "eval"] = "train"  # eval, with --from: only the test metric of that run
-    epochs: Count = 10  # passes over the training examples
+    epochs: Count = 10  # passes over the training examples, without those at the end that fill no step
     steps: Count | None = None  # optimiser steps; given, it is the length and epochs is not
     accumulate: Count = 1  # batches whose gradients make one optimiser step
     clip: Annotated[float, Gt(0)] | None = None  # largest norm of the gradient over all parameters; null: any

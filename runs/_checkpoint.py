@@ -21,7 +21,7 @@ import torch
 
 from cn import RunError
 from cn.errors import lines, short
-from cn.files import remove_unfinished, replacing, sync
+from cn.files import link_or_copy, remove_unfinished, replacing, sync
 
 WEIGHTS = ("module", "average")  # keys of the weights in a state
 LAST, BEST, STEP = "last.pt", "best.pt", "step-*.pt"
@@ -46,7 +46,7 @@ def save(folder: Path, state: dict[str, Any], *, best: bool, keep: bool = False)
             sync(beside)
             for name in others:
                 with replacing(folder / name, synced=False) as link:
-                    os.link(beside, link)
+                    link_or_copy(beside, link)
     except Unreadable:
         raise
     except (OSError, RuntimeError) as error:

@@ -27,8 +27,10 @@ COMPILES = 1000  # steps from which on a run is compiled on a GPU, unless it say
 
 def next_validation(run: Run, step: int, per_epoch: int) -> int:
     """Return the next step after this one that ends with a validation, if the run is long enough."""
-    between = Fraction(str(run.validate_every)) * per_epoch  # exact: 0.1 is a tenth, not the nearest float
-    between = Fraction(run.validate_steps) if run.validate_steps is not None else between
+    if (steps := run.validate_steps) is not None:
+        between = Fraction(steps)
+    else:
+        between = Fraction(str(run.validate_every)) * per_epoch  # exact: 0.1 is a tenth, not the nearest float
     return math.ceil((step // between + 1) * between)
 
 

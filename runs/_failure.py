@@ -90,9 +90,9 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         kept = f"what it was before: {again(folder)} mode=eval" if _has(folder, _checkpoint.BEST) else None
         return Diverged(lines(str(error), try_it, kept))
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error):
-        half, twice = run.data.batch_size // 2, run.accumulate * 2
-        same = f"the same steps in less memory: data.batch_size={half} accumulate={twice}" if half else None
-        return RunError(lines("out of memory", same, _on(folder)))
+        half, odd = divmod(run.data.batch_size, 2)
+        same = f"the same steps in less memory: data.batch_size={half} accumulate={2 * run.accumulate}"
+        return RunError(lines("out of memory", None if odd else same, _on(folder)))
     if isinstance(error, OSError) and _concerns(error, folder):
         return RunError(lines(f"cannot write to {folder}: {error}", _on(folder)))
     if isinstance(error, CNError):

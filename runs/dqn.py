@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from data import Data
 from data.cartpole import CartPole
 from models import Model
@@ -23,6 +25,7 @@ class Dqn(Run):
     task: Task = tasks.Dqn()
     optim: Optim = Adam(lr=1e-3)
     schedule: Schedule = Cosine()
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"  # bf16 rounds values near 100 to halves: actions tie
     clip: float | None = 10.0  # largest norm of the gradient over all parameters
     steps: int | None = 6000  # optimiser steps
     validate_steps: int | None = 500  # optimiser steps

@@ -19,6 +19,7 @@ from cn.composing.options import (
     words_to_have,
 )
 from cn.composing.overrides import Assignment
+from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, lines, nearest, short
@@ -201,7 +202,7 @@ class Tree:
                 lines(
                     f"{each.text}: {each.key} is a value ({kind.name}), not a node",
                     where(type(node), rest[0]),
-                    f"to set it: {each.at(each.key.replace('/', '.'))}",
+                    f"to set it: {each.at(SIGNS[each.verb] + each.key.replace('/', '.'))}",
                 )
             )
         derived = derives(node, rest[0])

@@ -69,13 +69,22 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
 
 
 def _merged(table: Kind, old: dict[Any, Any], new: dict[Any, Any], texts: Texts) -> tuple[dict[Any, Any], Texts]:
-    """Merge a dict into another; return the result and its texts."""
+    """Merge a dict into another, and dicts in it into those that are there; return the result and its texts."""
     texts = dict.fromkeys(new, (None, None)) if texts is None else texts
     names = {key: table.key_of(key, texts[key][0]) if isinstance(table, Table) else key for key in new}
     if len(set(names.values())) < len(names):
         raise Mismatch(table.name, "with each key once")
-    value = {**old, **{names[key]: item for key, item in new.items()}}
-    return value, {**texts_of(old), **{names[key]: text for key, text in texts.items()}}
+    value, said = {**old}, texts_of(old)
+    for key, item in new.items():
+        name, text = names[key], texts[key]
+        before = old.get(name)
+        if isinstance(item, dict) and isinstance(before, dict):
+            inner = bare(_inner(table.value, before)) if isinstance(table, Table) else table
+            there = cast("dict[Any, Any]", before)
+            item, below = _merged(inner, there, cast("dict[Any, Any]", item), text[1])
+            text = (text[0], below)
+        value[name], said[name] = item, text
+    return value, said
 
 
 def _inner(kind: Kind, old: Any) -> Kind:

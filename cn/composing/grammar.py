@@ -175,7 +175,7 @@ def steps(sweep: RangeSweep) -> list[str]:
 def _steps(sweep: RangeSweep) -> Iterator[str]:
     """Yield the values in order, summed in decimal: Hydra's third value of `range(0,1,0.1)` is not 0.3."""
     ends = (sweep.start, sweep.stop, sweep.step)
-    if all(isinstance(each, int) for each in ends):
+    if sweep.step and all(isinstance(each, int) for each in ends):
         return map(str, range(*(int(cast("int", each)) for each in ends)))
     return map(str, _added(*(Decimal(str(each).replace("_", "")) for each in ends)))
 

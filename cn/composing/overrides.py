@@ -139,6 +139,8 @@ def _values(text: str, override: Override, options: Callable[[str], list[str]]) 
         raise UserError(lines(f"{text}: an interval has no list of values to run", f"write: {instead}"))
     if isinstance(value, Glob):
         known = options(override.key_or_group)
+        if not known:
+            raise UserError(lines(f"{text}: glob chooses options, and {name} has none", f"write: {name}=VALUE,VALUE"))
         if not (chosen := value.filter(known)):
             raise UserError(lines(f"{text} matches none of the options", f"choose from: {', '.join(known)}"))
         return [f"{name}={option}" for option in chosen]

@@ -79,8 +79,10 @@ def _other_word(run: CN, each: Assignment, at: str, own: list[str], near: str) -
     contract = next((base for base in type(run).__mro__ if base is not CN and registry.is_contract(base)), None)
     if at or contract is None or nearest(name, own) or len(texts) != 1 or len(path) > 1:
         return None
-    known = texts[0] in discover.options((contract,))[0]
-    return f"write: {registry.group_of(registry.home(contract))}={texts[0]}" if known else None
+    group = registry.group_of(registry.home(contract))
+    if name == group:
+        return f"it keeps its class; for a new one, leave out --from: {group}={texts[0]}"
+    return f"write: {group}={texts[0]}" if texts[0] in discover.options((contract,))[0] else None
 
 
 def _instead(tree: Tree, each: Assignment, address: str, at: int) -> str | None:

@@ -25,7 +25,9 @@ class Derived:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.arguments = function.__code__.co_argcount if isinstance(function, types.FunctionType) else 1
+        self.arguments = 1
+        if isinstance(function, types.FunctionType):
+            self.arguments = function.__code__.co_argcount - len(function.__defaults__ or ())
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

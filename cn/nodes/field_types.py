@@ -31,6 +31,16 @@ class Mismatch(ValueError):  # noqa: N818
         self.why = why
 
 
+def untagged(plain: Any) -> Any:
+    """Return a value's JSON without the tags of unions: as a person writes it."""
+    if isinstance(plain, list):
+        return [untagged(each) for each in typing.cast("list[Any]", plain)]
+    if isinstance(plain, dict):
+        table = typing.cast("dict[str, Any]", plain)
+        return untagged(table[VALUE]) if table.keys() == {MEMBER, VALUE} else {k: untagged(v) for k, v in table.items()}
+    return plain
+
+
 def same(a: Any, b: Any) -> bool:
     """Return whether two values are equal in value and type, recursively; nan equals nan."""
     if type(a) is not type(b):

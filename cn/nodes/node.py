@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import sys
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ class CNMeta(NodeType):
             if "ClassVar" in str(annotation):
                 continue
             if (derived := as_derived(default)) is not None:
+                derived = copy.copy(derived)  # one object may be the default of several fields
                 setattr(cls, field, derived)
                 derived.__set_name__(cls, field)
             elif isinstance(default, CN) or not hashable(default):
@@ -55,6 +57,7 @@ class CNMeta(NodeType):
             raise DefinitionError(lines(f"{name} cannot be made: {error}", where(cls))) from None
         cls.__doc__ = doc
         cls._kinds = cls._nodes = None
+        cls.__dataclass_fields__.update(_of_nearest(cls))
         cls._fields = {field.name: field for field in dataclasses.fields(cls)}
         resolve(cls, strict=False)
         registry.register(cls)
@@ -70,6 +73,17 @@ class CNMeta(NodeType):
                 )
             )
         super().__setattr__(name, value)
+
+
+def _of_nearest(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """Return each field as the class defines it that comes first in the order of bases; a dataclass merges whole bases,
+    so that one which inherits a default would beat one which sets it.
+    """
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for base in reversed(cls.__mro__):
+        fields = vars(base).get("__dataclass_fields__", {})
+        found |= {name: fields[name] for name in own_annotations(base) if name in fields}
+    return found
 
 
 class CN(metaclass=CNMeta):
@@ -89,7 +103,7 @@ class CN(metaclass=CNMeta):
         _late: ClassVar[Mapping[str, Derived]]  # fields of the instance that are derived once the run is composed
     else:
 
-        def __init__(self, *args, **values):
+        def __init__(self, /, *args, **values):
             cls = type(self)
             if args:
                 given = ", ".join(f"{name}=..." for name in list(cls._fields)[: len(args)])

@@ -39,8 +39,9 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
             above = resolve(base, strict=strict)
             if above is None:
                 return None
-            kinds |= above
-            notes |= base._notes
+            defined = own_annotations(base)
+            kinds |= {name: kind for name, kind in above.items() if name in defined}
+            notes |= base._noted
     own: dict[str, Kind] = {}
     noted: dict[str, tuple[Note, ...]] = {}
     evaluate = _evaluator(cls)
@@ -69,7 +70,7 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
     keys = {name: note.text for name, each in cls._notes.items() for note in each if isinstance(note, Key)}
     _check_names(cls, keys)
     cls._keys = keys
-    cls._kinds = kinds | own
+    cls._kinds = {name: kind for name, kind in (kinds | own).items() if name in cls._fields}
     cls._nodes = tuple(name for name in cls._fields if isinstance(cls._kinds[name], Child))
     return cls._kinds
 

@@ -9,7 +9,7 @@ Texts = Any  # str, list[Texts], or dict[key, tuple[str, Texts]] with the text o
 
 def texts_of(value: Any) -> Texts:
     """Return the texts of a value as a user would type them."""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [texts_of(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)

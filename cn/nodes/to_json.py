@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from cn.nodes.field_types import Child
+from cn.nodes.field_types import Child, untagged
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import NodeType, values
@@ -17,8 +17,8 @@ Record = dict[str, Any]
 
 
 def plain(node: CN, *, tagged: bool = True, known: Mapping[int, dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Return the node as dicts, lists and scalars; `tagged` adds the class of each node and the names of derived
-    fields.
+    """Return the node as dicts, lists and scalars; `tagged` adds the class of each node, the names of derived
+    fields, and which member of a union has a value.
 
     known: results of before, by the id of a node; they become part of the new result.
     """
@@ -31,7 +31,7 @@ def plain(node: CN, *, tagged: bool = True, known: Mapping[int, dict[str, Any]] 
     for field, value in values(node).items():
         kind, name = kinds[field], keys.get(field, field)
         if not isinstance(kind, Child):
-            result[name] = kind.plain(value)
+            result[name] = kind.plain(value) if tagged else untagged(kind.plain(value))
         elif isinstance(value, dict):
             result[name] = {
                 key: plain(child, tagged=tagged, known=known) for key, child in cast("dict[str, CN]", value).items()

@@ -106,7 +106,8 @@ def thaw(value: Any, keep: Container[int] = ()) -> Any:
         if id(value) in keep:
             return value
         copy = object.__new__(value.__class__)
-        own = {k: v if type(v) in SIMPLE else thaw(v, keep) for k, v in value.__dict__.items()}
+        fields = value.__class__._fields  # without what a cached property has computed from the old values
+        own = {k: v if type(v) in SIMPLE else thaw(v, keep) for k, v in value.__dict__.items() if k in fields}
         copy.__setstate__((own, False, value._derived, value._late))
         return copy
     if isinstance(value, (list, tuple)):

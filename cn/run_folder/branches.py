@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from cn.files import link_or_copy
+
 NAME = "branches"
 
 
@@ -40,15 +42,7 @@ def carry(source: Path, target: Path, files: Iterable[str]) -> None:
             beside = target / f".{path.name}.{os.getpid()}"
             beside.unlink(missing_ok=True)
             if path.suffix == ".pt":
-                _link(path, beside)
+                link_or_copy(path, beside)
             else:
                 shutil.copy2(path, beside)
             beside.replace(target / path.name)
-
-
-def _link(path: Path, beside: Path) -> None:
-    """Link a file, or copy it where the file system has no links."""
-    try:
-        os.link(path, beside)
-    except OSError:
-        shutil.copy2(path, beside)

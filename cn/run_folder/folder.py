@@ -135,6 +135,9 @@ def claimed(folder: Path, instead: str | None = None) -> Generator[None]:
             raise RunError(
                 lines(f"{folder} is being written to by another process", "wait for it to end, or stop it")
             ) from None
+        except OSError as error:
+            what = f"{folder} cannot be locked, so two processes could write to it: {error}"
+            raise RunError(lines(what, "choose a folder on another file system: folder=PATH")) from None
         yield
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from cn.errors import short
-from cn.nodes.field_types import Kind
+from cn.nodes.field_types import Kind, untagged
 
 
 def displayed(kind: Kind, value: Any) -> str:
     """Return a plain value for pages such as --help, much as a user types it."""
-    plain = kind.plain(value)
+    plain = untagged(kind.plain(value))
     if plain is None or isinstance(plain, bool):
         return {None: "null", True: "true", False: "false"}[plain]
     if isinstance(plain, str):

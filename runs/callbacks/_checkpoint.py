@@ -19,7 +19,7 @@ class Keeper(Hooks):
 
     def on_start(self, training: Training) -> None:
         if self.metric is not None:
-            first = self.metric.asked(training.name_of(self), known(training))
+            first = self.metric.asked(training.name_of(self), known(training), training.run.task.goal())
             training.goal = (first, *(each for each in training.goal if each.name != first.name))
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:

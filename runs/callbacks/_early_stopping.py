@@ -18,7 +18,7 @@ class Stopper(Hooks):
         self.best, self.since = float("-inf"), 0
 
     def on_start(self, training: Training) -> None:
-        self.metric = self.metric.asked(training.name_of(self), known(training))
+        self.metric = self.metric.asked(training.name_of(self), known(training), training.run.task.goal())
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         value = self.metric.of(metrics)

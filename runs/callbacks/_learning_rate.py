@@ -8,7 +8,6 @@ from runs.callbacks._hooks import Hooks, Metrics
 
 class Rates(Hooks):
     def on_log(self, training: Training, metrics: Metrics) -> None:
-        now = (float(group["lr"]) for group in training.optimizer.param_groups)
-        rates = dict(zip(training.bases, now, strict=True))
-        for number, rate in enumerate(rates.values()):  # one for each base rate
+        rates = {(base, id(factors)): float(group["lr"]) for group, base, factors in training.groups}
+        for number, rate in enumerate(rates.values()):  # one for each base rate and schedule
             metrics[f"lr/{number}" if number else "lr"] = rate

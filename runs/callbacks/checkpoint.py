@@ -16,7 +16,7 @@ class Checkpoint(Callback):
     """Says which validation is the best, that best.pt holds and that is tested, and which others are kept besides."""
 
     metric: str | None = None  # any that a validation writes, those that callbacks add included; null: the task's goal
-    mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
+    mode: Literal["min", "max"] | None = None  # which of its values is good; null: as the task or its name says
     every: Annotated[int, Ge(1)] | None = None  # validations from one kept as step-STEP.pt to the next; null: none is
 
     _any_length_ = True

@@ -17,7 +17,7 @@ class EarlyStopping(Callback):
     """Ends the run when a validation metric has stopped improving."""
 
     metric: str = "validation/loss"  # or another that a validation writes, callbacks before this one included
-    mode: Literal["min", "max"] | None = None  # which of its values is good; null: min of a loss, else max
+    mode: Literal["min", "max"] | None = None  # which of its values is good; null: as the task or its name says
     patience: Annotated[int, Ge(1)] = 5  # validations without an improvement
     least: Annotated[float, Ge(0), Lt(inf)] = 0.0  # an improvement by less than this is none
 

@@ -46,11 +46,9 @@ class Objective:
         """Take a whole step, for a task that does more than minimise one loss of the whole network.
 
         An objective with a `step` needs no `loss`, and calls the parts of `self.network` itself. `minimize(loss, name)`
-        changes
-        only the weights of the optimiser of that name; if `optimizer` returns a single optimiser, the name is left out.
-        The
-        losses that `step` returns are logged like those of `loss`. Each process takes the step on its own examples, and
-        gradients are averaged. accumulate, compile=true and parallel=fsdp are refused.
+        changes only the weights of the optimiser of that name; if `optimizer` returns a single optimiser, the name is
+        left out. The losses that `step` returns are logged like those of `loss`. Each process takes the step on its own
+        examples, and gradients are averaged. accumulate, compile=true and parallel=fsdp are refused.
         """
         raise NotImplementedError
 

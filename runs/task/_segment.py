@@ -46,7 +46,8 @@ class Segmentation(Objective):
 
     def loss(self, network: Network, batch: Examples) -> Tensor:
         images, masks = batch
-        return F.cross_entropy(network(images), masks)
+        logits = rearrange(network(images), "b k h w -> (b h w) k")  # of pixels in a row, it is deterministic on a GPU
+        return F.cross_entropy(logits, masks.flatten())
 
     def measure(self, network: Network, batch: Examples) -> Mapping[str, Tensor]:
         images, masks = batch

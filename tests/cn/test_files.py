@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cn.files import remove_unfinished, replacing, sync, write_whole
+from cn.files import link_or_copy, remove_unfinished, replacing, sync, write_whole
 
 ROOT = Path(__file__).parents[2]
 HALF = b"h" * 100_000
@@ -201,3 +202,29 @@ def test_who_reads_while_processes_and_threads_write_sees_whole_contents(path: P
     assert failures == []
     assert len(seen) > 1
     assert names(path) == ["file.json"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+def test_where_a_file_can_have_no_second_name_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (tmp_path / "a").write_text("content")
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "content"
+
+
+def test_a_full_disk_is_no_reason_to_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("content")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert not (tmp_path / "b").exists()

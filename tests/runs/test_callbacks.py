@@ -23,9 +23,15 @@ from runs.callbacks._early_stopping import Stopper
 from runs.callbacks._hooks import Hooks
 from runs.callbacks._model_summary import summarize
 from runs.callbacks.early_stopping import EarlyStopping
+from runs.callbacks.learning_rate import LearningRate
 from runs.callbacks.model_summary import ModelSummary
 from runs.default import Default
+from runs.gan import Gan as GanRun
+from runs.optim.adam import Adam
+from runs.schedule.constant import Constant
+from runs.schedule.cosine import Cosine
 from runs.schedule.one_cycle import OneCycle
+from runs.task.gan import Gan
 
 SMALL = {"model": Mlp(hidden_sizes=(8,)), "data": Digits(batch_size=128)}
 ROOT = Path(__file__).parents[2]
@@ -166,6 +172,17 @@ def test_each_rate_of_its_own_has_a_column_that_stays(go):
     words = ("callbacks=learning_rate", "optim=muon", "model.hidden_sizes=[8,8]", "schedule=constant", "steps=4")
     run = go("run", *words, "log_every=2")
     assert [(each["lr"], each["lr/1"]) for each in run.metrics[:2]] == [(0.02, 3e-4)] * 2
+
+
+def test_equal_rates_of_other_schedules_have_a_column_each(go):
+    small = Mlp(hidden_sizes=(4,))
+    task = Gan(discriminator=small, discriminator_optim=Adam(lr=1e-3), discriminator_schedule=Constant(), latent=2)
+    parts = {"model": small, "data": Digits(batch_size=128), "task": task, "optim": Adam(lr=1e-3)}
+    made = GanRun(**parts, schedule=Cosine(), callbacks={"rates": LearningRate()}, log_every=2)
+    run = go("run", "steps=4", of=made)
+    written = [(each["lr"], each["lr/1"]) for each in run.metrics if "lr" in each]
+    factors = Cosine().build(steps=4).factors
+    assert sorted(map(sorted, written)) == sorted(sorted((1e-3 * factors[step - 1], 1e-3)) for step in (2, 4))
 
 
 def test_two_rates_that_meet_at_zero_are_still_two(go):

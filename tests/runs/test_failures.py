@@ -229,6 +229,9 @@ def test_torch_itself_runs_out_of_memory_on_a_cpu(go, failed, monkeypatch):
     monkeypatch.setattr(_FailingNet, "forward", lambda self, images: torch.empty(2**60))
     error = failed(lambda: go("run", of=Default(model=_Failing(), data=Digits(batch_size=1), accumulate=3)))
     assert str(error) == f"out of memory{NONE}"  # a batch of one has no half
+    Path("run").rename("before")
+    error = failed(lambda: go("run", of=Default(model=_Failing(), data=Digits(batch_size=33))))
+    assert str(error) == f"out of memory{NONE}"  # nor a batch of 33
 
 
 # the disk

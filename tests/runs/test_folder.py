@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -198,6 +199,33 @@ def test_a_folder_is_free_again_when_its_process_is_killed(go, forked, after_ste
 
     forked(killed)
     assert go(source="run").summary["state"] == "finished"
+
+
+def test_a_file_system_without_locks_is_named(go, failed, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    error = failed(lambda: go("run", "steps=1"))
+    assert str(error) == (
+        "run cannot be locked, so two processes could write to it: [Errno 38] Function not implemented\n"
+        "  choose a folder on another file system: folder=PATH"
+    )
+
+
+def test_where_a_file_can_have_no_second_name_a_run_keeps_its_checkpoints(go, left, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    run = go("run", "epochs=2")
+    assert run.summary["state"] == "finished"
+    assert {"best.pt", "last.pt"} <= {each.name for each in run.folder.iterdir()}
+
+
+def test_an_epoch_that_leaves_out_many_examples_says_so(go):
+    assert ", 1258 images (896 an epoch), 1 steps on " in go("run", "accumulate=7", "epochs=1").log.splitlines()[0]
+    assert ", 1258 images, 9 steps on " in go("other", "epochs=1").log.splitlines()[0]
 
 
 @pytest.mark.slow

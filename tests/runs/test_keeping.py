@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from cn import UserError
 from cn.run_folder.watched import Watched
 from data.digits import Digits
 from models.mlp import Mlp
@@ -36,6 +37,31 @@ def test_the_best_is_by_the_metric_and_the_other_decides_a_tie(go, monkeypatch, 
     assert (run.summary["validation/loss"], run.summary["validation/accuracy"]) == LOSSES[best - 1]
     assert run.summary["test/accuracy"] == 0.75
     assert not list(run.folder.glob("step-*"))
+
+
+@pytest.mark.parametrize("callback", ["checkpoint", "early_stopping"])
+def test_a_metric_of_which_less_is_better_is_known_by_its_name(go, callback):
+    words = ("task=regress", "data=diabetes", "model=linear", "data.batch_size=200", "epochs=4", "optim.lr=1e-3")
+    more = ("callbacks.early_stopping.patience=1",) if callback == "early_stopping" else ()
+    run = go("run", *words, f"callbacks={callback}", f"callbacks.{callback}.metric=validation/rmse", *more)
+    values = [each["validation/rmse"] for each in run.metrics if "validation/rmse" in each]
+    assert len(values) == 4
+    assert values == sorted(values, reverse=True)
+    assert run.summary["best/step"] == run.summary["step"]
+
+
+def test_whether_less_of_a_metric_is_better_is_the_goals_or_its_modes_or_its_names():
+    goal = [Watched("validation/odd", "min")]
+    assert Watched("validation/odd").asked("callbacks.x", None, goal).less
+    assert not Watched("validation/odd", "max").asked("callbacks.x", None, goal).less
+    assert Watched("validation/perplexity").asked("callbacks.x", None, []).less
+    assert not Watched("validation/f1").asked("callbacks.x", None, []).less
+    with pytest.raises(UserError) as caught:
+        Watched("validation/odd").asked("callbacks.x", ["validation/odd"], [])
+    assert str(caught.value) == (
+        "callbacks.x.metric=validation/odd: its name does not say whether less of it is better\n"
+        "  write: callbacks.x.mode=min or callbacks.x.mode=max"
+    )
 
 
 class Measured(Hooks):

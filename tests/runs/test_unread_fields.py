@@ -122,6 +122,11 @@ def test_what_is_typed_is_told_though_it_is_the_default(go):
     assert told(run.log)[0].startswith("set, but nothing read it: epochs=40 (command line);")
 
 
+def test_validate_every_is_not_read_beside_validate_steps(go):
+    run = go("run", "steps=2", "validate_every=0.5", "validate_steps=2")
+    assert told(run.log)[0].startswith("set, but nothing read it: validate_every=0.5 (command line);")
+
+
 def test_many_are_not_all_named(go, monkeypatch):
     class Many(Default):
         a: int = 0
@@ -370,6 +375,7 @@ def test_a_run_reads_all_its_fields(cls, here):
     data = text_in(here) if speaks else data
     fixed: dict[str, Any] = {"compile": False, "mode": "train", "deterministic": False}
     fixed |= {"steps": 3, "epochs": cls().epochs} if cls is Dqn else {} if speaks else {"steps": None, "epochs": 1}
+    fixed |= {"validate_every": cls().validate_every} if cls is Dqn or speaks else {"validate_steps": None}
     fixed |= {"accumulate": 1} if cls in (Dqn, Gan) or speaks else {}
     if speaks:  # for which training=depth_time reads the most
         fixed |= {"epochs": cls().epochs}

@@ -200,3 +200,13 @@ def test_what_a_trial_says_cannot_command_the_terminal_and_raw_gives_the_bytes(p
     for typed in ("logs two --raw --json", "status two --raw", "--raw"):
         said = "--raw gives the bytes of a log\n  write: python -m sweeps logs NAME TRIAL --raw\n"
         assert project.sweeps(*typed.split(), status=2) == said
+
+
+def test_the_best_is_repeated_by_the_program_of_the_sweep(project: Project):
+    name = project.sweep("own", "seeds(1)")
+    path = project.folder / "sweeps/own.py"
+    path.write_text(f'{path.read_text()}\n    _function_ = "fit:train"\n')
+    project.write("fit.py", (project.folder / "train.py").read_text())
+    project.sweeps("submit", name)
+    assert project.over(name) == {"done": 1}
+    assert project.sweeps("best", name).splitlines()[0].startswith("python fit.py run=told ")

@@ -175,7 +175,8 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
     (outcome, value), *others_of_it = row.values
     folder = named.store.at(outcome.trial)
     run = unplain(outcome.trial.config) if outcome.trial.config else load(folder)
-    typed = shlex.join(["python", "train.py", *command_of(run)])
+    program = "train" if named.sweep is None else named.sweep._function_.partition(":")[0]
+    typed = shlex.join(["python", f"{program}.py", *command_of(run)])
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {result_table.measured(row, decimals)}"

@@ -64,6 +64,18 @@ def test_what_the_class_keeps_comes_before_its_patches(toy: Any, tree: Path) -> 
     assert (node.steps, node.warmup) == (4, 2)
 
 
+@pytest.mark.parametrize("given", ["['steps']", "{1: 2}"])
+def test_what_is_kept_in_another_form_is_refused(toy: Any, tree: Path, given: str) -> None:
+    (tree / "runs/kept.py").write_text(f"from runs.toy import Toy\n\n\nclass Kept(Toy):\n    _keeps_ = {given}\n")
+    with pytest.raises(UserError) as caught:
+        toy("run=kept")
+    assert str(caught.value) == (
+        f"Kept._keeps_ is {given}, and not changes by their keys\n"
+        "  defined in runs/kept.py:5\n"
+        '  write: _keeps_ = {"seed": 1}'
+    )
+
+
 def test_an_instance_has_its_own_values_until_it_is_composed(toy: Any) -> None:
     from runs.toy import Toy
 

@@ -10,6 +10,7 @@ import pytest
 
 from cn import CN, FrozenError, UserError, compose
 from cn.composing.compose import assemble
+from cn.composing.results import comes_to
 from tests.cn.conftest import python
 
 
@@ -389,3 +390,16 @@ def test_a_node_whose_class_is_the_only_one_needs_no_choice(node_tree: Any) -> N
     assert (found.metric, found.top) == ("loss", 2)
     with pytest.raises(UserError, match=r"^goal.metric is required and was not given\n"):
         compose(Holder, ["goal.top=2"])
+
+
+class OnePart(CN):
+    size: int = 1
+
+
+class Ordered(CN):
+    parts: dict[str, OnePart] = {}
+
+
+def test_runs_that_differ_in_the_order_of_nodes_are_two() -> None:
+    first, second = (Ordered(parts={name: OnePart() for name in names}) for names in ("ab", "ba"))
+    assert (first == second, comes_to(first) == comes_to(second)) == (False, False)

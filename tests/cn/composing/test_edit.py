@@ -22,6 +22,7 @@ class Node(CN):
     pair: tuple[float, str] = (0.5, "x")
     opts: dict[str, int] = {"a": 1, "b": 2}
     deep: dict[str, dict[str, list[int]]] = {"x": {"y": [1, 2]}}
+    pairs: dict[str, tuple[int, str]] = {"a": (1, "x")}
     numbers: dict[int, str] = {1: "one"}
     colors: dict[Color, float] = {Color.red: 1.0}
     either: int | dict[str, int] | list[int] = {"a": 1}
@@ -51,6 +52,11 @@ CHANGED = {
     "deep.x.y.0=3": ("deep", {"x": {"y": [3, 2]}}),
     "+deep.x.z=[3]": ("deep", {"x": {"y": [1, 2], "z": [3]}}),
     "+deep.w={z:[3]}": ("deep", {"x": {"y": [1, 2]}, "w": {"z": [3]}}),
+    "deep={x:{z:[3]}}": ("deep", {"x": {"y": [1, 2], "z": [3]}}),
+    "deep={w:{z:[3]}}": ("deep", {"x": {"y": [1, 2]}, "w": {"z": [3]}}),
+    "++deep={x:{z:[3]}}": ("deep", {"x": {"z": [3]}}),
+    "anything={a:{d:{e:1}},f:2}": ("anything", {"a": {"b": [1, {"c": 2}], "d": {"e": 1}}, "f": 2}),
+    "pairs={b:[2,03]}": ("pairs", {"a": (1, "x"), "b": (2, "03")}),
     "deep.x={z:[3]}": ("deep", {"x": {"y": [1, 2], "z": [3]}}),
     "~deep.x.y": ("deep", {"x": {}}),
     "numbers.1=uno": ("numbers", {1: "uno"}),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf.basecontainer import BaseContainer
+
+from cn import CN, compose
+from cn.cli.explain import explain_text
 
 VALUES: dict[str, dict[str, Any]] = {
     "steps=${seed}": {"steps": 1},
@@ -111,3 +115,15 @@ def test_what_hydra_gives_to_omegaconf_changes_no_message(refused: Any, words: s
     setup_globals()
     assert refused(*words.split()) == REFUSED[words]
     assert OmegaConf.has_resolver("now")
+
+
+class United(CN):
+    out: str | Path = Path("x")
+    outs: dict[str, str | Path] = {"a": Path("y")}
+    log: str = ""
+
+
+def test_a_value_of_a_union_stands_as_it_is_written() -> None:
+    assert compose(United, ["log=${out}/z"]).log == "x/z"
+    assert compose(United, ["log=${outs.a}/z"]).log == "y/z"
+    assert explain_text(United, None, [], "outs", None).startswith("outs = {a: y}  United")

@@ -196,9 +196,16 @@ NO_SWEEPS = {
     "a=interval(0,1)": "a=interval(0,1): an interval has no list of values to run\n  write: 'a=range(0,1,STEP)'",
     "m=glob(x*)": "m=glob(x*) matches none of the options\n  choose from: mlp, vit",
     "a=range(0)": "a=range(0) has no values",
+    "a=range(0,1,0)": "a=range(0,1,0): a range has a first, a last, and a step that is not 0",
     "a=range(": "'a=range(' cannot be read as NAME=VALUE\n  '(' is not closed\n  write: 'a=\"range(\"'",
     "a": "'a' cannot be read as NAME=VALUE\n  write: a=VALUE",
 }
+
+
+def test_a_glob_of_what_has_no_options_is_refused() -> None:
+    with pytest.raises(UserError) as caught:
+        expand(["seed=glob(*)"], lambda key: [])
+    assert str(caught.value) == "seed=glob(*): glob chooses options, and seed has none\n  write: seed=VALUE,VALUE"
 
 
 @pytest.mark.parametrize("word", NO_SWEEPS)

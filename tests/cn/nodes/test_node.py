@@ -414,3 +414,98 @@ def test_a_check_may_call_that_of_any_base_whether_the_base_defines_one_or_not()
     assert compose(Sub, ["size=2"]).size == 2
     with pytest.raises(UserError, match="size is more than 2"):
         compose(Sub, ["size=3"])
+
+
+class Sized(CN):
+    width: int = 3
+
+    @cached_property
+    def size(self) -> int:
+        return self.width * 4
+
+    def check(self) -> None:
+        if self.size > 1000:
+            raise ValueError("it is too large")
+
+
+class Total(CN):
+    part: Sized = Sized()
+    total: int = derive(lambda run: run.part.size)
+
+
+def test_a_cached_property_is_computed_anew_once_its_node_is_changed() -> None:
+    run = compose(Total)
+    assert (run.part.size, run.total) == (12, 12)
+    other = compose(run, ["part.width=10"])
+    assert (other.part.size, other.total, run.part.size) == (40, 40, 12)
+    with pytest.raises(UserError, match="it is too large"):
+        compose(run, ["part.width=1000"])
+
+
+class Below(CN):
+    steps: int = 200
+    rate: float = derive(lambda run: 0.5)
+    beside: int = 1
+
+
+class Long(Below):
+    steps: int = 900
+    rate: float = 0.1
+
+
+class Loud(Below):
+    volume: int = 3
+
+
+class LongAndLoud(Loud, Long):
+    pass
+
+
+def test_of_several_bases_the_default_is_that_of_python() -> None:
+    """`Loud` inherits what `Long` sets, and comes before it."""
+    node = compose(LongAndLoud)
+    assert (node.steps, node.rate, node.beside, node.volume) == (900, 0.1, 1, 3)
+    assert (LongAndLoud.steps, LongAndLoud().steps) == (900, 900)
+    assert [field.name for field in dataclasses.fields(LongAndLoud)] == ["steps", "rate", "beside", "volume"]
+    assert dataclasses.fields(LongAndLoud)[0].default == 900
+
+
+class Fixed(Below):
+    steps: ClassVar[int] = 5  # type: ignore[misc]
+
+
+def test_a_constant_takes_the_place_of_a_field() -> None:
+    assert compose(Fixed).steps == 5
+    with pytest.raises(UserError, match="Fixed has no field 'steps'"):
+        compose(Fixed, ["steps=7"])
+    assert "steps" not in repr(Fixed())
+
+
+TENFOLD: Any = derive(lambda run: run.base * 10)
+
+
+class Shared(CN):
+    base: int = 1
+    first: int = TENFOLD
+    second: int = TENFOLD
+    self: int = 3
+
+
+def test_one_derive_may_be_the_default_of_several_fields() -> None:
+    run = compose(Shared, ["second=99"])
+    assert (run.first, run.second) == (10, 99)
+    assert (Shared(first=4).first, compose(Shared()).second) == (4, 10)
+
+
+def test_a_field_may_be_called_self() -> None:
+    assert Shared(self=4).self == 4
+    assert compose(Shared, ["self=5"]).self == 5
+
+
+class Told(CN):
+    base: int = 2
+    more: int = derive(lambda run, factor=3: run.base * factor)
+
+
+def test_a_parameter_of_derive_with_a_default_keeps_it() -> None:
+    assert compose(Told).more == 6
