@@ -169,7 +169,8 @@ class Tree:
                         what = f"{each.text}: {name}.{one} is {' or '.join(kind.__name__ for kind in kind.types)}"
                         raise UserError(lines(f"{what}, not {short(repr(node))}", where(made.of, one)))
                     if one in chosen or (each.verb == "add" and one in before):
-                        instead = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
+                        second = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
+                        instead = None if isinstance(made, Bundled) else second  # the names are those of the bundle
                         raise UserError(lines(f"{each.text}: {name} holds {short(one)!r} already", instead))
                     chosen[one] = node
                 if len(listed) == 1:

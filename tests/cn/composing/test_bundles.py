@@ -118,6 +118,7 @@ def test_errors_name_the_bundle(bundled: Any, refused: Any, tree: Path) -> None:
     assert refused("+callbacks/mine=both") == (
         "+callbacks/mine=both: Both is a bundle of several\n  write: +callbacks=both"
     )
+    assert refused("run=bundled", "+callbacks=both") == "+callbacks=both: callbacks holds 'checkpoint' already"
     assert refused("callbacks=bth").split("\n")[-1] == "  nearest: both"
     file = tree / "runs/callbacks/wrong.py"
     file.write_text(python("from cn import Bundle", "class Wrong(Bundle):", "    size: int = 3"))
