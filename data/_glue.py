@@ -24,34 +24,37 @@ TRAIN = "train.tsv"
 SHOWN = 5  # names per message
 
 
-def find(layout: Layout, *, root: Path | None, address: str) -> Source:
-    """Return the files of a task, from a user's own folder or the cache; UserError if they are in neither."""
+def find(layout: Layout, *, root: Path | None, address: str, holder: str = "data") -> Source:
+    """Return the files of a task, from a user's own folder or the cache; UserError if they are in neither.
+
+    holder: whose field `root` is, in messages.
+    """
     names = [f"{layout.folder}/{name}" for name in (TRAIN, layout.test, *layout.others.values())]
-    put = f"put {', '.join(names)} into a folder, as GLUE has them, and write: data.root=FOLDER"
+    put = f"put {', '.join(names)} into a folder, as GLUE has them, and write: {holder}.root=FOLDER"
     if root is None:
         if layout.archive is None:
-            what = f"data: {layout.folder} is not fetched, since no archive of it with a known md5 is published"
+            what = f"{holder}: {layout.folder} is not fetched, since no archive of it with a known md5 is published"
             raise UserError(lines(what, put))
         name, md5 = layout.archive
         (archive,) = fetch([name], md5={name: md5}, address=address, folder="glue", nearest=None)
         return Source(archive, layout.folder)
     root = root.expanduser().absolute()
     if not root.is_dir():
-        raise UserError(lines(f"data.root is '{root}', which is not a folder", put))
+        raise UserError(lines(f"{holder}.root is '{root}', which is not a folder", put))
     if layout.archive is not None and (root / layout.archive[0]).is_file():
         name, md5 = layout.archive
         (archive,) = local([name], md5={name: md5}, root=root)
         return Source(archive, layout.folder)
     if not (root / layout.folder).is_dir():
         near = (each for each in (root.parent, *sorted(root.iterdir())) if (each / layout.folder / TRAIN).is_file())
-        nearest = next((f"nearest: data.root='{each}'" for each in near), None)
+        nearest = next((f"nearest: {holder}.root='{each}'" for each in near), None)
         there = sorted(each.name for each in root.iterdir())
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
         held = f"it holds {', '.join(there[:SHOWN])}{more}" if there else "it is empty"
-        what = f"data.root is '{root}', which lacks the folder {layout.folder}"
+        what = f"{holder}.root is '{root}', which lacks the folder {layout.folder}"
         raise UserError(lines(what, nearest, held, put))
     if missing := [name for name in names if not (root / name).is_file()]:
-        raise UserError(lines(f"data.root is '{root}', which lacks {', '.join(missing)}", put))
+        raise UserError(lines(f"{holder}.root is '{root}', which lacks {', '.join(missing)}", put))
     return Source(root, layout.folder)
 
 

@@ -89,11 +89,13 @@ def assemble(
     vary = partial(augment, crop=crop, flip=flip, cutout=cutout) if crop or flip or cutout else None
     distort = partial(_randaugment.randaugment, operations=randaugment, magnitude=magnitude) if randaugment else None
 
+    _, c, h, w = train[0].shape
+
     def split(part: Part, **vary: Callable[[Tensor], Tensor] | None) -> ImageSplit:
+        _refuse(part, (c, h, w), len(classes))
         images, labels = torch.from_numpy(np.ascontiguousarray(part[0])), torch.from_numpy(part[1].astype(np.int64))
         return ImageSplit(images, labels, scale=scale, shift=shift, **vary)
 
-    _, c, h, w = train[0].shape
     return Dataset(
         split(train, distort=distort, augment=vary),
         split(validation),
@@ -103,6 +105,16 @@ def assemble(
         noun="images",
         pixels=partial(pixels, scale=scale, shift=shift),
     )
+
+
+def _refuse(part: Part, size: tuple[int, ...], classes: int) -> None:
+    """Raise UserError for images of another size than those of training, and for a label that no class has."""
+    images, labels = part
+    if (own := tuple(images.shape[1:])) != size:
+        raise UserError(f"data: images of {own} stand beside training images of {size}: channels, height, width")
+    wrong = [int(each) for each in (labels.min(initial=0), labels.max(initial=0)) if not 0 <= each < classes]
+    if wrong:
+        raise UserError(f"data: the label {wrong[0]} is that of no class; {classes} classes have 0 to {classes - 1}")
 
 
 def pixels(images: Tensor, *, scale: Tensor, shift: Tensor) -> Tensor:

@@ -66,10 +66,13 @@ def classified(features: Numbers, labels: Index, parts: Sequence[Index], *, clas
 
 
 def _scaled(table: Numbers, train: Index) -> tuple[Numbers, Numbers]:
-    """Return the columns scaled to mean 0 and deviation 1 over the training rows, and the deviations."""
-    deviation = table[train].std(axis=0)
-    deviation[deviation == 0] = 1
-    return (table - table[train].mean(axis=0)) / deviation, deviation
+    """Return the columns scaled to mean 0 and deviation 1 over the training rows, and the deviations.
+
+    A column that is constant over the training rows is only centred.
+    """
+    mean, deviation = table[train].mean(axis=0), table[train].std(axis=0)
+    deviation[deviation <= 1e-12 * abs(mean)] = 1  # equal numbers have a mean that is rounded, and so a deviation
+    return (table - mean) / deviation, deviation
 
 
 def read_diabetes() -> tuple[Numbers, Numbers]:

@@ -40,7 +40,7 @@ from runs._skipped_examples import record, tell_left_out
 from runs._training.built import expect, try_out
 from runs._training.device import choose, place, prepare
 from runs._training.evaluate import evaluate
-from runs._training.initial import begin, freeze
+from runs._training.initial import begin, freeze, refuse_other_tokens
 from runs._training.lengths import lengths, own_device
 from runs._training.loop import Interrupted, fit
 from runs._training.state import Training
@@ -148,6 +148,7 @@ def build(
     module = place(expect(nn.Module, objective.network, "model", run.model), device)
     freeze(module, run.freeze)
     if begins and run.init is not None:
+        refuse_other_tokens(run.init, dataset.vocabulary)
         say(begin(module, run.init))
     dataset = dataset.to(device.device)
     measured = try_out(objective, module, dataset, device, run)

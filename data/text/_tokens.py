@@ -91,7 +91,12 @@ def _cut(train: list[Span], count: int) -> tuple[list[Span], list[Span]]:
             file.seek(last.stop - count)
             file.readline()
             middle = file.tell()
-        middle = middle if middle < last.stop else last.stop - count  # a text of one line is cut inside the line
+            if middle >= last.stop:  # a text of one line is cut inside the line, and before a character
+                middle = last.stop - count
+                file.seek(middle)
+                while middle > last.start and file.read(1)[0] & 0xC0 == 0x80:
+                    middle -= 1
+                    file.seek(middle)
         kept.append(Span(last.path, last.start, middle))
         rest.insert(0, Span(last.path, middle, last.stop))
     return kept, rest

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from cn import UserError
-from cn.errors import lines
+from cn.errors import lines, short
 from data.tokenizer._vocabulary import Vocabulary, from_record
 
 FORMS = "it must be a tokenizer.json, or BERT's vocab.txt with a token in each line"
@@ -28,8 +28,12 @@ def read(path: Path, *, lowercase: bool) -> Vocabulary:
             return from_record(json.loads(text))
         from data.tokenizer._trained import from_vocabulary
 
-        if "[UNK]" not in (tokens := text.splitlines()):
+        tokens = text.removesuffix("\n").split("\n")  # other characters that end a line may be tokens
+        if "[UNK]" not in tokens:
             raise ValueError("no line of it is [UNK]")
+        if len(set(tokens)) < len(tokens):
+            twice = next(each for place, each in enumerate(tokens) if each in tokens[:place])
+            raise ValueError(f"it has the token {short(repr(twice))} twice")
         return from_vocabulary(tokens, lowercase=lowercase)
     except ValueError as error:
         what = f"data.tokenizer.path is '{path}', which holds no vocabulary: {str(error).splitlines()[0]}"

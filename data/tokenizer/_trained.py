@@ -17,6 +17,8 @@ class Trained(Vocabulary):
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        tokenizer.no_truncation()  # a file of transformers may say how long the rows of its last call were
+        tokenizer.no_padding()
         self.size = tokenizer.get_vocab_size()
         numbers = ((name, tokenizer.token_to_id(name)) for name in SPECIAL)
         self.special = {name: number for name, number in numbers if number is not None}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,9 @@ from cn.writing.record import within
 from runs import _checkpoint, _safetensors
 from runs._checkpoint import Unreadable
 from runs._network_error import times
+
+if TYPE_CHECKING:
+    from data.tokenizer._vocabulary import Vocabulary
 
 SHOWN = 5  # names per message
 PLACES = ("average", "module", "state_dict", "model")  # keys of the weights in checkpoints: ours, Lightning's, others'
@@ -47,6 +52,16 @@ def begin(module: nn.Module, source: Path) -> str:
         own[name].copy_(each)
     told = [f"begins from {path}: {len(fits)} of {len(own)} tensors", *_named("new", new), *_named("left out", left)]
     return "; ".join(told)
+
+
+def refuse_other_tokens(source: Path, vocabulary: Vocabulary | None) -> None:
+    """Raise UserError if the run that gives the weights numbered the tokens otherwise than these data do."""
+    file = within(source)[0] / "tokenizer.json"
+    if vocabulary is None or not file.is_file():
+        return
+    if json.loads(file.read_text()) != vocabulary.record():
+        what = f"init={source}: its embeddings are those of other tokens than the data have"
+        raise UserError(lines(what, f"write: data/tokenizer=file data.tokenizer.path={shlex.quote(str(file))}"))
 
 
 def freeze(module: nn.Module, patterns: list[str]) -> None:

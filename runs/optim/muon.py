@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Muon(Optim):
     """Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon), with AdamW beside it.
 
-    Muon trains the matrices and filters between the embeddings and the head, which is the matrix
-    registered last. Embeddings, head, biases and norms are AdamW's, with a rate of their own.
+    Muon trains the matrices and filters between the embeddings and the head, which is the matrix registered last unless
+    it is tied to an embedding. Embeddings, head, biases and norms are AdamW's, with a rate of their own.
     """
 
     _target_: str = "runs.optim._muon.Muon"

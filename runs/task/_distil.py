@@ -18,6 +18,10 @@ class Taught(nn.Module):
         super().__init__()
         self.student, self.teacher = student, teacher
 
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        """Return the networks, each with a head of its own."""
+        return self.student, self.teacher
+
     def forward(self, examples: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Map examples `b ...` to the student's logits `b k`; in training mode also the teacher's."""
         if not self.training:

@@ -34,6 +34,10 @@ class Values(nn.Module):
         self.online, self.target = online, target.requires_grad_(False)
         self.register_buffer("scale", torch.tensor(scale), persistent=False)
 
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        """Return the networks, each with a head of its own."""
+        return self.online, self.target
+
     def forward(self, states: Tensor) -> Tensor:
         return self.online(states / self.scale)
 

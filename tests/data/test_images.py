@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from cn import UserError
 from data import Dataset
 from data._images import ImageSplit, assemble, normalisation
 
@@ -96,3 +98,18 @@ def test_a_batch_takes_six_calls():
     data.train.batch(index)
     sys.setprofile(None)
     assert calls == ["batch", "index_select", "float", "mul_", "add_", "index_select", "setprofile"]
+
+
+def test_images_of_another_size_and_labels_of_no_class_are_refused():
+    images, labels = part(60, 0)
+    parts: dict[str, Any] = {"train": (images, labels), "validation": part(20, 1), "test": part(30, 2)}
+    off: dict[str, Any] = {"crop": 0, "flip": False, "cutout": 0}
+    with pytest.raises(UserError) as caught:
+        assemble(**{**parts, "test": (images[:, :, 1:], labels)}, classes="abcd", **off)
+    assert str(caught.value) == (
+        "data: images of (3, 7, 8) stand beside training images of (3, 8, 8): channels, height, width"
+    )
+    for wrong in (4, -1):
+        with pytest.raises(UserError) as caught:
+            assemble(**{**parts, "validation": (images, np.where(labels == 3, wrong, labels))}, classes="abcd", **off)
+        assert str(caught.value) == f"data: the label {wrong} is that of no class; 4 classes have 0 to 3"

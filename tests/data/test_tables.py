@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_diabetes
@@ -9,6 +10,7 @@ from sklearn.datasets import load_diabetes
 import cn
 from data import Dataset
 from data._shapes import CLASSES
+from data._table import measured
 from data.diabetes import Diabetes
 from data.linnerud import Linnerud
 from data.shapes import Shapes
@@ -92,3 +94,13 @@ def test_shapes_follow_from_the_seed_and_one_part_does_not_change_another():
     assert torch.equal(whole(one, "test")[0], whole(same, "test")[0])
     assert torch.equal(one.train.images, more.train.images[:40])
     assert not torch.equal(whole(one, "test")[0], whole(other, "test")[0])
+
+
+def test_a_column_that_is_constant_in_training_is_only_centred() -> None:
+    """The mean of equal numbers is rounded, so their deviation is not exactly 0."""
+    features = np.full((100, 2), 0.1)
+    features[:, 1] = np.arange(100)
+    features[95:, 0] = 0.2
+    parts = (np.arange(80), np.arange(80, 90), np.arange(90, 100))
+    data = measured(features, np.arange(100.0)[:, None], parts, targets=["it"])
+    assert data.test.features[:, 0].tolist() == pytest.approx([0.0] * 5 + [0.1] * 5, abs=1e-6)

@@ -210,6 +210,15 @@ def test_a_text_without_lines_is_cut_within_it(tmp_path: Path) -> None:
     assert [len(each.tokens.numbers) for each in (data.train, data.validation, data.test)] == [1600, 200, 200]
 
 
+@pytest.mark.parametrize("count", range(100, 112))
+def test_a_text_without_lines_is_cut_before_a_character(tmp_path: Path, count: int) -> None:
+    (tmp_path / "one.txt").write_text("\u5b57" * count)  # three bytes each
+    data = build(tmp_path / "one.txt", tokenizer=Characters(), validation=0.1, test=0.1, length=2)
+    parts = [len(each.tokens.numbers) for each in (data.train, data.validation, data.test)]
+    assert sum(parts) == count
+    assert all(abs(each - count / 10) <= 1 for each in parts[1:])
+
+
 def test_long_texts_are_read_in_pieces(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_tokens, "BLOCK", 100)
     data = build(book, tokenizer=Bytes())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as Tokenizers
 
 from cn import UserError
 from data.tokenizer import Tokenizer
@@ -139,3 +140,26 @@ def test_a_damaged_tokenizer_json_is_refused_with_the_librarys_reason(tmp_path: 
 def test_a_vocabulary_has_room_for_every_byte(kind: type[Tokenizer]) -> None:
     with pytest.raises(UserError, match=r"\.size is int >= 300, not 299\n"):
         kind(size=299)  # type: ignore[call-arg]
+
+
+def test_the_length_of_rows_in_a_file_of_the_library_is_left_out(tmp_path: Path) -> None:
+    vocabulary = Wordpiece(size=300).build(["a b c"])
+    library = Tokenizers.from_str(json.dumps(vocabulary.record()))
+    library.enable_truncation(8)
+    library.enable_padding(length=8)
+    library.save(str(tmp_path / "tokenizer.json"))
+    read = File(path=tmp_path / "tokenizer.json").build([])
+    assert [len(each) for each in read.encode(["a b " * 1000, "a b"])] == [2000, 2]
+    assert read.record() == vocabulary.record()
+
+
+def test_a_line_of_a_vocabulary_may_be_another_character_that_ends_lines(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n\u2028\na\nb\n")
+    read = File(path=tmp_path / "vocab.txt").build([])
+    assert (read.size, list(read.encode(["a b"])[0])) == (8, [6, 7])
+
+
+def test_a_vocabulary_with_a_token_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("[UNK]\na\nb\na\n")
+    with pytest.raises(UserError, match="which holds no vocabulary: it has the token 'a' twice"):
+        File(path=tmp_path / "vocab.txt").build([])

@@ -355,6 +355,17 @@ def test_a_file_without_passages_is_refused_before_training(
     assert str(caught.value).startswith(said.replace("{path}", str(path)))
 
 
+def test_a_task_whose_files_are_missing_is_refused_before_training(book: Path, go: Any, here: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        go("run", of=run(book, model=Tiny(**SHAPE), benchmark=Glue(tasks=["mrpc", "cola"])))
+    assert str(caught.value).splitlines() == [
+        "benchmark: MRPC is not fetched, since no archive of it with a known md5 is published",
+        "  put MRPC/train.tsv, MRPC/dev.tsv into a folder, as GLUE has them, and write: benchmark.root=FOLDER",
+        "  or leave it out: benchmark.tasks=[cola]",
+    ]
+    assert not (here / "run/metrics.jsonl").exists()
+
+
 # Several runs
 
 

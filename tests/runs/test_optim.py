@@ -17,6 +17,7 @@ from torch.nn.functional import cosine_similarity, cross_entropy, gelu
 from cn import UserError
 from cn.discovery.discover import options
 from cn.nodes.target import check_target, locate
+from models.decoder.gpt2_family.small import Small as Gpt2Small
 from runs.optim import NonNegative, Optim
 from runs.optim._groups import trainable
 from runs.optim._muon import hidden_matrices, orthogonal
@@ -24,6 +25,8 @@ from runs.optim.adam import Adam
 from runs.optim.adamw import AdamW
 from runs.optim.muon import Muon
 from runs.optim.sgd import Sgd
+from runs.task._distil import Taught
+from runs.task._dqn import Values
 
 NODES: dict[str, Any] = options((Optim,))[0]
 every_node = pytest.mark.parametrize("node", NODES.values(), ids=NODES)
@@ -279,6 +282,19 @@ def test_embeddings_and_a_head_tied_to_them_are_not_hidden() -> None:
         "attention.out_proj.weight",
         "up.weight",
     ]
+
+
+def test_of_a_transformer_whose_head_is_tied_every_matrix_is_hidden() -> None:
+    gpt2 = Gpt2Small(d_model=8, heads=2, layers=1, feed_forward=8, vocabulary=20, length=4)
+    network = gpt2.build(inputs=(4,), classes=20)
+    assert "feed_forward" in hidden_names(network)[-1]
+
+
+def test_of_several_networks_each_has_a_head() -> None:
+    first, second = (nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2)) for _ in range(2))
+    assert hidden_names(Taught(first, second)) == ["student.0.weight", "teacher.0.weight"]
+    online, target = (nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2)) for _ in range(2))
+    assert hidden_names(Values(online, target, scale=(1.0,))) == ["online.0.weight"]
 
 
 def test_a_head_that_is_frozen_does_not_make_the_matrix_before_it_the_head() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import torch
 from torch import Tensor
 
-from cn import RunError, load
+from cn import RunError, UserError, load
 from cn.discovery import discover
 from cn.errors import lines
 from cn.process import end_with_parent
@@ -22,6 +22,8 @@ from cn.run_folder.progress import summary
 from cn.run_folder.status import is_finished
 from cn.run_folder.watched import Watched
 from cn.writing.command_line import command
+from data._glue import find
+from data.glue import ADDRESS
 from data.glue import Glue as Task
 from data.tokenizer.file import File
 from runs import _checkpoint, _train
@@ -58,6 +60,20 @@ PUBLISHED = {  # of BERT's base size on GLUE's own test (Devlin et al. 2019, tab
 class FineTuned(Hooks):
     def __init__(self, node: Node) -> None:
         self.node, self.tasks = node, node.tasks or list(get_args(Name))
+
+    def on_start(self, training: Training) -> None:
+        """Look for the files of every task before training, so that what is missing is told early."""
+        if training.run.mode == "eval":
+            return
+        name, node = training.name_of(self), self.node
+        for task in self.tasks:
+            data = self._kind(task)()
+            try:
+                find(data.layout(), root=node.root, address=data.mirror or ADDRESS, holder=name)
+            except UserError as error:
+                rest = ",".join(each for each in self.tasks if each != task)
+                without = f"or leave it out: {name}.tasks=[{rest}]" if rest else None
+                raise UserError(lines(*str(error).split("\n  "), without)) from None
 
     def on_test(self, training: Training, metrics: Metrics) -> None:
         """Of several processes each runs every so many tasks, and the first one reports all."""
@@ -117,8 +133,7 @@ class FineTuned(Hooks):
     def _task(self, training: Training, task: str, folder: Path) -> Run:
         """Return the run of a task: this model with the best weights and this vocabulary."""
         run, node = training.run, self.node
-        kinds: dict[str, Any] = discover.options((Task,))[0]
-        data = kinds[f"glue/{task}"](
+        data = self._kind(task)(
             root=None if node.root is None else node.root.absolute(),
             tokenizer=File(path=(training.folder / "tokenizer.json").absolute()),
             batch_size=node.batch_size,
@@ -137,6 +152,11 @@ class FineTuned(Hooks):
             gpu=training.device.device.index if several else run.gpu,  # each process has a GPU of its own
             precision=run.precision,
         )
+
+    @staticmethod
+    def _kind(task: str) -> Any:
+        kinds: dict[str, Any] = discover.options((Task,))[0]
+        return kinds[f"glue/{task}"]
 
     def _run(self, typed: list[str], task: str) -> None:
         """Run `train.py` in a subprocess; RunError with its last lines if it fails."""

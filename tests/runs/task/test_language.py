@@ -504,3 +504,20 @@ def test_a_model_learns_the_text(book, go):
     first, last = (each["validation/loss"] for each in left.metrics if "validation/loss" in each)
     assert last < first < math.log(261)
     assert left.summary["test/loss"] < 2.2
+
+
+def test_weights_for_other_tokens_are_refused(go, failed, here):
+    (here / "a.txt").write_text("abcdefgh ijkl\n" * 200)
+    (here / "b.txt").write_text("mnopabc defgh\n" * 200)
+
+    def of(path: str, **more: Any) -> Language:
+        data = File(path=here / path, length=8, batch_size=16)
+        return Language(model=Tiny(**SHAPE | {"vocabulary": 64}), data=data, training=Classical(max_steps=1), **more)
+
+    go("first", of=compose(of("a.txt")))
+    error = failed(lambda: go("other", of=compose(of("b.txt", init=Path("first")))))
+    assert str(error) == (
+        "init=first: its embeddings are those of other tokens than the data have\n"
+        "  write: data/tokenizer=file data.tokenizer.path=first/tokenizer.json"
+    )
+    assert go("again", of=compose(of("a.txt", init=Path("first")))).log.startswith("begins from first/best.pt: ")
