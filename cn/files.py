@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -43,6 +42,8 @@ def link_or_copy(path: Path, other: Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
+        import shutil  # a command that only reads needs it not
+
         shutil.copy2(path, other)
         sync(other)
 

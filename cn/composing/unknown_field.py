@@ -81,7 +81,7 @@ def _other_word(run: CN, each: Assignment, at: str, own: list[str], near: str) -
         return None
     group = registry.group_of(registry.home(contract))
     if name == group:
-        return f"it keeps its class; for a new one, leave out --from: {group}={texts[0]}"
+        return f"a {group} that was composed keeps its class; for a new one: python {program.script} {group}={texts[0]}"
     return f"write: {group}={texts[0]}" if texts[0] in discover.options((contract,))[0] else None
 
 

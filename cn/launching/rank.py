@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import RunError, UserError, lines
+from cn.job import Diverged
 from cn.launching.ranks import Lost
 from cn.launching.signals import Asked
 from cn.run_folder.folder import again, tell
@@ -95,7 +96,7 @@ def outcome(ranks: list[Rank], asked: Asked) -> Any:
         return first.said[1] if first.said else None
     if any(rank.process.exitcode == CLOSED for rank in ranks):
         raise BrokenPipeError
-    told = [rank for rank in ranks if rank.said is not None and rank.said[0] == "error"]
+    told = [rank for rank in ranks if rank.said is not None and rank.said[0] in ("error", "diverged")]
     told = [rank for rank in told if not rank.ended] or told
     if not told or all(rank.stopped for rank in told):
         _refuse_killed(ranks, asked)
@@ -110,7 +111,8 @@ def outcome(ranks: list[Rank], asked: Asked) -> Any:
     text = str(rank.said[1]) if rank.said else ""
     same = [each for each in told if each.said == rank.said]
     where = "" if rank.number == 0 or len(same) > 1 else f"rank {rank.number}: "
-    error = UserError(where + text) if rank.process.exitcode == 2 else RunError(where + text)
+    kind = Diverged if rank.said and rank.said[0] == "diverged" else RunError
+    error = UserError(where + text) if rank.process.exitcode == 2 else kind(where + text)
     error.status = rank.process.exitcode or 1
     raise error
 

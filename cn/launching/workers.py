@@ -16,7 +16,7 @@ from multiprocessing.util import register_after_fork
 from typing import Any
 
 from cn.errors import CNError
-from cn.job import Job
+from cn.job import Diverged, Job
 from cn.launching import ranks as started
 from cn.launching.rank import CLOSED, Rank
 from cn.launching.ranks import Lost
@@ -111,7 +111,8 @@ def _done(work: Connection, answer: Connection) -> tuple[tuple[str, Any], int]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return ("value", function(run, job)), 0
     except CNError as error:
-        return ("lost" if isinstance(error, Lost) else "error", str(error)), error.status
+        word = "lost" if isinstance(error, Lost) else "diverged" if isinstance(error, Diverged) else "error"
+        return (word, str(error)), error.status
     except KeyboardInterrupt:
         return ("error", "stopped at once by Ctrl-C"), 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output, such as head or less, has exited

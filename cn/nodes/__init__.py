@@ -21,6 +21,7 @@ OFFERS = {
         "Scalar",
         "VALUE",
         "same",
+        "untagged",
     ),
     "node": ("CN", "CNMeta", "NONE", "put"),
     "notes": ("Key", "Neutral", "Was"),

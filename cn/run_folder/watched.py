@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -10,18 +11,20 @@ from cn.errors import UserError, hint, lines
 from cn.immutable import Immutable
 
 Mode = Literal["min", "max"]
-LESS = ("loss", "error", "rmse", "mse", "mae", "perplexity", "distance", "bits_per_byte", "seconds", "memory")
+LESS = ("error", "rmse", "mse", "mae", "nll", "perplexity", "distance", "brier_score", "bits_per_byte", "seconds")
 MORE = (
-    *("accuracy", "precision", "recall", "f1", "auc", "matthews", "pearson", "spearman", "correlation", "iou", "dice"),
-    *("score", "return", "reward", "bleu", "r2", "psnr", "ssim"),
+    *("accuracy", "precision", "recall", "f1", "auc", "matthews", "pearson", "spearman", "correlation", "iou", "miou"),
+    *("dice", "score", "return", "reward", "bleu", "r2", "psnr", "ssim"),
 )
+OF_LESS = re.compile(rf"loss$|(^|[/_])({'|'.join(LESS)})$")
+OF_MORE = re.compile(rf"(^|[/_])({'|'.join(MORE)})$")
 
 
 class Watched(Immutable):
     """A metric that a validation measures, or that a callback adds."""
 
     name: str
-    mode: Mode | None = None  # None: min if the name ends as those in LESS do, else max
+    mode: Mode | None = None  # None: min if the name matches OF_LESS, else max
     by: str = ""  # `callbacks.NAME.` of the callback that monitors it
 
     @classmethod
@@ -41,7 +44,9 @@ class Watched(Immutable):
         return self.name.replace("validation/", "test/", 1)
 
     def asked(self, by: str, measured: Iterable[str] | None, goals: Iterable[Watched]) -> Watched:
-        """Bind to the callback called `by`. UserError as `of`.
+        """Bind to the callback called `by`.
+
+        UserError if no validation measures the metric, or if nothing says whether less of it is better.
 
         measured: the names of all metrics of validations; None if they are not known yet.
         goals: those of the task, which say whether less of a metric is better.
@@ -50,25 +55,22 @@ class Watched(Immutable):
         watched = self.replace(by=f"{by}.", mode=self.mode or modes.get(self.name))
         if measured is not None:
             watched.of(dict.fromkeys(measured, 0.0))
+        if watched.mode is None and not OF_LESS.search(self.name) and not OF_MORE.search(self.name):
+            what = f"{by}.metric={self.name}: its name does not say whether less of it is better"
+            raise UserError(lines(what, f"write: {by}.mode=min or {by}.mode=max"))
         return watched
 
     def of(self, metrics: dict[str, float]) -> float:
-        """Return the value, negated if less is better; -inf for nan.
-
-        UserError if the metric is missing, or if neither its mode nor its name says whether less of it is better.
-        """
+        """Return the value, negated if less is better; -inf for nan. UserError if the metric is missing."""
         if self.name not in metrics:
             known = [name for name in metrics if name not in ("step", "epoch")]
             measured = "a callback that measures it stands before the one that asks for it"
             what = f"{self.by}metric={self.name}: no validation measures it"
             raise UserError(lines(what, hint(self.name, known), measured))
-        if self.by and self.mode is None and not self.name.lower().endswith((*LESS, *MORE)):
-            what = f"{self.by}metric={self.name}: its name does not say whether less of it is better"
-            raise UserError(lines(what, f"write: {self.by}mode=min or {self.by}mode=max"))
         value = float(metrics[self.name])
         return -math.inf if math.isnan(value) else -value if self.less else value
 
     @property
     def less(self) -> bool:
         """Whether smaller values are better."""
-        return self.mode == "min" or (self.mode is None and self.name.lower().endswith(LESS))
+        return self.mode == "min" or (self.mode is None and OF_LESS.search(self.name) is not None)

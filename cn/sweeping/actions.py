@@ -21,8 +21,8 @@ from cn.sweeping.planning.mend import adopt, forget_failures, mend
 from cn.sweeping.planning.named import Named, describe
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import Shared, share
-from cn.sweeping.project import verbs
-from cn.sweeping.submitting import submission
+from cn.sweeping.project import root_of, verbs
+from cn.sweeping.submitting import snapshots, submission
 from cn.sweeping.submitting.preview import many
 from cn.sweeping.submitting.submission import Workers, copy_code, recover
 from cn.sweeping.submitting.workers import given, wanted
@@ -52,6 +52,9 @@ def _submit_search(named: Named) -> tuple[str, Any]:
         _refuse_copy(named, "submit")
         found = recover(named.store, unknown=True)
         more = wanted(named, found)
+        if found.stop is not None and named.sweep is not None and (more.workers is not None or more.rows):
+            code = snapshots.digest(root_of(named.sweep._function_))
+            _refuse_stopped(named, found, code, named.sweep.give_up)  # before anything is written
         if more.workers is not None:
             with named.store.written():
                 Points(named.store).set_ended(None)
@@ -182,10 +185,7 @@ def queue(
         called = copy_code(store, first.function, first.makes_folder, first.libraries, first.source)
         give_up = first.give_up
     code = called.snapshot.partition("-")[0]
-    if (stop := found.stop) is not None and stop.holds(code, give_up):
-        what = f"no trial would start: {stop.count} failed with: {short(str(stop.reason))}"
-        run_again = f"if it is mended elsewhere than in the code: {named.command('retry')}"
-        raise UserError(lines(what, run_again, f"to start others all the same: {named.command('submit')} give_up=null"))
+    _refuse_stopped(named, found, code, give_up)
     _set_aside(store, chosen, found, code)
     shared = Shared(chosen)
     if sweep is not None and sweep.search is None:
@@ -194,6 +194,14 @@ def queue(
         describe(store, named.goal, sweep)
     more = {"give_up": give_up, "overrides": named.overrides, "goal": named.goal, "search": search}
     return submission.submit(store, shared.planned, found, called, **more), shared.described()
+
+
+def _refuse_stopped(named: Named, found: Sweeping, code: str, give_up: int | None) -> None:
+    """Raise UserError if so many trials of this code failed alike that no other would start."""
+    if (stop := found.stop) is not None and stop.holds(code, give_up):
+        what = f"no trial would start: {stop.count} failed with: {short(str(stop.reason))}"
+        run_again = f"if it is mended elsewhere than in the code: {named.command('retry')}"
+        raise UserError(lines(what, run_again, f"to start others all the same: {named.command('submit')} give_up=null"))
 
 
 def _is_known(each: Standing, found: Sweeping) -> bool:

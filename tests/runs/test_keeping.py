@@ -131,7 +131,7 @@ def test_a_metric_that_nobody_measures_is_refused_with_those_that_are(go, failed
     assert str(error).splitlines()[:3] == told
     assert error.status == 2
     assert not Path("early/metrics.jsonl").exists()  # nothing was trained in vain
-    callbacks = {"measure": Measure(values=[0.1]), name: KINDS[name](metric="validation/acuracy")}
+    callbacks = {"measure": Measure(values=[0.1]), name: KINDS[name](metric="validation/acuracy", mode="max")}
     error = failed(lambda: go("late", of=Default(**SMALL, callbacks=callbacks)))
     assert str(error).splitlines()[:3] == [
         told[0],

@@ -188,6 +188,30 @@ def test_trials_that_diverge_stop_no_other(project: Project):
     assert {trial["reason"] for trial in project.trials(name)} == {"the loss is nan in the steps up to 1"}
 
 
+HIGH = """
+from models.mlp import Mlp
+from runs import Run
+from runs.default import Default
+from runs.optim.sgd import Sgd
+from sweeps import Axes, Sweep, seeds
+
+
+class High(Sweep):
+    '''Which seed survives?'''
+
+    base: Run = Default(model=Mlp(hidden_sizes=(8,)), optim=Sgd(lr=1e30), gpu=-1, epochs=2)
+    axes: Axes = seeds(1)
+"""
+
+
+def test_processes_that_diverge_stop_no_other(real: Project):
+    real.write("sweeps/high.py", HIGH)
+    real.sweeps("submit", "high", "launch.processes=2", "give_up=1")
+    assert real.over("high") == {"failed": 1}
+    assert real.only("high")["reason"].startswith("the loss is ")
+    assert not (real.folder / "outputs/sweeps/high/stop.json").exists()
+
+
 def test_what_is_added_while_trials_fail_alike_is_refused_unless_it_may_fail(project: Project):
     name = project.sweep("alike", "seeds(4)", base="act='raise'")
     place = words("local", parallel=1)
@@ -200,8 +224,10 @@ def test_what_is_added_while_trials_fail_alike_is_refused_unless_it_may_fail(pro
         f"  to start others all the same: python -m sweeps submit alike {shlex.join([*place, more])} give_up=null\n"
     )
     assert len(project.trials(name)) == 4
+    assert "no other trial is started" in project.sweeps("status", name)
     project.sweeps("submit", name, *place, more, "give_up=null")
     assert project.over(name) == {"failed": 5, "stopped": 1}
+    assert "no other trial is started" not in project.sweeps("status", name)
 
 
 def test_a_sweep_may_never_give_up(project: Project):

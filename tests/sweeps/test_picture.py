@@ -100,13 +100,14 @@ def test_the_title_says_how_many_seeds_are_missing(tmp_path: Path) -> None:
     trials = [
         outcome(1, "lr=0.1", "seed=1", value=0.5),
         outcome(2, "lr=0.1", "seed=2", value=0.7),
-        outcome(3, "lr=0.1", "seed=3", value=None, state="failed"),
+        outcome(3, "lr=0.1", "seed=3", value=None, state="running"),
         outcome(4, "lr=0.2", "seed=1", value=0.4),
+        outcome(5, "lr=0.3", "seed=1", value=None, state="failed"),
     ]
     assert title(drawn(trials, tmp_path)) == [
         "best validation/accuracy: 0.6000 +- 0.1414 over 2 of 3 seeds",
         "lr=0.1",
-        "no value: 1 failed, of 4 trials",
+        "no value: 1 failed, of 5 trials",
     ]
 
 

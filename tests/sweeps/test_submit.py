@@ -11,6 +11,16 @@ from typing import Any
 
 import pytest
 
+from cn.launching.queue import Jobs
+from cn.launching.slurm_queue import SlurmQueue
+from cn.sweeping.folder.batches import Trial
+from cn.sweeping.folder.look import look
+from cn.sweeping.folder.store import Store, of_trial
+from cn.sweeping.planning.plan import Planned
+from cn.sweeping.submitting import submission
+from cn.sweeping.submitting.submission import Called
+from runs.launch.slurm import Slurm
+from sweeps import maximize
 from tests.sweeps.cluster import Cluster
 from tests.sweeps.project import Project, masked, words
 
@@ -141,6 +151,33 @@ def test_what_is_added_shares_the_places_with_what_runs(
     project.sweeps("submit", name, *words(where, parallel=then))
     assert project.over(name) == {"done": 8}
     assert most_at_once(spans(project, project.trials(name))) <= then
+
+
+def test_launches_of_one_submission_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[Jobs] = []
+
+    def noted(self: SlurmQueue, jobs: Jobs) -> str:
+        asked.append(jobs)
+        return str(len(asked))
+
+    monkeypatch.setattr(SlurmQueue, "submit", noted)
+    monkeypatch.setattr(SlurmQueue, "most", lambda self: 1000)
+    ids = [f"{number:010d}" for number in range(7)]
+    launches = [Slurm(parallel=2, hours=1 + number) for number in range(5)]
+    chosen = [Planned(Trial(id, (), {}, of_trial(id)), each) for id, each in zip(ids, launches, strict=False)]
+    chosen += [Planned(Trial(id, (), {}, of_trial(id)), Slurm(hours=99)) for id in ids[5:]]
+    store = Store(tmp_path / "sweep")
+    called = Called("train:train", False, "code", (), None)
+    with store.locked():
+        submission.submit(store, chosen, look(store), called, goal=maximize("score"))
+    assert [(jobs.count, jobs.after) for jobs in asked] == [
+        (1, ()),
+        (1, ()),
+        (1, ("1", "2")),
+        (1, ("1", "2")),
+        (1, ("3", "4")),
+        (2, ()),  # with no limit
+    ]
 
 
 @pytest.mark.parametrize("where", ["local", "slurm"])

@@ -103,7 +103,7 @@ def test_words_without_a_value_have_a_cell_too() -> None:
 def test_json_is_plain_data_of_all_trials() -> None:
     rows = as_json(results(SIX, GOAL), GOAL)
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    assert rows[0] == {
+    assert rows[1] == {
         "words": ["lr=0.2"],
         "code": "c0de",
         "mean": 0.85,

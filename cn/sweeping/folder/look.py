@@ -8,12 +8,12 @@ from dataclasses import replace
 from cn.errors import CNError, RunError, short
 from cn.launching.queue import Job, Queue
 from cn.run_folder.state_files import DamagedError
-from cn.sweeping.folder.batches import Trial
+from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import identity, is_known
 from cn.sweeping.folder.points import Owner, Points
 from cn.sweeping.folder.queues import lister, of_each, of_original, queue_of
 from cn.sweeping.folder.standing import Standing, Sweeping
-from cn.sweeping.folder.stop import stopped
+from cn.sweeping.folder.stop import Stop, stopped
 from cn.sweeping.folder.store import Report, Store
 from cn.sweeping.folder.trial_status import TrialStatus
 
@@ -186,6 +186,10 @@ def _read(store: Store, each: Standing) -> None:
         each.state = TrialStatus.DONE
 
 
+def _is_stopped(stop: Stop, each: Standing, batch: Batch | None) -> bool:
+    return stop.code == each.code and (batch is None or stop.holds(batch.code, batch.give_up))
+
+
 def _settle(store: Store, found: Sweeping, lost: list[Standing]) -> None:
     """Decide the state of trials whose jobs are gone and that left no final report."""
     stop, over = found.stop, store.over()
@@ -198,7 +202,7 @@ def _settle(store: Store, found: Sweeping, lost: list[Standing]) -> None:
             each.state = TrialStatus.DAMAGED
         elif each.label in over:
             each.state, each.reason = TrialStatus.CANCELLED, "cancelled"
-        elif stop is not None and stop.code == each.code and each.report is None:
+        elif stop is not None and each.report is None and _is_stopped(stop, each, found.batches.get(each.label)):
             each.state, each.reason = TrialStatus.STOPPED, f"{stop.count} others failed: {short(str(stop.reason))}"
     rest = [each for each in lost if each.state.is_alive]
     numbers = {label: store.known_number(label) for label in {each.label for each in rest}}

@@ -55,7 +55,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     text += "\n\n" + (", ".join(f"{count} {state}" for state, count in counts.items()) or "no trial yet")
     text += _search(named, found)
     stop, last = found.stop, list(found.batches.values())[-1:]
-    if stop is not None and last and stop.code == last[0].code:
+    if stop is not None and last and stop.holds(last[0].code, last[0].give_up):
         text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
         text += f"\n  when it is mended: {named.command('retry')}"
     text += _elsewhere(named, found)

@@ -80,11 +80,10 @@ def _spread(function: Callable[[Any, Job], Any], count: int) -> Callable[[Any, J
 
 def _distinct(asked: list[Request]) -> list[Request]:
     """Return the requests without duplicates, as in a named sweep; the same run in another folder is no duplicate."""
-    from cn.nodes.to_json import plain
+    from cn.composing.results import comes_to
     from cn.run_folder.folder import folder_of
-    from cn.sweeping.planning.plan import identity
 
-    runs = [f"{identity(each.run, plain(each.run), each.job.overrides)} {folder_of(each.run)}" for each in asked]
+    runs = [f"{comes_to(each.run)} {folder_of(each.run)}" for each in asked]
     return [asked[place] for place in first_of_each(runs, asked_for(asked))]
 
 

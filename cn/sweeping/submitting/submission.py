@@ -125,8 +125,13 @@ def submit(
             refuse_taken(store.at(each.trial))
     name, home = next_name(store), store.folder.absolute()
     numbers: dict[str, str] = {}
-    running = [batch for label, batch in found.batches.items() if label in found.live]
-    lost = found.live - found.batches.keys()  # labels of which no file tells
+    beside: dict[bool, dict[str, int]] = {True: {}, False: {}}  # here or in a queue: batches that run -> their places
+    for label, batch in found.batches.items():
+        if label in found.live:
+            kind = launch_of(batch)
+            beside[kind.is_here][label] = _places(kind, batch)
+    lost = dict.fromkeys(found.live - found.batches.keys(), 0)  # of which no file tells
+    behind: dict[bool, tuple[str, ...]] = {True: (), False: ()}  # batches that must end before further ones begin
     groups = alike(chosen) if search is None else [(search.sweep.launch, [each.trial for each in chosen])]
     for launch, trials in groups:
         queue = launch.build()
@@ -134,12 +139,14 @@ def submit(
             jobs = rows(trials, queue.pack, together=not launch.is_here)
         else:
             jobs = [tuple(trials[i :: search.jobs]) for i in range(search.jobs)]
-        beside = [each for each in running if launch_of(each).is_here == launch.is_here]
-        free = None if queue.parallel is None else queue.parallel - sum(map(_places, beside))
+        here, free = launch.is_here, None
         before: tuple[str, ...] = ()
-        if free is not None and free < 1:
-            before = tuple(filter(None, map(store.known_number, sorted({*lost, *(each.label for each in beside)}))))
-        lanes = divide(len(jobs), queue.most(), queue.parallel if before else free)
+        if queue.parallel is not None:
+            free = queue.parallel - sum(beside[here].values())
+            if free < 1:
+                behind[here], beside[here], free = tuple(sorted({**lost, **beside[here]})), {}, queue.parallel
+            before = tuple(filter(None, map(store.known_number, behind[here])))
+        lanes = divide(len(jobs), queue.most(), free)
         own: list[str] = []
         for lane in lanes:
             batch = Batch(
@@ -175,14 +182,14 @@ def submit(
                 store.set_number(label, number)
             own.append(number)
             numbers[label] = number
-            running.append(batch)
+            beside[here][label] = _places(launch, batch)
     return numbers
 
 
-def _places(batch: Batch) -> int:
-    """Return how many places it takes; here all that it was given, since each has GPUs of its own."""
+def _places(launch: Launch, batch: Batch) -> int:
+    """Return how many places a batch takes; here all that it was given, since each has GPUs of its own."""
     width = batch.width or 0
-    return width if launch_of(batch).is_here else min(width, len(batch.jobs))
+    return width if launch.is_here else min(width, len(batch.jobs))
 
 
 def _taken(store: Store, batch: Batch, error: Exception) -> str:
