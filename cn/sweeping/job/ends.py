@@ -57,7 +57,7 @@ class Ends:
         if pruned and pruned[0].values is not None:
             return Past(values, PointState.PRUNED, pruned[0].values[0], pruned[0].step, excess=pruned[0].excess)
         found = done(ends)
-        if len(found) < len(ends):  # the mean would be of the seeds that went well
+        if not found or len(found) < len(ends):  # the mean would be of the seeds that went well
             return Past(values, PointState.FAILED)
         columns = zip(*(each.values or () for each in found), strict=True)
         first, *others = map(statistics.fmean, columns)
