@@ -19,7 +19,7 @@ class Pruned(RunError):  # noqa: N818
 
 
 class Diverged(RunError):  # noqa: N818
-    """A run came to a number that is not finite: its values are at fault, not the code that it shares with others."""
+    """The numbers of a run are not finite any more: its fields are at fault, not the code, which other runs share."""
 
 
 @dataclass(frozen=True)

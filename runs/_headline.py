@@ -14,7 +14,7 @@ def headline(run: Run, training: Training, processes: int) -> str:
     examples = f"{data.noun} without end" if data.length is None else f"{data.length} {data.noun}"
     each = training.per_epoch * training.batch * run.accumulate
     if data.length is not None and each < 0.9 * data.length:
-        examples += f" ({each} an epoch)"  # the others fill no step; those of another epoch are others
+        examples += f" ({each} an epoch)"  # the rest fills no step; each epoch leaves out other examples
     size = f"{training.parameters} parameters, {examples}, {training.steps} steps"
     several = f", {processes} processes" if processes > 1 else ""
     return f"{_named(run.model)} on {type(run.data).__name__}: {size} on {training.device}{several}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import BY_FIXTURE, COLLECTED, LONG, OTHERS, automatic
+from tests.conftest import BY_FIXTURE, COLLECTED, LONG, OTHERS, ROOT, automatic
 
 
 def test_the_marks_are_registered(pytestconfig: pytest.Config) -> None:
@@ -34,6 +34,14 @@ def test_a_mark_comes_with_a_fixture_or_with_a_parameter_that_names_one(
 ) -> None:
     item: Any = SimpleNamespace(nodeid="", fixturenames=fixtures, callspec=SimpleNamespace(params=parameters))
     assert automatic(item) == marks
+
+
+def test_the_list_of_long_tests_is_sorted_and_each_is_there() -> None:
+    told = (ROOT / "tests/long_tests.txt").read_text().splitlines()
+    assert told == sorted(set(told))
+    for each in told:
+        path, _, name = each.partition("::")
+        assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / path).read_text(), each
 
 
 def test_each_entry_of_the_list_is_a_test_or_all_its_parameters_but_the_first(pytestconfig: pytest.Config) -> None:

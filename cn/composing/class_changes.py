@@ -20,9 +20,9 @@ def kept_by(cls: type[Any]) -> list[Change]:
     found: dict[str, Change] = {}
     for base in reversed(cls.__mro__):
         given: Any = vars(base).get(KEEPS, {})
-        said = short(repr(given))
-        if not isinstance(given, dict) or not all(isinstance(key, str) for key in cast("dict[Any, Any]", given)):
-            what = f"{base.__name__}.{KEEPS} is {said}, and not changes by their keys"
+        keys: list[Any] = list(cast("dict[Any, Any]", given)) if isinstance(given, dict) else [None]
+        if not all(isinstance(key, str) for key in keys):
+            what = f"{base.__name__}.{KEEPS} is {short(repr(given))}, and not changes by their keys"
             raise UserError(lines(what, f"defined in {place(base, KEEPS)}", f'write: {KEEPS} = {{"seed": 1}}'))
         for key, value in cast("dict[str, Any]", given).items():
             found[key.lstrip("+").replace("/", ".")] = Change(key, value, place(base, KEEPS, key))

@@ -57,7 +57,8 @@ class CNMeta(NodeType):
             raise DefinitionError(lines(f"{name} cannot be made: {error}", where(cls))) from None
         cls.__doc__ = doc
         cls._kinds = cls._nodes = None
-        cls.__dataclass_fields__.update(_of_nearest(cls))
+        if len(bases) > 1:
+            cls.__dataclass_fields__.update(_of_nearest(cls))
         cls._fields = {field.name: field for field in dataclasses.fields(cls)}
         resolve(cls, strict=False)
         registry.register(cls)
@@ -76,8 +77,9 @@ class CNMeta(NodeType):
 
 
 def _of_nearest(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
-    """Return each field as the class defines it that comes first in the order of bases; a dataclass merges whole bases,
-    so that one which inherits a default would beat one which sets it.
+    """Return each field as the first class in the order of bases defines it.
+
+    A dataclass merges whole bases, so that one which inherits a default would beat a later one which sets it.
     """
     found: dict[str, dataclasses.Field[Any]] = {}
     for base in reversed(cls.__mro__):

@@ -11,6 +11,7 @@ from cn.errors import UserError, hint, lines
 from cn.immutable import Immutable
 
 Mode = Literal["min", "max"]
+# Last words of the names of metrics of which less, or more, is better.
 LESS = ("error", "rmse", "mse", "mae", "nll", "perplexity", "distance", "brier_score", "bits_per_byte", "seconds")
 MORE = (
     *("accuracy", "precision", "recall", "f1", "auc", "matthews", "pearson", "spearman", "correlation", "iou", "miou"),

@@ -135,7 +135,7 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
     parameters (positions, a class token) use AdamW. The head is the matrix registered last, unless the network's
     `head_weight` is tied to an embedding. A module with several networks names them by its method `networks`.
     """
-    weights = [(owner, p) for owner, name, p in owned(module) if p.ndim > 1 and "weight" in name]
+    weights = _matrices(module)
     apart = {id(p) for owner, p in weights if isinstance(owner, NOT_HIDDEN)}  # tied ones, too
     networks: Any = getattr(module, "networks", lambda: [module])
     for network in networks():
@@ -144,10 +144,14 @@ def hidden_matrices(module: nn.Module) -> list[nn.Parameter]:
     return list(hidden.values())
 
 
+def _matrices(module: nn.Module) -> list[tuple[nn.Module, nn.Parameter]]:
+    """Return each matrix with its owner, in order of registration."""
+    return [(owner, p) for owner, name, p in owned(module) if p.ndim > 1 and "weight" in name]
+
+
 def _head(network: nn.Module) -> set[int]:
-    matrices = [
-        p for owner, name, p in owned(network) if p.ndim > 1 and "weight" in name and not isinstance(owner, NOT_HIDDEN)
-    ]
+    """Return the id of the matrix of the head; none if the head is tied to an embedding."""
+    matrices = [p for owner, p in _matrices(network) if not isinstance(owner, NOT_HIDDEN)]
     tied = {id(p) for part in network.modules() if hasattr(part, "head_weight") for p in part.parameters()}
     return {id(p) for p in matrices[-1:]} - tied
 

@@ -46,7 +46,9 @@ class Segmentation(Objective):
 
     def loss(self, network: Network, batch: Examples) -> Tensor:
         images, masks = batch
-        logits = rearrange(network(images), "b k h w -> (b h w) k")  # of pixels in a row, it is deterministic on a GPU
+        logits = rearrange(
+            network(images), "b k h w -> (b h w) k"
+        )  # torch has a deterministic loss of rows on a GPU, not of maps
         return F.cross_entropy(logits, masks.flatten())
 
     def measure(self, network: Network, batch: Examples) -> Mapping[str, Tensor]:

@@ -17,7 +17,7 @@ class Stop:
     code: str
 
     def holds(self, code: str, give_up: int | None) -> bool:
-        """Return whether it is about this code, and its count is enough for a batch that gives up at `give_up`."""
+        """Return whether the failures are of this code, and enough for a batch with this `give_up`."""
         return code == self.code and give_up is not None and self.count >= give_up
 
 

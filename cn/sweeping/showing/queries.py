@@ -175,8 +175,10 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
     (outcome, value), *others_of_it = row.values
     folder = named.store.at(outcome.trial)
     run = unplain(outcome.trial.config) if outcome.trial.config else load(folder)
-    functions = [each.function for each in named.store.heads().values()] if named.sweep is None else []
-    function = functions[0] if functions else "train:train" if named.sweep is None else named.sweep._function_
+    if named.sweep is not None:
+        function = named.sweep._function_
+    else:
+        function = next((each.function for each in named.store.heads().values()), "train:train")
     typed = shlex.join(["python", f"{function.partition(':')[0]}.py", *command_of(run)])
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""

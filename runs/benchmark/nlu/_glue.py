@@ -67,9 +67,8 @@ class FineTuned(Hooks):
             return
         name, node = training.name_of(self), self.node
         for task in self.tasks:
-            data = self._kind(task)()
             try:
-                find(data.layout(), root=node.root, address=data.mirror or ADDRESS, holder=name)
+                find(self._kind(task)().layout(), root=node.root, address=ADDRESS, holder=name)
             except UserError as error:
                 rest = ",".join(each for each in self.tasks if each != task)
                 without = f"or leave it out: {name}.tasks=[{rest}]" if rest else None
