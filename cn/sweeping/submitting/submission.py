@@ -21,7 +21,7 @@ from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.identity import next_name, write_identity
 from cn.sweeping.folder.look import look
 from cn.sweeping.folder.points import Points
-from cn.sweeping.folder.queues import ask, launch_of
+from cn.sweeping.folder.queues import ask
 from cn.sweeping.folder.standing import Sweeping
 from cn.sweeping.folder.store import Store
 from cn.sweeping.goal import Goal
@@ -29,6 +29,7 @@ from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import components
 from cn.sweeping.project import root_of, verbs
 from cn.sweeping.submitting import snapshots
+from cn.sweeping.submitting.turns import Turns
 from cn.sweeping.sweep import Sweep
 
 
@@ -125,13 +126,7 @@ def submit(
             refuse_taken(store.at(each.trial))
     name, home = next_name(store), store.folder.absolute()
     numbers: dict[str, str] = {}
-    beside: dict[bool, dict[str, int]] = {True: {}, False: {}}  # here or in a queue: batches that run -> their places
-    for label, batch in found.batches.items():
-        if label in found.live:
-            kind = launch_of(batch)
-            beside[kind.is_here][label] = _places(kind, batch)
-    lost = dict.fromkeys(found.live - found.batches.keys(), 0)  # of which no file tells
-    behind: dict[bool, tuple[str, ...]] = {True: (), False: ()}  # batches that must end before further ones begin
+    turns = Turns(found)
     groups = alike(chosen) if search is None else [(search.sweep.launch, [each.trial for each in chosen])]
     for launch, trials in groups:
         queue = launch.build()
@@ -139,14 +134,9 @@ def submit(
             jobs = rows(trials, queue.pack, together=not launch.is_here)
         else:
             jobs = [tuple(trials[i :: search.jobs]) for i in range(search.jobs)]
-        here, free = launch.is_here, None
-        before: tuple[str, ...] = ()
-        if queue.parallel is not None:
-            free = queue.parallel - sum(beside[here].values())
-            if free < 1:
-                behind[here], beside[here], free = tuple(sorted({**lost, **beside[here]})), {}, queue.parallel
-            before = tuple(filter(None, map(store.known_number, behind[here])))
-        lanes = divide(len(jobs), queue.most(), free)
+        turn = turns.next(launch, queue.parallel)
+        before = tuple(filter(None, map(store.known_number, turn.after)))
+        lanes = divide(len(jobs), queue.most(), turn.free)
         own: list[str] = []
         for lane in lanes:
             batch = Batch(
@@ -182,14 +172,8 @@ def submit(
                 store.set_number(label, number)
             own.append(number)
             numbers[label] = number
-            beside[here][label] = _places(launch, batch)
+            turns.add(launch, batch)
     return numbers
-
-
-def _places(launch: Launch, batch: Batch) -> int:
-    """Return how many places a batch takes; here all that it was given, since each has GPUs of its own."""
-    width = batch.width or 0
-    return width if launch.is_here else min(width, len(batch.jobs))
 
 
 def _taken(store: Store, batch: Batch, error: Exception) -> str:
