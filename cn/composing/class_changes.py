@@ -22,7 +22,8 @@ def kept_by(cls: type[Any]) -> list[Change]:
         given: Any = vars(base).get(KEEPS, {})
         keys: list[Any] = list(cast("dict[Any, Any]", given)) if isinstance(given, dict) else [None]
         if not all(isinstance(key, str) for key in keys):
-            what = f"{base.__name__}.{KEEPS} is {short(repr(given))}, and not changes by their keys"
+            said = short(repr(cast("object", given)))
+            what = f"{base.__name__}.{KEEPS} is {said}, and not changes by their keys"
             raise UserError(lines(what, f"defined in {place(base, KEEPS)}", f'write: {KEEPS} = {{"seed": 1}}'))
         for key, value in cast("dict[str, Any]", given).items():
             found[key.lstrip("+").replace("/", ".")] = Change(key, value, place(base, KEEPS, key))
