@@ -25,12 +25,13 @@ from cn.composing.verbs import ORDER
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import CNError, Notice, UserError, hint, lines
+from cn.nodes.derived import derives
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
 from cn.nodes.texts import texts_of
 from cn.nodes.to_json import plain
-from cn.nodes.traversal import thaw, values, walk
+from cn.nodes.traversal import address_of, thaw, values, walk
 
 if TYPE_CHECKING:
     from cn.composing.syntax_errors import Offer
@@ -106,10 +107,21 @@ def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[li
         with of_patch(tree.root, each):
             tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)
     if late:
-        found = worked_out(plain(tree.root, tagged=False), [each for *_, each in late])
+        asked = [each for *_, each in late]
+        found = worked_out(plain(tree.root, tagged=False), asked, later=lambda: _derived_later(tree.root))
         for (node, rest, each), value in zip(late, found, strict=True):
             _set_first(tree, node, rest, readings(value, each))
     return waiting
+
+
+def _derived_later(root: CN) -> set[str]:
+    """Return the addresses of the fields that have no value before they are derived."""
+    return {
+        address_of(address, type(node), name)
+        for address, node in walk(root)
+        for name in kinds_of(node)
+        if derives(node, name) is not None
+    }
 
 
 def _chosen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -29,10 +29,15 @@ WORDS = {
 }  # OmegaConf's message -> our message
 
 
-def worked_out(base: dict[str, Any], assignments: Sequence[Assignment], among: str = "") -> list[Any]:
+def worked_out(
+    base: dict[str, Any],
+    assignments: Sequence[Assignment],
+    among: str = "",
+    later: Callable[[], Collection[str]] = tuple,
+) -> list[Any]:
     """Resolve each interpolation at its own position in the config, a tree of plain values.
 
-    among: the content of the tree, for error messages.
+    among: the content of the tree, for error messages. later: the addresses of values that are derived from these.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import GrammarParseError, OmegaConfBaseException
@@ -53,12 +58,14 @@ def worked_out(base: dict[str, Any], assignments: Sequence[Assignment], among: s
         raise UserError(lines(f"{text} cannot be worked out", UNREADABLE)) from None
     except OmegaConfBaseException as error:
         raise UserError(
-            lines(f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among))
+            lines(f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among, later))
         ) from None
     return found
 
 
-def in_words(error: str, addresses: Sequence[str] = (), among: str = "") -> list[str | None]:
+def in_words(
+    error: str, addresses: Sequence[str] = (), among: str = "", later: Callable[[], Collection[str]] = tuple
+) -> list[str | None]:
     """Translate OmegaConf's error into our words, with the nearest addresses."""
     first = error.split("\n")[0]
     pattern = next((each for each in WORDS if re.search(each, first)), None)
@@ -67,6 +74,8 @@ def in_words(error: str, addresses: Sequence[str] = (), among: str = "") -> list
     found = re.search(pattern, first)
     part = short(found[1]) if found and found.groups() else ""
     why, *more = WORDS[pattern].replace("PART", part).split("\n")
+    if WORDS[pattern] == ABSENT and part in later():
+        return [f"{part} is derived only after each ${{...}} is worked out", f"to give it: {part}=VALUE"]
     if WORDS[pattern] == ABSENT:
         shown = among or nearest(part.lstrip("."), addresses)  # with `among`, `addresses` is the complete list
         return [f"{why}{among}", hint(part.lstrip("."), addresses) if shown and addresses else None]

@@ -366,6 +366,21 @@ def test_a_task_whose_files_are_missing_is_refused_before_training(book: Path, g
     assert not (here / "run/metrics.jsonl").exists()
 
 
+def test_what_the_tasks_of_glue_cannot_have_is_refused_before_training(
+    book: Path, go: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError) as caught:
+        go("run", of=run(book, model=Tiny(**SHAPE, length=16), benchmark=Glue(tasks=["cola"], length=17)))
+    assert str(caught.value) == (
+        "benchmark.length is 17, longer than the 16 tokens that Tiny takes\n  nearest: benchmark.length=16"
+    )
+    monkeypatch.setattr("cn.lazy.find_spec", lambda name: None)
+    with pytest.raises(UserError) as caught:
+        go("other", of=run(book, model=Tiny(**SHAPE, length=16), benchmark=Glue(tasks=["cola"], length=16)))
+    assert str(caught.value).startswith("benchmark: tokenizers is not installed\n  type: pip install ")
+    assert not (here / "run/metrics.jsonl").exists()
+
+
 # Several runs
 
 

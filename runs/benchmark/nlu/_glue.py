@@ -27,6 +27,7 @@ from data.glue import ADDRESS
 from data.glue import Glue as Task
 from data.tokenizer.file import File
 from runs import _checkpoint, _train
+from runs._packages import refuse_absent
 from runs._training.evaluate import LEAST
 from runs._training.state import Training
 from runs.benchmark._report import bounds, report
@@ -62,10 +63,15 @@ class FineTuned(Hooks):
         self.node, self.tasks = node, node.tasks or list(get_args(Name))
 
     def on_start(self, training: Training) -> None:
-        """Look for the files of every task before training, so that what is missing is told early."""
+        """Look for what every task needs before training, so that what is missing is told early."""
         if training.run.mode == "eval":
             return
-        name, node = training.name_of(self), self.node
+        name, node, model = training.name_of(self), self.node, training.run.model
+        refuse_absent(name, File(path=Path("tokenizer.json")).packages(), extra="text")
+        most = getattr(model, "length", None)
+        if most is not None and node.length > most:
+            what = f"{name}.length is {node.length}, longer than the {most} tokens that {type(model).__name__} takes"
+            raise UserError(lines(what, f"nearest: {name}.length={most}"))
         for task in self.tasks:
             try:
                 find(self._kind(task)().layout(), root=node.root, address=ADDRESS, holder=name)

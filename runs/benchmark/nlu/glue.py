@@ -27,7 +27,7 @@ class Glue(Benchmark):
     epochs: Annotated[int, Ge(1)] = 3  # passes over a task's training rows
     batch_size: Annotated[int, Ge(1)] = 32  # rows a step
     learning_rate: Annotated[float, Gt(0)] = 1e-4  # base rate
-    length: int = 128  # tokens of the longest sequence; at most the model's
+    length: Annotated[int, Ge(5)] = 128  # tokens of the longest sequence; at most the model's
 
     def check(self) -> None:
         if len(set(self.tasks)) < len(self.tasks):

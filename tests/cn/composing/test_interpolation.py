@@ -75,6 +75,8 @@ REFUSED = {
     "steps=${seed} seed=${steps}": "steps=${seed} cannot be worked out\n  it leads back to itself",
     "steps=${seed} seed=${clip} clip=${steps}": "steps=${seed} cannot be worked out\n  it leads back to itself",
     "name=${nope}": "name=${nope} cannot be worked out\n  there is no nope",
+    "seed=${warmup}": "seed=${warmup} cannot be worked out\n"
+    "  warmup is derived only after each ${...} is worked out\n  to give it: warmup=VALUE",
     "name=${model.dimm}": "name=${model.dimm} cannot be worked out\n  there is no model.dimm\n"
     "  nearest: model.dim, model.head.dim, model.head",
     "seed=${nope:3}": "seed=${nope:3} cannot be worked out\n  there is no ${nope:...}\n"
