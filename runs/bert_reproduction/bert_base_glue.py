@@ -21,8 +21,8 @@ from runs.training.classical import Classical
 class BertBaseGlue(Language):
     """BERT's base size learns hidden tokens, and is then trained further on each of GLUE's nine tasks.
 
-    The values are those of the paper (Devlin et al. 2019, appendix A.2) but for the text and the number of steps. It
-    has not been run to its end: there is no result to quote.
+    The values are those of the paper (Devlin et al. 2019, appendix A.2) but for the text and the number of steps, and
+    next sentences are not predicted. It has not been run to its end: there is no result to quote.
     """
 
     model: Model = Base()
