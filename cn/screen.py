@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import re
 import sys
 from collections.abc import Generator
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 ODD = re.compile(r"[^\n\t -~]")
 SPACES = "\xa0\u202f\u3000"  # not printable according to Python, but harmless
@@ -44,6 +45,24 @@ def loading(library: str, *what: str) -> None:
     """On a terminal, print which library is about to be imported, since the import can take seconds."""
     if library not in sys.modules and sys.stderr.isatty():
         say(f"loading {', '.join([library, *what])}", error=True)
+
+
+def as_json_text(data: Any) -> str:
+    """Return data as JSON that every program reads: a number that is not finite becomes null."""
+    import json  # most commands need none
+
+    try:
+        return json.dumps(data, indent=1, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(data), indent=1, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in cast("dict[Any, Any]", data).items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in cast("list[Any]", data)]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def pour(data: bytes) -> None:

@@ -34,8 +34,11 @@ def _holds_nodes(folder: str) -> bool:
         return False
     for name in sorted(os.listdir(folder)):
         if name.endswith(".py"):
-            with open(os.path.join(folder, name), "rb") as file:
-                lines = file.read().splitlines()
+            try:
+                with open(os.path.join(folder, name), "rb") as file:
+                    lines = file.read().splitlines()
+            except OSError:  # such as a link to nothing, by which an editor locks a file
+                continue
             start = (b"from cn import", b"from cn.", b"import cn")
             if name == "__init__.py" and any(line.startswith(start) for line in lines):
                 return True

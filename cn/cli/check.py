@@ -22,7 +22,7 @@ from cn.lazy import needs
 from cn.run_folder.differences import ABSENT, differences, text, values_in
 from cn.run_folder.folder import OUTPUTS
 from cn.run_folder.folders import below
-from cn.screen import answering, say
+from cn.screen import answering, as_json_text, say
 from cn.table import fold
 from cn.writing.record import RecordWarning, load
 
@@ -59,7 +59,7 @@ def check(words: list[str]) -> int:
     commit = None if given.against is None else _commit(given.against)
     with _progress() as report:
         found = checked(commit, report)
-    say(json.dumps(found, indent=1) if given.json else shown(found, given.against))
+    say(as_json_text(found) if given.json else shown(found, given.against))
     return 1 if found["failures"] or found["changes"] else 0
 
 

@@ -38,7 +38,9 @@ def new(words: list[str]) -> None:
         what = f"new writes one project, and {len(given.folders) or 'none'} {'are' if given.folders else 'is'} named"
         raise UserError(lines(what, "write: python -m cn new PROJECT"))
     folder = typed(given.folders[0])
-    name = folder.absolute().name
+    if folder.absolute() == Path.cwd() or folder.name == "..":
+        raise UserError(lines(f"{quoted(given.folders[0])} is no new folder", "write: python -m cn new PROJECT"))
+    name = folder.name
     _refuse_name(name, folder)
     try:
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -79,11 +81,16 @@ def files() -> list[Path]:
 
 
 def _refuse_name(name: str, folder: Path) -> None:
+    why = None
     if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
+        why = "imported: it is no name of Python's"
+    elif name.strip("_") != name:
+        why = "installed: a package's name begins and ends with a letter or a digit"
+    if why is not None:
         plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
-        plain = f"_{plain}" if plain[:1].isdigit() else f"{plain}_" if keyword.iskeyword(plain) else plain
+        plain = f"x{plain}" if plain[:1].isdigit() else f"{plain}_runs" if keyword.iskeyword(plain) else plain
         near = f"nearest: {folder.with_name(plain)}" if plain.isidentifier() else None
-        raise UserError(lines(f"{short(name)!r} cannot be imported: it is no name of Python's", near))
+        raise UserError(lines(f"{short(name)!r} cannot be {why}", near))
     if name in sys.stdlib_module_names or name == "cn":
         owner = "cn itself" if name == "cn" else "a module of Python's"
         raise UserError(lines(f"{name!r} would hide {owner}", f"nearest: {folder.with_name(name + '_runs')}"))

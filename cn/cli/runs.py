@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from cn.run_folder import listing
 from cn.run_folder.differences import Compare, diff
 from cn.run_folder.folder import OUTPUTS
 from cn.run_folder.folders import below, find, to_train
-from cn.screen import answering, say
+from cn.screen import answering, as_json_text, say
 from cn.table import fold
 
 HELP = """\
@@ -77,7 +76,7 @@ def reported(words: list[str], output: Path | None, *, as_json: bool) -> None:
 
     roots = [typed(word) for word in words if typed(word).is_dir()]
     found = [each.folder for each in below(*(roots if words else [OUTPUTS] if OUTPUTS.is_dir() else []))]
-    found += find([word for word in words if not typed(word).is_dir()])
+    found += [each for each in find([word for word in words if not typed(word).is_dir()]) if each not in found]
     if not found:
         raise UserError(lines(f"there is no run below {short(', '.join(words)) or OUTPUTS} yet", to_train()))
     told(*report(found, output or OUTPUTS / "report.html"), as_json=as_json)
@@ -91,7 +90,7 @@ def listed(words: list[str], verbs: Sequence[str], *, every: bool, as_json: bool
     roots = [typed(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
     found = below(*roots)
     if as_json:
-        return say(json.dumps([listing.describe(each) for each in found], indent=1))
+        return say(as_json_text([listing.describe(each) for each in found]))
     if not found:
         where = short(", ".join(words)) or OUTPUTS
         return say(lines(f"there is no run below {where} yet", to_train()))
@@ -112,4 +111,4 @@ def _no_folder(words: list[str], word: str, known: Sequence[str]) -> str:
 
 def told(text: str, data: Any, *, as_json: bool) -> None:
     """Print a text, or the data as JSON."""
-    say(json.dumps(data, indent=1) if as_json else text)
+    say(as_json_text(data) if as_json else text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser
 from cn.errors import hint, lines
 from cn.paths import typed
-from cn.screen import answering, pour, say
+from cn.screen import answering, as_json_text, pour, say
 from cn.sweeping.planning.named import find
 from cn.sweeping.project import contract, script, verbs
 from cn.table import fold
@@ -164,5 +163,5 @@ def _is_override(word: str) -> bool:
 
 
 def _told(said: tuple[str, Any], *, as_json: bool) -> int:
-    say(json.dumps(said[1], indent=1) if as_json else said[0])
+    say(as_json_text(said[1]) if as_json else said[0])
     return 0

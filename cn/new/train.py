@@ -6,13 +6,13 @@ from cn import Job, main
 from runs import Run
 
 
-def train(run: Run, job: Job) -> float:
-    """The score of a run: the root of its mean squared error on the test points. Its folder is `job.folder`."""
+def train(run: Run, job: Job) -> dict[str, float]:
+    """What a run measures: the root of the mean squared error on the test points. Its folder is `job.folder`."""
     known, new = run.data.points(run.seed)
     predict = run.model.fit(known)
     error = (sum((predict(x) - y) ** 2 for x, y in new) / len(new)) ** 0.5
     print(f"{type(run.model).__name__} on {type(run.data).__name__}: test error {error:.4f}, in {job.folder}")
-    return error
+    return {"rmse": error}
 
 
 if __name__ == "__main__":

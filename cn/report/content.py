@@ -89,6 +89,8 @@ def content(
     found = sorted(found, key=lambda each: each.order)
     rows = differences([each.values for each in found]) if found else {}
     fields = [name for name in rows if not says_where(name, apart)]
+    taken = {"name", "state", "seconds", metric, *(others or ()), *(limits or ())}  # other columns of the page
+    shown = [f"{name} (set)" if name in taken else name for name in fields]
     valued = [each for each in found if each.goal is not None]
     within = [each for each in valued if not each.beyond]
     best = (min if direction == "minimize" else max)(within, key=lambda each: each.goal or 0.0, default=None)
@@ -100,7 +102,7 @@ def content(
         title=title,
         goal=metric,
         direction=direction,
-        fields=fields,
+        fields=shown,
         entries=[_plain(each, [rows[name][place] for name in fields]) for place, each in enumerate(found)],
         counts=dict(Counter(each.state for each in found)),
         failures=[{"reason": reason, "entries": names} for reason, names in reasons.items()],
@@ -108,7 +110,7 @@ def content(
         settings=settings or [],
         importance=importance(
             [[each.values.get(name) for name in fields] for each in valued],
-            fields,
+            shown,
             [each.goal for each in valued if each.goal is not None],
             direction,
         ),

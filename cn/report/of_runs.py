@@ -28,7 +28,8 @@ def report(folders: list[Path], path: Path) -> tuple[str, dict[str, Any]]:
 def of_runs(folders: list[Path]) -> Content:
     """Return the content of the report of these run folders. UserError if they have no goal in common."""
     called = names(folders)
-    goals = [goal_of(summary(folder)) for folder in folders]
+    summaries = [summary(folder) for folder in folders]
+    goals = [goal_of(each) for each in summaries if "goal" in each] or [goal_of({})]  # a run may fail before it has one
     wanted = {(each.name, each.less) for each in goals}
     if len(wanted) > 1:
         told = " and ".join(sorted(name for name, _ in wanted))
@@ -36,8 +37,8 @@ def of_runs(folders: list[Path]) -> Content:
     ((metric, less),) = wanted
     entries: list[Entry] = []
     where: set[str] = set()
-    for folder in folders:
-        told, record = summary(folder), record_of(folder)
+    for folder, told in zip(folders, summaries, strict=True):
+        record = record_of(folder)
         state, reason = standing(folder, told)
         where.update(names_in(record))
         entries.append(
@@ -50,9 +51,15 @@ def of_runs(folders: list[Path]) -> Content:
                 seconds=told.get("seconds"),
                 curve=curve(folder / "metrics.jsonl", metric),
                 reason=reason,
-                command=again(folder),
+                command=again(folder, _program(told)),
                 order=(folder / "config.json").stat().st_mtime,
             )
         )
     what = shlex.join(map(str, folders)) if len(folders) <= 4 else f"{len(folders)} runs"
     return content(what, metric, "minimize" if less else "maximize", entries, apart=tuple(where), commands={})
+
+
+def _program(told: dict[str, Any]) -> str | None:
+    """Return the script that a run was started with, such as train.py; None if its summary does not say it."""
+    _, *words = shlex.split(told.get("command", ""))[:2] or [""]
+    return words[0] if words else None

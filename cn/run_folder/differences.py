@@ -86,7 +86,7 @@ def diff(folders: list[Path], compare: Compare | None = None) -> tuple[str, dict
     called = list(names(folders).values())
     records = [record_of(folder) for folder in folders]
     where = {name for record in records for name in names_in(record)}
-    told = [(key, [key, *map(text, row)]) for key, row in found.items()]
+    told = [(key, [key, *texts(row)]) for key, row in found.items()]
     rows, apart = ([row for key, row in told if says_where(key, where) is each] for each in (False, True))
     results = dict.fromkeys(key for each in summaries for key in each)
     outcome = [[key, *(text(each.get(key, ABSENT)) for each in summaries)] for key in results]
@@ -115,6 +115,14 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return short(value if isinstance(value, str) else json.dumps(value))
+
+
+def texts(row: list[Any]) -> list[str]:
+    """Return values as a table shows them; values that differ in more than that are written in full."""
+    brief = [text(value) for value in row]
+    whole = ["-" if value is ABSENT else json.dumps(value) for value in row]
+    alike = {each for each in brief if len({whole[i] for i, other in enumerate(brief) if other == each}) > 1}
+    return [full if told in alike else told for told, full in zip(brief, whole, strict=True)]
 
 
 def _summary(folder: Path) -> dict[str, Any]:

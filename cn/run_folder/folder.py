@@ -9,10 +9,11 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 from cn import program
 from cn.errors import RunError, UserError, lines
@@ -23,9 +24,10 @@ from cn.run_folder.state_files import DamagedError, make_way, read
 from cn.run_folder.status import RunStatus, is_finished
 from cn.run_folder.where import names
 from cn.screen import say
-from cn.writing.record import dump
+from cn.writing.record import FILE, dump
 
 OUTPUTS = Path("outputs")
+MOMENTS = 10  # attempts at a lock
 
 
 def create(run: CN, job: Job) -> Path:
@@ -39,8 +41,10 @@ def create(run: CN, job: Job) -> Path:
     _refuse_unread(wanted or OUTPUTS)
     try:
         folder = _exactly(wanted, key(type(run))) if wanted else _new(job)
-        (folder / "command.txt").write_bytes(os.fsencode(command_line(job) + "\n"))  # the letters that were typed
-        dump(run, folder)
+        with claimed(folder):
+            refuse_taken(folder, key(type(run)))  # another process may have made its run here just now
+            (folder / "command.txt").write_bytes(os.fsencode(command_line(job) + "\n"))  # the letters that were typed
+            dump(run, folder)
     except OSError as error:
         raise RunError(
             lines(f"cannot make a run folder: {error}", f"to put it elsewhere: {key(type(run))}=PATH")
@@ -71,9 +75,9 @@ def command_line(job: Job) -> str:
     return shlex.join(["python", program.script, *words])
 
 
-def again(folder: Path) -> str:
-    """Return the shell command that resumes the run in a folder."""
-    return shlex.join(["python", program.script, "--from", str(folder)])
+def again(folder: Path, script: str | None = None) -> str:
+    """Return the shell command that resumes the run in a folder; by default, of the program that runs now."""
+    return shlex.join(["python", script or program.script, "--from", str(folder)])
 
 
 def tell(folder: Path, state: RunStatus, reason: str) -> None:
@@ -130,19 +134,30 @@ def claimed(folder: Path, instead: str | None = None) -> Generator[None]:
         raise RunError(lines(f"cannot write to {folder}: {error}", instead)) from None
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                lines(f"{folder} is being written to by another process", "wait for it to end, or stop it")
-            ) from None
+            if not _locked(lock):
+                what = f"{folder} is being written to by another process"
+                raise RunError(lines(what, "wait for it to end, or stop it"))
         except OSError as error:
             what = f"{folder} cannot be locked, so two processes could write to it: {error}"
             raise RunError(lines(what, "choose a folder on another file system: folder=PATH")) from None
         yield
 
 
+def _locked(lock: TextIO) -> bool:
+    """Lock the file, and return whether that is possible; others hold the lock for a moment to test it."""
+    for _ in range(MOMENTS):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def _exactly(folder: Path, key: str) -> Path:
     refuse_taken(folder, key)
+    if folder.absolute() == OUTPUTS.absolute() or next(folder.glob(f"*/{FILE}"), None) is not None:
+        what = f"{key}={near(folder)}: runs have folders in it, and no command would find them beside its own run"
+        raise UserError(lines(what, f"write: {key}={shlex.quote(str(near(folder) / 'NAME'))}"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -158,7 +173,7 @@ def _refuse_unread(folder: Path) -> None:
 
 def refuse_taken(folder: Path, key: str = "folder") -> None:
     """Raise UserError for a folder that holds a run; `key` chooses the folder on the command line."""
-    if (folder / "config.json").exists():
+    if (folder / FILE).exists():
         folder = near(folder)
         again_there = f"to {'go on with it' if key == 'folder' else 'run it again'}: {again(folder)}"
         raise UserError(lines(f"{key}={folder}: a run is there already", again_there, "for a new run: another folder"))

@@ -15,6 +15,7 @@ from cn import program
 from cn.errors import UserError, hint, lines, short
 from cn.paths import typed
 from cn.run_folder.folder import OUTPUTS
+from cn.screen import say
 from cn.writing.record import FILE
 
 STAMPED = re.compile(r"(.*/)?\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?=_[^/]*\Z)")  # outputs/TIME_OVERRIDES, up to TIME
@@ -33,11 +34,18 @@ def below(*roots: Path) -> list[Found]:
     todo = list(roots)
     while todo:
         folder = todo.pop()
-        with os.scandir(folder) as entries:
-            inside = {entry.name: entry for entry in entries}
-        if FILE in inside:
-            found[folder] = Found(inside[FILE].stat().st_mtime, folder)
-            continue  # a run folder holds no other runs
+        try:
+            with os.scandir(folder) as entries:
+                inside = {entry.name: entry for entry in entries}
+            if FILE in inside:
+                found[folder] = Found(inside[FILE].stat().st_mtime, folder)
+                continue  # a run folder holds no other runs
+        except OSError as error:  # not found: it was removed just now, or its configuration is a link to nothing
+            if folder in roots:
+                raise
+            if not isinstance(error, FileNotFoundError):
+                say(f"{folder} is left out: {error.strerror}", error=True)
+            continue
         own = {"code", "jobs"} if "jobs" in inside else set[str]()  # a sweep keeps code there, not runs
         todo += [
             folder / name for name, each in inside.items() if name not in own and each.is_dir(follow_symlinks=False)

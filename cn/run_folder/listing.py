@@ -26,13 +26,15 @@ def show(found: list[Found], *, every: bool) -> str:
     """Return the table; the newest run is last, next to the shell's prompt."""
     shown = found if every else found[-ROWS:]
     called = names(each.folder for each in found)
-    runs = [describe(each) for each in shown]
-    alike = len({each["metrics"] for each in runs}) == 1  # otherwise each row names its metrics
-    measured = runs[0]["metrics"] if alike else ("validation", "test")
+    runs = [_described(each) for each in shown]
+    named = [each["metrics"] for each in runs if each["metrics"] is not None]
+    alike = len(set(named)) <= 1  # otherwise each row names its metrics
+    measured = ("validation", "test") if not alike else named[0] if named else ("", "")
     header = ["time", "state", "step", *measured, "folder", "what, why"]
     rows = [_row(run, called[each.folder], named=not alike) for run, each in zip(runs, shown, strict=True)]
     if measured[0] == measured[1]:  # runs of a function: no validation, no steps
-        header, rows = _without(header, 2, 3), [_without(row, 2, 3) for row in rows]
+        left_out = (2, 3) if measured[1] else (2, 3, 4)  # nothing is measured yet
+        header, rows = _without(header, *left_out), [_without(row, *left_out) for row in rows]
     left = len(found) - len(shown)
     return (f"{left} older: --all\n\n" if left else "") + table(header, rows)
 
@@ -42,18 +44,29 @@ def _without(cells: list[str], *places: int) -> list[str]:
 
 
 def describe(each: Found) -> dict[str, Any]:
-    """Return a run as plain data."""
+    """Return a run as plain data; `metrics` is None if the run has no goal yet.
+
+    A metric that is called like another key is left out.
+    """
+    row = _described(each)
+    values = dict(zip(row["metrics"] or (), row.pop("values"), strict=False))
+    return {**values, **row}
+
+
+def _described(each: Found) -> dict[str, Any]:
+    """Return a run as plain data, with the values of its two metrics."""
     folder = each.folder
     said = summary(folder)
     state, reason = standing(folder, said)
     words, error = _words(folder)
     own = goal(said)
-    step, value = said.get("step"), said.get(own.name)
+    step, value, test = said.get("step"), said.get(own.name), said.get(own.test)
     try:
         step = progress(folder, own.name).step if step is None else step
         value = best(folder, own) if value is None else value
     except (RunError, OSError) as unread:
         error = error or str(unread).partition("\n")[0]
+    known = "goal" in said or value is not None or test is not None
     return {
         "folder": str(folder),
         "time": datetime.datetime.fromtimestamp(each.began).isoformat(" ", "seconds"),
@@ -61,9 +74,8 @@ def describe(each: Found) -> dict[str, Any]:
         "reason": reason,
         "step": step,
         "steps": said.get("steps"),
-        "metrics": (own.name, own.test),
-        own.name: value,
-        own.test: said.get(own.test),
+        "metrics": own.metrics if known else None,
+        "values": (value, test),
         "words": words,
         "error": error,
     }
@@ -101,8 +113,8 @@ def _told(run: CN) -> list[str]:
 
 def _row(each: dict[str, Any], name: str, *, named: bool) -> list[str]:
     far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
-    values = ["" if each[metric] is None else number(each[metric]) for metric in each["metrics"]]
-    if named:
+    values = ["" if value is None else number(value) for value in each["values"]]
+    if named and each["metrics"] is not None:
         whose = [metric.partition("/")[2] or metric for metric in each["metrics"]]
         values = [value and f"{metric} {value}" for metric, value in zip(whose, values, strict=True)]
         if each["metrics"][0] == each["metrics"][1]:

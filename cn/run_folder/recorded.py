@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import functools
+import os
 import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, ClassVar, TextIO, cast
 
 from cn.errors import CNError, RunError, lines
 from cn.job import Job, Pruned
@@ -37,26 +38,27 @@ class Recorded:
             "state": RunStatus.RUNNING,
             "command": command_line(job),
             **({"source": str(job.source)} if job.source is not None else {}),
-            "goal": SCORE,
             "started": _now(),
         }
         began = time.monotonic()
+        home = folder.absolute()  # the function may change the current folder
 
         def leave(state: RunStatus, **more: Any) -> None:
             took = {"ended": _now(), "seconds": round(time.monotonic() - began, 3)}
-            write_json(folder / "summary.json", {**summary, **took, "state": state, **more})
+            write_json(home / "summary.json", {**summary, **took, "state": state, **more})
 
         with Terminable() as terminable, claimed(folder):
-            write_json(folder / "summary.json", summary)
+            write_json(home / "summary.json", summary)
             try:
-                with _kept(folder / "log.txt"), terminable.raising():
+                with _back(), _kept(home / "log.txt"), terminable.raising():
                     result = self.function(run, replace(job, folder=folder))
                 found = numbers(result)
             except BaseException as error:
                 state, reason = _ended(error)
-                if state != RunStatus.FINISHED:
-                    log(folder, _told(error, reason))
                 leave(state, **({"reason": reason} if reason is not None else {}))
+                if state != RunStatus.FINISHED:
+                    with suppress(OSError):  # the disk is full
+                        log(home, _told(error, reason))
                 raise
             goal = SCORE if SCORE in found or not found else next(iter(found))
             leave(RunStatus.FINISHED, **found, goal=goal)
@@ -122,23 +124,51 @@ def _now() -> str:
 
 
 @contextmanager
+def _back() -> Generator[None]:
+    """Return to the current folder at the end; if that is gone, stay."""
+    here = os.getcwd()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(here)
+
+
+@contextmanager
 def _kept(path: Path) -> Generator[None]:
     """Copy Python's stdout and stderr to a file; any letters can be written."""
     with path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1) as file, ExitStack() as streams:
-        streams.enter_context(redirect_stdout(cast("TextIO", Both(sys.stdout, file))))
-        streams.enter_context(redirect_stderr(cast("TextIO", Both(sys.stderr, file))))
-        yield
+        if not isinstance(sys.stdout, Both):
+            streams.enter_context(redirect_stdout(cast("TextIO", Both(sys.stdout))))
+        if not isinstance(sys.stderr, Both):
+            streams.enter_context(redirect_stderr(cast("TextIO", Both(sys.stderr))))
+        Both.files.append(file)
+        try:
+            yield
+        finally:
+            if file in Both.files:
+                Both.files.remove(file)
 
 
 class Both:
-    """A stream whose writes also go to a file; it delegates every other attribute to the stream."""
+    """A stream whose writes also go to the logs of the current runs; it delegates every other attribute to the stream.
 
-    def __init__(self, stream: TextIO, file: TextIO) -> None:
-        self._stream, self._file = stream, file
+    A logging handler keeps the stream of the run in which it was made, and its text belongs in the log of later runs.
+    """
+
+    files: ClassVar[list[TextIO]] = []  # the logs of the runs that this process is in
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def write(self, text: str) -> int:
         written = self._stream.write(text)
-        self._file.write(text)
+        for file in list(self.files):
+            try:
+                file.write(text)
+            except OSError as error:
+                self.files.remove(file)
+                self._stream.write(f"{Path(file.name).name} cannot be written: {error}\n")
         return written
 
     def writelines(self, texts: Iterable[str]) -> None:

@@ -31,10 +31,10 @@ class Watched(Immutable):
     @classmethod
     def said(cls, text: str) -> Watched:
         """Parse the goal in a summary: `maximize validation/accuracy`, which is also the default, or `score`."""
-        if text and " " not in text:
-            return cls(text)
         way, _, name = text.partition(" ")
-        return cls(name, "min" if way == "minimize" else "max") if name else cls("validation/accuracy", "max")
+        if name and way in ("minimize", "maximize"):
+            return cls(name, "min" if way == "minimize" else "max")
+        return cls(text) if text else cls("validation/accuracy", "max")
 
     def __str__(self) -> str:
         return f"{'minimize' if self.less else 'maximize'} {self.name}"
@@ -43,6 +43,11 @@ class Watched(Immutable):
     def test(self) -> str:
         """The name of the same metric in the test; for a run's goal it is the score."""
         return self.name.replace("validation/", "test/", 1)
+
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """The names of the metric in the validation and in the test."""
+        return self.name, self.test
 
     def asked(self, by: str, measured: Iterable[str] | None, goals: Iterable[Watched]) -> Watched:
         """Bind to the callback called `by`.

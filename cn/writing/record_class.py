@@ -54,7 +54,7 @@ def contract_of(name: str) -> type[CN] | None:
     while package := package.rpartition(".")[0]:
         try:
             held = vars(importlib.import_module(package)).values() if _of_nodes(package) else ()
-        except ImportError:
+        except Exception:  # it does not exist, or what it says fails
             continue
         for each in held:
             if isinstance(each, CNMeta) and each.__module__ == package:
@@ -83,7 +83,12 @@ def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:
     if module in sys.modules:
         return sys.modules[module]
     if _of_nodes(module) or any(module.startswith(f"{home(kind)}.") for kind in types):
-        return importlib.import_module(module)
+        try:
+            return importlib.import_module(module)
+        except (CNError, ImportError, AttributeError, ValueError):
+            raise
+        except Exception:
+            return discover.load(module)  # its error names the file and the line
     why = "a record may import only modules in a folder of nodes, whose __init__.py imports cn"
     raise UserError(lines(f"{what}, and {short(module)!r} is not a module of nodes", why, "edit the record"))
 

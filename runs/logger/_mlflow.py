@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ ENDED: dict[State, str] = {
     RunStatus.FAILED: "FAILED",
 }
 AT_ONCE = 500  # metrics in one transaction; MLflow takes 1000, and 100 parameters
+UNKNOWN = re.compile(r"[^\w./: -]")  # characters that MLflow refuses in the name of a metric
 EVERY = 1.0  # seconds between transactions
 
 
@@ -92,7 +94,7 @@ class MlflowWriter(Writer):
         now = int(time.time() * 1000)
         self.waiting += [
             Metric(name, float(value), now, step)
-            for name, value in metrics.items()
+            for name, value in ((UNKNOWN.sub("_", name), value) for name, value in metrics.items())
             if name != "step" and step > self.stored.get(name, -1)
         ]
 

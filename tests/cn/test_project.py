@@ -42,7 +42,7 @@ def test_a_new_project_runs_is_listed_and_passes_its_test(installed: Path, tmp_p
         ("finished", ["seed=7"]),
     ]
     header = start(root, "-m", "cn", "runs", path=installed).stdout.splitlines()[0]
-    assert header.split() == ["time", "state", "score", "folder", "what,", "why"]
+    assert header.split() == ["time", "state", "rmse", "folder", "what,", "why"]
     done = start(root, "-m", "cn", "runs", "diff", f"outputs/{first.name}", listed[-1]["folder"], path=installed)
     assert done.stdout.splitlines()[2].split() == ["seed", "1", "7"], done.stdout + done.stderr
     done = run_its_tests(root, installed)
@@ -52,7 +52,11 @@ def test_a_new_project_runs_is_listed_and_passes_its_test(installed: Path, tmp_p
 REFUSED = {
     "new taken": "taken is there already, and is not empty\n  write: another name\n",
     "new my-proj": "'my-proj' cannot be imported: it is no name of Python's\n  nearest: my_proj\n",
-    "new class": "'class' cannot be imported: it is no name of Python's\n  nearest: class_\n",
+    "new class": "'class' cannot be imported: it is no name of Python's\n  nearest: class_runs\n",
+    "new 2024": "'2024' cannot be imported: it is no name of Python's\n  nearest: x2024\n",
+    "new lambda_": "'lambda_' cannot be installed: a package's name begins and ends with a letter or a digit\n"
+    "  nearest: lambda_runs\n",
+    "new .": ". is no new folder\n  write: python -m cn new PROJECT\n",
     "new queue": "'queue' would hide a module of Python's\n  nearest: queue_runs\n",
     "new": "new writes one project, and none is named\n  write: python -m cn new PROJECT\n",
     "run": "'run' is no verb\n  nearest: runs\n  see: python -m cn -h\n",

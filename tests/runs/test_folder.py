@@ -280,7 +280,7 @@ def test_a_folder_whose_making_failed_counts_as_no_run(here, monkeypatch):
         patch.setattr("cn.files.sync", full)
         with pytest.raises(cn.RunError, match=r"^cannot make a run folder: "):
             train(compose(Default, [*WORDS, "folder=run"]), Job())
-    assert [path.name for path in Path("run").iterdir()] == ["command.txt"]
+    assert sorted(path.name for path in Path("run").iterdir()) == [".lock", "command.txt"]
     assert train(compose(Default, [*WORDS, "folder=run", "steps=2"]), Job()) > 0
 
 

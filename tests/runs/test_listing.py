@@ -285,7 +285,7 @@ def test_diff_needs_no_class_of_what_it_compares(make, said):
         }
         (make(name) / "config.json").write_text(json.dumps({**record, "folder": name, "table": {"k": 1}}))
     text = said("diff", "a", "b").partition("\n\n")[0]
-    assert text.splitlines()[2:] == ["optim.lr  1          1"]
+    assert text.splitlines()[2:] == ["optim.lr  1          1.0"]
     assert json.loads(said("diff", "a", "b", "--json"))["differences"] == {
         "optim.lr": {"outputs/a": 1, "outputs/b": 1.0}
     }

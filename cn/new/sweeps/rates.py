@@ -12,4 +12,4 @@ class Rates(Sweep):
 
     base: Run = Default()
     axes: Axes = grid({"model.steps": [10], "model.rate": [0.1, 0.3, 1.0]}) * seeds(2)
-    goal: Goal | None = minimize("score")
+    goal: Goal | None = minimize("rmse")
