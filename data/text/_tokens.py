@@ -24,7 +24,7 @@ from data._progress import Show, bar
 from data.tokenizer import Tokenizer
 from data.tokenizer._vocabulary import SEPARATOR, Vocabulary, from_record
 
-FORM = 1  # version of the file format; a change invalidates the cache
+FORM = 2  # version of the file format; a change invalidates the cache
 BLOCK = 1 << 20  # bytes read at once, up to the end of their last line
 PARTS = ("train", "validation", "test")
 

@@ -19,6 +19,7 @@ class Trained(Vocabulary):
         self.tokenizer = tokenizer
         tokenizer.no_truncation()  # a file of transformers may say how long the rows of its last call were
         tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True  # the letters `[MASK]` in a text are no special token
         self.size = tokenizer.get_vocab_size()
         numbers = ((name, tokenizer.token_to_id(name)) for name in SPECIAL)
         self.special = {name: number for name, number in numbers if number is not None}

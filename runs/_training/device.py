@@ -1,4 +1,5 @@
 """The device, precision and random number generators of a run."""
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -64,13 +65,15 @@ def choose(run: Run, *, steps: int, ranks: Ranks = ALONE) -> Device:
     device = torch.device("cuda", number) if cuda else torch.device("cpu")
     if run.precision == "fp16" and not cuda:
         raise UserError(lines("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16"))
-    precision = _best(device, ranks) if run.precision == "auto" else run.precision
+    precision = _auto(run, device, ranks) if run.precision == "auto" else run.precision
     compiled = run.compile if run.compile is not None else cuda and steps >= COMPILES
     return Device(device, PRECISIONS[precision], precision == "fp16", compiled)
 
 
-def _best(device: torch.device, ranks: Ranks) -> str:
-    """Return the fastest precision that no device of the run emulates, since emulation is slow."""
+def _auto(run: Run, device: torch.device, ranks: Ranks) -> str:
+    """Return the fastest precision that is right for the task and that no device of the run emulates."""
+    if run.task._exact:
+        return "fp32"
     emulated = device.type == "cpu"
     if device.type == "cuda":
         with torch.cuda.device(device):  # torch asks the current device
@@ -84,8 +87,9 @@ def prepare(run: Run, device: Device) -> None:
     """Set torch's global options, and seed every generator."""
     if device.device.type == "cuda":
         torch.cuda.set_device(device.device)
-        torch.set_float32_matmul_precision("highest" if run.precision == "fp32" else "high")  # high: TF32
-        torch.backends.cudnn.allow_tf32 = run.precision != "fp32"
+        exact = run.precision == "fp32" or (run.precision == "auto" and run.task._exact)
+        torch.set_float32_matmul_precision("highest" if exact else "high")  # high: TF32
+        torch.backends.cudnn.allow_tf32 = not exact
     if run.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ["TORCHINDUCTOR_DETERMINISTIC"] = str(int(run.deterministic))  # the compiler reads it at its import

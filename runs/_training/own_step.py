@@ -37,16 +37,23 @@ class Minimize:
         with torch.autocast(training.device.device.type, enabled=False):
             loss = loss / training.share
             (loss if scaler is None else scaler.scale(loss)).backward(inputs=parameters)
-        if training.ranks.size > 1:
-            self._average(parameters)
-        if clip is not None:
-            if scaler is not None:
-                scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(parameters, clip)
-        if scaler is None:
-            optimizer.step()
-        else:
-            scaler.step(optimizer)
+            if training.ranks.size > 1:
+                self._average(parameters)
+            if clip is not None:
+                if scaler is not None:
+                    scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(parameters, clip)
+            if scaler is None:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+                scaler.update()  # the step may minimise another loss by this optimiser
+        torch.clear_autocast_cache()  # which holds the weights in bf16 as they were before
+
+    def own(self, count: int) -> int:
+        """Return this process's part of a number that all processes share, at least 1."""
+        ranks = self.training.ranks
+        return max(1, len(range(ranks.rank, count, ranks.size)))
 
     def _named(self, name: str) -> Optimizer:
         if name not in self.optimizers:
@@ -69,14 +76,11 @@ class Minimize:
 
 def own_step(training: Training) -> Callable[[Any], Losses]:
     """Return a function from a batch to its losses, which first lets the task take its step."""
-    device, scaler, objective = training.device, training.scaler, training.objective
+    device, objective = training.device, training.objective
     minimize = Minimize(training)
 
     def step(batch: Any) -> Losses:
         with torch.autocast(device.device.type, device.autocast, enabled=device.autocast is not None):
-            losses = objective.step(batch, minimize)
-        if scaler is not None:
-            scaler.update()
-        return losses
+            return objective.step(batch, minimize)
 
     return step

@@ -22,6 +22,8 @@ from runs.callbacks._hooks import Hooks, address, restore, states
 from runs.optim import Several
 from runs.schedule._rule import Factors, Rule
 
+HALVES = (torch.bfloat16, torch.float16)
+
 if TYPE_CHECKING:
     from runs._processes.shards import Shards
     from runs.task import Objective
@@ -92,7 +94,7 @@ class Training:
         """Return the loss to minimise; other losses are added to the next log."""
         for name, each in losses.items():
             if name != "loss":
-                own = each.detach() / self.share
+                own = each.detach().float() / self.share
                 self.parts[name] = self.parts[name] + own if name in self.parts else own
         return losses["loss"]
 
@@ -126,13 +128,14 @@ class Training:
         self.average = copy.deepcopy(module).requires_grad_(False) if shards is None else shards.copy(module)
 
     def predict(self, *inputs: Any) -> Any:
-        """Return the evaluated network's output, under autocast.
+        """Return the evaluated network's output, under autocast; a tensor in bf16 or fp16 is returned as fp32.
 
         All processes must call it together: with shards they need each other.
         """
         device = self.device
         with torch.autocast(device.device.type, device.autocast, enabled=device.autocast is not None):
-            return self.evaluated(*inputs)
+            found = self.evaluated(*inputs)
+        return found.float() if isinstance(found, Tensor) and found.dtype in HALVES else found  # sums would be rounded
 
     def finite(self) -> bool:
         """Return whether every weight is finite, over all shards."""

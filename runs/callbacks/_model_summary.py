@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -16,13 +16,25 @@ from runs._training.state import Training
 from runs.callbacks._hooks import Hooks
 
 
+class CalledError(Exception):
+    """The network was called once."""
+
+
 class Summary(Hooks):
     def __init__(self, *, depth: int) -> None:
         self.depth = depth
 
     def on_start(self, training: Training) -> None:
         example, objective = training.dataset.validation.batch(training.first), training.objective
-        once = partial(objective.measure, training.module, example)
+
+        def network(*inputs: Any) -> Any:
+            training.module(*inputs)
+            raise CalledError  # a task may call it again, as often as an episode has actions
+
+        def once() -> None:
+            with suppress(CalledError):
+                objective.measure(network, example)
+
         training.say(summarize(training.module, once, depth=self.depth))
 
 

@@ -25,6 +25,8 @@ class Task(CN):
 
     _feeds: ClassVar[tuple[str, ...] | None] = None  # the model's input, if it is not the data's examples
 
+    _exact: ClassVar[bool] = False  # whether precision=auto is fp32
+
     _any_length_: ClassVar[bool] = False  # whether its steps are the same, however long the run is
 
     @abstractmethod

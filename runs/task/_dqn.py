@@ -1,4 +1,7 @@
-"""Double Q-learning. b concurrent episodes with states of s numbers; a actions; a replay memory of m."""
+"""Double Q-learning. b concurrent episodes with states of s numbers; a actions; a replay memory of m.
+
+Several processes share the episodes, the memory and what is learnt of it in a step.
+"""
 
 from __future__ import annotations
 
@@ -66,11 +69,24 @@ class Memory:
         index = torch.randint(min(self.taken, self.size), (count,), device=self.parts[0].device)
         return [each[index] for each in self.parts]
 
+    def resize(self, size: int) -> None:
+        """Have room for so many transitions; the newest are kept."""
+        if size == self.size:
+            return
+        filled = min(self.taken, self.size)
+        newest = (self.taken - filled + torch.arange(filled)) % self.size
+        kept = [each[newest[-size:].to(each.device)] for each in self.parts]
+        self.size, self.taken, self.parts = size, 0, []
+        if kept:
+            self.add(*kept)
+
     def state_dict(self) -> dict[str, Any]:
         filled = min(self.taken, self.size)
-        return {"taken": self.taken, "parts": [each[:filled].cpu().clone() for each in self.parts]}
+        parts = [each[:filled].cpu().clone() for each in self.parts]
+        return {"size": self.size, "taken": self.taken, "parts": parts}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        self.size = state.get("size", self.size)
         self.taken, self.parts = state["taken"], []
         for each in state["parts"]:
             own = torch.zeros(self.size, *each.shape[1:], dtype=each.dtype, device=device)
@@ -97,7 +113,7 @@ class QLearning(Objective):
         super().__init__(network)
         self.values, self.world, self.actions = network, world, actions
         self.outputs = (actions,)
-        self.discount, self.count = discount, sample
+        self.discount, self.remembered, self.count = discount, memory, sample
         self.explore, self.random, self.follow = explore, random, follow
         self.memory = Memory(memory)
         self.taken = 0  # steps so far
@@ -105,9 +121,10 @@ class QLearning(Objective):
         self.lengths: Tensor | None = None  # actions in each episode, b
 
     def step(self, batch: Tensor, minimize: Minimize) -> dict[str, Tensor]:
+        self.memory.resize(minimize.own(self.remembered))
         with torch.no_grad():
             random = self._act(batch)
-        states, actions, later, over = self.memory.sample(self.count)
+        states, actions, later, over = self.memory.sample(minimize.own(self.count))
         with torch.no_grad():
             best = self.values(later).argmax(dim=1, keepdim=True)
             worth = 1 + self.discount * ~over * self.values.by_target(later).gather(1, best).squeeze(1)
@@ -120,8 +137,11 @@ class QLearning(Objective):
         return {"loss": loss, "worth": worth.mean(), "random": random}
 
     def _act(self, beginnings: Tensor) -> Tensor:
-        """Take one action in each episode; an ended episode is replaced by a new one. Return the random fraction."""
-        if self.states is None or self.lengths is None:
+        """Take one action in each episode; an ended episode is replaced by a new one. Return the random fraction.
+
+        A run that goes on with another number of processes begins new episodes.
+        """
+        if self.states is None or self.lengths is None or len(self.states) != len(beginnings):
             self.states, self.lengths = beginnings.clone(), beginnings.new_zeros(len(beginnings))
         states, share = self.states, max(self.random, 1 - self.taken / self.explore * (1 - self.random))
         drawn = torch.rand(len(states), device=states.device) < share

@@ -119,9 +119,9 @@ class Causal(LanguageObjective):
         for draw in draws:
             seen = tokens[:, -longest:]
             last = torch.full((1, 1), seen.shape[1] - 1, device=seen.device)
-            shares = network(seen, last)[0, 0, : self.vocabulary.size].float().softmax(dim=0).cumsum(dim=0)
+            shares = network(seen, last)[0, 0, : self.vocabulary.size].float().cpu().softmax(dim=0).cumsum(dim=0)
             drawn = torch.searchsorted(shares, draw * float(shares[-1])).clamp(max=self.vocabulary.size - 1)
-            tokens = torch.cat([tokens, drawn.view(1, 1)], dim=1)
+            tokens = torch.cat([tokens, drawn.view(1, 1).to(tokens.device)], dim=1)
         own = tokens[0].tolist()
         beginning, rest = own[: begun.shape[1]], own[begun.shape[1] :]
         return f"{self.vocabulary.decode(beginning)}|{self.vocabulary.decode(rest)}"

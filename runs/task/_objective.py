@@ -6,7 +6,7 @@ b examples in a batch. A batch comes from the data set's split: a tensor, or any
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # so that a task and its objective may share a file that --help imports
     from torch import Tensor, nn
@@ -17,9 +17,18 @@ if TYPE_CHECKING:  # so that a task and its objective may share a file that --he
     from runs.schedule._rule import Rule
 
 Network = Callable[..., Any]  # calls `network` as the run configures it: compiled, data-parallel, autocast
-Minimize = Callable[..., None]  # minimize(loss, name): one step of the optimiser of that name
 Picture = Any  # an array `h w 3` of bytes
 Shown = Picture | str | None  # a picture or a text
+
+
+class Minimize(Protocol):
+    """`minimize(loss, name)`: one step of the optimiser of that name."""
+
+    def __call__(self, loss: Tensor, name: str = "") -> None: ...
+
+    def own(self, count: int) -> int:
+        """Return this process's part of a number that all processes share, at least 1."""
+        ...
 
 
 class Objective:

@@ -163,3 +163,13 @@ def test_a_vocabulary_with_a_token_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("[UNK]\na\nb\na\n")
     with pytest.raises(UserError, match="which holds no vocabulary: it has the token 'a' twice"):
         File(path=tmp_path / "vocab.txt").build([])
+
+
+def test_the_name_of_a_special_token_in_a_text_is_plain_text(kind: str, vocabulary: Vocabulary) -> None:
+    text = "say [MASK] and [SEP] now"
+    (tokens,) = vocabulary.encode([text])
+    named = {number for name, number in vocabulary.special.items() if name != UNKNOWN}
+    assert not named & set(tokens.tolist())
+    if kind in ("bytes", "bpe"):
+        assert vocabulary.decode(tokens) == text
+        assert int(vocabulary.lengths[tokens].sum()) == len(text)

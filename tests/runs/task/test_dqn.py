@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,11 @@ from data._cartpole import EDGE, FALLEN, Pole
 from data.cartpole import CartPole
 from models.mlp import Mlp
 from runs import Run, _train
+from runs._processes.collectives import ALONE
+from runs._training.device import _auto, choose
+from runs._training.own_step import Minimize
+from runs.callbacks.model_summary import ModelSummary
+from runs.default import Default
 from runs.dqn import Dqn
 from runs.task import dqn as tasks
 from runs.task._dqn import Memory
@@ -102,6 +108,66 @@ def test_two_processes_have_a_memory_each_and_one_network(stopped_after_each_ste
     first, second = (each["objective"]["memory"] for each in (whole.state(), whole.state()["others"][0]))
     assert first["taken"] == second["taken"] == 6 * 4
     assert not torch.equal(first["parts"][0], second["parts"][0])
+
+
+def test_processes_share_the_memory_and_what_is_learnt_of_it():
+    training = _train.build(run(), Path("run"), print)
+    objective, drawn = training.objective, list[int]()
+    objective.remembered, objective.count = 50_000, 256
+
+    class Second:
+        def __call__(self, loss: Any, name: str = "") -> None:
+            drawn.append(1)
+
+        def own(self, count: int) -> int:
+            return len(range(1, count, 2))
+
+    batch = next(training.dataset.train.batches(32, slice(1, None, 2)))
+    sample = objective.memory.sample
+    objective.memory.sample = lambda count: drawn.append(count) or sample(count)
+    objective.step(batch, Second())
+    assert (objective.memory.size, drawn) == (25_000, [128, 1])
+
+
+@pytest.mark.parametrize("episodes", [16, 1])
+def test_a_run_goes_on_with_another_number_of_processes(episodes):
+    """Each of more processes has fewer episodes, and begins them anew."""
+    training = _train.build(run(), Path("run"), print)
+    objective, minimize = training.objective, Minimize(training)
+    batches = training.dataset.train.batches(32, slice(None))
+    for _ in range(3):
+        objective.step(next(batches), minimize)
+    objective.load_state_dict(objective.state_dict())
+    objective.step(next(batches)[:episodes], minimize)
+    assert (objective.states.shape[0], objective.lengths.tolist()) == (episodes, [1.0] * episodes)
+    assert objective.memory.taken == 3 * 32 + episodes
+
+
+def test_a_memory_of_another_size_keeps_the_newest():
+    memory = Memory(4)
+    for number in range(6):
+        memory.add(torch.tensor([number]))
+    memory.resize(6)
+    assert (memory.parts[0].tolist(), memory.taken) == ([2, 3, 4, 5, 0, 0], 4)
+    memory.add(torch.tensor([6]))
+    memory.resize(2)
+    assert (memory.parts[0].tolist(), memory.taken) == ([5, 6], 2)
+    other = Memory(9)
+    other.load_state_dict(memory.state_dict(), torch.device("cpu"))
+    assert (other.size, other.parts[0].tolist(), other.taken) == (2, [5, 6], 2)
+
+
+def test_the_precision_is_right_for_values_near_a_hundred(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    of = Default(task=tasks.Dqn(), data=CartPole(), model=Mlp(), steps=1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    assert [choose(of, steps=1).autocast, _auto(of, torch.device("cuda"), ALONE)] == [None, "fp32"]
+
+
+def test_a_summary_counts_one_pass_of_the_network(go):
+    left = go("run", of=run(steps=1, callbacks={"model_summary": ModelSummary(depth=1)}))
+    (row,) = (line for line in left.log.splitlines() if line.startswith("(all)"))
+    assert row.split("  ")[-1].strip() == str(2 * (4 * 16 + 16 * 2))
 
 
 def test_a_task_that_acts_needs_states():

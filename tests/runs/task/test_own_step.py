@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from torch.optim import SGD
 
 from models import Model
 from models.mlp import Mlp
+from runs import _train
+from runs._training.own_step import Minimize, own_step
 from runs.default import Default
 from runs.optim import Several
 from runs.optim.adamw import AdamW
@@ -153,3 +156,56 @@ def test_an_optimiser_that_is_not_there_is_named(go, failed):
     assert what == "Wrong.step() minimises by an optimiser called 'frist'"
     assert near == "nearest: first"
     assert has == "it has: first, last"
+
+
+class _Between(_Halves):
+    """Keeps the loss of the second half as it was in the step, and as the weights after the first half give it."""
+
+    seen: list[tuple[float, float]] = []
+
+    def step(self, batch: Any, minimize: Callable[..., None]) -> dict[str, Tensor]:
+        minimize(self.loss(self.network, batch), "first")
+        then = self.loss(self.network, batch)
+        assert isinstance(then, Tensor)
+        torch.clear_autocast_cache()
+        now = self.loss(self.network, batch)
+        assert isinstance(now, Tensor)
+        self.seen.append((then.item(), now.item()))
+        minimize(then, "last")
+        return {"loss": then}
+
+
+def test_in_bf16_each_loss_is_that_of_the_weights_as_they_are() -> None:
+    training = _train.build(run(InHalves(), precision="bf16", gpu=-1, optim=AdamW(lr=0.05)), Path("x"), print)
+    training.objective.__class__ = _Between
+    _Between.seen.clear()
+    step, batch = own_step(training), training.dataset.train.batch(torch.arange(32))
+    for _ in range(3):
+        step(batch)
+    assert all(then == now for then, now in _Between.seen)
+    assert len({then for then, _ in _Between.seen}) == 3
+
+
+def test_an_optimiser_steps_in_fp32_and_may_step_twice() -> None:
+    training = _train.build(run(InHalves(), precision="bf16", gpu=-1, clip=1.0), Path("x"), print)
+    training.scaler = torch.amp.GradScaler("cpu")
+    kinds: list[bool] = []
+    training.optimizer.parts["last"].register_step_pre_hook(lambda *_: kinds.append(torch.is_autocast_enabled("cpu")))
+    minimize, batch = Minimize(training), training.dataset.train.batch(torch.arange(32))
+    with torch.autocast("cpu", torch.bfloat16):
+        for _ in range(2):
+            minimize(training.objective.loss(training.module, batch), "last")
+    assert kinds == [False, False]
+
+
+def test_further_losses_are_summed_in_fp32() -> None:
+    training = _train.build(run(OwnClassify(), gpu=-1), Path("x"), print)
+    for _ in range(1000):
+        training.named({"loss": torch.zeros(()), "worth": torch.tensor(1.3, dtype=torch.bfloat16)})
+    assert float(training.parts["worth"]) == pytest.approx(1000 * 1.296875 / training.share)
+
+
+def test_a_prediction_in_bf16_is_returned_as_fp32() -> None:
+    training = _train.build(run(OwnClassify(), precision="bf16", gpu=-1), Path("x"), print)
+    found = training.predict(training.dataset.train.batch(torch.arange(4))[0])
+    assert (found.dtype, bool((found == found.bfloat16().float()).all())) == (torch.float32, True)
