@@ -2,23 +2,79 @@
 
 from __future__ import annotations
 
-from cn.importing.families import Families, field_of
+from cn.importing.families import Families, Family, Field, field_of
+from cn.importing.names import is_attribute
+from cn.writing.subclass import quoted
 
 
-def python_of(families: Families, keys: list[str]) -> str:
-    """Return Python for an absolute address of YAML."""
-    text, held, data = "run", [families.run], False
-    for key in keys:
-        if data or not held:
-            text += f"[{int(key)}]" if key.isdecimal() else f'["{key}"]' if data else f".{key}"
-            continue
-        field = field_of(held, key)
-        if field is None and any(key in each.extra for each in held):
-            text += f".{key}" if key.isidentifier() else f'.extra["{key}"]'
-            data = True
-            continue
-        name = field.name if field is not None else key
-        text += f".{name}" if name.isidentifier() else f"[{name}]"
-        held = families.every_of(field) if field is not None else []
-        data = field is not None and (families.is_data(field) or not held)
-    return text
+class Addresses:
+    """Writes addresses as Python, with the names that the fields have in Python."""
+
+    def __init__(self, families: Families) -> None:
+        self.families = families
+
+    def of_run(self, keys: list[str]) -> str:
+        """Return Python for an absolute address."""
+        return self._below("run", [self.families.run], keys)
+
+    def is_node(self, keys: list[str]) -> bool:
+        """Return whether a node stands at an absolute address, also one that an interpolation gives."""
+        return self._gives_node(self.families.at(tuple(keys)))
+
+    def around(self, start: str, field: Field, levels: int, keys: list[str]) -> str:
+        """Return Python for an address that starts from what holds a field; start: Python for the node there.
+
+        levels: how many nodes lie between the one that holds the field and the one at the start.
+        """
+        return self._below(start, self.families.around(field, levels), keys)
+
+    def names(self, keys: list[str]) -> list[str]:
+        """Return an absolute address with the names in Python."""
+        return self._names([self.families.run], keys)
+
+    def names_around(self, field: Field, levels: int, keys: list[str]) -> list[str]:
+        """Return an address that starts from what holds a field, as `around` has it, with the names in Python."""
+        return self._names(self.families.around(field, levels), keys)
+
+    def _names(self, held: list[Family], keys: list[str]) -> list[str]:
+        found: list[str] = []
+        for key in keys:
+            field = field_of(held, key)
+            found.append(field.name if field is not None else key)
+            held = self._nodes(field) if field is not None else []
+        return found
+
+    def is_node_around(self, field: Field, levels: int, keys: list[str]) -> bool:
+        """Return whether a node can stand at such an address."""
+        return any(map(self._gives_node, self.families.relative(field, levels, keys)))
+
+    def _nodes(self, field: Field) -> list[Family]:
+        """Return the families of the nodes that a field can hold."""
+        return [] if self.families.is_data(field) else self.families.every_of(field) or field.derived
+
+    def _gives_node(self, field: Field | None) -> bool:
+        families = self.families
+        return field is not None and (
+            bool(field.derived) or (families.of(field) is not None and not families.is_data(field))
+        )
+
+    def _below(self, text: str, held: list[Family], keys: list[str]) -> str:
+        """Return Python for what stands below nodes of some families."""
+        data = False
+        for key in keys:
+            field = None if data else field_of(held, key)
+            if field is not None:
+                text += f".{field.name}"
+                held = self._nodes(field)
+                data = not held
+            elif not data and any(key in each.extra for each in held):
+                text += f".{key}" if is_attribute(key) else f".extra[{quoted(key)}]"
+                held, data = [], True
+            else:
+                text += _item(key) if data or not is_attribute(key) else f".{key}"
+                held = []
+        return text
+
+
+def _item(key: str) -> str:
+    return f"[{int(key)}]" if key.isdecimal() else f"[{quoted(key)}]"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
+from cn.importing.addresses import Addresses
 from cn.importing.classes import Class
 from cn.importing.expressions import Writer
-from cn.importing.families import Families, Family
+from cn.importing.families import Families, Family, Field
 from cn.importing.maker import Maker
 
 
 class Contracts:
     """Decides on contracts. functions: those of resolvers.py that any module calls."""
 
-    def __init__(self, families: Families, maker: Maker, writer: Callable[[], Writer]) -> None:
-        self.families, self.maker, self.new_writer = families, maker, writer
+    def __init__(self, families: Families, maker: Maker) -> None:
+        self.families, self.maker = families, maker
+        self.addresses = Addresses(families)
         self.functions: set[str] = set()
         self.launch = False  # runs have launchers
         self.classes: dict[int, list[Class]] = {}  # by family: those that inherit from no other of it
@@ -28,6 +29,10 @@ class Contracts:
         """Return the one class of a family that has no contract."""
         found = self.classes.get(id(family), [])
         return found[0] if len(found) == 1 and not family.contract else None
+
+    def writer(self, field: Field) -> Writer:
+        """Return what writes the values of a field."""
+        return Writer(self.addresses, field)
 
     def settle(self) -> None:
         """Decide which families have a contract, and which fields it states."""

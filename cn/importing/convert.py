@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError, lines
-from cn.importing.addresses import python_of
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
 from cn.importing.contents import Content, Slot, merge
 from cn.importing.conversion import Conversion
 from cn.importing.default_patches import DefaultPatches
-from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.following import Follow
 from cn.importing.groups import Groups, slots_of, with_bases
@@ -111,7 +109,7 @@ class Converter:
         for config in [*option_contents, *contents]:
             maker.of_file(config)
         share(maker, self.families)
-        modules = Modules(self.families, maker, self._writer, list(patch_classes(patches, changed, self.modules)))
+        modules = Modules(self.families, maker, list(patch_classes(patches, changed, self.modules)))
         for config, content in contents.items():
             kept = patches.kept(content)
             maker.of_file(config).kept = [each for each in kept if self.exact or each.is_choice]
@@ -215,9 +213,6 @@ class Converter:
         if not file.group:
             return ""
         return next((group for (group, _), each in self.options.items() if each is file), None)
-
-    def _writer(self) -> Writer:
-        return Writer(lambda keys: python_of(self.families, keys), lambda keys: False, self.families.is_node)
 
 
 def _addresses(changes: list[Change]) -> frozenset[str]:

@@ -43,9 +43,9 @@ class Defaults(ModuleNames):
     def derived(self, value: Any, field: Field, leaf: Leaf | None = None, home: list[str] | None = None) -> Expression:
         """Return a value that is worked out from the run. home: its address, if it stands in one place only."""
         value = with_text_keys(value, field.type)
-        writer = self.all.new_writer()
+        writer = self.all.writer(field)
         writer.gives_node = bool(self.node_families(field))
-        writer.base, writer.home = f"node.{field.name}", home
+        writer.home = home
         if isinstance(value, (list, dict)) and not writer.gives_node:
             return self._nested(value, field, writer)
         return self._derive(value, field, writer, leaf)
@@ -74,7 +74,10 @@ class Defaults(ModuleNames):
         except NotReadable:
             text = quoted(str(value))
         for case in leaf.cases if isinstance(leaf, Following) else ():
-            tests = [f'type({writer.address(at.split("."))}).__name__ == "{name}"' for at, name in case.classes.items()]
+            tests = [
+                f'type({writer.addresses.of_run(at.split("."))}).__name__ == "{name}"'
+                for at, name in case.classes.items()
+            ]
             text = f"{writer.value(case.value)} if {' and '.join(tests)} else {text}"
         if field.as_dict and not writer.inside:
             text = writer.function("as_dict", [text])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
-from cn.importing.interpolations import Call, Reference, Text, parsed
+from cn.importing.addresses import Addresses
+from cn.importing.families import Field
+from cn.importing.interpolations import Call, Reference, Text, address_of, parsed
 from cn.importing.types import has_interpolation
 from cn.writing.subclass import quoted
 
@@ -15,19 +17,12 @@ from cn.writing.subclass import quoted
 class Writer:
     """Writes parsed texts as Python.
 
-    address: Python for an absolute address. known: whether such an address is there whatever is chosen.
-    is_node: whether a node stands there, which a list or a dict holds as a plain dict.
+    field: the one whose value is written; a relative reference starts from what holds it.
     """
 
-    def __init__(
-        self,
-        address: Callable[[list[str]], str],
-        known: Callable[[list[str]], bool],
-        is_node: Callable[[list[str]], bool] = lambda keys: False,
-    ) -> None:
-        self.address, self.known, self.is_node = address, known, is_node
+    def __init__(self, addresses: Addresses, field: Field) -> None:
+        self.addresses, self.field = addresses, field
         self.node = False  # the function needs the node itself
-        self.base = ""  # the field in Python, seen from its node
         self.home: list[str] | None = None  # the address of the field, if it stands in one place only
         self.inside: list[Any] = []  # the keys and places of the lists and dicts around the text
         self.gives_node = False  # the value is a node, so an empty dict stands for none
@@ -85,21 +80,32 @@ class Writer:
             path = self.text(Text([piece for each in part.keys for piece in (".", *each.parts)][1:]))
             return self.function("select", ["run", path])
         keys = [str(each.parts[0]) for each in part.keys]
+        if part.dots and self.home is None:
+            return self._relative(part.dots, keys)
         if self.home is not None and part.dots:
             keys = [*self.home, *map(str, self.inside)][: -part.dots] + keys
-        if not part.dots or self.home is not None:
-            found = self.address(keys)
-            return self.function("as_dict", [found]) if self.inside and self.is_node(keys) else found
+        return self._plain(self.addresses.of_run(keys), is_node=self.addresses.is_node(keys))
+
+    def _plain(self, found: str, *, is_node: bool) -> str:
+        """Return what a reference gives; a list and a dict hold a node as a plain dict."""
+        return self.function("as_dict", [found]) if self.inside and is_node else found
+
+    def _relative(self, dots: int, keys: list[str]) -> str:
+        """Return Python for an address that starts from the node that holds the field, or above it."""
         self.node = True
-        levels = part.dots - len(self.inside) - 1  # a list and a dict are levels too
+        levels = dots - len(self.inside) - 1  # a list and a dict are levels too
         if levels < 0:
             path = [
-                *self.inside[: len(self.inside) - part.dots],
+                *self.inside[: len(self.inside) - dots],
                 *(int(key) if key.isdecimal() else key for key in keys),
             ]
-            return self.base + "".join(f"[{key if isinstance(key, int) else quoted(key)}]" for key in path)
-        start = "node" if not levels else self.function("above", ["run", "node", str(levels)])
-        return start + "".join(f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys)
+            items = "".join(f"[{key if isinstance(key, int) else quoted(key)}]" for key in path)
+            return f"node.{self.field.name}{items}"
+        found = self.addresses.around(self._above(levels), self.field, levels, keys)
+        return self._plain(found, is_node=self.addresses.is_node_around(self.field, levels, keys))
+
+    def _above(self, levels: int) -> str:
+        return "node" if not levels else self.function("above", ["run", "node", str(levels)])
 
     def function(self, name: str, arguments: list[str]) -> str:
         """Return a call of a function of resolvers.py."""
@@ -128,13 +134,24 @@ class Writer:
         return self.function(name, [self.value(each) for each in call.arguments])
 
     def _select(self, path: Text, default: list[Any]) -> str:
-        if all(isinstance(part, str) for part in path.parts):
-            keys = "".join(cast("list[str]", path.parts)).split(".")
-            if all(keys) and self.known(keys):
-                return self.address(keys)
         if self.gives_node and default and default[0] == {}:
             default = []
-        return self.function("select", ["run", self.text(path), *map(self.value, default[:1])])
+        start, where = "run", self.text(path)
+        if isinstance(address := address_of(path), Reference):
+            start, keys = self._start(address.dots, [str(each.parts[0]) for each in address.keys])
+            where = quoted(".".join(keys))
+        return self.function("select", [start, where, *map(self.value, default[:1])])
+
+    def _start(self, dots: int, keys: list[str]) -> tuple[str, list[str]]:
+        """Return Python for what an address starts from, and the names of the address in Python."""
+        if self.home is not None or not dots:
+            home = [*self.home, *map(str, self.inside)][:-dots] if self.home is not None and dots else []
+            return "run", self.addresses.names([*home, *keys])
+        self.node = True
+        levels = dots - len(self.inside) - 1
+        if levels < 0:
+            return f"node.{self.field.name}", [*map(str, self.inside[:-dots]), *keys]
+        return self._above(levels), self.addresses.names_around(self.field, levels, keys)
 
     def _evaluated(self, text: Text) -> str:
         """Return the expression in a text, with each interpolation in its place."""

@@ -24,6 +24,7 @@ class Field:
 
     key: Hashable
     name: str
+    holder: Family | None = None  # whose field it is
     leaves: list[Leaf] = dataclasses.field(default_factory=list[Leaf])
     family: Family | None = None
     groups: list[str] = dataclasses.field(default_factory=list[str])
@@ -87,7 +88,7 @@ class Family:
         if key not in self.fields:
             taken = {field.name for field in self.fields.values()}
             name = str(key) if is_attribute(key) else attribute(str(key), taken)
-            self.fields[key] = Field(key, name)
+            self.fields[key] = Field(key, name, self)
         return self.fields[key]
 
 
@@ -186,20 +187,31 @@ class Families:
             yield family
             todo += [field.family for field in family.fields.values() if field.family is not None]
 
-    def at(self, keys: tuple[str, ...]) -> Field | None:
-        """Return the field at an absolute address, if the runs have one."""
-        families, field = [self.run], None
+    def at(self, keys: tuple[str, ...], start: Family | None = None) -> Field | None:
+        """Return the field at an absolute address, or at one below a start; None for a mapping within a plain dict."""
+        families, field, in_dict = [start or self.run], None, False
         for key in keys:
             field = field_of(families, key)
-            if field is None:
+            families = self.every_of(field) if field is not None else []
+            if field is None or (in_dict and families):
                 return None
-            families = self.every_of(field)
+            in_dict = in_dict or self.is_data(field)
         return field
 
-    def is_node(self, keys: list[str]) -> bool:
-        """Return whether a node stands at an absolute address, also one that an interpolation gives."""
-        field = self.at(tuple(keys))
-        return field is not None and (bool(field.derived) or (self.of(field) is not None and not self.is_data(field)))
+    def around(self, field: Field, levels: int) -> list[Family]:
+        """Return the families of the nodes that can hold a field; levels: so many nodes above the one that has it."""
+        held = [field.holder] if field.holder is not None else []
+        for _ in range(levels):
+            below, held = held, list[Family]()
+            for family in self.every():
+                if any(each in below for its in family.fields.values() for each in self.every_of(its)):
+                    held.append(family)
+        return held
+
+    def relative(self, field: Field, levels: int, keys: list[str]) -> list[Field]:
+        """Return the fields that can stand at an address which starts from what holds a field, `levels` above it."""
+        found = (self.at(tuple(keys), family) for family in self.around(field, levels))
+        return list(dict.fromkeys(each for each in found if each is not None))
 
     def is_data(self, field: Field) -> bool:
         """Return whether a field holds a plain dict, not a node."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from cn.importing.families import Families, Family, Field
+from cn.importing.families import Families, Field
 from cn.importing.following import Following
-from cn.importing.interpolations import Call, NotReadable, Reference, Text, parsed
+from cn.importing.interpolations import Call, NotReadable, Reference, Text, address_of, parsed
 from cn.importing.types import INTS, Known, Unknown, annotation, has_interpolation
 from cn.nodes.class_body import TARGET
 
@@ -23,15 +23,15 @@ class Inference:
     def run(self) -> None:
         for family in list(self.families.every()):
             for field in list(family.fields.values()):
-                self.type_of(field, family)
+                self.type_of(field)
 
-    def type_of(self, field: Field, family: Family | None) -> str:
+    def type_of(self, field: Field) -> str:
         """Return the type of a field; `Any` for one that is being worked out."""
         if field.type or id(field) in self._busy:
             return field.type or "Any"
         self._busy.add(id(field))
         data = self.families.is_data(field)
-        values: list[Any] = [self._value(each.value, field, family) for each in field.plain]
+        values: list[Any] = [self._value(each.value, field) for each in field.plain]
         values += [case.value for each in field.leaves if isinstance(each, Following) for case in each.cases]
         if data and field.family is not None:
             values.append(dict.fromkeys(field.family.fields))
@@ -49,7 +49,7 @@ class Inference:
         self._busy.discard(id(field))
         return field.type
 
-    def _value(self, value: Any, field: Field, family: Family | None) -> Any:
+    def _value(self, value: Any, field: Field) -> Any:
         if not has_interpolation(value):
             return value
         if not isinstance(value, str):
@@ -61,30 +61,33 @@ class Inference:
         if text.only is None:
             return Unknown() if self.exact else ""
         if isinstance(text.only, Reference):
-            return self._reference(text.only, field, family)
-        called = self._call(text.only, field, family)
+            return self._reference(text.only, field)
+        called = self._call(text.only, field)
         return called if not self.exact or field.derived else Unknown()
 
-    def _reference(self, part: Reference, field: Field, family: Family | None) -> Any:
-        if any(not isinstance(piece, str) for key in part.keys for piece in key.parts):
+    def _reference(self, part: Reference, field: Field) -> Any:
+        keys = [str(key.parts[0]) for key in part.keys]
+        if not keys or any(not isinstance(piece, str) for key in part.keys for piece in key.parts):
             return Unknown()
-        keys = tuple(str(key.parts[0]) for key in part.keys)
-        if part.dots > 1 or (part.dots == 1 and len(keys) > 1):
-            return Unknown()
-        if not keys:
-            return Unknown()
-        found = family.fields.get(keys[0]) if part.dots and family else self.families.at(keys)
-        if found is None:
-            return Unknown()
+        if not part.dots:
+            found = self.families.at(tuple(keys))
+            return self._held_by(found, field) if found is not None else Unknown()
+        values = [self._held_by(each, field) for each in self.families.relative(field, part.dots - 1, keys)]
+        if values and self._is_node(values) == all(self._is_node([each]) for each in values):
+            return values[0] if self._is_node(values) or (part.dots == 1 and len(keys) == 1) else Unknown()
+        return Unknown()
+
+    def _held_by(self, found: Field, field: Field) -> Any:
+        """Return what another field gives; its node becomes one that the field can hold."""
         target = self.families.of(found)
         if target is not None and not self.families.is_data(found):
-            self.type_of(found, None)
+            self.type_of(found)
             for each in [target, *found.derived]:
                 if not field.groups and each not in field.derived and each is not field.family:
                     field.derived.append(each)
             field.optional = field.optional or found.optional
             return Known("None")
-        kind = self.type_of(found, None)
+        kind = self.type_of(found)
         if found.as_dict:
             return Unknown()
         inner = [each for each in found.derived if each is not field.family]
@@ -94,16 +97,13 @@ class Inference:
             return Known("None")
         return Unknown() if self.exact and not kind.startswith(INTS) else Known(kind)
 
-    def _call(self, call: Call, field: Field, family: Family | None) -> Any:
+    def _call(self, call: Call, field: Field) -> Any:
         if call.name in TEXTS:
             none = len(call.arguments) > 1 and call.arguments[1] is None
             return Known("str | None") if none else ""
         if call.name == "oc.select" and call.arguments and isinstance(call.arguments[0], Text):
-            path = call.arguments[0]
-            values: list[Any] = []
-            if all(isinstance(piece, str) for piece in path.parts):
-                reference = Reference([Text([key]) for key in str(path.parts[0]).split(".")], 0)
-                values.append(self._reference(reference, field, family))
+            address = address_of(call.arguments[0])
+            values: list[Any] = [self._reference(address, field)] if address is not None else []
             default = call.arguments[1] if len(call.arguments) > 1 else None
             if default in (None, {}) and self._is_node(values):
                 field.optional = True  # an empty dict is no node

@@ -66,6 +66,13 @@ def parsed(text: str) -> Text:
     return Text(parts)
 
 
+def address_of(path: Text) -> Reference | None:
+    """Return the address that is the argument of `oc.select`; None if an interpolation gives a part of it."""
+    plain = all(isinstance(part, str) for part in path.parts)
+    address = _inside("".join(map(str, path.parts))) if plain else None
+    return address if isinstance(address, Reference) and address.keys else None
+
+
 def _end(text: str, at: int) -> int:
     """Return the place after the brace that closes an interpolation."""
     depth, quote = 1, ""

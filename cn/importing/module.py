@@ -10,6 +10,7 @@ from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
 from cn.importing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
+from cn.importing.patches import EXTRA
 from cn.importing.types import has_interpolation, with_text_keys
 
 
@@ -44,6 +45,8 @@ class Module(Defaults):
             field = each.field or Field(each.address, each.address)
             derived = has_interpolation(each.value)
             home = each.address.lstrip("+").split(".")
+            if each.field is None and each.address.split(".")[-1] == EXTRA:
+                home = home[:-1]  # what a node holds there stands in the node itself in YAML
             value = (
                 self.derived(each.value, field, home=home)
                 if derived

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from cn.importing.contracts import Contracts
 from cn.importing.cycles import late
-from cn.importing.expressions import Writer
 from cn.importing.families import Families, Family
 from cn.importing.maker import Maker
 from cn.importing.module import Module
@@ -21,10 +19,8 @@ DEEP = 10  # folders: importing a package of n folders without `__init__.py` tak
 class Modules(Contracts):
     """Writes modules."""
 
-    def __init__(
-        self, families: Families, maker: Maker, writer: Callable[[], Writer], patches: list[PatchClass]
-    ) -> None:
-        super().__init__(families, maker, writer)
+    def __init__(self, families: Families, maker: Maker, patches: list[PatchClass]) -> None:
+        super().__init__(families, maker)
         self.patches = patches
 
     def write(self) -> dict[str, str]:

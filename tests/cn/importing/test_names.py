@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cn.importing.addresses import Addresses
 from cn.importing.expressions import Writer
+from cn.importing.families import Families, Field
 from cn.importing.interpolations import NotReadable, parsed
 from cn.importing.names import attribute, camel, distinct, is_attribute, slug
 
@@ -52,7 +54,7 @@ def test_a_key_that_is_no_attribute_gets_one() -> None:
     ("text", "python"),
     [
         ("${a.b}", "run.a.b"),
-        ("${a[0].b}", "run.a.0.b"),
+        ("${a[0].b}", "run.a[0].b"),
         ("x/${a}/y", 'f"x/{run.a}/y"'),
         ("{${a}}", 'f"{{{run.a}}}"'),
         ("${.b}", "node.b"),
@@ -72,7 +74,7 @@ def test_a_key_that_is_no_attribute_gets_one() -> None:
     ],
 )
 def test_an_interpolation_is_written_as_python(text: str, python: str) -> None:
-    assert Writer(lambda keys: ".".join(["run", *keys]), lambda keys: False).value(text) == python
+    assert Writer(Addresses(Families()), Field("x", "x")).value(text) == python
 
 
 def test_an_interpolation_that_does_not_end_is_not_read() -> None:
