@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
-from cn.importing.contents import Branch, Content, Leaf, Slot
-from cn.importing.yaml_files import File
+from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot
+from cn.importing.yaml_files import Entry, File
 
 
 @dataclasses.dataclass
@@ -54,6 +54,8 @@ class Follow:
                     continue
                 for chosen in [choices] if choices else []:
                     for keys, leaf in _leaves(read(file).full, ()):
+                        if _sets_later(primary, entry, keys):
+                            continue
                         if not self._put(primary.full, keys, leaf, chosen):
                             self.odd.append((leaf.place, f"{'.'.join(map(str, keys))} follows {entry.options}"))
 
@@ -74,10 +76,26 @@ class Follow:
         old = branch.items.get(keys[-1])
         if not isinstance(old, Leaf):
             return False
+        if leaf.value == MISSING:
+            return True  # `???` leaves what is there
+        if not left:  # the option alone decides
+            branch.items[keys[-1]] = leaf
+            return True
         classes = {address: self.class_of(address.replace(".", "/"), option) for address, option in left.items()}
         cases = [*old.cases] if isinstance(old, Following) else []
         branch.items[keys[-1]] = Following(old.value, old.file, old.keys, [*cases, Case(classes, leaf.value)])
         return True
+
+
+def _sets_later(primary: Content, entry: Entry, keys: tuple[Hashable, ...]) -> bool:
+    """Return whether a primary config sets a value itself, after an entry of its defaults list."""
+    entries = primary.file.entries
+    if entry not in entries or any(each.is_self for each in entries[: entries.index(entry)]):
+        return False
+    item: Item | None = primary.own
+    for key in keys:
+        item = item.items.get(key) if isinstance(item, Branch) else None
+    return item is not None
 
 
 def _choices(template: str, option: str) -> dict[str, str] | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
-from cn.errors import UserError, lines
+from cn.errors import RunError, UserError, lines, short
 from cn.importing.conversion import Conversion
 from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm, sweep
 from cn.importing.names import slug
@@ -114,8 +115,26 @@ def _launchers(conversion: Conversion) -> dict[str, str]:
     return {"runs/launch/__init__.py": CONTRACT, "runs/launch/slurm.py": text}
 
 
+def refuse_broken(found: dict[str, str]) -> None:
+    """Raise RunError for the first module that is no Python, so that nothing is written."""
+    for path, text in found.items():
+        if not path.endswith(".py"):
+            continue
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                compile(text, path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            what = f"{path}{f':{line}' if line else ''} would be no Python: {getattr(error, 'msg', error)}"
+            shown = short(text.split("\n")[line - 1].strip()) if line else None
+            fault = "this is a fault of the importer, not of the YAML, and nothing is written"
+            next_ = "write: the YAML of this line in another form, then the same command; and tell the authors of CN"
+            raise RunError(lines(what, shown, fault, next_)) from None
+
+
 def write(found: dict[str, str], folder: Path) -> None:
-    """Write the files into a folder."""
+    """Write the files into a folder. RunError if one of them would be no Python."""
+    refuse_broken(found)
     for path, text in found.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Hashable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from cn.__main__ import main
 from cn.cli.importing import import_
 from cn.errors import UserError
+from cn.importing.families import Family, Field
 from tests.cn.importing.trees import write
 
 FILES = {"config": "defaults: [db: a]\nx: 1", "db/a": "p: 1", "db/b": "p: 2\nq: 3"}
@@ -55,6 +57,24 @@ def test_a_folder_that_is_not_empty_is_refused(root: Path, tmp_path: Path) -> No
     (tmp_path / "new/mine").write_text("")
     assert refused("conf", "--into", "new") == "new is there already, and is not empty\n  write: another name"
     assert refused("conf", "--into", "new/mine") == "new/mine is there already, and is no folder\n  write: another name"
+
+
+def test_a_module_that_would_be_no_python_is_a_fault_of_the_importer_and_nothing_is_written(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Family, "field", _field_with_a_broken_name)
+    assert main(["import", "conf", "--into", "new", "--sets", "0"]) == 1
+    assert capsys.readouterr().err.split("\n")[:4] == [
+        "runs/__init__.py:14 would be no Python: invalid syntax",
+        '  if: Annotated[int, Key("x")]',
+        "  this is a fault of the importer, not of the YAML, and nothing is written",
+        "  write: the YAML of this line in another form, then the same command; and tell the authors of CN",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["conf"]
+
+
+def _field_with_a_broken_name(family: Family, key: Hashable) -> Field:
+    return family.fields.setdefault(key, Field(key, "if" if key == "x" else str(key), family))
 
 
 def test_words_that_say_too_little_are_refused(root: Path) -> None:

@@ -71,6 +71,21 @@ def test_a_patch_that_follows_choices_is_a_derived_value(tmp_path: Path) -> None
     assert found.unequal("", "d=y", "m=b", "m=b d=y", "d=y m.n=3", "both=a_y") == []
 
 
+def test_a_patch_that_follows_one_choice_is_a_value_of_the_option_that_it_changes(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [m: a, d: x, optional of: '${m}', optional both: '${m}_${d}', _self_]\nk: 3",
+        "m/a": "n: 1\np: 2\nq: 3\nr: 4",
+        "m/b": "n: 1",
+        "d/x": "",
+        "d/y": "",
+        "of/a": "# @package _global_\nm: {n: 5, p: '${.n}', q: '${k}', r: '???'}\nk: 4",
+        "both/a_y": "# @package _global_\nm: {n: 6}",
+    }
+    found = imported(tmp_path, files)
+    assert found.unequal("", "m=b", "d=y", "m=b d=y", "m.n=7", "k=8") == []
+    assert found.text("runs/m/a.py").count("if") == 1
+
+
 def test_a_key_that_a_patch_adds_to_a_node_waits_until_the_node_is_chosen(tmp_path: Path) -> None:
     files = {
         "train": "defaults: [m: a]\nx: 1",
