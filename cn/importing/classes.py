@@ -27,7 +27,9 @@ class Class:
     is_contract: bool = False  # the contract of its family, which has defaults
 
     def child(self, key: Hashable) -> Class | None:
-        """Return the class of the node that a field holds by default."""
+        """Return the class of the node that a field holds by default; None if a value has replaced the node."""
+        if isinstance(self.content.items.get(key), Leaf):
+            return None
         if key in self.children:
             return self.children[key]
         for base in self.bases:
@@ -35,6 +37,10 @@ class Class:
             if found is not None:
                 return found
         return None
+
+    def inherits(self, other: Class) -> bool:
+        """Return whether another class is above this one."""
+        return any(base is other or (isinstance(base, Class) and base.inherits(other)) for base in self.bases)
 
 
 @dataclasses.dataclass

@@ -40,7 +40,8 @@ class Maker:
             if family.nodes is not None and len(content.items) == 1 and isinstance(entry, Branch):
                 family, content = family.nodes, entry
             above = [self.of_file(each) for each in reversed(self.extended.get(config, []))]
-            bases: list[Class | Family] = [each for each in above if each.family is family]
+            alike = [each for each in above if each.family is family]
+            bases: list[Class | Family] = [each for each in alike if not any(other.inherits(each) for other in alike)]
             cls = Class(self.names[config], module, family, bases or [family], content, doc=self.docs[config])
             self.made[config] = cls
             self._fill(cls, bases)
@@ -125,7 +126,7 @@ class Maker:
         if field.groups:
             self.odd.append((item.place, f"{field.key} holds a node elsewhere, so {value!r} is left out"))
             return Required()
-        return Plain(value)
+        return Plain(unescaped(value))
 
     def _slot(self, cls: Class, field: Field, slot: Slot) -> tuple[Default, Class | None]:
         if slot.option is None and not slot.over.items and not slot.under.items:

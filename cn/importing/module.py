@@ -8,6 +8,7 @@ from cn.importing.classes import Change, Class, Default, Derived, Made, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
+from cn.importing.items import unescaped
 from cn.importing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
 from cn.importing.patches import EXTRA
@@ -50,7 +51,7 @@ class Module(Defaults):
             value = (
                 self.derived(each.value, field, home=home)
                 if derived
-                else literal(with_text_keys(each.value, field.type))
+                else literal(unescaped(with_text_keys(each.value, field.type)))
             )
             rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
         return [f"    {name} = {{", *rows, "    }"]

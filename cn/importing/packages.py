@@ -24,13 +24,17 @@ def place_of(key: str) -> tuple[str, str]:
     return group, package.removeprefix("_global_") if found else group.replace("/", ".")
 
 
-def package_of(entry: Entry, parent: str, written: str, header: str | None) -> str:
-    """Return the package of an entry of a defaults list, as Hydra does: absolute, or with the mark."""
+def package_of(entry: Entry, parent: str, written: str, header: str | None, start: str) -> str:
+    """Return the package of an entry of a defaults list, as Hydra does: absolute, or with the mark.
+
+    start: the folder from which relative entries of the file start. `_group_` is the whole path of the group.
+    """
     package = entry.package
     if package == "_here_":
         package = ""
     if package is not None and "_group_" in package:
-        package = package.replace("_group_", written.removeprefix("/").replace("/", "."))
+        group = entry.group if entry.group is not None else f"{entry.options}".rpartition("/")[0]
+        package = f"_global_.{package.replace('_group_', group_path(group, start).replace('/', '.'))}"
     if package is None:
         if header is not None:
             return header

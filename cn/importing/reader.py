@@ -151,7 +151,7 @@ class Reader(Tree):
     def _key(self, entry: Entry, file: File, package: str) -> str:
         """Return what the command line calls the choice of an entry."""
         group = group_path(entry.group or "", self.start(file))
-        return override_key(group, package_of(entry, package, entry.group or "", None))
+        return override_key(group, self._at(entry, file, package, entry.group or ""))
 
     def _entry(self, content: Content, merged: Branch, entry: Entry, package: str) -> None:
         file = content.file
@@ -193,7 +193,7 @@ class Reader(Tree):
                 self.lost.append((f"{file.shown}:{entry.line}", f"{group} has no option {option}"))
                 return
             option = None
-        at = self._inside(package_of(entry, package, entry.group, None), package)
+        at = self._at(entry, file, package, entry.group)
         relative = relative_to(at, package)
         slot = Slot(normal(group), option, override_key(normal(group), at), entry, file)
         if relative is None or relative == ():
@@ -237,7 +237,7 @@ class Reader(Tree):
                 self.lost.append((f"{file.shown}:{entry.line}", f"there is no {config}.yaml"))
             return
         home = self.home
-        at = self._inside(package_of(entry, package, written, target.package), package)
+        at = self._at(entry, file, package, written, target.package)
         relative = relative_to(at, package)
         inner = self.content(target, at, home)
         self.home = home
@@ -267,8 +267,9 @@ class Reader(Tree):
             return None
         return self.named(f"{group}/{FOLLOWED.sub(lambda found: str(known[found[1]]), str(option))}")
 
-    def _inside(self, at: str, package: str) -> str:
-        """Return an absolute package with the mark if it is one of the option that is read."""
+    def _at(self, entry: Entry, file: File, package: str, written: str, header: str | None = None) -> str:
+        """Return the package of an entry, with the mark if it is one of the option that is read."""
+        at = package_of(entry, package, written, header, self.start(file))
         if package.startswith(HERE) and self.home and f"{at}.".startswith(f"{self.home}."):
             return HERE + at[len(self.home) :]
         return at

@@ -128,6 +128,47 @@ FORMS = {
         },
         ("solver=big", "dset=music", "solver=big x=5"),
     ),
+    "an interpolation that is escaped in a patch": Form(
+        {
+            "config": "defaults: [_self_, m: a, e: null]\nfmt: x\nl: []\nd: {a: 1}",
+            "m/a": "y: 1",
+            "e/one": r"""
+            # @package _global_
+            fmt: '\${a}/x'
+            l: ['\${b}', 1, "${d.a}"]
+            d: {a: '\${c}', q: {z: '\${n}'}}
+            new: {p: ['\${k}', {$: '\${u}'}]}
+            a b: '\${v}'
+            m: {y: '\${b}'}
+            """,
+        },
+        ("e=one",),
+    ),
+    "an interpolation that is escaped around a choice": Form(
+        {"config": "defaults: [m: a, _self_]\nm: {y: '\\${b}'}", "m/a": "y: q", "m/b": "y: q"}, ("m.y=2",)
+    ),
+    "a mapping in place of a null that replaced a mapping": Form(
+        {
+            "config": "defaults: [m: a, n: c, _self_]\nn: {e: {i: 3}}",
+            "m/a": "e: {k: 1}\ng: {k: 1}",
+            "m/c": "defaults: [a]\ne: null",
+            "m/d": "defaults: [c]\ne: {j: 2}\ng: null",
+            "m/f": "defaults: [d]\ne: {i: 2}\ng: {k: 5}",
+            "n/a": "e: {k: 1}",
+            "n/c": "defaults: [a]\ne: null",
+        },
+        ("m=c", "m=d", "m=f"),
+    ),
+    "a base that another base extends": Form(
+        {
+            "config": "defaults: [m: x]",
+            "m/x": "defaults: [child, empty]",
+            "m/two": "defaults: [x, child, empty]\nz: 1",
+            "m/child": "defaults: [empty]",
+            "m/empty": "# nothing",
+        },
+        ("m=two", "m=child", "m=empty"),
+    ),
     "a resolver that is given what cannot be worked out": Form(
         {"config": "a: ${my:${b}}\nb: [['${no.where}', 1]]\nc: 1"}, ("c=2",)
     ),
