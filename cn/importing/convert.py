@@ -111,8 +111,7 @@ class Converter:
         share(maker, self.families)
         modules = Modules(self.families, maker, list(patch_classes(patches, changed, self.modules)))
         for config, content in contents.items():
-            kept = patches.kept(content)
-            maker.of_file(config).kept = [each for each in kept if self.exact or each.is_choice]
+            maker.of_file(config).kept = patches.kept(content)
             applied = defaults.of(content.file, {})
             bases = maker.extended.get(config, [])[-1:]
             if applied != [key for base in bases for key in defaults.of(self.files[base], {})]:  # it inherits those

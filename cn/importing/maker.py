@@ -159,9 +159,9 @@ class Maker:
         """Return the option that follows the default choices."""
         from omegaconf import OmegaConf
 
-        known = {
-            str(key): item.option for key, item in cls.content.items.items() if isinstance(item, Slot) and item.option
-        }
+        of_file = (branch for config, branch in self.contents.items() if self.modules[config] == cls.module)
+        items = {**next(of_file, Branch()).items, **cls.content.items}
+        known = {str(key): item.option for key, item in items.items() if isinstance(item, Slot) and item.option}
         try:
             option = str(OmegaConf.create({**known, "_": slot.option})["_"]).removesuffix(".yaml")
         except Exception:

@@ -10,8 +10,10 @@ from typing import Any
 from cn.importing.classes import Change
 from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot
 from cn.importing.families import Families, Family, Field, field_of, plain_of
+from cn.importing.followed import name_of
 from cn.importing.items import lost
 from cn.importing.packages import place_of
+from cn.importing.types import has_interpolation
 from cn.nodes.class_body import TARGET
 
 EXTRA = "extra"  # the field of a node that holds what a patch adds to it
@@ -116,8 +118,9 @@ class Patches:
     def _change(self, item: Item, field: Field, at: tuple[str, ...]) -> Iterator[Change]:
         inner = self.families.every_of(field)
         if isinstance(item, Slot):
-            if not item.replaces:
-                yield Change(".".join(at), self._option(item.group, item.option), None, None, is_choice=True)
+            option = self._chosen(item)
+            if not item.replaces and (option is not None or item.option is None):
+                yield Change(".".join(at), option, None, None, is_choice=True)
             if inner:
                 yield from self._of(item.over, inner, at)
         elif isinstance(item, Leaf):
@@ -134,9 +137,33 @@ class Patches:
         else:
             yield from self._of(item, inner, at)
 
+    def _chosen(self, slot: Slot) -> Any:
+        """Return the option of a slot, as a text to derive if it follows others; None if the run cannot tell it."""
+        if slot.option is None or "${" not in slot.option:
+            return self._option(slot.group, slot.option)
+        alone = dataclasses.replace(slot, over=Branch(), under=Branch())  # what is around it are changes too
+        name = name_of(alone, self.families, self.options)
+        if name is None:
+            what = f"{slot.group}: {slot.option} is not chosen again beside another choice around it"
+            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", what))
+        return name
+
     def kept(self, content: Content) -> list[Change]:
-        """Return the values that a primary config sets around what it chooses: they stay with another choice."""
-        return list(self._kept(content.full, self.families.run, ()))
+        """Return what a primary config sets around what it chooses, and stays with another choice: choices alone.
+
+        With exact, values stay too. Without, no choice that follows others stays around which values are set.
+        """
+        found = list(self._kept(content.full, self.families.run, ()))
+        if self.exact:
+            return found
+        values = [f"{each.address.lstrip('+')}." for each in found if not each.is_choice]
+        for each in [each for each in found if each.is_choice and has_interpolation(each.value)]:
+            at = each.address.lstrip("+")
+            if any(value.startswith(f"{at}.") for value in values):
+                found.remove(each)
+                what = f"{at} is not chosen again beside another choice around it, since values are set in it"
+                self.odd.append((content.file.shown, what))
+        return [each for each in found if each.is_choice]
 
     def prepare_kept(self, branch: Branch, family: Family) -> None:
         """Note the keys that a primary config sets around a choice, and that not all options have."""

@@ -54,3 +54,54 @@ def test_without_exact_what_the_tree_never_chooses_so_is_told(tmp_path: Path) ->
         "model has no option encoder/other: it is an option of the group model/encoder, and no file chooses it for "
         "model; --exact lets model choose it",
     )
+
+
+FOLLOWS = {
+    "config": "defaults: [env: x, algo/net: '${env}', algo: base, _self_]",
+    "env/x": "e: 1",
+    "env/y": "e: 2",
+    "algo/base": "k: 1",
+    "algo/other": "k: 2",
+    "algo/net/x": "n: 1",
+    "algo/net/y": "n: 2",
+}
+
+
+@pytest.mark.parametrize("exact", [False, True], ids=["typed", "exact"])
+@pytest.mark.parametrize("values", ["", "algo: {net: {n: 7}}"], ids=["alone", "with values around it"])
+def test_a_choice_within_an_option_follows_another_whatever_is_chosen_around_it(
+    values: str, exact: bool, tmp_path: Path
+) -> None:
+    config = f"{FOLLOWS['config']}\n{values}"
+    found = imported(tmp_path, {**FOLLOWS, "config": config}, exact=exact)
+    follows = exact or not values
+    kept = '"+algo.net": derive(lambda run: option_of(run.env)),'
+    assert (kept in found.text("runs/config.py")) == follows
+    sets = ["", "algo/net=y", "algo=other", "env=y", "algo=other env=y"]
+    assert found.unequal(*(sets if follows else sets[:1])) == []
+
+
+NOT_AGAIN = "is not chosen again beside another choice around it"
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "told"),
+    [
+        ("optional algo/net", "", ("conf/config.yaml:1", f"algo/net: ${{env}} {NOT_AGAIN}")),
+        (
+            "algo/net",
+            "algo: {net: {n: 7}}",
+            ("conf/config.yaml", f"algo.net {NOT_AGAIN}, since values are set in it"),
+        ),
+    ],
+)
+def test_a_choice_within_an_option_that_cannot_follow_another_is_told(
+    key: str, values: str, told: tuple[str, str], tmp_path: Path
+) -> None:
+    config = FOLLOWS["config"].replace("algo/net", key)
+    found = imported(tmp_path, {**FOLLOWS, "config": f"{config}\n{values}"})
+    assert found.unequal("") == []
+    assert found.conversion.odd == [
+        ("conf/config.yaml:1", "net follows ${env}; here it is x, whatever else is chosen"),
+        told,
+    ]
