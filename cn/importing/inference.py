@@ -72,7 +72,12 @@ class Inference:
         if not part.dots:
             found = self.families.at(tuple(keys))
             return self._held_by(found, field) if found is not None else Unknown()
-        values = [self._held_by(each, field) for each in self.families.relative(field, part.dots - 1, keys)]
+        found = self.families.relative(field, part.dots - 1, keys)
+        around = [family for level in range(part.dots - 1) for family in self.families.around(field, level)]
+        if any(self.families.of(each) in around for each in found):  # perhaps the node that holds the field
+            field.as_dict = not field.groups
+            return Unknown()
+        values = [self._held_by(each, field) for each in found]
         if values and self._is_node(values) == all(self._is_node([each]) for each in values):
             return values[0] if self._is_node(values) or (part.dots == 1 and len(keys) == 1) else Unknown()
         return Unknown()
