@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator
 
-from cn.importing.contents import HERE, MISSING, Branch, Content, Item, Leaf, Slot
+from cn.importing.contents import HERE, MISSING, Branch, Content, Item, Leaf, Slot, slots_of
 from cn.importing.families import Families, Family
-from cn.importing.groups import slots_of
 from cn.importing.names import camel, is_attribute
 from cn.importing.packages import place_of
 

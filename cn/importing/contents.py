@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any, cast
 
 from cn.importing.yaml_files import Entry, File
@@ -148,6 +148,17 @@ def descend(branch: Branch, keys: tuple[Hashable, ...]) -> Branch:
             branch.items[key] = made
             branch = made
     return branch
+
+
+def slots_of(item: Item | Branch) -> Iterator[Slot]:
+    """Yield every slot in a branch, also below slots."""
+    if isinstance(item, Branch):
+        for each in item.items.values():
+            yield from slots_of(each)
+    elif isinstance(item, Slot):
+        yield item
+        yield from slots_of(item.over)
+        yield from slots_of(item.under)
 
 
 def copied(item: Any) -> Any:

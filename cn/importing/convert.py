@@ -10,12 +10,12 @@ from typing import Any
 from cn.errors import UserError, lines
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
-from cn.importing.contents import Content, Slot, merge
+from cn.importing.contents import Content, Slot, merge, slots_of
 from cn.importing.conversion import Conversion
 from cn.importing.default_patches import DefaultPatches
 from cn.importing.families import Families, Family
 from cn.importing.following import Follow
-from cn.importing.groups import Groups, slots_of, with_bases
+from cn.importing.groups import Groups, with_bases
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
 from cn.importing.items import keys_as_texts
@@ -24,6 +24,7 @@ from cn.importing.maker import Maker
 from cn.importing.module_paths import of_options, of_patches
 from cn.importing.modules import Modules
 from cn.importing.names import camel, slug
+from cn.importing.outside import rows
 from cn.importing.patch_classes import nulls, patch_classes
 from cn.importing.patches import Patches
 from cn.importing.primaries import primaries as chosen_primaries
@@ -63,12 +64,17 @@ class Converter:
         contents = {name: self.reader.content(self.files[name], "") for name in self.primaries}
         with_bases(contents, self.reader)
         self.groups.find(contents)
+        options = [(group, self.reader.option(file, group)) for (group, _), file in self.options.items()]
+        outside = [(group, content) for group, content in options if content.outside]
+        if outside:
+            contents = self.reader.with_outside(contents)
         defaults = DefaultPatches(self.reader, self.patches)
         if defaults.put_apart(contents):
             contents = self.reader.anew(contents)
             for content in contents.values():
                 merge(content.full, defaults.fields(content.file))
         self.groups.optional_slots(contents)
+        self.groups.slots_of_patches(contents)
         self.groups.find_inner(exact=self.exact)
         reachable = self.groups.reachable()
         option_contents = {file.config: self.reader.option(file, group) for (group, _), file in self.options.items()}
@@ -99,7 +105,7 @@ class Converter:
         join(self.families, list(bundles.find()), bundles.listed)
         names = self._names(self.options)
         inner = self._names(self.groups.inner)
-        patches = Patches(self.families, {**names, **inner}, exact=self.exact)
+        patches = Patches(self.families, {**names, **inner}, by_option, exact=self.exact)
         for content in changed.values():
             patches.prepare(content)
         for content in contents.values() if self.exact else ():
@@ -119,6 +125,7 @@ class Converter:
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
         odd = [*dict.fromkeys(self.reader.lost), *written_out, *maker.odd, *patches.odd, *follow.odd]
+        odd += rows(outside, self.reader.held)
         odd += keys_as_texts(self.families)
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}

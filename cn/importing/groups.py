@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from cn.importing.contents import Branch, Content, Item, Slot
+from cn.importing.contents import Branch, Content, Item, Slot, slots_of
 from cn.importing.packages import group_path, option_of
 from cn.importing.reader import Reader
 from cn.importing.yaml_files import Entry, File
@@ -53,7 +51,7 @@ class Groups:
         for file in list(self.reader.files.values()):
             if file.group and not file.group.startswith("hydra"):
                 content = self.reader.content(file)
-                slots += slots_of(content.full)
+                slots += [slot for branch in (content.full, *content.outside.values()) for slot in slots_of(branch)]
         self.used = {slot.group for slot in slots if self.reader.groups.get(slot.group)}
         for file in self.reader.files.values():
             parts = file.group.split("/") if file.group else []
@@ -90,6 +88,17 @@ class Groups:
                     entry = Entry(group, None, None, True, False, 0)  # no line: it is in no file
                     content.full.items[group] = Slot(group, None, group, entry, content.file)
 
+    def slots_of_patches(self, contents: dict[str, Content]) -> None:
+        """Let every run choose what patches choose at the top, in a field that nothing else fills."""
+        items = [each for file in self.patches.values() for each in self.reader.patch(file).full.items.items()]
+        held = {key for content in contents.values() for key in content.full.items}
+        held |= {key for key, item in items if not isinstance(item, Slot) or item.replaces}
+        for key, slot in items:
+            if isinstance(slot, Slot) and key not in held and slot.group in self.used:
+                entry = Entry(slot.group, None, None, True, False, 0)  # no line: it is in no file
+                for content in contents.values():
+                    content.full.items[key] = Slot(slot.group, None, slot.key, entry, content.file)
+
     def _full(self, file: File) -> Branch:
         hydra = file.group.startswith("hydra")
         return Branch() if hydra else self.reader.content(file, "" if not file.group else "\0").full
@@ -103,14 +112,3 @@ def with_bases(contents: dict[str, Content], reader: Reader) -> None:
             if not base.file.group and base.file.config not in contents:
                 contents[base.file.config] = reader.content(base.file, "")
                 todo.append(base)
-
-
-def slots_of(item: Item | Branch) -> Iterator[Slot]:
-    """Yield every slot in a branch, also below slots."""
-    if isinstance(item, Branch):
-        for each in item.items.values():
-            yield from slots_of(each)
-    elif isinstance(item, Slot):
-        yield item
-        yield from slots_of(item.over)
-        yield from slots_of(item.under)

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from cn.importing.classes import Change
-from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot
+from cn.importing.contents import MISSING, Branch, Content, Item, Leaf, Slot, slots_of
 from cn.importing.families import Families, Family, Field, field_of, plain_of
 from cn.importing.followed import name_of
-from cn.importing.items import lost
 from cn.importing.packages import place_of
 from cn.importing.types import has_interpolation
+from cn.importing.written_out import filled
 from cn.nodes.class_body import TARGET
 
 EXTRA = "extra"  # the field of a node that holds what a patch adds to it
 
 
 class Patches:
-    """Works out the changes of each patch. exact: a mapping that not all options have is added, and does not wait."""
+    """Works out the changes of each patch. exact: a mapping that not all options have is added, and does not wait.
 
-    def __init__(self, families: Families, options: dict[tuple[str, str], str], *, exact: bool) -> None:
-        self.families, self.options, self.exact = families, options, exact
+    options, contents: the name of each option now and what it holds, by group and option.
+    """
+
+    def __init__(
+        self,
+        families: Families,
+        options: dict[tuple[str, str], str],
+        contents: Mapping[tuple[str, str], Branch],
+        *,
+        exact: bool,
+    ) -> None:
+        self.families, self.options, self.contents, self.exact = families, options, contents, exact
         self.odd: list[tuple[str, str]] = []
         self.setting: dict[tuple[Hashable, ...], set[str]] = {}  # by the address of a mapping: folders of its patches
 
@@ -87,10 +97,9 @@ class Patches:
         extra = "".join(f"{each}." for each in at) + EXTRA
         for key, item in branch.items.items():
             field = field_of(families, key)
+            if field is None or self.families.is_data(field):
+                item = self._written_out(item, ".".join([*at, str(key)]))
             if field is None:
-                self.odd += lost(item)
-                if isinstance(item, Slot):
-                    continue
                 if isinstance(item, Leaf) and item.value == MISSING:
                     self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
                     continue
@@ -114,6 +123,13 @@ class Patches:
                 yield dataclasses.replace(each, address=address)
         if added:
             yield Change(extra, added, None, None)
+
+    def _written_out(self, item: Item, address: str) -> Item:
+        """Return what an item holds, with each choice in it as the values of the option, and tell of the choices."""
+        for slot in slots_of(item):
+            why = f"is written out, since {address} is no field of a run that can choose"
+            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", f"{slot.group}: {slot.option} {why}"))
+        return filled(item, self.contents)
 
     def _change(self, item: Item, field: Field, at: tuple[str, ...]) -> Iterator[Change]:
         inner = self.families.every_of(field)

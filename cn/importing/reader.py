@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Hashable, Iterable
 
 from cn.importing.contents import HERE, Branch, Content, Slot, branch_of, descend, merge, place_slot, target_of
+from cn.importing.outside import outside_of, put
 from cn.importing.packages import (
     FOLLOWED,
     chooses_hydra,
@@ -41,6 +42,8 @@ class Reader(Tree):
         self.at_home = at_home(files, self.start)
         self.home = ""
         self.lost: list[tuple[str, str]] = []  # (place, why) of entries that could not be followed
+        self.takes_outside = False  # primary configs hold what their options put outside of themselves
+        self.held: set[str] = set()  # the options of which they hold it
         self.spread: set[str] = set()  # groups whose options set values of the node around them: `# @package task`
 
     def option(self, file: File, group: str) -> Content:
@@ -60,6 +63,12 @@ class Reader(Tree):
         """Return the contents of primary configs, read again: without the patches that are apart."""
         self._read = {at: content for at, content in self._read.items() if self.files[at[0]].group}
         return {name: self.content(content.file, "") for name, content in contents.items()}
+
+    def with_outside(self, contents: dict[str, Content]) -> dict[str, Content]:
+        """Return the contents of primary configs, read again: with what their options put outside of themselves."""
+        self.takes_outside = True
+        self._read.clear()
+        return self.anew(contents)
 
     def patch(self, file: File) -> Content:
         """Return the content of a patch, from the root of a run."""
@@ -137,7 +146,7 @@ class Reader(Tree):
         key = self._key(entry, content.file, package)
         at_once = isinstance(options, list) and group in self.single
         if isinstance(options, list) and at_once and all(self.named(f"{group}/{each}") for each in options):
-            content.choices[key] = (self._at_once(group, options, entry).name, entry, content.file)
+            content.choices[key] = (self.at_once(group, options, entry).name, entry, content.file)
         elif isinstance(options, list):
             content.listed.append((entry, content.file, key))
         else:
@@ -196,37 +205,43 @@ class Reader(Tree):
         at = self._at(entry, file, package, entry.group)
         relative = relative_to(at, package)
         slot = Slot(normal(group), option, override_key(normal(group), at), entry, file)
+        if relative is None and at and option is not None:
+            put(content, merged, package, at.rpartition(".")[0], Branch({at.rpartition(".")[2]: slot}))
+            self.single.add(slot.group)
+            return
         if relative is None or relative == ():
             if chosen is not None:
                 self._load(content, merged, entry, package, chosen.config, entry.group)
+            elif option is not None:
+                self.lost.append(
+                    (f"{file.shown}:{entry.line}", f"{group}: {option} is left out, since it fills no key")
+                )
             return
         self._beneath(merged, relative, slot)
         place_slot(merged, relative, slot)
         self.single.add(slot.group)
+        for each in outside_of([slot], self._chosen) if package == "" and self.takes_outside else ():
+            self.held.add(each.file.config)
+            for outside, branch in each.outside.items():
+                put(content, merged, package, outside, branch)
+
+    def _chosen(self, slot: Slot) -> Content | None:
+        """Return the content of the option that is chosen, if there is one."""
+        home = self.home
+        file = self.named(f"{slot.group}/{slot.option}") if slot.option is not None else None
+        found = self.option(file, slot.group) if file is not None else None
+        self.home = home
+        return found
 
     def _beneath(self, merged: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None:
         """Write out the option of another group that is chosen at the same place, since one field is one choice."""
         holder = descend(merged, relative[:-1])
         old = holder.items.get(relative[-1])
-        file = self.named(f"{old.group}/{old.option}") if isinstance(old, Slot) else None
-        if isinstance(old, Slot) and file is not None and old.group != slot.group:
-            home = self.home
-            holder.items[relative[-1]] = target_of(old, self.option(file, old.group).full)
-            self.home = home
+        option = self._chosen(old) if isinstance(old, Slot) and old.group != slot.group else None
+        if isinstance(old, Slot) and option is not None:
+            holder.items[relative[-1]] = target_of(old, option.full)
             why = f"{old.group}: {old.option} is written out, since {slot.group} is chosen at the same place"
             self.lost.append((f"{old.file.shown}:{old.entry.line}", why))
-
-    def _at_once(self, group: str, options: list[str], entry: Entry) -> File:
-        """Return an option of a group that is several of its options: `override /metrics: [accuracy, f1]`."""
-        member = self.files[normal(f"{group}/{options[0]}")]
-        root = member.path.parents[member.config.count("/")]
-        file = File(root / group / f"{'_'.join(normal(each).replace('/', '_') for each in options)}.yaml", root)
-        if file.config not in self.files:
-            file.entries = [Entry(None, each, None, False, False, entry.line) for each in options]
-            file.head, file.is_made = [f"{', '.join(options)} at once."], True
-            self.files[file.config] = file
-            self.groups[group].append(file)
-        return self.files[file.config]
 
     def _load(self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""
@@ -247,9 +262,9 @@ class Reader(Tree):
         content.replaced = {**inner.replaced, **content.replaced}
         content.listed += inner.listed
         for outside, branch in inner.outside.items():
-            merge(content.outside.setdefault(outside, Branch()), branch)
+            put(content, merged, package, outside, branch)
         if relative is None:
-            merge(content.outside.setdefault(at, Branch()), inner.full)
+            put(content, merged, package, at, inner.full)
         elif relative == ():
             content.bases.append(inner)
             merge(merged, inner.full)

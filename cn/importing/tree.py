@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cn.importing.packages import normal
 from cn.importing.starts import start_of
 from cn.importing.taken_up import take_up
-from cn.importing.yaml_files import File, refuse_unread
+from cn.importing.yaml_files import Entry, File, refuse_unread
 
 
 class Tree:
@@ -35,6 +35,18 @@ class Tree:
         if file.config not in self._starts:
             self._starts[file.config] = start_of(file, self.files, self.groups)
         return self._starts[file.config]
+
+    def at_once(self, group: str, options: list[str], entry: Entry) -> File:
+        """Return an option of a group that is several of its options: `override /metrics: [accuracy, f1]`."""
+        member = self.files[normal(f"{group}/{options[0]}")]
+        root = member.path.parents[member.config.count("/")]
+        file = File(root / group / f"{'_'.join(normal(each).replace('/', '_') for each in options)}.yaml", root)
+        if file.config not in self.files:
+            file.entries = [Entry(None, each, None, False, False, entry.line) for each in options]
+            file.head, file.is_made = [f"{', '.join(options)} at once."], True
+            self.files[file.config] = file
+            self.groups[group].append(file)
+        return self.files[file.config]
 
     def is_patch(self, file: File) -> bool:
         """Return whether a file of a group sets values elsewhere than at the group: `# @package _global_`."""

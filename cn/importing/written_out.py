@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from cn.importing.contents import Branch, Slot, target_of
+from cn.importing.contents import Branch, Item, Slot, target_of
 from cn.importing.families import Families, Family, Field, is_whole
 
 
@@ -43,6 +44,15 @@ def write_out(
             why = f"{slot.group}: {slot.option} is written out, since {key} is a plain value in {len(files)} files"
             told[f"{slot.file.shown}:{slot.entry.line}", why] = None
     return list(told)
+
+
+def filled(item: Item, options: Mapping[tuple[str, str], Branch]) -> Item:
+    """Return an item with each choice in it replaced by what it holds."""
+    if isinstance(item, Slot):
+        item = target_of(item, options.get((item.group, str(item.option))))
+    if isinstance(item, Branch):
+        return dataclasses.replace(item, items={key: filled(each, options) for key, each in item.items.items()})
+    return item
 
 
 def _places(branch: Branch, family: Family, families: Families) -> Iterator[Place]:

@@ -1,0 +1,59 @@
+"""What an option puts outside of its own package, `/optimizer@_global_.optimizer: adam` in model/x.yaml.
+
+The runs and patches that choose the option hold it; with another option it stays, which the report tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from cn.importing.contents import HERE, Branch, Content, Item, Leaf, Slot, descend, merge, slots_of
+from cn.importing.packages import relative_to
+
+Option = Callable[[Slot], Content | None]
+
+
+def outside_of(slots: Iterable[Slot], option: Option, above: tuple[str, ...] = ()) -> Iterator[Content]:
+    """Yield the options of slots that put something outside of their packages, after those that they choose."""
+    for slot in slots:
+        content = option(slot)
+        if content is None or content.file.config in above:
+            continue
+        inner = [each for branch in (content.full, *content.outside.values()) for each in slots_of(branch)]
+        yield from outside_of(inner, option, (*above, content.file.config))
+        if content.outside:
+            yield content
+
+
+def put(content: Content, merged: Branch, package: str, at: str, branch: Branch) -> None:
+    """Merge what stands at a package into the content of a file; it is outside unless the package is the file's own."""
+    relative = relative_to(at, package)
+    merge(content.outside.setdefault(at, Branch()) if relative is None else descend(merged, relative), branch)
+
+
+def rows(options: Iterable[tuple[str, Content]], held: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the place of each value that an option puts outside of its package, with what became of it.
+
+    options: each with its group. held: the options of which runs and patches hold these values.
+    """
+    told: set[tuple[str, str]] = set()
+    for group, content in options:
+        name = content.file.config.removeprefix(f"{group}/")
+        stays = f"here it belongs to what chooses {name}, and stays with another {group}"
+        what = stays if content.file.config in held else "it is left out"
+        for package, branch in content.outside.items():
+            at = package.replace(HERE, group.replace("/", "."))
+            for key, item in branch.items.items():
+                place, address = _place(item, content), f"{at}.{key}" if at else str(key)
+                if (place, address) not in told:
+                    yield place, f"{address} is set by {group}: {name}, outside of {group}; {what}"
+                told.add((place, address))
+
+
+def _place(item: Item, content: Content) -> str:
+    """Return the place of the first value or choice in an item."""
+    if isinstance(item, Leaf):
+        return item.place
+    if isinstance(item, Slot):
+        return f"{item.file.shown}:{item.entry.line}"
+    return next((_place(each, content) for each in item.items.values()), content.file.shown)
