@@ -1,4 +1,4 @@
-"""Paths that a user typed."""
+"""Paths that a user typed, and the folder of all runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from cn.errors import UserError, lines, short
+
+OUTPUTS = Path("outputs")
 
 
 def typed(text: str) -> Path:

@@ -20,13 +20,13 @@ from cn.errors import RunError, UserError, lines
 from cn.files import replacing
 from cn.job import Job
 from cn.nodes.node import CN
+from cn.paths import OUTPUTS as OUTPUTS
 from cn.run_folder.state_files import DamagedError, make_way, read
 from cn.run_folder.status import RunStatus, is_finished
 from cn.run_folder.where import names
 from cn.screen import say
 from cn.writing.record import FILE, dump
 
-OUTPUTS = Path("outputs")
 MOMENTS = 10  # attempts at a lock
 
 
