@@ -231,7 +231,7 @@ class Leader:
         """Stop the trials first, since time may be short; then find out why the job must stop."""
         for child in self.children:
             if child.status is None:
-                os.kill(child.pid, signal.SIGTERM)
+                os.kill(child.pid, signal.SIGINT if self.signal == signal.SIGINT else signal.SIGTERM)
         named: dict[int | None, Why] = {signal.SIGUSR2: "time", signal.SIGINT: "cancelled"}
         self.why = named.get(self.signal) or self.queue.why()
         if self.why == "cancelled" and self.here.index is None:
