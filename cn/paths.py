@@ -10,6 +10,11 @@ from cn.errors import UserError, lines, short
 OUTPUTS = Path("outputs")
 
 
+def at_home(path: Path) -> Path:
+    """Return a path that a class gives, with a leading `~` expanded, as a shell expands it on the command line."""
+    return path.expanduser() if path.parts[:1] == ("~",) else path
+
+
 def typed(text: str) -> Path:
     """Return the path with a leading `~` expanded; UserError if that home folder does not exist."""
     path = os.path.expanduser(text)

@@ -17,7 +17,7 @@ from cn.discovery.source import where
 from cn.errors import CNError, UserError, lines
 from cn.lazy import needs
 from cn.nodes.to_json import plain
-from cn.paths import typed
+from cn.paths import at_home, typed
 from cn.run_folder.state_files import DamagedError, read
 from cn.sweeping.axes import address
 from cn.sweeping.folder.points import Points
@@ -100,7 +100,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     goal = sweep.goal or of_run(sweep.base)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
     others = tuple(each for each in overrides if each not in elsewhere)
-    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), goal, sweep, others)
+    return Named(shlex.join([name, *elsewhere]), Store(at_home(sweep.folder or OUTPUTS / name)), goal, sweep, others)
 
 
 def _refuse_without_effect(sweep: Sweep, overrides: Sequence[str]) -> None:
