@@ -20,7 +20,7 @@ from cn.importing.following import Follow
 from cn.importing.groups import Groups, slots_of, with_bases
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
-from cn.importing.items import keys_as_texts
+from cn.importing.items import keys_as_texts, renamed_keys
 from cn.importing.loops import mark_loops
 from cn.importing.maker import Maker
 from cn.importing.module_paths import of_options, of_patches
@@ -122,7 +122,7 @@ class Converter:
         modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
         texts = modules.write()
         odd = [*dict.fromkeys(self.reader.lost), *written_out, *maker.odd, *patches.odd, *follow.odd]
-        odd += keys_as_texts(self.families)
+        odd += [*keys_as_texts(self.families), *renamed_keys(self.families)]
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(

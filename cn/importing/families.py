@@ -38,6 +38,11 @@ class Field:
         return self.name != self.key and can_be_key(self.key)
 
     @property
+    def is_renamed(self) -> bool:
+        """Return whether the field loses its key, which neither Python nor the command line can name: `hot dog`."""
+        return self.name != self.key and not self.is_keyed
+
+    @property
     def typed(self) -> str:
         """Return what the command line calls the field."""
         return str(self.key) if self.is_keyed else self.name
@@ -186,6 +191,17 @@ class Families:
             yield family
             todo += [field.family for field in family.fields.values() if field.family is not None]
 
+    def nodes(self) -> Iterator[Family]:
+        """Yield the families whose members are nodes: none below a plain dict."""
+        found = dict.fromkeys([self.run, *self.groups.values()])
+        todo = list(found)
+        while todo:
+            family = todo.pop()
+            yield family
+            held = [field.family for field in family.fields.values() if field.family and not self.is_data(field)]
+            todo += [each for each in held if each not in found]
+            found |= dict.fromkeys(held)
+
     def at(self, keys: tuple[str, ...]) -> Field | None:
         """Return the field at an absolute address, if the runs have one."""
         families, field = [self.run], None
@@ -210,7 +226,23 @@ class Families:
             return dicts
         if field.family.retargeted or any(not isinstance(key, str) for key in field.family.fields):
             return True
+        if any(each.is_renamed for each in field.family.fields.values()) and not _holds_choice(field.family):
+            return True
         return any(not isinstance(each.value, dict) and not is_whole(each.value) for each in field.plain)
+
+
+def _holds_choice(family: Family) -> bool:
+    """Return whether an option is chosen somewhere in the nodes of a family, which no plain dict can hold."""
+    return any(
+        each.groups or (each.family is not None and _holds_choice(each.family)) for each in family.fields.values()
+    )
+
+
+def leaves_of(field: Field) -> Iterator[Leaf]:
+    """Yield the values of a field, also those within mappings."""
+    yield from field.leaves
+    for each in field.family.fields.values() if field.family is not None else ():
+        yield from leaves_of(each)
 
 
 def field_of(families: list[Family], key: Hashable) -> Field | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from cn.importing.contents import Branch, Item, Leaf, Slot
-from cn.importing.families import Families
+from cn.importing.families import Families, leaves_of
 from cn.importing.following import Following
 from cn.importing.interpolations import parsed
 from cn.importing.types import with_text_keys
@@ -44,6 +44,15 @@ def same(one: Item, other: Item) -> bool:
         alike = (one.group, one.option) == (other.group, other.option)
         return alike and same(one.over, other.over) and same(one.under, other.under)
     return False
+
+
+def renamed_keys(families: Families) -> Iterator[tuple[str, str]]:
+    """Yield the keys of nodes that no field can have, with the names of their fields."""
+    for family in families.nodes():
+        for field in family.fields.values():
+            if isinstance(field.key, str) and field.is_renamed:
+                place = next((leaf.place for leaf in leaves_of(field)), family.module)
+                yield place, f"the key {field.key!r} becomes the field {field.name}, since no field can have that key"
 
 
 def keys_as_texts(families: Families) -> Iterator[tuple[str, str]]:

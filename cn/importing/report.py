@@ -118,7 +118,7 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
     for (group, option), name in conversion.options.items():
         if name != option:
             found[f"{group}={option}"] = f"{group}={name}"
-    for family in conversion.families.every():
+    for family in conversion.families.nodes():
         for field in family.fields.values():
             if field.typed != field.key and not conversion.families.is_data(field):
                 found[f"...{field.key}"] = f"...{field.name}"
