@@ -12,11 +12,16 @@ from cn.importing.maker import Maker
 
 
 class Contracts:
-    """Decides on contracts. functions: those of resolvers.py that any module calls."""
+    """Decides on contracts.
+
+    functions: those of resolvers.py that any module calls. resolvers: what YAML calls those in place of resolvers.
+    """
 
     def __init__(self, families: Families, maker: Maker, writer: Callable[[], Writer]) -> None:
         self.families, self.maker, self.new_writer = families, maker, writer
         self.functions: set[str] = set()
+        self.resolvers: dict[str, str] = {}
+        self.class_names: set[str] = set()  # of all modules
         self.launch = False  # runs have launchers
         self.classes: dict[int, list[Class]] = {}  # by family: those that inherit from no other of it
         for classes in maker.written.values():

@@ -30,6 +30,7 @@ class Conversion:
     runs: dict[str, str]  # primary -> run
     odd: list[tuple[str, str]]  # (place, why) of what was not converted
     functions: set[str]
+    called: dict[str, str]  # function -> what YAML calls its resolver
     reader: Reader
     contents: dict[str, Content]  # of the primaries
     option_files: dict[tuple[str, str], File]  # of `options` and `inner`

@@ -140,6 +140,7 @@ class Converter:
             runs=runs,
             odd=odd,
             functions=modules.functions,
+            called=modules.resolvers,
             reader=self.reader,
             contents=contents,
             option_files=reachable,

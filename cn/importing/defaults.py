@@ -45,6 +45,7 @@ class Defaults(ModuleNames):
         value = with_text_keys(value, field.type)
         writer = self.all.new_writer()
         writer.gives_node = bool(self.node_families(field))
+        writer.classes = self.all.class_names
         writer.base, writer.home = f"node.{field.name}", home
         if isinstance(value, (list, dict)) and not writer.gives_node:
             return self._nested(value, field, writer)
@@ -80,6 +81,7 @@ class Defaults(ModuleNames):
             text = writer.function("as_dict", [text])
         arguments = "run, node" if writer.node else "run"
         self.all.functions |= writer.functions
+        self.all.resolvers |= writer.resolvers
         if writer.functions:
             self.froms.setdefault("resolvers", set()).update(writer.functions)
         self.imports |= writer.modules

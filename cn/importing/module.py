@@ -8,6 +8,7 @@ from cn.importing.classes import Change, Class, Default, Derived, Made, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
+from cn.importing.interpolations import OPTION_OF
 from cn.importing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
 from cn.importing.types import has_interpolation, with_text_keys
@@ -142,7 +143,7 @@ class Module(Defaults):
         pragma = ""
         if isinstance(default.value, Made) and open_(default.value):
             pragma = "pyright: ignore[reportCallIssue]"
-        elif isinstance(default.value, Derived) and "${option_of:" in str(default.value.value):  # a name, and no node
+        elif isinstance(default.value, Derived) and f"${{{OPTION_OF}:" in str(default.value.value):  # a name
             pragma = "pyright: ignore[reportAssignmentType]"
         return statement(
             field.name, self.annotated(field), value, above, beside, pragma, heading=is_heading(default.comment)

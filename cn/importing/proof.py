@@ -81,8 +81,8 @@ class Proof:
 
     def composed_by_nodes(self, project: Path, cases: list[list[str]]) -> list[dict[str, Any]]:
         """Return what the classes of the project make of each list of words."""
-        names = {name: name for name in [*stubs(self.conversion.functions), "now", "hydra"]}
-        names |= {name.replace(".", "_"): name for name in self.conversion.resolvers}
+        functions = [*stubs(self.conversion.functions), "now", "hydra"]
+        names = {name: self.conversion.called.get(name, name) for name in functions}
         task = {"project": str(project.resolve()), "stubs": names, "environment": "stubs", "cases": cases}
         return _answers("cn.importing.by_nodes", task, len(cases))
 
