@@ -123,6 +123,7 @@ class Converter:
         texts = modules.write()
         odd = [*dict.fromkeys(self.reader.lost), *written_out, *maker.odd, *patches.odd, *follow.odd]
         odd += [*keys_as_texts(self.families), *renamed_keys(self.families)]
+        odd += [each for file in self.files.values() for each in file.odd]
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
-from cn.importing.headers import HEADER, package_in
+from cn.importing.headers import HEADER, package_in, without_effect, written_in
 
 Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
 ENDINGS = (".yaml", ".yml")
@@ -50,6 +50,7 @@ class File:
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
         self.is_made = False  # it stands for several options that are chosen at once
         self.is_old = False  # it says `# @package _group_`, which Hydra reads up to version_base 1.1
+        self.odd: list[tuple[str, str]] = []  # (place, why) of what has no effect
         self.error: str | None = None  # why it cannot be read
         self.error_line: int | None = None
 
@@ -119,7 +120,7 @@ def _read(file: File, *, with_defaults: bool = True) -> None:
         file.error, file.error_line = _why(error, text.split("\n"))
         return
     rows = text.split("\n")
-    _header(file, rows)
+    _header(file, text)
     _lines(file, node, ())
     _comments(file, rows)
     if file.body is None or isinstance(file.body, str):  # as OmegaConf reads a text alone
@@ -150,13 +151,16 @@ def _why(error: Exception, rows: list[str]) -> tuple[str, int | None]:
     return short(problem), None if line is None else line + 1
 
 
-def _header(file: File, rows: list[str]) -> None:
-    for row in rows:
-        if row.strip() and not row.startswith("#"):
-            break
-        if found := HEADER.match(row.strip()):
-            file.is_old = found[1] == "_group_"
-            file.package = None if file.is_old else package_in(found[1])
+def _header(file: File, text: str) -> None:
+    try:
+        written = written_in(text)
+    except ValueError as error:
+        file.error = str(error)
+        return
+    file.is_old = written == "_group_"
+    file.package = None if written is None or file.is_old else package_in(written)
+    why = "this header has no effect, as with Hydra, which reads it only before all other comments"
+    file.odd += [(f"{file.shown}:{line}", why) for line in without_effect(text)]
 
 
 def _entry(item: Any, line: int) -> Entry:

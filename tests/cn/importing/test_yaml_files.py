@@ -9,7 +9,7 @@ import pytest
 from cn.errors import UserError
 from cn.importing.convert import Converter
 from cn.importing.yaml_files import files
-from tests.cn.importing.trees import write
+from tests.cn.importing.trees import imported, write
 
 
 def test_each_key_has_its_line_and_its_comments(tmp_path: Path) -> None:
@@ -123,3 +123,39 @@ def test_a_byte_order_mark_and_other_ends_of_lines_change_no_value(
     file = files(root)["b"]
     assert (file.package, file.body, file.head) == (package, {"a": 1, "b": "x\ny\n"}, ["head"])
     assert (file.beside, file.above) == ({("a",): "beside"}, {("b",): ["above"]})
+
+
+@pytest.mark.parametrize(
+    ("text", "package", "without_effect"),
+    [
+        ("\n  # @package a.b\n# more\n", "a.b", []),
+        ("#@package a\n# @other x\n#  @package   _global_\n", "", []),
+        ("# An experiment\n# @package a\nx: 1\n# @package b\n", None, [2]),
+        ("## @package a\n", None, []),
+        (f"# @other {'x' * 500}\n# @package a\n", None, [2]),
+    ],
+)
+def test_a_header_counts_only_where_hydra_reads_it(
+    text: str, package: str | None, without_effect: list[int], tmp_path: Path
+) -> None:
+    root = write(tmp_path, {"config": "x: 1"})
+    (root / "b.yaml").write_text(text)
+    file = files(root)["b"]
+    why = "this header has no effect, as with Hydra, which reads it only before all other comments"
+    assert (file.package, file.odd) == (package, [(f"conf/b.yaml:{line}", why) for line in without_effect])
+
+
+@pytest.mark.parametrize("header", ["# @package", "# @package a # why"])
+def test_a_header_that_hydra_refuses_is_told(header: str, tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", "m/a": f"{header}\ny: 1"})
+    conversion = Converter(root, ["config"], exact=False).convert()
+    why = f"cannot be read, so it is left out: its header {header} is not understood: write # @package NAME"
+    assert conversion.odd == [("conf/m/a.yaml", why)]
+
+
+@pytest.mark.slow
+def test_an_option_below_a_header_without_effect_is_no_patch(tmp_path: Path) -> None:
+    files = {"config": "defaults: [e: null, _self_]\ns: 1", "e/one": "# An experiment\n# @package _global_\ns: 2"}
+    found = imported(tmp_path, files)
+    assert found.unequal("", "e=one", "e=one e.s=3") == []
+    assert [place for place, _ in found.conversion.odd] == ["conf/e/one.yaml:2"]
