@@ -31,16 +31,17 @@ class Field:
     derived: list[Family] = dataclasses.field(default_factory=list["Family"])  # whose node an interpolation may give
     as_dict: bool = False  # a node that an interpolation gives is held as a plain dict
     type: str = ""  # worked out later, for a field that is no node
+    gives_way: bool = False  # the command line needs the key for something else, so the field has another name
 
     @property
     def is_keyed(self) -> bool:
         """Return whether the field keeps its key by `Key(...)`, since Python cannot name it."""
-        return self.name != self.key and can_be_key(self.key)
+        return self.name != self.key and not self.gives_way and can_be_key(self.key)
 
     @property
     def is_renamed(self) -> bool:
         """Return whether the field loses its key, which neither Python nor the command line can name: `hot dog`."""
-        return self.name != self.key and not self.is_keyed
+        return self.name != self.key and not self.is_keyed and not self.gives_way
 
     @property
     def typed(self) -> str:
@@ -69,6 +70,7 @@ class Family:
     added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
     nodes: Family | None = None  # of a group that is a dict of nodes: the family of these
+    reserved: frozenset[Hashable] = frozenset()  # keys that give way
     is_entry: bool = False  # its members are entries of such a dict
     retargeted: bool = False  # a patch decides what is built from its members, so that these are plain dicts
     defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
@@ -90,9 +92,10 @@ class Family:
 
     def field(self, key: Hashable) -> Field:
         if key not in self.fields:
-            taken = {field.name for field in self.fields.values()}
-            name = str(key) if is_attribute(key) else attribute(str(key), taken)
-            self.fields[key] = Field(key, name)
+            taken, gives_way = {field.name for field in self.fields.values()}, key in self.reserved
+            free = is_attribute(key) and not gives_way
+            name = str(key) if free else attribute(str(key), {*taken, *map(str, self.reserved)})
+            self.fields[key] = Field(key, name, gives_way=gives_way)
         return self.fields[key]
 
 

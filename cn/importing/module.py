@@ -98,10 +98,9 @@ class Module(Defaults):
             self.froms.setdefault("typing", set()).add("Any")
             fields.append("    extra: dict[str, Any] = {}  # what patches add")
         if is_run and self.all.launch:
-            self.froms.setdefault("runs.launch", set()).add("Launch")
-            self.froms.setdefault("cn.launching", set()).add("Local")
+            launch, local = self.named("runs.launch", "Launch"), self.named("cn.launching", "Local")
             self.froms.setdefault("typing", set()).add("ClassVar")
-            fields.append("    launch: Launch = Local()  # this machine, or jobs of a cluster: launch=slurm")
+            fields.append(f"    launch: {launch} = {local}()  # this machine, or jobs of a cluster: launch=slurm")
             fields += [
                 "",
                 '    _where_: ClassVar[tuple[str, ...]] = ("launch",)  # fields that do not change the result',

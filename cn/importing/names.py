@@ -15,7 +15,7 @@ from cn.nodes.class_body import RESERVED, TARGET
 from cn.nodes.node import CN
 from cn.nodes.notes import Key
 
-METHODS = frozenset(name for name in dir(CN) if not name.startswith("_")) | {"build"}
+METHODS = frozenset(name for name in [*dir(CN), *dir(type(CN))] if not name.startswith("_")) | {"build"}
 BUILTINS = frozenset(dir(builtins))
 
 

@@ -92,7 +92,7 @@ class Patches:
                 if isinstance(item, Leaf) and item.value == MISSING:
                     self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
                     continue
-                if _is_typed(key):
+                if _is_typed(key) and (at or key not in self.families.run.reserved):
                     folders = self.setting.get((*at, key), set())  # a patch is chosen of each
                     yield from _added(item, (*at, str(key)), each=len(folders) > 1)
                 else:

@@ -202,6 +202,13 @@ def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str,
     )
     answers = [cast("dict[str, Any]", json.loads(line)) for line in done.stdout.splitlines()]
     if len(answers) < expected:
-        told = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        told = _last(done.stderr) or [f"exit status {done.returncode}"]
         raise RunError(lines(f"python -m {module} ended after {len(answers)} of {expected} override sets", *told))
     return answers
+
+
+def _last(told: str) -> list[str]:
+    """Return the last message of a process: what it says from its last line that is not indented."""
+    rows = told.strip().splitlines()
+    first = max((place for place, row in enumerate(rows) if row and not row[0].isspace()), default=0)
+    return [row.strip() for row in rows[first:]]

@@ -1,4 +1,4 @@
-"""Keys of YAML that no field can have, since neither Python nor the command line can name them."""
+"""Keys of YAML that no field can have: Python or the command line cannot name them, or needs the name itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cn.errors import RunError
 from cn.importing.report import words
 from tests.cn.importing.trees import imported
 
@@ -39,3 +40,70 @@ def test_such_a_key_of_a_run_or_an_option_or_beside_a_choice_is_told(tmp_path: P
     ]
     (result,) = found.results("")
     assert (result.verdict, result.cause) == ("differs", "m.größe is 1 with Hydra and no key with CN")
+
+
+@pytest.mark.slow
+def test_names_of_methods_of_a_class_are_no_fields(tmp_path: Path) -> None:
+    files = {"config": "defaults: [m: a]\nmro: 1", "m/a": "register: true", "m/b": "register: false"}
+    found = imported(tmp_path, files)
+    assert '    register_: Annotated[bool, Key("register")] = True\n' in found.text("runs/m/a.py")
+    assert found.unequal("", "m=b", "mro=2") == []
+
+
+@pytest.mark.slow
+def test_a_key_or_a_group_that_bears_the_name_of_patches_gives_way(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, e: null]\na: ${patches.x}\npatches: {x: 1}",
+        "other": "defaults: [patches: f, e: null]",
+        "patches/f": "x: 2",
+        "patches/e": "x: 3",
+        "e/one": "# @package _global_\npatches: {x: 4}",
+    }
+    found = imported(tmp_path, files, "config", "other")
+    why = "the key patches of a run becomes the field patches_, since patches=[...] applies patches"
+    assert found.conversion.odd == [("conf/config.yaml:3", why), ("conf/other.yaml:1", why)]
+    assert ("`patches=NAME`", "`patches_=NAME`") in words(found.conversion)
+    assert found.unequal("", "patches.x=5", "e=one") == []
+    assert found.unequal("", "patches=e", "e=one patches=e", primary="other") == []
+
+
+@pytest.mark.slow
+def test_a_key_or_a_group_that_bears_the_name_of_launchers_gives_way(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [launch: a, local: a, _self_, e: null]\nx: ${launch.x}",
+        "launch/a": "x: 1",
+        "launch/b": "x: 2",
+        "local/a": "x: 3",
+        "local/b": "x: 4",
+        "e/one": "# @package _global_\nlaunch: {x: 3}",
+        "hydra/launcher/big": "partition: gpu",
+    }
+    found = imported(tmp_path, files)
+    why = "the key launch of a run becomes the field launch_, since launch=... chooses where a run is trained"
+    assert found.conversion.odd == [("conf/config.yaml:1", why)]
+    text = found.text("runs/__init__.py")
+    assert "    launch_: runs.launch_options.Launch\n" in text
+    assert "    launch: runs.launch.Launch = cn.launching.Local()  # this" in text
+    assert found.unequal("", "launch=b", "e=one", "launch.x=5 local=b") == []
+
+
+@pytest.mark.slow
+def test_such_a_name_that_only_a_patch_sets_stands_in_a_dict(tmp_path: Path) -> None:
+    found = imported(tmp_path, {"config": "defaults: [_self_, e: null]", "e/one": "# @package _global_\npatches: [1]"})
+    assert found.unequal("", "e=one") == []
+    assert '        "extra": {"patches": [1]},\n' in found.text("runs/patches/e/one.py")
+
+
+@pytest.mark.slow
+def test_a_class_that_cannot_be_loaded_is_told_in_full(tmp_path: Path) -> None:
+    found = imported(tmp_path, {"config": "a: 1"})
+    (found.folder / "runs/__init__.py").write_text("from cn import CN\n\n\nclass Run(CN):\n    check: int = 1\n")
+    with pytest.raises(RunError) as error:
+        found.results("")
+    assert str(error.value) == (
+        "python -m cn.importing.by_nodes ended after 0 of 1 override sets\n"
+        "  cn.errors.DefinitionError: Run.check cannot be a field: the name belongs to the method by which a node"
+        " checks itself\n"
+        "  write: another name, such as check_: ...\n"
+        "  defined in runs/__init__.py:5"
+    )

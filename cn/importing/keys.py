@@ -1,0 +1,49 @@
+"""Keys of YAML that the classes do not keep as they are, each with its place and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cn.importing.contents import Branch, Item, Slot
+from cn.importing.families import Families, Family, leaves_of
+from cn.importing.types import with_text_keys
+
+NEEDED = {"patches": "patches=[...] applies patches", "launch": "launch=... chooses where a run is trained"}
+
+
+def renamed_keys(families: Families) -> Iterator[tuple[str, str]]:
+    """Yield the keys of nodes that no field can have, with the names of their fields."""
+    for family in families.nodes():
+        for field in family.fields.values():
+            if isinstance(field.key, str) and field.is_renamed:
+                place = next((leaf.place for leaf in leaves_of(field)), family.module)
+                yield place, f"the key {field.key!r} becomes the field {field.name}, since no field can have that key"
+
+
+def keys_that_give_way(run: Family, content: Branch) -> Iterator[tuple[str, str]]:
+    """Yield the keys of a primary config whose fields have another name, since the new project needs theirs."""
+    for key, item in content.items.items():
+        field = run.field(key)
+        if field.gives_way:
+            yield _place(item), f"the key {key} of a run becomes the field {field.name}, since {NEEDED[str(key)]}"
+
+
+def _place(item: Item) -> str:
+    """Return where an item stands: for a choice, its entry in a defaults list."""
+    if isinstance(item, Slot):
+        return f"{item.file.shown}:{item.entry.line}" if item.entry.line else item.file.shown
+    return item.file.place(item.keys) if item.file is not None else ""
+
+
+def keys_as_texts(families: Families) -> Iterator[tuple[str, str]]:
+    """Yield the values with keys that become texts, since a plain dict within another value has no other keys."""
+    why = "a key that is no text becomes one: 1 is '1'"
+    for family in families.every():
+        for field in family.fields.values():
+            held = field.family.fields.values() if field.family is not None and families.is_data(field) else ()
+            keys = {each.key: None for each in held}
+            if with_text_keys(keys, field.type) != keys:
+                yield next(leaf.place for each in held for leaf in each.leaves), why
+            for leaf in field.leaves:
+                if with_text_keys(leaf.value, field.type) != leaf.value:
+                    yield leaf.place, why
