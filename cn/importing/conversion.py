@@ -38,3 +38,4 @@ class Conversion:
     plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
     schema: list[str]  # modules that fill the ConfigStore
     resolvers: list[str]  # names that interpolations call
+    sweeps: dict[str, str] = dataclasses.field(default_factory=dict[str, str])  # of each file with parameters of one

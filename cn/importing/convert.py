@@ -9,6 +9,7 @@ from typing import Any
 
 from cn.errors import UserError, lines
 from cn.importing.addresses import python_of
+from cn.importing.axes import take_in
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
 from cn.importing.contents import Content, Slot, merge
@@ -106,6 +107,7 @@ class Converter:
             patches.prepare(content)
         for content in contents.values() if self.exact else ():
             patches.prepare_kept(content.full, self.families.run)
+        take_in(self.families, self.files)
         Inference(self.families, exact=self.exact).run()
         maker = self._maker(contents, option_contents)
         for config in [*option_contents, *contents]:
