@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 from cn.importing.contents import Branch, Item, Slot
 from cn.importing.families import Families, Family, leaves_of
-from cn.importing.types import with_text_keys
+from cn.importing.types import INTS
 
 NEEDED = {"patches": "patches=[...] applies patches", "launch": "launch=... chooses where a run is trained"}
 
@@ -40,10 +41,18 @@ def keys_as_texts(families: Families) -> Iterator[tuple[str, str]]:
     why = "a key that is no text becomes one: 1 is '1'"
     for family in families.every():
         for field in family.fields.values():
-            held = field.family.fields.values() if field.family is not None and families.is_data(field) else ()
-            keys = {each.key: None for each in held}
-            if with_text_keys(keys, field.type) != keys:
-                yield next(leaf.place for each in held for leaf in each.leaves), why
+            held = field.family.fields if field.family is not None and families.is_data(field) else {}
+            if _become_texts(dict.fromkeys(held), field.type):
+                yield next((leaf.place for leaf in leaves_of(field)), family.module), why
             for leaf in field.leaves:
-                if with_text_keys(leaf.value, field.type) != leaf.value:
+                if _become_texts(leaf.value, field.type):
                     yield leaf.place, why
+
+
+def _become_texts(value: Any, kind: str = "Any") -> bool:
+    """Return whether `with_text_keys` changes a key of a value."""
+    if isinstance(value, dict):
+        table = cast("dict[Any, Any]", value)
+        changed = not kind.startswith(INTS) and any(not isinstance(key, str) for key in table)
+        return changed or any(map(_become_texts, table.values()))
+    return any(map(_become_texts, cast("list[Any]", value))) if isinstance(value, list) else False

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
 from cn.importing.headers import HEADER, package_in, without_effect, written_in
+from cn.importing.tree_paths import shadowed, yaml_paths
 
 Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
-ENDINGS = (".yaml", ".yml")
 
 
 class Entry(NamedTuple):
@@ -37,7 +37,8 @@ class File:
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path
         self.shown = path.relative_to(root.parent).as_posix()
-        self.group = path.parent.relative_to(root).as_posix().removeprefix(".")
+        group = path.parent.relative_to(root).as_posix()
+        self.group = "" if group == "." else group
         self.name = path.stem
         self.package: str | None = None  # of `# @package ...`
         self.entries: list[Entry] = []
@@ -74,12 +75,16 @@ class File:
 def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> dict[str, File]:
     """Read every YAML file below a folder, by Hydra's name for it. A file that cannot be read keeps its `error`."""
     found: dict[str, File] = {}
-    paths = sorted(path for path in root.rglob("*") if path.suffix in ENDINGS and path.is_file())
-    for count, path in enumerate(paths):
+    paths = yaml_paths(root)
+    unread = shadowed(paths)
+    for count, path in enumerate(each for each in paths if each not in unread):
         progress(count)
         file = File(path, root)
         _read(file)
         found[file.config] = file
+    for path, other in unread.items():
+        why = f"it is left out, since Hydra reads {other.name} in its place"
+        found[File(other, root).config].odd.append((File(path, root).shown, why))
     return found
 
 

@@ -159,3 +159,40 @@ def test_an_option_below_a_header_without_effect_is_no_patch(tmp_path: Path) -> 
     found = imported(tmp_path, files)
     assert found.unequal("", "e=one", "e=one e.s=3") == []
     assert [place for place, _ in found.conversion.odd] == ["conf/e/one.yaml:2"]
+
+
+def test_links_to_folders_are_followed_and_hidden_folders_are_left_out(tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", ".hid/x": "y: 1", "hid/x": "y: 2", "m/.ipynb_checkpoints/a": "z: 1"})
+    (tmp_path / "real/m").mkdir(parents=True)
+    (tmp_path / "real/m/b.yaml").write_text("y: 3")
+    (root / "linked").symlink_to("../real/m")
+    (tmp_path / "real/m/back").symlink_to(root)
+    found = files(root)
+    assert {config: file.body for config, file in found.items()} == {
+        "config": {"x": 1},
+        "hid/x": {"y": 2},
+        "linked/b": {"y": 3},
+    }
+
+
+def test_of_a_yaml_and_a_yml_hydra_reads_the_first(tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", "m/a": "y: 1"})
+    (root / "m/a.yml").write_text("y: 2")
+    (root / "m/b.yml").write_text("y: 3")
+    found = files(root)
+    assert [(config, file.body) for config, file in found.items()] == [
+        *(("config", {"x": 1}), ("m/a", {"y": 1}), ("m/b", {"y": 3}))
+    ]
+    assert found["m/a"].odd == [("conf/m/a.yml", "it is left out, since Hydra reads a.yaml in its place")]
+
+
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path, {"config": "a: 1\n"})
+
+    def refused(*_: object) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", refused)
+    with pytest.raises(UserError) as error:
+        Converter(root, ["config"], exact=False)
+    assert str(error.value) == f"{root} cannot be read\n  PermissionError: Permission denied"
