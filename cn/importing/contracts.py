@@ -44,7 +44,7 @@ class Contracts:
                 classes = self.classes.get(id(family), [])
                 is_root = family.group is not None or family is self.families.run
                 family.contract = family.nodes is None and (
-                    family.contract or is_root or len(classes) > 1 or bool(family.extra)
+                    family.contract or is_root or len(classes) > 1 or (bool(family.extra) and not family.is_plain)
                 )
                 common = set(family.fields)
                 for cls in classes:

@@ -108,6 +108,7 @@ class Converter:
         for content in contents.values() if self.exact else ():
             patches.prepare_kept(content.full, self.families.run)
         take_in(self.families, self.files)
+        self.families.mark_plain()
         Inference(self.families, exact=self.exact).run()
         maker = self._maker(contents, option_contents)
         for config in [*option_contents, *contents]:

@@ -72,7 +72,7 @@ class Family:
     nodes: Family | None = None  # of a group that is a dict of nodes: the family of these
     reserved: frozenset[Hashable] = frozenset()  # keys that give way
     is_entry: bool = False  # its members are entries of such a dict
-    retargeted: bool = False  # a patch decides what is built from its members, so that these are plain dicts
+    is_plain: bool = False  # its members are plain dicts: a patch decides what is built from them, or a dict holds them
     defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
 
     def distinct(self, label: str, taken: set[str]) -> str:
@@ -205,6 +205,15 @@ class Families:
             todo += [each for each in held if each not in found]
             found |= dict.fromkeys(held)
 
+    def mark_plain(self) -> None:
+        """Let all that stands in a plain dict be plain dicts too."""
+        todo = [field.family for each in self.nodes() for field in each.fields.values() if self.is_data(field)]
+        while todo:
+            family = todo.pop()
+            if family is not None and not family.is_plain:
+                family.is_plain = True
+                todo += [field.family for field in family.fields.values()]
+
     def at(self, keys: tuple[str, ...]) -> Field | None:
         """Return the field at an absolute address, if the runs have one."""
         families, field = [self.run], None
@@ -227,7 +236,7 @@ class Families:
         dicts = any(isinstance(each.value, dict) for each in field.leaves)
         if field.family is None:
             return dicts
-        if field.family.retargeted or any(not isinstance(key, str) for key in field.family.fields):
+        if field.family.is_plain or any(not isinstance(key, str) for key in field.family.fields):
             return True
         if any(each.is_renamed for each in field.family.fields.values()) and not _holds_choice(field.family):
             return True

@@ -53,7 +53,7 @@ class Patches:
                 continue
             for inner in self.families.every_of(field):
                 if inner is field.family and family.nodes is None and isinstance(item, Branch):
-                    inner.retargeted = inner.retargeted or _retargets(item, inner)
+                    inner.is_plain = inner.is_plain or _retargets(item, inner)
                 self._prepare(item.over if isinstance(item, Slot) else item, inner)
 
     def changes(self, content: Content) -> list[Change]:

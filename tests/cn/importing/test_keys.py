@@ -107,3 +107,15 @@ def test_a_class_that_cannot_be_loaded_is_told_in_full(tmp_path: Path) -> None:
         "  write: another name, such as check_: ...\n"
         "  defined in runs/__init__.py:5"
     )
+
+
+@pytest.mark.slow
+def test_what_stands_in_a_plain_dict_is_no_node(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [_self_, p: null]\nq: {c.d: 2, e: {x: 1, l: [1]}}\ns: ${q.e}\nt: ['${q.e}', '${q.e.x}']",
+        "p/one": "# @package _global_\nq: {e: {w: 1, x: 3}}",
+    }
+    found = imported(tmp_path, files)
+    assert '    s: dict[str, Any] = derive(lambda run: run.q["e"])\n' in found.text("runs/config.py")
+    assert found.text("runs/__init__.py").count("class ") == 1
+    assert found.unequal("", "p=one", "q.e.x=2") == []
