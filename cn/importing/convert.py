@@ -12,6 +12,7 @@ from cn.importing.addresses import python_of
 from cn.importing.axes import take_in
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
+from cn.importing.comments import left_out
 from cn.importing.contents import Content, Slot, merge
 from cn.importing.conversion import Conversion
 from cn.importing.default_patches import DefaultPatches
@@ -128,6 +129,7 @@ class Converter:
         odd += [*keys_as_texts(self.families), *renamed_keys(self.families)]
         odd += [row for each in contents.values() for row in keys_that_give_way(self.families.run, each.full)]
         odd += [each for file in self.files.values() for each in file.odd]
+        odd += left_out(file for file in self.files.values() if not self.reader.is_hydra(file))
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(

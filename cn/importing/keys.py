@@ -39,14 +39,19 @@ def _place(item: Item) -> str:
 def keys_as_texts(families: Families) -> Iterator[tuple[str, str]]:
     """Yield the values with keys that become texts, since a plain dict within another value has no other keys."""
     why = "a key that is no text becomes one: 1 is '1'"
-    for family in families.every():
+    for family in families.nodes():
         for field in family.fields.values():
-            held = field.family.fields if field.family is not None and families.is_data(field) else {}
-            if _become_texts(dict.fromkeys(held), field.type):
+            data = field.family if families.is_data(field) else None
+            if _become_texts(_keys(data), field.type):
                 yield next((leaf.place for leaf in leaves_of(field)), family.module), why
-            for leaf in field.leaves:
-                if _become_texts(leaf.value, field.type):
+            for leaf in leaves_of(field) if data is not None else field.leaves:
+                if _become_texts(leaf.value, field.type if leaf in field.leaves else "Any"):
                     yield leaf.place, why
+
+
+def _keys(family: Family | None) -> dict[Any, Any]:
+    """Return the keys of plain dicts at any depth."""
+    return {key: _keys(field.family) for key, field in family.fields.items()} if family is not None else {}
 
 
 def _become_texts(value: Any, kind: str = "Any") -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cn.composing.class_changes import DEFAULTS, KEEPS
 from cn.discovery.registry import snake
-from cn.importing.classes import Change, Class, Default, Derived, Made, Required
+from cn.importing.classes import Change, Class, Default, Derived, Made, Plain, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
+from cn.importing.inner_comments import commented
 from cn.importing.interpolations import OPTION_OF
 from cn.importing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
@@ -50,7 +51,8 @@ class Module(Defaults):
                 if derived
                 else literal(with_text_keys(each.value, field.type))
             )
-            rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
+            value = Commented(commented(value, each.leaf), *comments(each.leaf))
+            rows += part_rows(f"{literal(each.address)}: ", value, 2)
         return [f"    {name} = {{", *rows, "    }"]
 
     def contracts(self, families: list[Family]) -> str:
@@ -139,6 +141,8 @@ class Module(Defaults):
     def _field(self, field: Field, default: Default) -> list[str]:
         above, beside = comments(default.comment)
         value = None if isinstance(default.value, Required) else self.expression(default.value, field)
+        if value is not None and isinstance(default.value, (Plain, Derived)):
+            value = commented(value, default.comment)
         pragma = ""
         if isinstance(default.value, Made) and open_(default.value):
             pragma = "pyright: ignore[reportCallIssue]"

@@ -128,7 +128,8 @@ class Patches:
             deep = {key: each for key, each in item.items.items() if isinstance(each, Branch) and _is_typed(key)}
             flat = {key: each for key, each in item.items.items() if key not in deep}
             if flat or not deep:
-                yield Change(".".join(at), plain_of(Branch(flat)), field, item)
+                rest = Branch(flat, item.file, item.keys)
+                yield Change(".".join(at), plain_of(rest), field, rest)
             for key, each in deep.items():
                 yield from _added(each, (*at, str(key)), each=True)
         else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Hashable, Iterator
-from itertools import dropwhile
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
-from cn.importing.headers import HEADER, package_in, without_effect, written_in
+from cn.importing.comment_rows import attach
+from cn.importing.headers import package_in, without_effect, written_in
 from cn.importing.tree_paths import shadowed, yaml_paths
 
 Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
@@ -48,6 +47,8 @@ class File:
         self.above: dict[Keys, list[str]] = {}
         self.headings: set[Keys] = set()  # keys whose comment above is about the keys that follow too
         self.head: list[str] = []  # comment at the top of the file
+        self.left: list[int] = []  # lines of comments that stand at no key
+        self.texts: set[int] = set()  # lines within a text of several lines
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
         self.is_made = False  # it stands for several options that are chosen at once
         self.is_old = False  # it says `# @package _group_`, which Hydra reads up to version_base 1.1
@@ -127,7 +128,7 @@ def _read(file: File, *, with_defaults: bool = True) -> None:
     rows = text.split("\n")
     _header(file, text)
     _lines(file, node, ())
-    _comments(file, rows)
+    attach(file, rows)
     if file.body is None or isinstance(file.body, str):  # as OmegaConf reads a text alone
         file.body = {file.body: None} if file.body else {}
     body = cast("dict[Any, Any]", file.body)
@@ -205,61 +206,8 @@ def _lines(file: File, node: Any, at: Keys) -> None:
         for place, value in enumerate(cast("list[Any]", node.value)):
             file.lines[(*at, place)] = value.start_mark.line + 1
             _lines(file, value, (*at, place))
-
-
-def _comments(file: File, rows: list[str]) -> None:
-    """Attach each comment to the key on its line, else to the key on the next line that is not a comment."""
-    starts: dict[int, Keys] = {}
-    for keys, line in file.lines.items():
-        starts.setdefault(line, keys)
-    block: list[str] = []
-    seen_key = False
-    for number, row in enumerate(rows, 1):
-        plain = row.strip()
-        if plain.startswith("#"):
-            if not HEADER.match(plain):
-                block.append(plain.lstrip("#").strip())
-            continue
-        if not plain:
-            if block and not seen_key and not file.head:
-                file.head, block = block, []
-            else:
-                block = block and [*block, ""]
-            continue
-        keys = starts.get(number)
-        if keys is not None and not isinstance(keys[-1], int):
-            seen_key = True
-            while block and not block[-1]:
-                block.pop()
-            if block:
-                after = block[block.index("") + 1 :] if "" in block else block
-                file.above[keys] = list(dropwhile(lambda row: not row, after))
-                if _heads_block(rows, number, len(block)):
-                    file.headings.add(keys)
-            if text := _beside(row):
-                file.beside[keys] = text
-        block = []
-
-
-def _heads_block(rows: list[str], number: int, above: int) -> bool:
-    """Return whether the comment above a line follows an empty line, and another key of the same depth the line."""
-    before = rows[number - above - 2].strip() if number - above - 2 >= 0 else ""
-    row, after = rows[number - 1], rows[number] if number < len(rows) else ""
-    depth = len(row) - len(row.lstrip())
-    return not before and bool(re.match(rf"\s{{{depth}}}[^\s#-]", after))
-
-
-def _beside(row: str) -> str:
-    """Return the comment at the end of a line: after a `#` that follows a space and stands outside of quotes."""
-    quote = ""
-    for place, letter in enumerate(row):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'" and row[:place].rstrip().endswith((":", "-", "[", ",", "{")):
-            quote = letter
-        elif letter == "#" and place and row[place - 1] in " \t":
-            return row[place + 1 :].strip().lstrip("#").strip()
-    return ""
+    elif node is not None:
+        file.texts |= {*range(node.start_mark.line + 2, node.end_mark.line + 1)}
 
 
 def leaves(value: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
