@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn, cast
 from cn.errors import UserError, lines, short
 from cn.importing.comment_rows import attach
 from cn.importing.headers import package_in, without_effect, written_in
+from cn.importing.plain_values import keep_plain
 from cn.importing.tree_paths import shadowed, yaml_paths
 
 Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
@@ -82,6 +83,7 @@ def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> d
         progress(count)
         file = File(path, root)
         _read(file)
+        keep_plain(file)
         found[file.config] = file
     for path, other in unread.items():
         why = f"it is left out, since Hydra reads {other.name} in its place"

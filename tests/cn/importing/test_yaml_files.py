@@ -196,3 +196,14 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(UserError) as error:
         Converter(root, ["config"], exact=False)
     assert str(error.value) == f"{root} cannot be read\n  PermissionError: Permission denied"
+
+
+def test_a_value_that_no_field_can_hold_is_left_out_and_told(tmp_path: Path) -> None:
+    config = "a: 1\nb: !!binary aGVsbG8=\nc: {d: !!set {x}, e: [1, [!!timestamp 2020-01-01]], f: !!pairs [g: 1]}"
+    conversion = imported(tmp_path, {"config": config}).conversion
+    assert conversion.files["config"].body == {"a": 1, "c": {"f": [["g", 1]]}}
+    assert conversion.odd == [
+        ("conf/config.yaml:2", "b holds bytes, which no field can hold, so it is left out"),
+        ("conf/config.yaml:3", "c.d holds set, which no field can hold, so it is left out"),
+        ("conf/config.yaml:3", "c.e.1.0 holds date, which no field can hold, so it is left out"),
+    ]
