@@ -1,4 +1,4 @@
-"""Paths that a user typed."""
+"""Paths that a user typed, and the folder of all runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 from cn.errors import UserError, lines, short
+
+OUTPUTS = Path("outputs")
+
+
+def at_home(path: Path) -> Path:
+    """Return a path that a class gives, with a leading `~` expanded, as a shell expands it on the command line."""
+    return path.expanduser() if path.parts[:1] == ("~",) else path
 
 
 def typed(text: str) -> Path:

@@ -3,6 +3,7 @@
 import shlex
 
 script = "train.py"
+typed: tuple[str, ...] = ()  # the words after the program's name, where they ask for a run
 LONGEST = 200  # letters; a longer word is not repeated in messages
 
 

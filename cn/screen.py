@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import math
 import os
@@ -83,12 +84,36 @@ def flush() -> None:
 def _taken(stream: TextIO) -> Generator[None]:
     """Raise OutputError if a stream cannot be written; what the stream holds and later output then go to /dev/null."""
     try:
-        yield
+        with unless_closed():
+            yield
     except BrokenPipeError:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise OutputError(error.errno, f"standard output cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def unless_closed() -> Generator[None]:
+    """Context manager: a write to a terminal that was closed is dropped, and so is all later output."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        hang_up()
+
+
+def hang_up() -> None:
+    """Direct standard output and error to /dev/null if their terminal is closed: to write to it would be an error."""
+    import termios
+
+    for number in (1, 2):
+        try:
+            termios.tcgetattr(number)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:  # of no terminal it is ENOTTY
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def output() -> TextIO:

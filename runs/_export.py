@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cn import RunError, UserError, load
-from cn.errors import lines, short
+from cn.errors import hint, lines, short
 from cn.files import replacing
 from cn.writing.record import FILE
 from runs import _checkpoint, _onnx, _safetensors
 
 WEIGHTS = "weights.pt"
+TORCH = (".pt", ".pth")  # endings of files of torch.save
 
 
 class Exported(NamedTuple):
@@ -36,15 +38,15 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
     are
     read back before the file is renamed into place.
     """
-    write = _writer(folder, path)
     source = folder / (_checkpoint.LAST if last else _checkpoint.BEST)
-    state = _checkpoint.load(source, weights=True)
     made = path.name == WEIGHTS or path.suffix in (_safetensors.SUFFIX, _onnx.SUFFIX)
     own = path.exists() and (path.parent / FILE).exists() and not made
     other = path.exists() and not path.is_file()
     if other or own:
         what = "a folder" if path.is_dir() else "no regular file" if other else "a file of the run's own"
         raise UserError(lines(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}"))
+    write = _writer(folder, path)
+    state = _checkpoint.load(source, weights=True)
     average = state.get("average")
     weights: dict[str, Any] = dict(average or state["module"])
     difference = _written(lambda beside: write(weights, beside), path)
@@ -70,6 +72,11 @@ def _writer(folder: Path, path: Path) -> Callable[[dict[str, Any], Path], float 
         run: Any = load(folder)
         _onnx.need(f"-o {path}", run)
         return partial(_onnx.write, run)
+    if path.suffix not in TORCH:
+        endings = sorted(each.removeprefix(".") for each in (*TORCH, _safetensors.SUFFIX, _onnx.SUFFIX))
+        what = f"{short(str(path))}: weights are not written as {path.suffix or 'a file without an ending'}"
+        write = f"write: -o {shlex.quote(str(path.with_suffix('.pt')))}"
+        raise UserError(lines(what, hint(path.suffix.removeprefix("."), endings), write))
     return _checkpoint.write
 
 

@@ -17,6 +17,7 @@ from cn.run_folder.folders import names
 from cn.run_folder.metrics import Record, read
 from cn.run_folder.progress import goal, summary
 from cn.run_folder.shown import drawable, log_scale, number, whole_ticks
+from cn.writing.record import FILE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,8 @@ def plot(folders: list[Path], path: Path) -> Path:
     if ending not in formats:
         what = f"{short(str(path))}: no picture can be written as {path.suffix or 'a file without an ending'}"
         raise UserError(lines(what, hint(ending, formats), f"write: -o {shlex.quote(str(path.with_suffix('.png')))}"))
+    if path.name == "curves.png" and (path.parent / FILE).exists():
+        raise UserError(lines(f"-o {short(str(path))} is a file of the run's own", "write: -o FILE"))
     if path.exists() and not path.is_file():
         raise UserError(lines(f"-o {short(str(path))} is no regular file", "write: -o FILE"))
     try:

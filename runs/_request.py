@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 from cn import Job, UserError
 from cn.errors import hint, lines, short
 from cn.launching.ranks import which
+from cn.paths import at_home
 from cn.run_folder.folder import again
 from cn.run_folder.where import names as where_names
 from cn.run_folder.where import says_where
@@ -49,7 +50,7 @@ def asked(run: Run, job: Job) -> Asked:
     need(run)
     if run.mode == "train":
         if run.init is not None and (source is None or changed):
-            _refuse_absent(run.init)
+            _refuse_absent(at_home(run.init))
         if source is not None and named is not None and (changed or not named.startswith("last")):
             _refuse_beginning(job, source, changed)
     return Asked(source, source is not None and not changed, named)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from cn.run_folder.folder import log
-from cn.screen import escaped, say
+from cn.screen import escaped, say, unless_closed
 
 
 class Screen:
@@ -46,14 +46,16 @@ class Screen:
         """Print a line and log it immediately."""
         with self.lock:
             if self.bar is not None and sys.stdout.isatty():
-                self.bar.console.print(escaped(text), markup=False, highlight=False, soft_wrap=True)
+                with unless_closed():
+                    self.bar.console.print(escaped(text), markup=False, highlight=False, soft_wrap=True)
             else:
                 say(text)
             log(self.folder, text)
 
     def close(self) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            with unless_closed():
+                self.bar.stop()
 
 
 class Silent(Screen):

@@ -18,6 +18,7 @@ from cn import CNError, Job, Pruned, RunError, UserError
 from cn.errors import lines
 from cn.job import Past
 from cn.launching.ranks import redirect_output
+from cn.paths import at_home
 from cn.run_folder.folder import again, claimed, command_line, create, log, write_json
 from cn.run_folder.progress import summary as summary_of
 from cn.run_folder.shown import listed, number
@@ -66,6 +67,10 @@ def train(run: Run, job: Job, request: Asked | None = None) -> float:
         folder = ranks.broadcast(lambda: hand_on(found or create(run, job), run, ranks))
         instead = f"to test it all the same: {again(folder)} mode=eval"
         with claimed(folder, instead) if ranks.first else nullcontext():
+            if found is not None and ranks.broadcast(lambda: _is_spent(folder)):
+                what = f"{folder} has finished, and its last checkpoint is gone: training would replace its best one"
+                new = f"for a new run: {again(folder)} folder=FOLDER"
+                raise RunError(lines(what, f"to test that one: {again(folder)} mode=eval", new))
             if ranks.first:
                 _checkpoint.clean(folder)
             redirect_output(folder, ranks.rank)
@@ -75,6 +80,11 @@ def train(run: Run, job: Job, request: Asked | None = None) -> float:
                 _begin_from(past, folder, run, ranks)
                 found = folder if ranks.broadcast(lambda: _checkpoint.exists(folder)) else None
             return _attempt(run, job, folder, ranks, resumed=found is not None)
+
+
+def _is_spent(folder: Path) -> bool:
+    """Return whether a run has finished and cannot go on from its end."""
+    return is_finished(summary_of(folder)) and not _checkpoint.exists(folder)
 
 
 def _begin_from(past: Past, folder: Path, run: Run, ranks: Ranks) -> None:
@@ -148,8 +158,9 @@ def build(
     module = place(expect(nn.Module, objective.network, "model", run.model), device)
     freeze(module, run.freeze)
     if begins and run.init is not None:
-        refuse_other_tokens(run.init, dataset.vocabulary)
-        say(begin(module, run.init))
+        init = at_home(run.init)
+        refuse_other_tokens(init, dataset.vocabulary)
+        say(begin(module, init))
     dataset = dataset.to(device.device)
     measured = try_out(objective, module, dataset, device, run)
     shards = run.parallel.shard(module, device.device) if ranks.size > 1 else None

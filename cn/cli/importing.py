@@ -62,8 +62,10 @@ def import_(words: list[str]) -> None:
     if given.sets < 0:
         raise UserError(lines(f"--sets {given.sets}: a number of override sets is 0 or more"))
     if not root.is_dir():
-        near = hint(root.name, [each.name for each in root.parent.iterdir()]) if root.parent.is_dir() else None
-        raise UserError(lines(f"{root} is no folder", near))
+        above = root.parent
+        folders = [each.name for each in above.iterdir() if each.is_dir()] if above.is_dir() else []
+        what = f"{root} is a file, and import reads a folder" if root.is_file() else f"{root} is no folder"
+        raise UserError(lines(what, hint(root.name, folders) if above.is_dir() else None))
     project.refuse_taken(new)
     primaries = [name.removesuffix(".yaml").removesuffix(".yml") for name in given.primary]
     converter = Converter(root, primaries, exact=given.exact, schema=given.schema)

@@ -15,7 +15,7 @@ from cn.cli.exit_status import exit_status
 from cn.cli.parser import parser
 from cn.composing.compose import compose
 from cn.composing.overrides import of_hydra
-from cn.errors import UserError, lines
+from cn.errors import UserError, hint, lines
 from cn.job import Job, Launcher, Request
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
@@ -53,11 +53,16 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
     if "=" in (args.explain or "") or (args.explain or "").startswith("~"):
         args.overrides.insert(0, args.explain)  # --explain run=NAME: explain all values
         args.explain = ""
+    if args.source:
+        from cn.writing.record import by_beginning
+
+        args.source = by_beginning(args.source)
     asked = args.help, args.version, args.shell_completion, args.cfg, args.info, args.hydra_help, args.save_as
     if args.schema or any(asked) or args.explain is not None:
         with answering():
             return _do(function, contract, args, words, launcher)
     any_letter()
+    program.typed = () if args.multirun else tuple(words)
     if folder and not args.experimental_rerun:
         from cn.run_folder.recorded import Recorded
 
@@ -138,7 +143,12 @@ def _do(
     if args.partial and args.cfg != "job":
         write = f"write: python {program.script} --cfg job --partial"
         raise UserError(lines("--partial says what --cfg job may leave open", write))
-    if not args.help:
+    for flag, given in (("--package", args.package is not None), ("--resolve", args.resolve)):
+        if given and not args.cfg:
+            what = "says which part --cfg shows" if flag == "--package" else "says how --cfg shows interpolations"
+            write = f"write: python {program.script} --cfg job {flag}{' NAME' if flag == '--package' else ''}"
+            raise UserError(lines(f"{flag} {what}", write))
+    if not args.help or (args.multirun and args.overrides):
         _refuse_two(args, bool(of_plain))
     if of_plain:
         if base is not None:
@@ -194,17 +204,18 @@ def _do(
 
 
 def _refuse_two(args: argparse.Namespace, of_plain: bool) -> None:
-    """Raise UserError if `--explain`, `--save-as` or `--schema` is combined with another action."""
+    """Raise UserError if one of `--explain`, `--save-as`, `--schema`, `--cfg`, `--help` is asked with another."""
     asked = {
         "--explain": args.explain is not None,
         "--save-as": args.save_as is not None,
         "--schema": args.schema,
         "-m": args.multirun,
         "--cfg": args.cfg == "job",
+        "--help": args.help,
         "Hydra's own options": of_plain,
     }
     flags = [flag for flag, given in asked.items() if given]
-    if len(flags) > 1 and flags[0] in ("--explain", "--save-as", "--schema"):
+    if len(flags) > 1 and (flags[0] in ("--explain", "--save-as", "--schema") or flags[1] in ("--cfg", "--help")):
         raise UserError(lines(f"{flags[0]} does not go together with {flags[1]}", "leave out one of the two"))
 
 
@@ -230,6 +241,7 @@ def _at(node: CN, address: str | None) -> CN:
         raise UserError(
             lines(
                 f"--package {address}: there is no node at {address}",
+                hint(asked, [at for at, _ in walk(node) if at]),
                 f"see: python {program.script} --help",
             )
         )

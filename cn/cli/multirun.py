@@ -14,6 +14,7 @@ from cn.composing.results import comes_to, first_of_each, refuse_failed, results
 from cn.errors import CNError
 from cn.job import Job, Launcher, Request, asked_for
 from cn.nodes.node import CN
+from cn.run_folder.folder import folder_of
 from cn.screen import say
 
 
@@ -26,7 +27,10 @@ def multirun(
     launcher: Launcher | None,
 ) -> None:
     """Run each combination. All are composed before the first starts, so that an invalid one fails early."""
-    start = base if base is not None else contract
+    start: Any = contract
+    if base is not None:  # the recorded folder is that of the earlier run
+        own = folder_of(base) is not None and not any(word.startswith("folder=") for word in words)
+        start = compose(base, ["folder=null"]) if own else base
     try:
         combinations = expand(words, lambda key: options_at(key, words, contract, base))
     except WordError as error:

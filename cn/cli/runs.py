@@ -18,6 +18,7 @@ from cn.run_folder.folders import below, find, to_train
 from cn.screen import answering, as_json_text, say
 from cn.table import fold
 
+PAGES = (".html", ".htm")
 HELP = """\
 python -m cn runs [FOLDER ...]
 
@@ -74,6 +75,9 @@ def reported(words: list[str], output: Path | None, *, as_json: bool) -> None:
     """Write a page about runs: those that are named, or that lie below a named folder; by default all of outputs/."""
     from cn.report.of_runs import report
 
+    if output is not None and output.suffix not in PAGES:
+        what = f"{short(str(output))}: a page is not written as {output.suffix or 'a file without an ending'}"
+        raise UserError(lines(what, f"write: -o {shlex.quote(str(output.with_suffix('.html')))}"))
     roots = [typed(word) for word in words if typed(word).is_dir()]
     found = [each.folder for each in below(*(roots if words else [OUTPUTS] if OUTPUTS.is_dir() else []))]
     found += [each for each in find([word for word in words if not typed(word).is_dir()]) if each not in found]

@@ -13,6 +13,7 @@ from cn import program
 from cn.composing import plain_words
 from cn.composing.choices import tolerant
 from cn.composing.overrides import check
+from cn.composing.patches import KEY
 from cn.errors import UserError, lines, nearest
 from cn.nodes.field_types import SCALARS, Child, Kind
 from cn.nodes.node import CN
@@ -33,6 +34,8 @@ def unknown(contract: Any, base: CN | None, words: list[str], flag: str, known: 
     fields = dict(_fields(root)) if root is not None else {}
     keys, flags = _near(option, fields, known)
     offered = [program.said(key, value or _any(fields.get(key))) for key in keys]
+    if option.lstrip("-") in (KEY, KEY.removesuffix("es")):
+        offered = [program.said(KEY, f"[{value or 'NAME'}]")]
     if len(offered) == 1:
         instead = f"write: {offered[0]}"
     else:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import warnings
-from collections.abc import Callable, Container, Generator, Iterable
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn.composing.apply import DerivedChild, Tree
@@ -170,7 +170,7 @@ def _tell_renamed(tree: Tree, assignments: list[Assignment]) -> None:
 
 def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
     """Return the error about a word, with only those offers that can be composed."""
-    kept: list[str] = []
+    kept, words = list[str](), list(words)
     for word in words:
         if word == error.word:
             continue
@@ -191,7 +191,29 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
             return False
         return True
 
+    if offer := next(filter(fits, _meant(error.word, words, what, kept)), None):
+        return WordError.of(error.word, error.what[:1], [offer])
     return error.fitting(fits)
+
+
+def _meant(word: str, words: list[str], what: Any, kept: list[str]) -> Iterator[Offer]:
+    """Yield what a word without a value may mean: the name in `seed = 3`, or an option without its group."""
+    from cn.composing.syntax_errors import Offer
+
+    if "=" in word:
+        return
+    match words[words.index(word) + 1 :]:
+        case ["=", value, *_]:
+            yield Offer("write, without spaces: ", f"{word}={value}")
+            return
+        case _:
+            pass
+    if isinstance(what, type) and registry.is_contract(what):
+        yield Offer("write: ", f"{root_name(what)}={word}")
+    with contextlib.suppress(CNError), _untold():
+        for name, kind in kinds_of(assemble(what, kept)).items():
+            if isinstance(kind, Child):
+                yield Offer("write: ", f"{name}={word}")
 
 
 @contextlib.contextmanager

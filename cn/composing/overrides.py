@@ -30,7 +30,7 @@ class WordError(UserError):
     @classmethod
     def of(cls, word: str, what: list[str], offers: list[Offer]) -> WordError:
         """Make an error that shows the first offer of each label."""
-        shown = {each.label: f"{each.label}{program.quoted(each.word)}" for each in reversed(offers)}
+        shown = {each.label: f"{each.label}{_with_others(each, word)}" for each in reversed(offers)}
         error = cls(lines(*what, *reversed(shown.values())))
         error.word, error.what, error.offers = word, what, offers
         return error
@@ -38,6 +38,12 @@ class WordError(UserError):
     def fitting(self, fits: Callable[[Offer], bool]) -> WordError:
         """Return the error with only those offers that fit."""
         return WordError.of(self.word, self.what, list(filter(fits, self.offers)))
+
+
+def _with_others(offer: Offer, word: str) -> str:
+    """Return the offered word, in a whole command together with the other words of the command that was typed."""
+    typed = program.typed if word in program.typed and offer.label.endswith("-m ") else (word,)
+    return " ".join(program.quoted(offer.word if each == word else each) for each in typed)
 
 
 class Assignment(Immutable):

@@ -49,7 +49,8 @@ def results_table(varied: list[tuple[str, ...]], results: list[Any]) -> str:
     for number, (words, result) in enumerate(zip(varied, results, strict=False)):
         shown = f"{result:.4f}" if isinstance(result, float) else str(result)
         if isinstance(result, Exception):
-            shown = f"failed: {(str(result) or type(result).__name__).splitlines()[0]}"
+            stopped = getattr(result, "status", 1) > 128  # by a signal
+            shown = f"{'' if stopped else 'failed: '}{(str(result) or type(result).__name__).splitlines()[0]}"
         rows.append([str(number), *(word.partition("=")[2] for word in words), shown])
     return table(header, rows)
 

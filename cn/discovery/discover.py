@@ -43,10 +43,14 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
     Raises UserError if the option is unknown, has another type, or its file is broken.
     """
     seen: Any = None
+    strange: ModuleType | None = None  # the file of that name, without a node
     for package in _homes(types):
         for module, name in _candidates(package, option):
             _refuse_name(package, module.split(".")[package.count(".") + 1 :])
-            for cls in nodes(load(module)):
+            found = list(nodes(load(module)))
+            if not found and not name:
+                strange = load(module)
+            for cls in found:
                 key = key_of(cls)
                 if (
                     key
@@ -67,9 +71,19 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
         fields = ", ".join(each.name for each in dataclasses.fields(alone))
         what = f"{alone.__name__} has no options, so {short(option)!r} cannot be chosen"
         raise NoOptionError(lines(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}"))
+    if strange is not None:
+        raise _without_node(strange, types[0])
     what = f"no {asked} is called {short(option)!r}"
     contracts = ", ".join(f"{kind.__name__} ({source.place(kind)})" for kind in types)
     raise NoOptionError(lines(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles)))
+
+
+def _without_node(module: ModuleType, kind: type) -> NoOptionError:
+    """Return the error about a file without a node, with the line that its class should have."""
+    own = [name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__]
+    name = next((name for name in own if bears(name, module.__name__.rpartition(".")[2])), None)
+    what, see = f"{_file(module.__name__)} holds no subclass of {kind.__name__}", f"see: {source.place(kind)}"
+    return NoOptionError(lines(what, name and f"write: class {name}({kind.__name__})", see))
 
 
 def _fits(cls: type, types: tuple[Any, ...], bundles: bool) -> bool:

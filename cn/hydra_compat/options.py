@@ -23,8 +23,9 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from cn import program
-from cn.composing.compose import fitting
+from cn.composing.compose import fitting, root_name
 from cn.composing.overrides import WordError, check, parse
+from cn.discovery.discover import options
 from cn.errors import UserError, hint, lines
 from cn.hydra_compat.groups import PRIMARY
 from cn.hydra_compat.groups import prepare as prepare
@@ -48,6 +49,7 @@ def refuse(args: Any, contract: Any) -> None:
         raise UserError(
             lines(
                 f"--config-name {args.config_name}: a run is a class, chosen by its name",
+                _chosen(args.config_name, contract),
                 f"see: python {program.script} --help",
             )
         )
@@ -57,6 +59,12 @@ def refuse(args: Any, contract: Any) -> None:
         check(args.overrides, several=args.multirun)
     except WordError as error:
         raise fitting(error, contract, args.overrides) from None
+
+
+def _chosen(name: str, contract: Any) -> str | None:
+    """Return the word that chooses a run of this name; else the nearest names."""
+    known = options((contract,))[0]
+    return f"write: {root_name(contract)}={name}" if name in known else hint(name, known)
 
 
 def run_hydra(function: Callable[[Any, Job], Any], contract: Any, args: Any, words: list[str]) -> None:

@@ -13,9 +13,10 @@ import sys
 import types
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
-PLAIN = {bool: "bool", int: "int", float: "float", str: "str"}
+PLAIN = {bool: "bool", int: "int", float: "float", str: "str", Path: "str"}
 
 
 def main() -> None:

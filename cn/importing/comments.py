@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
 
 from cn.importing.contents import Branch, Leaf, Slot
 from cn.importing.yaml_files import File
@@ -31,6 +31,13 @@ def comments(item: Leaf | Branch | Slot | None) -> tuple[list[str], str]:
 def is_heading(item: Leaf | Branch | Slot | None) -> bool:
     """Return whether the comment above an item is about the items that follow too."""
     return isinstance(item, (Leaf, Branch)) and item.file is not None and item.keys in item.file.headings
+
+
+def left_out(files: Iterable[File]) -> Iterator[tuple[str, str]]:
+    """Yield the first place in each file of comments that stand at no value, with their number in all files."""
+    found = [file for file in files if file.left]
+    why = f"comments that stand at no value are left out; lines: {sum(len(file.left) for file in found)}"
+    yield from ((f"{file.shown}:{min(file.left)}", why) for file in found)
 
 
 def _letters(text: str) -> str:

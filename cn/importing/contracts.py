@@ -12,12 +12,17 @@ from cn.importing.maker import Maker
 
 
 class Contracts:
-    """Decides on contracts. functions: those of resolvers.py that any module calls."""
+    """Decides on contracts.
+
+    functions: those of resolvers.py that any module calls. resolvers: what YAML calls those in place of resolvers.
+    """
 
     def __init__(self, families: Families, maker: Maker) -> None:
         self.families, self.maker = families, maker
         self.addresses = Addresses(families)
         self.functions: set[str] = set()
+        self.resolvers: dict[str, str] = {}
+        self.class_names: set[str] = set()  # of all modules
         self.launch = False  # runs have launchers
         self.classes: dict[int, list[Class]] = {}  # by family: those that inherit from no other of it
         for classes in maker.written.values():
@@ -44,7 +49,7 @@ class Contracts:
                 classes = self.classes.get(id(family), [])
                 is_root = family.group is not None or family is self.families.run
                 family.contract = family.nodes is None and (
-                    family.contract or is_root or len(classes) > 1 or bool(family.extra)
+                    family.contract or is_root or len(classes) > 1 or (bool(family.extra) and not family.is_plain)
                 )
                 common = set(family.fields)
                 for cls in classes:

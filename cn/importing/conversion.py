@@ -30,6 +30,7 @@ class Conversion:
     runs: dict[str, str]  # primary -> run
     odd: list[tuple[str, str]]  # (place, why) of what was not converted
     functions: set[str]
+    called: dict[str, str]  # function -> what YAML calls its resolver
     reader: Reader
     contents: dict[str, Content]  # of the primaries
     option_files: dict[tuple[str, str], File]  # of `options` and `inner`
@@ -37,3 +38,4 @@ class Conversion:
     plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
     schema: list[str]  # modules that fill the ConfigStore
     resolvers: list[str]  # names that interpolations call
+    sweeps: dict[str, str] = dataclasses.field(default_factory=dict[str, str])  # of each file with parameters of one

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError, lines
+from cn.importing.axes import take_in
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
+from cn.importing.comments import left_out
 from cn.importing.contents import Content, Slot, merge, slots_of
 from cn.importing.conversion import Conversion
 from cn.importing.default_patches import DefaultPatches
@@ -18,12 +20,12 @@ from cn.importing.following import Follow
 from cn.importing.groups import Groups, with_bases
 from cn.importing.hydra_settings import SLURM, settings
 from cn.importing.inference import Inference
-from cn.importing.items import keys_as_texts
+from cn.importing.keys import keys_as_texts, keys_that_give_way, renamed_keys
 from cn.importing.loops import mark_loops
 from cn.importing.maker import Maker
-from cn.importing.module_paths import of_options, of_patches
+from cn.importing.module_paths import of_group, of_options, of_patches
 from cn.importing.modules import Modules
-from cn.importing.names import camel, slug
+from cn.importing.names import camel
 from cn.importing.outside import rows
 from cn.importing.patch_classes import nulls, patch_classes
 from cn.importing.patches import Patches
@@ -79,7 +81,7 @@ class Converter:
         reachable = self.groups.reachable()
         option_contents = {file.config: self.reader.option(file, group) for (group, _), file in self.options.items()}
         every = [*self.options.values(), *(content.file for content in contents.values())]
-        paths, self.packages = of_options(every)
+        paths, self.packages = of_options(every, self._reserved())
         self.modules = {**of_patches(list(self.patches.values())), **paths}
         by_option = {key: option_contents[file.config].full for key, file in reachable.items()}
         follow = Follow(
@@ -110,6 +112,8 @@ class Converter:
             patches.prepare(content)
         for content in contents.values() if self.exact else ():
             patches.prepare_kept(content.full, self.families.run)
+        take_in(self.families, self.files)
+        self.families.mark_plain()
         Inference(self.families, exact=self.exact).run()
         maker = self._maker(contents, option_contents)
         for config in [*option_contents, *contents]:
@@ -122,11 +126,14 @@ class Converter:
             bases = maker.extended.get(config, [])[-1:]
             if applied != [key for base in bases for key in defaults.of(self.files[base], {})]:  # it inherits those
                 maker.of_file(config).patches = [self._patch_option(self.patches[key]) for key in applied]
-        modules.launch = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
+        modules.launch = "launch" in self._reserved()
         texts = modules.write()
         odd = [*dict.fromkeys(self.reader.lost), *written_out, *maker.odd, *patches.odd, *follow.odd]
         odd += rows(outside, self.reader.held)
-        odd += keys_as_texts(self.families)
+        odd += [*keys_as_texts(self.families), *renamed_keys(self.families)]
+        odd += [row for each in contents.values() for row in keys_that_give_way(self.families.run, each.full)]
+        odd += [each for file in self.files.values() for each in file.odd]
+        odd += left_out(file for file in self.files.values() if not self.reader.is_hydra(file))
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
         runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(
@@ -144,6 +151,7 @@ class Converter:
             runs=runs,
             odd=odd,
             functions=modules.functions,
+            called=modules.resolvers,
             reader=self.reader,
             contents=contents,
             option_files=reachable,
@@ -175,12 +183,18 @@ class Converter:
             if file.path.is_file():
                 yield from re.findall(r"\$\{\s*([A-Za-z_][\w.]*)\s*:", file.path.read_text("utf-8", "replace"))
 
+    def _reserved(self) -> frozenset[str]:
+        """Return the names of fields of a run, and of folders, that the new project needs itself."""
+        slurm = any(set(each.values) & set(SLURM) for each in settings(self.files, "launcher"))
+        return frozenset([*(["patches"] if self.patches else []), *(["launch"] if slurm else [])])
+
     def _families(self, contents: dict[str, Content], options: dict[str, Content]) -> None:
+        self.families.run.reserved = self._reserved()
         every = [*options.values(), *contents.values()]
         without_options = {slot.group for content in every for slot in slots_of(content.full)} - self.groups.used
         for group in sorted(self.groups.used | without_options):
             label = camel(group.rpartition("/")[2])
-            package = self.packages.setdefault(group, ".".join(["runs", *map(slug, group.split("/"))]))
+            package = self.packages.setdefault(group, of_group(group, self._reserved()))
             self.families.groups[group] = Family(label, package, group)
         for (group, _), file in self.options.items():
             self.families.add(self.families.groups[group], options[file.config].full)

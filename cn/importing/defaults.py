@@ -45,7 +45,7 @@ class Defaults(ModuleNames):
         value = with_text_keys(value, field.type)
         writer = self.all.writer(field)
         writer.gives_node = bool(self.node_families(field))
-        writer.home = home
+        writer.classes, writer.home = self.all.class_names, home
         if isinstance(value, (list, dict)) and not writer.gives_node:
             return self._nested(value, field, writer)
         return self._derive(value, field, writer, leaf)
@@ -83,6 +83,7 @@ class Defaults(ModuleNames):
             text = writer.function("as_dict", [text])
         arguments = "run, node" if writer.node else "run"
         self.all.functions |= writer.functions
+        self.all.resolvers |= writer.resolvers
         if writer.functions:
             self.froms.setdefault("resolvers", set()).update(writer.functions)
         self.imports |= writer.modules

@@ -54,14 +54,15 @@ class Comparison:
             return self._leaf(hydra, ours, at)
         one, other = cast("dict[str, Any]", hydra), cast("dict[str, Any]", ours)
         if family is not None:
-            keys = {field.name: key_text(field.key) for field in family.fields.values()}
+            fields = family.fields.values()
+            if family is self.families.run and not any(each.name == "launch" for each in fields):
+                other = {name: value for name, value in other.items() if name != "launch"}
+            keys = {each.name: key_text(each.key) for each in fields if not _is_new_name(each)}
             other = {keys.get(name, name): value for name, value in other.items()}
             extra: Any = other.pop("extra", {}) if "extra" not in family.fields else {}
             if isinstance(extra, str):  # nothing in it can be worked out
                 extra = dict.fromkeys((key for key in one if key not in other), extra)
             other |= cast("dict[str, Any]", extra)
-            if family is self.families.run and "launch" not in family.fields:
-                other.pop("launch", None)
         for key in [*one, *(key for key in other if key not in one)]:
             field = family.fields.get(_key(key)) if family is not None else None
             left, right = one.get(key, NOTHING), other.get(key, NOTHING)
@@ -117,6 +118,11 @@ class Comparison:
         if any(at[: len(each)] == each or each[: len(at)] == at for each in self.given) and _spelt(left) == str(right):
             return None
         return Difference(at, left, right)
+
+
+def _is_new_name(field: Field) -> bool:
+    """Return whether a field has another name than its key, which is a text; one for a number is not a difference."""
+    return field.is_renamed and isinstance(field.key, str)
 
 
 def _key(key: str) -> Any:

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from cn.importing.addresses import Addresses
 from cn.importing.families import Field
-from cn.importing.interpolations import Call, Reference, Text, address_of, parsed
+from cn.importing.function_names import function_name
+from cn.importing.interpolations import OPTION_OF, Call, Reference, Text, address_of, parsed
 from cn.importing.types import has_interpolation
 from cn.writing.subclass import quoted
 
@@ -27,6 +28,8 @@ class Writer:
         self.inside: list[Any] = []  # the keys and places of the lists and dicts around the text
         self.gives_node = False  # the value is a node, so an empty dict stands for none
         self.functions: set[str] = set()  # of resolvers.py that are called
+        self.resolvers: dict[str, str] = {}  # what YAML calls those in place of resolvers
+        self.classes: set[str] = set()  # names that no function may have
         self.modules: set[str] = set()  # to import
 
     def value(self, value: Any) -> str:
@@ -130,7 +133,10 @@ class Writer:
                 return self._evaluated(call.arguments[0])
             except (SyntaxError, ValueError):
                 return self.function("eval_", [self.value(call.arguments[0])])
-        name = re.sub(r"\W", "_", call.name)
+        if call.name == OPTION_OF:
+            return self.function("option_of", [self.value(call.arguments[0])])
+        name = function_name(call.name, self.classes)
+        self.resolvers[name] = call.name
         return self.function(name, [self.value(each) for each in call.arguments])
 
     def _select(self, path: Text, default: list[Any]) -> str:

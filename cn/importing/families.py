@@ -32,11 +32,17 @@ class Field:
     derived: list[Family] = dataclasses.field(default_factory=list["Family"])  # whose node an interpolation may give
     as_dict: bool = False  # a node that an interpolation gives is held as a plain dict
     type: str = ""  # worked out later, for a field that is no node
+    gives_way: bool = False  # the command line needs the key for something else, so the field has another name
 
     @property
     def is_keyed(self) -> bool:
         """Return whether the field keeps its key by `Key(...)`, since Python cannot name it."""
-        return self.name != self.key and can_be_key(self.key)
+        return self.name != self.key and not self.gives_way and can_be_key(self.key)
+
+    @property
+    def is_renamed(self) -> bool:
+        """Return whether the field loses its key, which neither Python nor the command line can name: `hot dog`."""
+        return self.name != self.key and not self.is_keyed and not self.gives_way
 
     @property
     def typed(self) -> str:
@@ -65,8 +71,9 @@ class Family:
     added: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # choices that others put into members
     extra: set[Hashable] = dataclasses.field(default_factory=set[Hashable])  # keys that patches alone set
     nodes: Family | None = None  # of a group that is a dict of nodes: the family of these
+    reserved: frozenset[Hashable] = frozenset()  # keys that give way
     is_entry: bool = False  # its members are entries of such a dict
-    retargeted: bool = False  # a patch decides what is built from its members, so that these are plain dicts
+    is_plain: bool = False  # its members are plain dicts: a patch decides what is built from them, or a dict holds them
     defaults: dict[Hashable, Any] | None = None  # of a contract that has instances itself, not classes
 
     def distinct(self, label: str, taken: set[str]) -> str:
@@ -86,9 +93,10 @@ class Family:
 
     def field(self, key: Hashable) -> Field:
         if key not in self.fields:
-            taken = {field.name for field in self.fields.values()}
-            name = str(key) if is_attribute(key) else attribute(str(key), taken)
-            self.fields[key] = Field(key, name, self)
+            taken, gives_way = {field.name for field in self.fields.values()}, key in self.reserved
+            free = is_attribute(key) and not gives_way
+            name = str(key) if free else attribute(str(key), {*taken, *map(str, self.reserved)})
+            self.fields[key] = Field(key, name, self, gives_way=gives_way)
         return self.fields[key]
 
 
@@ -187,13 +195,33 @@ class Families:
             yield family
             todo += [field.family for field in family.fields.values() if field.family is not None]
 
+    def nodes(self) -> Iterator[Family]:
+        """Yield the families whose members are nodes: none below a plain dict."""
+        found = dict.fromkeys([self.run, *self.groups.values()])
+        todo = list(found)
+        while todo:
+            family = todo.pop()
+            yield family
+            held = [field.family for field in family.fields.values() if field.family and not self.is_data(field)]
+            todo += [each for each in held if each not in found]
+            found |= dict.fromkeys(held)
+
+    def mark_plain(self) -> None:
+        """Let all that stands in a plain dict be plain dicts too."""
+        todo = [field.family for each in self.nodes() for field in each.fields.values() if self.is_data(field)]
+        while todo:
+            family = todo.pop()
+            if family is not None and not family.is_plain:
+                family.is_plain = True
+                todo += [field.family for field in family.fields.values()]
+
     def at(self, keys: tuple[str, ...], start: Family | None = None) -> Field | None:
         """Return the field at an absolute address, or at one below a start; None for a mapping within a plain dict."""
         families, field, in_dict = [start or self.run], None, False
         for key in keys:
             field = field_of(families, key)
             families = self.every_of(field) if field is not None else []
-            if field is None or (in_dict and families):
+            if field is None or (in_dict and families and not self.is_data(field)):
                 return None
             in_dict = in_dict or self.is_data(field)
         return field
@@ -220,9 +248,25 @@ class Families:
         dicts = any(isinstance(each.value, dict) for each in field.leaves)
         if field.family is None:
             return dicts
-        if field.family.retargeted or any(not isinstance(key, str) for key in field.family.fields):
+        if field.family.is_plain or any(not isinstance(key, str) for key in field.family.fields):
+            return True
+        if any(each.is_renamed for each in field.family.fields.values()) and not _holds_choice(field.family):
             return True
         return any(not isinstance(each.value, dict) and not is_whole(each.value) for each in field.plain)
+
+
+def _holds_choice(family: Family) -> bool:
+    """Return whether an option is chosen somewhere in the nodes of a family, which no plain dict can hold."""
+    return any(
+        each.groups or (each.family is not None and _holds_choice(each.family)) for each in family.fields.values()
+    )
+
+
+def leaves_of(field: Field) -> Iterator[Leaf]:
+    """Yield the values of a field, also those within mappings."""
+    yield from field.leaves
+    for each in field.family.fields.values() if field.family is not None else ():
+        yield from leaves_of(each)
 
 
 def field_of(families: list[Family], key: Hashable) -> Field | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from cn.importing.contents import Slot
 from cn.importing.families import Families
-from cn.importing.interpolations import NotReadable, Reference, parsed
+from cn.importing.interpolations import OPTION_OF, NotReadable, Reference, parsed
 from cn.importing.packages import place_of
 
 
@@ -33,5 +33,5 @@ def name_of(slot: Slot, families: Families, options: Iterable[tuple[str, str]]) 
         field = families.at(tuple(address.split(".")))
         if field is None or not field.groups or families.is_dict(field) or folders & {*field.groups}:
             return None
-        found += f"${{option_of:${{{address}}}}}"
+        found += f"${{{OPTION_OF}:${{{address}}}}}"
     return found

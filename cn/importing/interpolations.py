@@ -6,6 +6,8 @@ import dataclasses
 import re
 from typing import Any
 
+OPTION_OF = "cn.option_of"  # stands for a resolver that gives the name of the option that a node is; no tree has it
+
 
 @dataclasses.dataclass
 class Reference:

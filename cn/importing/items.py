@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 from cn.importing.contents import Branch, Item, Leaf, Slot
-from cn.importing.families import Families
 from cn.importing.following import Following
 from cn.importing.interpolations import parsed
-from cn.importing.types import with_text_keys
 
 
 def lost(item: Item) -> list[tuple[str, str]]:
@@ -44,17 +41,3 @@ def same(one: Item, other: Item) -> bool:
         alike = (one.group, one.option) == (other.group, other.option)
         return alike and same(one.over, other.over) and same(one.under, other.under)
     return False
-
-
-def keys_as_texts(families: Families) -> Iterator[tuple[str, str]]:
-    """Yield the values with keys that become texts, since a plain dict within another value has no other keys."""
-    why = "a key that is no text becomes one: 1 is '1'"
-    for family in families.every():
-        for field in family.fields.values():
-            held = field.family.fields.values() if field.family is not None and families.is_data(field) else ()
-            keys = {each.key: None for each in held}
-            if with_text_keys(keys, field.type) != keys:
-                yield next(leaf.place for each in held for leaf in each.leaves), why
-            for leaf in field.leaves:
-                if with_text_keys(leaf.value, field.type) != leaf.value:
-                    yield leaf.place, why

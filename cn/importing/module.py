@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from cn.composing.class_changes import DEFAULTS, KEEPS
 from cn.discovery.registry import snake
-from cn.importing.classes import Change, Class, Default, Derived, Made, Required
+from cn.importing.classes import Change, Class, Default, Derived, Made, Plain, Required
 from cn.importing.comments import comments, doc_of, is_heading
 from cn.importing.defaults import Defaults, open_
 from cn.importing.families import Family, Field
+from cn.importing.inner_comments import commented
+from cn.importing.interpolations import OPTION_OF
 from cn.importing.items import unescaped
 from cn.importing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 from cn.importing.patch_classes import PatchClass
@@ -53,7 +55,8 @@ class Module(Defaults):
                 if derived
                 else literal(unescaped(with_text_keys(each.value, field.type)))
             )
-            rows += part_rows(f"{literal(each.address)}: ", Commented(value, *comments(each.leaf)), 2)
+            value = Commented(commented(value, each.leaf), *comments(each.leaf))
+            rows += part_rows(f"{literal(each.address)}: ", value, 2)
         return [f"    {name} = {{", *rows, "    }"]
 
     def contracts(self, families: list[Family]) -> str:
@@ -101,10 +104,9 @@ class Module(Defaults):
             self.froms.setdefault("typing", set()).add("Any")
             fields.append("    extra: dict[str, Any] = {}  # what patches add")
         if is_run and self.all.launch:
-            self.froms.setdefault("runs.launch", set()).add("Launch")
-            self.froms.setdefault("cn.launching", set()).add("Local")
+            launch, local = self.named("runs.launch", "Launch"), self.named("cn.launching", "Local")
             self.froms.setdefault("typing", set()).add("ClassVar")
-            fields.append("    launch: Launch = Local()  # this machine, or jobs of a cluster: launch=slurm")
+            fields.append(f"    launch: {launch} = {local}()  # this machine, or jobs of a cluster: launch=slurm")
             fields += [
                 "",
                 '    _where_: ClassVar[tuple[str, ...]] = ("launch",)  # fields that do not change the result',
@@ -143,10 +145,12 @@ class Module(Defaults):
     def _field(self, field: Field, default: Default) -> list[str]:
         above, beside = comments(default.comment)
         value = None if isinstance(default.value, Required) else self.expression(default.value, field)
+        if value is not None and isinstance(default.value, (Plain, Derived)):
+            value = commented(value, default.comment)
         pragma = ""
         if isinstance(default.value, Made) and open_(default.value):
             pragma = "pyright: ignore[reportCallIssue]"
-        elif isinstance(default.value, Derived) and "${option_of:" in str(default.value.value):  # a name, and no node
+        elif isinstance(default.value, Derived) and f"${{{OPTION_OF}:" in str(default.value.value):  # a name
             pragma = "pyright: ignore[reportAssignmentType]"
         return statement(
             field.name, self.annotated(field), value, above, beside, pragma, heading=is_heading(default.comment)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from cn.importing.names import distinct
+from cn.importing.names import distinct, slug
 from cn.importing.yaml_files import File
 
 
-def of_options(files: Iterable[File]) -> tuple[dict[str, str], dict[str, str]]:
+def of_options(files: Iterable[File], reserved: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return a module for each file: `runs.model.mnist`, and one for each folder.
 
-    A folder beside a file of its name gets another.
+    A folder beside a file of its name gets another. reserved: names in `runs` that neither can have.
     """
     folders: dict[str, tuple[set[str], set[str]]] = {}
     for file in files:
@@ -23,12 +23,19 @@ def of_options(files: Iterable[File]) -> tuple[dict[str, str], dict[str, str]]:
     packages = {"": "runs"}
     for folder in sorted(folders):
         names, inner = folders[folder]
-        named = distinct(names, () if folder else ("default",) if "default" not in names else ())
+        top = () if folder else tuple(reserved)
+        named = distinct(names, top if folder or "default" in names else ("default", *top))
         for name, short in named.items():
             modules[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
-        for name, short in distinct(inner, named.values(), "_options").items():
+        for name, short in distinct(inner, [*named.values(), *top], "_options").items():
             packages[f"{folder}/{name}" if folder else name] = f"{packages[folder]}.{short}"
     return modules, packages
+
+
+def of_group(group: str, reserved: Collection[str]) -> str:
+    """Return the package of a group that has no file."""
+    first, *rest = map(slug, group.split("/"))
+    return ".".join(["runs", f"{first}_options" if first in reserved else first, *rest])
 
 
 def of_patches(patches: Collection[File]) -> dict[str, str]:

@@ -49,6 +49,8 @@ class Modules(Contracts):
             if family.contract:
                 packages.setdefault(family.module, []).append(family)
         self.label(packages)
+        self.class_names = {cls.name for classes in self.maker.written.values() for cls in classes}
+        self.class_names |= {*(each.label for each in self.families.every()), *(each.name for each in self.patches)}
         found: dict[str, str] = {}
         for package, text in self._contracts(packages).items():
             found[f"{package.replace('.', '/')}/__init__.py"] = text
@@ -60,5 +62,5 @@ class Modules(Contracts):
             if folder.name:
                 found.setdefault(f"{folder}/__init__.py", "")
         if self.functions:
-            found["resolvers.py"] = resolvers(self.functions)
+            found["resolvers.py"] = resolvers(self.functions, self.resolvers)
         return found

@@ -7,6 +7,7 @@ import keyword
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from typing import cast
 
@@ -15,7 +16,7 @@ from cn.nodes.class_body import RESERVED, TARGET
 from cn.nodes.node import CN
 from cn.nodes.notes import Key
 
-METHODS = frozenset(name for name in dir(CN) if not name.startswith("_")) | {"build"}
+METHODS = frozenset(name for name in [*dir(CN), *dir(type(CN))] if not name.startswith("_")) | {"build"}
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -42,6 +43,26 @@ def distinct(names: Iterable[str], taken: Iterable[str] = (), suffix: str = "") 
             number += 1
         used.add(best.lower())
         found[name] = best
+    return found
+
+
+def by_last_part(paths: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return a slug for each path: of its last part, or of the whole if others end alike. No two give one class.
+
+    taken: names of classes that none may have.
+    """
+    known = sorted(paths)
+    ends = Counter(camel(path.rpartition("/")[2]).lower() for path in known)
+    used = {each.lower() for each in taken}
+    found: dict[str, str] = {}
+    for path in known:
+        last = path.rpartition("/")[2]
+        label = best = slug(last if ends[camel(last).lower()] == 1 else path)
+        number = 2
+        while camel(best).lower() in used:
+            best, number = f"{label}_{number}", number + 1
+        used.add(camel(best).lower())
+        found[path] = best
     return found
 
 

@@ -65,7 +65,7 @@ class Patches:
                 continue
             for inner in self.families.every_of(field):
                 if inner is field.family and family.nodes is None and isinstance(item, Branch):
-                    inner.retargeted = inner.retargeted or _retargets(item, inner)
+                    inner.is_plain = inner.is_plain or _retargets(item, inner)
                 self._prepare(item.over if isinstance(item, Slot) else item, inner)
 
     def changes(self, content: Content) -> list[Change]:
@@ -103,7 +103,7 @@ class Patches:
                 if isinstance(item, Leaf) and item.value == MISSING:
                     self.odd.append((item.place, f"{key} is ???: the patch needs ++{'.'.join([*at, str(key)])}=VALUE"))
                     continue
-                if _is_typed(key):
+                if _is_typed(key) and (at or key not in self.families.run.reserved):
                     folders = self.setting.get((*at, key), set())  # a patch is chosen of each
                     yield from _added(item, (*at, str(key)), each=len(folders) > 1)
                 else:
@@ -147,7 +147,8 @@ class Patches:
             deep = {key: each for key, each in item.items.items() if isinstance(each, Branch) and _is_typed(key)}
             flat = {key: each for key, each in item.items.items() if key not in deep}
             if flat or not deep:
-                yield Change(".".join(at), plain_of(Branch(flat)), field, item)
+                rest = Branch(flat, item.file, item.keys)
+                yield Change(".".join(at), plain_of(rest), field, rest)
             for key, each in deep.items():
                 yield from _added(each, (*at, str(key)), each=True)
         else:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import RunError, UserError, lines, short
+from cn.importing.axes import NoAxis
 from cn.importing.conversion import Conversion
-from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm, sweep
-from cn.importing.names import slug
+from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm
+from cn.importing.names import by_last_part, camel
+from cn.importing.override_sets import options
+from cn.importing.sweeps import sweep
 from cn.importing.words import Words, read
 
 TRAIN = '''"""python train.py run={run}      (--help shows what can be chosen and set)"""
@@ -80,25 +83,38 @@ def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
     words, primary = Words(conversion), conversion.primaries[0]
     base = (f"runs.{first.replace('/', '.')}", conversion.class_names[primary])
 
-    def key(name: str, values: list[Any] | None) -> tuple[str, list[Any]]:
+    def key(name: str, values: list[Any]) -> tuple[str, list[Any]]:
         word = read(name)
-        chosen = [read(f"{name}={each}") for each in values or []]
+        chosen = [read(f"{name}={each}") for each in values]
         if any(map(words.is_patch, chosen)):
             return "patches", [words.patches(words.applied(primary, [each])) for each in chosen]
+        if word.sign == "~":
+            raise NoAxis("it deletes a key, which a class does not allow")
         if not words.is_group(word):
-            return ".".join(words.names(name.split("."))), values or []
+            keys = word.key.split(".")
+            if word.sign and conversion.families.at(tuple(keys)) is None:
+                raise NoAxis("it adds a key, which a class does not allow")
+            return ".".join(words.names(keys)), values
         address = word.key.partition("@")[2] or word.group.replace("/", ".")
-        options = [words.option(word.group, str(each)) or each for each in values or []]
+        options = [words.option(word.group, str(each)) or each for each in values]
         return "/".join(words.names(address.split("."))), options
 
+    def offered(name: str) -> list[str]:
+        """Return the options that Hydra's `glob` finds: none in a folder below the group."""
+        return [each for each in options(conversion, read(name).group) if "/" not in each]
+
     found: dict[str, str] = {}
-    for each in settings(conversion.files, "sweeper"):
-        text, lost = sweep(each, key, base)
-        for name, why in lost.items():
-            place = each.file.place((*each.at, "params", name))
-            conversion.odd.append((place, f"{name} is no axis of the sweep, since {why}"))
+    every = [each for each in settings(conversion.files, "sweeper") if each.values.get("params")]
+    names = by_last_part(each.file.config for each in every)
+    for each in every:
+        name = names[each.file.config]
+        text, lost = sweep(each, name, key, offered, base)
+        for param, why in lost.items():
+            place = each.file.place((*each.at, "params", param))
+            conversion.odd.append((place, f"{param} is no axis of the sweep, since {why}"))
         if text is not None:
-            found[f"sweeps/{slug(each.file.name)}.py"] = text
+            conversion.sweeps[each.file.config] = f"sweeps/{name}.py"
+            found[f"sweeps/{name}.py"] = text
     return {"sweeps/__init__.py": SWEEPS, **found} if found else {}
 
 
@@ -107,11 +123,13 @@ def _launchers(conversion: Conversion) -> dict[str, str]:
     found = [each for each in settings(conversion.files, "launcher") if set(each.values) & set(SLURM)]
     if not found:
         return {}
+    names = by_last_part((each.file.config for each in found), ("Annotated", "Count", "Ge", "Hours"))
     made = [slurm(each) for each in found]
-    for each, (*_, lost) in zip(found, made, strict=True):
+    for each, (_, lost) in zip(found, made, strict=True):
         conversion.odd.extend((each.file.place(each.at), f"{what}: Slurm has no such setting") for what in lost)
     places = [each.file.place(each.at) for each in found]
-    text = launchers([(name, fields) for name, fields, _ in made], places)
+    classes = [(camel(names[each.file.config]), fields) for each, (fields, _) in zip(found, made, strict=True)]
+    text = launchers(classes, places)
     return {"runs/launch/__init__.py": CONTRACT, "runs/launch/slurm.py": text}
 
 

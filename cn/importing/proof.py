@@ -81,8 +81,8 @@ class Proof:
 
     def composed_by_nodes(self, project: Path, cases: list[list[str]]) -> list[dict[str, Any]]:
         """Return what the classes of the project make of each list of words."""
-        names = {name: name for name in [*stubs(self.conversion.functions), "now", "hydra"]}
-        names |= {name.replace(".", "_"): name for name in self.conversion.resolvers}
+        functions = [*stubs(self.conversion.functions), "now", "hydra"]
+        names = {name: self.conversion.called.get(name, name) for name in functions}
         task = {"project": str(project.resolve()), "stubs": names, "environment": "stubs", "cases": cases}
         return _answers("cn.importing.by_nodes", task, len(cases))
 
@@ -202,6 +202,13 @@ def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str,
     )
     answers = [cast("dict[str, Any]", json.loads(line)) for line in done.stdout.splitlines()]
     if len(answers) < expected:
-        told = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        told = _last(done.stderr) or [f"exit status {done.returncode}"]
         raise RunError(lines(f"python -m {module} ended after {len(answers)} of {expected} override sets", *told))
     return answers
+
+
+def _last(told: str) -> list[str]:
+    """Return the last message of a process: what it says from its last line that is not indented."""
+    rows = told.strip().splitlines()
+    first = max((place for place, row in enumerate(rows) if row and not row[0].isspace()), default=0)
+    return [row.strip() for row in rows[first:]]

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cn.importing.conversion import Conversion
-from cn.importing.hydra_settings import settings
-from cn.importing.names import slug
 from cn.importing.override_sets import patch_key, slots
 from cn.importing.proof import LEFT, Result
 from cn.importing.resolvers import stubs
@@ -118,7 +116,7 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
     for (group, option), name in conversion.options.items():
         if name != option:
             found[f"{group}={option}"] = f"{group}={name}"
-    for family in conversion.families.every():
+    for family in conversion.families.nodes():
         for field in family.fields.values():
             if field.typed != field.key and not conversion.families.is_data(field):
                 found[f"...{field.key}"] = f"...{field.name}"
@@ -156,15 +154,11 @@ def _is_left(conversion: Conversion, file: File) -> bool:
 def hydra_settings(conversion: Conversion) -> list[tuple[str, str]]:
     """Return the settings of Hydra in the tree, which are no part of a run, and what reads them."""
     found: list[tuple[str, str]] = []
-    sweeps = {
-        each.file.config: f"; the sweeper's `params` are sweeps/{slug(each.file.name)}.py"
-        for each in settings(conversion.files, "sweeper")
-        if each.values.get("params")
-    }
     for file in conversion.files.values():
         if _is_left(conversion, file):
             continue
-        what = f"{SETTINGS}{sweeps.get(file.config, '')}"
+        sweep = conversion.sweeps.get(file.config)
+        what = f"{SETTINGS}; the sweeper's `params` are {sweep}" if sweep else SETTINGS
         if conversion.reader.is_hydra(file):
             found.append((file.shown, what))
             continue

@@ -89,11 +89,12 @@ def {name}(*arguments: Any) -> Any:
 '''
 
 
-def resolvers(functions: set[str]) -> str:
-    """Return the text of the file. functions: those that are called."""
+def resolvers(functions: set[str], called: dict[str, str]) -> str:
+    """Return the text of the file. functions: those that are called. called: what YAML calls those of the user."""
     imports = sorted({line for name in functions for line in IMPORTS.get(name, [])})
     rows = ['"""What interpolations of the YAML called."""', "", "from __future__ import annotations", ""]
-    parts = [KNOWN.get(name, STUB.format(name=name, old=name)).strip("\n") for name in sorted(functions)]
+    texts = [KNOWN.get(name) or STUB.format(name=name, old=called[name]) for name in sorted(functions)]
+    parts = [text.strip("\n") for text in texts]
     of_cn = ["", "from cn import CN"] if "as_dict" in functions else []
     rows += [*imports, *(["from typing import Any"] if any("Any" in part for part in parts) else []), *of_cn]
     head = "\n".join(rows) + ("\n\nMISSING = object()" if "select" in functions else "")

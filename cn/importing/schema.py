@@ -42,5 +42,6 @@ def stored(modules: list[str]) -> dict[str, File]:
         file = found[f"{each['group']}/{each['name']}" if each["group"] else each["name"]]
         file.shown = f"{' '.join(modules)}, {file.config}"
         file.lines = {}
+        file.odd = [(file.shown, why) for _, why in file.odd]
         file.types = {tuple(address.split(".")): kind for address, kind in each["types"].items()}
     return found

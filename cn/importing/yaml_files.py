@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Hashable, Iterator
-from itertools import dropwhile
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from cn.errors import UserError, lines, short
-from cn.importing.headers import HEADER, package_in
+from cn.importing.comment_rows import attach
+from cn.importing.headers import package_in, without_effect, written_in
+from cn.importing.plain_values import keep_plain
+from cn.importing.tree_paths import shadowed, yaml_paths
 
 Keys = tuple[Hashable, ...]  # where a value stands in a file: ("trainer", "max_epochs")
-ENDINGS = (".yaml", ".yml")
 
 
 class Entry(NamedTuple):
@@ -37,7 +37,8 @@ class File:
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path
         self.shown = path.relative_to(root.parent).as_posix()
-        self.group = path.parent.relative_to(root).as_posix().removeprefix(".")
+        group = path.parent.relative_to(root).as_posix()
+        self.group = "" if group == "." else group
         self.name = path.stem
         self.package: str | None = None  # of `# @package ...`
         self.entries: list[Entry] = []
@@ -47,9 +48,12 @@ class File:
         self.above: dict[Keys, list[str]] = {}
         self.headings: set[Keys] = set()  # keys whose comment above is about the keys that follow too
         self.head: list[str] = []  # comment at the top of the file
+        self.left: list[int] = []  # lines of comments that stand at no key
+        self.texts: set[int] = set()  # lines within a text of several lines
         self.types: dict[Keys, str] = {}  # annotations that a schema gives
         self.is_made = False  # it stands for several options that are chosen at once
         self.is_old = False  # it says `# @package _group_`, which Hydra reads up to version_base 1.1
+        self.odd: list[tuple[str, str]] = []  # (place, why) of what has no effect
         self.error: str | None = None  # why it cannot be read
         self.error_line: int | None = None
 
@@ -73,12 +77,17 @@ class File:
 def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> dict[str, File]:
     """Read every YAML file below a folder, by Hydra's name for it. A file that cannot be read keeps its `error`."""
     found: dict[str, File] = {}
-    paths = sorted(path for path in root.rglob("*") if path.suffix in ENDINGS and path.is_file())
-    for count, path in enumerate(paths):
+    paths = yaml_paths(root)
+    unread = shadowed(paths)
+    for count, path in enumerate(each for each in paths if each not in unread):
         progress(count)
         file = File(path, root)
         _read(file)
+        keep_plain(file)
         found[file.config] = file
+    for path, other in unread.items():
+        why = f"it is left out, since Hydra reads {other.name} in its place"
+        found[File(other, root).config].odd.append((File(path, root).shown, why))
     return found
 
 
@@ -119,9 +128,9 @@ def _read(file: File, *, with_defaults: bool = True) -> None:
         file.error, file.error_line = _why(error, text.split("\n"))
         return
     rows = text.split("\n")
-    _header(file, rows)
+    _header(file, text)
     _lines(file, node, ())
-    _comments(file, rows)
+    attach(file, rows)
     if file.body is None or isinstance(file.body, str):  # as OmegaConf reads a text alone
         file.body = {file.body: None} if file.body else {}
     body = cast("dict[Any, Any]", file.body)
@@ -150,13 +159,16 @@ def _why(error: Exception, rows: list[str]) -> tuple[str, int | None]:
     return short(problem), None if line is None else line + 1
 
 
-def _header(file: File, rows: list[str]) -> None:
-    for row in rows:
-        if row.strip() and not row.startswith("#"):
-            break
-        if found := HEADER.match(row.strip()):
-            file.is_old = found[1] == "_group_"
-            file.package = None if file.is_old else package_in(found[1])
+def _header(file: File, text: str) -> None:
+    try:
+        written = written_in(text)
+    except ValueError as error:
+        file.error = str(error)
+        return
+    file.is_old = written == "_group_"
+    file.package = None if written is None or file.is_old else package_in(written)
+    why = "this header has no effect, as with Hydra, which reads it only before all other comments"
+    file.odd += [(f"{file.shown}:{line}", why) for line in without_effect(text)]
 
 
 def _entry(item: Any, line: int) -> Entry:
@@ -196,61 +208,8 @@ def _lines(file: File, node: Any, at: Keys) -> None:
         for place, value in enumerate(cast("list[Any]", node.value)):
             file.lines[(*at, place)] = value.start_mark.line + 1
             _lines(file, value, (*at, place))
-
-
-def _comments(file: File, rows: list[str]) -> None:
-    """Attach each comment to the key on its line, else to the key on the next line that is not a comment."""
-    starts: dict[int, Keys] = {}
-    for keys, line in file.lines.items():
-        starts.setdefault(line, keys)
-    block: list[str] = []
-    seen_key = False
-    for number, row in enumerate(rows, 1):
-        plain = row.strip()
-        if plain.startswith("#"):
-            if not HEADER.match(plain):
-                block.append(plain.lstrip("#").strip())
-            continue
-        if not plain:
-            if block and not seen_key and not file.head:
-                file.head, block = block, []
-            else:
-                block = block and [*block, ""]
-            continue
-        keys = starts.get(number)
-        if keys is not None and not isinstance(keys[-1], int):
-            seen_key = True
-            while block and not block[-1]:
-                block.pop()
-            if block:
-                after = block[block.index("") + 1 :] if "" in block else block
-                file.above[keys] = list(dropwhile(lambda row: not row, after))
-                if _heads_block(rows, number, len(block)):
-                    file.headings.add(keys)
-            if text := _beside(row):
-                file.beside[keys] = text
-        block = []
-
-
-def _heads_block(rows: list[str], number: int, above: int) -> bool:
-    """Return whether the comment above a line follows an empty line, and another key of the same depth the line."""
-    before = rows[number - above - 2].strip() if number - above - 2 >= 0 else ""
-    row, after = rows[number - 1], rows[number] if number < len(rows) else ""
-    depth = len(row) - len(row.lstrip())
-    return not before and bool(re.match(rf"\s{{{depth}}}[^\s#-]", after))
-
-
-def _beside(row: str) -> str:
-    """Return the comment at the end of a line: after a `#` that follows a space and stands outside of quotes."""
-    quote = ""
-    for place, letter in enumerate(row):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'" and row[:place].rstrip().endswith((":", "-", "[", ",", "{")):
-            quote = letter
-        elif letter == "#" and place and row[place - 1] in " \t":
-            return row[place + 1 :].strip().lstrip("#").strip()
-    return ""
+    elif node is not None:
+        file.texts |= {*range(node.start_mark.line + 2, node.end_mark.line + 1)}
 
 
 def leaves(value: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from cn.errors import RunError, lines
 from cn.launching.locks import LOCK, held_below, host, locked
 from cn.launching.queue import Here, Job, Jobs, Queue, Why
+from cn.screen import hang_up
 
 PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # writes its pid, waits for the locks of other batches and releases them, then becomes the batch's process
@@ -109,6 +110,8 @@ def _pass_on(process: subprocess.Popen[bytes], number: int) -> Callable[..., Non
     """Return a signal handler that forwards the signal; a terminal sends Ctrl-C to the process itself."""
 
     def handler(*_: object) -> None:
+        if number == signal.SIGHUP:
+            hang_up()
         if number != signal.SIGINT:
             process.send_signal(number)
 

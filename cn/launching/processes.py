@@ -25,6 +25,7 @@ from cn.launching.shared import libraries
 from cn.launching.signals import Asked
 from cn.launching.workers import begin
 from cn.nodes.node import CN
+from cn.screen import hang_up
 
 LOOK = 1.0  # s until a received signal is acted on: Python resumes a wait after a signal handler
 GRACE = 15  # s for the other ranks to record that one failed
@@ -128,17 +129,23 @@ def _watch(ranks: list[Rank], asked: Asked) -> None:
 
 @contextlib.contextmanager
 def _passing_on(ranks: list[Rank]) -> Iterator[Asked]:
-    """Forward SIGTERM to the workers while active; a terminal's Ctrl-C reaches them directly, else `pass_on` does."""
+    """Forward SIGTERM and SIGHUP to the workers while active.
+
+    A terminal's Ctrl-C reaches the workers directly, and `pass_on` forwards any other.
+    """
     asked = Asked()
 
     def handler(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            hang_up()
         asked.hear(number)
         for rank in ranks:
             if number != signal.SIGINT and rank.process.pid is not None and rank.process.exitcode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rank.process.pid, number)
 
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    hangs = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]  # as `nohup` does
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT, *hangs)}
     try:
         yield asked
     finally:

@@ -44,7 +44,7 @@ class Rank:
     @property
     def stopped(self) -> bool:
         """Whether the worker ended because of a signal to stop."""
-        return self.process.exitcode in (128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGINT)
+        return self.process.exitcode in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP, -signal.SIGINT)
 
     @property
     def pipes(self) -> list[Connection]:
@@ -130,7 +130,7 @@ def _refuse_killed(ranks: list[Rank], asked: Asked) -> None:
         name = signal.Signals(number).name if number > 0 else "itself"
         memory = ", as the kernel does where memory runs out" if name == "SIGKILL" else ""
         what = f"rank {killed[0].number} was ended by {name}{memory}"
-        status = 128 + number if number in (signal.SIGTERM, signal.SIGINT) else 1  # it had just begun
+        status = 128 + number if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) else 1  # it had just begun
     else:
         return
     first = ranks[0]

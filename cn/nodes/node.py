@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, dataclass_transform
@@ -147,9 +148,13 @@ class CN(metaclass=CNMeta):
         def __setattr__(self, name, value):
             cls = type(self)
             if self._frozen:
+                caller = sys._getframe(1)
                 raise FrozenError(
-                    f"{cls.__name__}.{name} cannot be set: a composed node is frozen; "
-                    f"make another with dataclasses.replace(node, {name}=...)"
+                    lines(
+                        f"{cls.__name__}.{name} cannot be set: a composed node is frozen",
+                        f"it was tried in {os.path.relpath(caller.f_code.co_filename)}:{caller.f_lineno}",
+                        f"make another with dataclasses.replace(node, {name}=...)",
+                    )
                 )
             if name not in cls._fields and (name := by_key(cls).get(name, name)) not in cls._fields:
                 raise UserError(unknown_field(cls, name))

@@ -163,6 +163,8 @@ def _instead(kind: Kind, name: str, default: Any) -> str | None:
         return None
     if default is None:
         return f"write: {name}: {kind.name} | None = None"
+    if isinstance(default, type) and issubclass(default, kind.types):
+        return f"write: {default.__name__}()"
     if not isinstance(default, dict):
         return None
     if isinstance(default, Bundled) and not kind.many:

@@ -20,13 +20,14 @@ from cn.errors import RunError, UserError, lines
 from cn.files import replacing
 from cn.job import Job
 from cn.nodes.node import CN
+from cn.paths import OUTPUTS as OUTPUTS
+from cn.paths import at_home
 from cn.run_folder.state_files import DamagedError, make_way, read
 from cn.run_folder.status import RunStatus, is_finished
 from cn.run_folder.where import names
 from cn.screen import say
 from cn.writing.record import FILE, dump
 
-OUTPUTS = Path("outputs")
 MOMENTS = 10  # attempts at a lock
 
 
@@ -59,7 +60,8 @@ def has_field(cls: type[CN]) -> bool:
 
 def folder_of(run: CN) -> Path | None:
     """Return the folder that a run's own field chooses, if it has such a field and that is set."""
-    return getattr(run, "folder", None) if has_field(type(run)) else None
+    folder: Path | None = getattr(run, "folder", None) if has_field(type(run)) else None
+    return None if folder is None else at_home(folder)
 
 
 def key(cls: type[CN]) -> str:

@@ -56,7 +56,7 @@ def below(*roots: Path) -> list[Found]:
 def names(folders: Iterable[Path]) -> dict[Path, str]:
     """Return a short name for each folder: its path, with TIME_OVERRIDES cut to TIME if TIME is unique."""
     stamps = {folder: match[0] if (match := STAMPED.match(str(folder))) else str(folder) for folder in folders}
-    counts = Counter(stamps.values())
+    counts = Counter(stamps.values()) + Counter(str(above) for folder in stamps for above in folder.parents)
     return {folder: stamp if counts[stamp] == 1 else str(folder) for folder, stamp in stamps.items()}
 
 

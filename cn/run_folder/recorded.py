@@ -105,7 +105,7 @@ def _ended(error: BaseException) -> tuple[RunStatus, str | None]:
     if isinstance(error, KeyboardInterrupt):
         return RunStatus.INTERRUPTED, "stopped by Ctrl-C"
     if isinstance(error, TerminatedError):
-        return RunStatus.INTERRUPTED, "stopped by SIGTERM"
+        return RunStatus.INTERRUPTED, f"stopped by {error.name}"
     if isinstance(error, Pruned):
         return RunStatus.INTERRUPTED, str(error)
     if isinstance(error, SystemExit):

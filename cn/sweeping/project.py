@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import re
 from pathlib import Path
 
 from cn.discovery.discover import load
@@ -37,12 +39,22 @@ def contract() -> type[Sweep]:
     return next((each for each in found if each.__module__ == SWEEPS), Sweep)
 
 
+def _program() -> str | None:
+    """Return the line that names the program of the current folder, if there is one that calls `main(FUNCTION)`."""
+    for path in sorted(Path().glob("*.py")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if called := re.search(r"^\s*(?:cn\.)?main\((\w+)\b", path.read_text(encoding="utf-8"), re.MULTILINE):
+                return f'write in the class of the sweep: _function_ = "{path.stem}:{called[1]}"'
+    return None
+
+
 def root_of(function: str) -> Path:
     """Return the folder of the program whose function is called `module:name`. UserError if the module is not found."""
     module = function.partition(":")[0]
     spec = importlib.util.find_spec(module.partition(".")[0])
     if spec is None or spec.origin is None:
         what = f"there is no {module}.py here, whose function each trial calls"
-        raise UserError(lines(what, "go to the folder of the project, or write one: python -m cn new PROJECT"))
+        instead = "go to the folder of the project, or write one: python -m cn new PROJECT"
+        raise UserError(lines(what, _program() or instead))
     path = Path(spec.origin).resolve()
     return path.parents[1] if path.name == "__init__.py" else path.parent

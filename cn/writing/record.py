@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import warnings
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from cn.composing.deriving import derive_absent, share_derived
 from cn.discovery.source import where
-from cn.errors import Notice, UserError, hint, lines, short
+from cn.errors import Notice, UserError, hint, lines, nearest, short
 from cn.files import write_whole
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child, Mismatch
@@ -23,6 +24,7 @@ from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, DERIVED, plain
 from cn.nodes.traversal import freeze
+from cn.paths import OUTPUTS
 from cn.writing.record_class import recorded
 
 FILE = "config.json"
@@ -151,7 +153,7 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     types: allowed classes; modules in their folders may be imported too.
     Raises UserError if the record is missing, or if a recorded class or field no longer exists.
     """
-    path = Path(folder)
+    path = by_beginning(Path(folder))
     home, named = within(path)
     path = path if named is None and path.is_file() else home / FILE
     try:
@@ -179,4 +181,19 @@ def runs_near(path: Path) -> str | None:
     beside = sorted(each.parent.name for each in path.parent.glob(f"*/{FILE}")) if path.parent.is_dir() else []
     if (path.parent / FILE).is_file():  # the folder exists, the name of its entry is misspelt
         beside += sorted(each.name for each in path.parent.iterdir() if not each.name.startswith("."))
-    return hint(path.name, beside) if beside else None
+    if not beside:
+        return "see: python -m cn runs"
+    near = nearest(path.name, beside)
+    shown = ", ".join(str(path.with_name(name)) for name in near or sorted(beside)[:SHOWN])
+    return f"nearest: {shown}" if near else f"choose from: {shown}{', ...' if len(beside) > SHOWN else ''}"
+
+
+def by_beginning(path: Path) -> Path:
+    """Return the only run folder whose name begins like that of a path, also one in outputs/; else the path itself."""
+    if path.exists():
+        return path
+    for folder in (path.parent, OUTPUTS / path.parent):
+        found = [each.parent for each in folder.glob(f"{glob.escape(path.name)}*/{FILE}")]
+        if len(found) == 1:
+            return found[0]
+    return path

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: the loop ends after its step; outside the loop, or at a second Ctrl-C, the run ends at once.
+"""Ctrl-C, SIGTERM, and SIGHUP of a closed terminal: the loop ends after its step.
 
-With several processes, a signal to any of them, or a callback that stops the run, ends all after a step that they agree
-on: a process that went on alone would wait for the others inside a step.
+Outside the loop, or at a second Ctrl-C, the run ends at once. With several processes, a signal to any of them, or a
+callback that stops the run, ends all after a step that they agree on: a process that went on alone would wait for the
+others inside a step.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from cn.screen import hang_up
 from runs._processes.collectives import ALONE, Ranks
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ OFTEN = 10  # steps; the maximum between agreements, each of which costs about 0
 
 
 class Stop:
-    """Context manager that handles both signals; it has an effect only in the main thread."""
+    """Context manager that handles the signals; it has an effect only in the main thread. `nohup` ignores SIGHUP."""
 
     def __init__(self, ranks: Ranks = ALONE) -> None:
         self.ranks = ranks
@@ -33,7 +35,8 @@ class Stop:
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            hangs = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
+            for number in (signal.SIGINT, signal.SIGTERM, *hangs):
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -42,6 +45,8 @@ class Stop:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            hang_up()
         again = self.heard != 0
         self.heard = self.heard or number
         at_once = not self.looping or (again and number == signal.SIGINT)  # a scheduler may send SIGTERM twice

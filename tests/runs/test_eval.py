@@ -217,9 +217,9 @@ def test_from_something_else_is_refused(what, go, failed, here, shell):
         (place / "config.json").write_text('{"_class_": "models.mlp:Mlp", "hidden_sizes": [8], "activation": "relu"}')
     said = shell("--from", "it")
     told = {
-        "nothing": "it is not a run folder: it has no config.json\n",
+        "nothing": "it is not a run folder: it has no config.json\n  see: python -m cn runs\n",
         "a file": "it cannot be read\n  JSONDecodeError: Expecting value: line 1 column 1 (char 0)\n",
-        "an empty folder": "it is not a run folder: it has no config.json\n",
+        "an empty folder": "it is not a run folder: it has no config.json\n  see: python -m cn runs\n",
         "another record": "it records a Mlp, and train.py runs a Run\n",
     }
     assert (said.status, said.out, said.err) == (2, "", told[what])

@@ -124,3 +124,19 @@ def test_it_is_whole_or_absent(go, export):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (status, err) == (1, "cannot write run/weights.pt: File too large\n  to put it elsewhere: -o FILE\n")
     assert not list(run.folder.glob("*weights*"))
+
+
+def test_weights_have_an_ending_that_says_what_they_are(go, export, here):
+    go("run", "steps=1")
+    (here / "model.py").write_text("kept")
+    assert export("run", "-o", "model.py") == (
+        2,
+        "",
+        "model.py: weights are not written as .py\n  choose from: onnx, pt, pth, safetensors\n  write: -o model.pt\n",
+    )
+    assert export("run", "-o", "weights")[2].splitlines() == [
+        "weights: weights are not written as a file without an ending",
+        "  choose from: onnx, pt, pth, safetensors",
+        "  write: -o weights.pt",
+    ]
+    assert (here / "model.py").read_text() == "kept"

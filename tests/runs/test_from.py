@@ -150,8 +150,14 @@ WRONG = {
         "  for the run itself: python train.py --from run\n",
     ),
     "summary.json": (2, "run/summary.json cannot be read\n  it names no class\n"),
-    "lsat.pt": (2, "run/lsat.pt is not a run folder: it has no config.json\n  nearest: last.pt, best.pt, cut.pt\n"),
-    "log.txt/last.pt": (2, "run/log.txt/last.pt is not a run folder: it has no config.json\n"),
+    "lsat.pt": (
+        2,
+        "run/lsat.pt is not a run folder: it has no config.json\n  nearest: run/last.pt, run/best.pt, run/cut.pt\n",
+    ),
+    "log.txt/last.pt": (
+        2,
+        "run/log.txt/last.pt is not a run folder: it has no config.json\n  see: python -m cn runs\n",
+    ),
     "empty.pt": (
         1,
         "run/empty.pt cannot be read as a checkpoint\n  EOFError\n",

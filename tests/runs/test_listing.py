@@ -396,6 +396,12 @@ def test_a_picture_has_a_panel_for_each_metric_and_says_what_differs(make, said)
     }
     assert "<svg" in Path("new/x.svg").read_text()
     assert sorted(each.name for each in Path("new").iterdir()) == ["x.svg"]
+    assert said("plot", "a", "-o", "outputs/a/curves.png", status=2) == (
+        "-o outputs/a/curves.png is a file of the run's own\n  write: -o FILE\n"
+    )
+    assert said("report", "a", "-o", "train.py", status=2) == (
+        "train.py: a page is not written as .py\n  write: -o train.html\n"
+    )
     assert said("plot", "a", "-o", "x.pgn", status=2).splitlines()[0] == "x.pgn: no picture can be written as .pgn"
     Path("file").touch()
     assert said("plot", "a", "-o", "file/x.png", status=1) == (

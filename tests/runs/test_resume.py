@@ -302,6 +302,18 @@ def test_killed_while_it_is_tested_it_is_lost_and_goes_on_to_its_score(go, forke
     assert differences(whole.metrics, resumed.metrics) == []
 
 
+def test_a_finished_run_without_its_last_checkpoint_keeps_its_best_one(go, failed, here):
+    go("run", "epochs=1")
+    best = Path("run/best.pt").read_bytes()
+    Path("run/last.pt").unlink()
+    assert str(failed(lambda: go(source="run"))) == (
+        "run has finished, and its last checkpoint is gone: training would replace its best one\n"
+        "  to test that one: python train.py --from run mode=eval\n"
+        "  for a new run: python train.py --from run folder=FOLDER"
+    )
+    assert Path("run/best.pt").read_bytes() == best
+
+
 def test_a_checkpoint_runs_no_code(go, failed, here):
     class Evil:
         def __reduce__(self) -> Any:

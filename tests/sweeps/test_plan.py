@@ -108,6 +108,34 @@ def test_a_launch_that_waits_is_refused(project: Project):
     )
 
 
+def test_a_value_that_every_trial_sets_anew_is_refused(project: Project):
+    name = project.sweep("two", 'grid({"value": [0.1, 0.2]}) + points([{"value": 0.3, "seed": 5}])')
+    assert project.sweeps("plan", name, "base.value=0.5", status=2) == (
+        "base.value=0.5 has no effect: the axis value sets it in every trial\n"
+        "  defined in sweeps/two.py:13\n  leave it out, or change the axis\n"
+    )
+    assert project.asked("plan", name, "base.seed=7")["counts"] == {"new": 3}
+
+
+def test_the_function_of_the_trials_is_named_with_its_module(project: Project):
+    name = project.sweep("two", "seeds(2)")
+    path = project.folder / "sweeps/two.py"
+    text = path.read_text()
+    path.write_text(f'{text}    _function_ = "train"\n')
+    assert project.sweeps("plan", name, status=2) == (
+        "Two._function_ is 'train', and names no function of a module\n"
+        "  defined in sweeps/two.py:9\n"
+        '  write, for the function `train` of train.py: _function_ = "train:train"\n'
+    )
+    path.write_text(text)
+    (project.folder / "train.py").rename(project.folder / "fit.py")
+    (project.folder / "fit.py").write_text("from cn import main\n\nif __name__ == '__main__':\n    main(fit)\n")
+    assert project.sweeps("plan", name, status=2) == (
+        "there is no train.py here, whose function each trial calls\n"
+        '  write in the class of the sweep: _function_ = "fit:fit"\n'
+    )
+
+
 @pytest.mark.parametrize("method", ["keep", "derive", "resources"])
 def test_a_method_of_a_sweep_that_fails_is_named_with_its_line(project: Project, method: str):
     name = project.sweep("wrong", "seeds(2)")

@@ -39,6 +39,17 @@ def test_of_what_was_never_submitted_every_verb_says_so(project: Project):
     )
 
 
+def test_trials_with_the_same_words_are_told_apart_by_what_they_have_of_the_base(project: Project):
+    name = project.sweep("two", "seeds(2)")
+    project.sweeps("submit", name)
+    project.over(name)
+    assert "(" not in project.sweeps("status", name)
+    project.sweeps("submit", name, "base.steps=31")
+    project.over(name)
+    rows = [line.split("  ")[-1] for line in project.sweeps("status", name).splitlines()[2:6]]
+    assert sorted(rows) == ["seed=0 (steps=1)", "seed=0 (steps=31)", "seed=1 (steps=1)", "seed=1 (steps=31)"]
+
+
 def test_no_verb_imports_torch(project: Project):
     project.write("without/sitecustomize.py", "import sys\nsys.modules['torch'] = None  # an import of it fails\n")
     name = project.sweep("light", "seeds(2)")

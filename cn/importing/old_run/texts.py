@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, cast
 
+from cn.importing.function_names import function_name
 from cn.importing.old_run.written import Keys, Written
-from cn.importing.resolvers import KNOWN
 
 CALLED = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -86,9 +86,7 @@ class Texts:
                 if name.startswith("oc."):
                     continue
                 known.pop(name, None)
-                function = (
-                    getattr(own, re.sub(r"\W", "_", name), None) if name not in KNOWN or name == "hydra" else None
-                )
+                function = _function(own, name)
                 if name == "eval":
                     function = arithmetic
                 elif name == "hydra" and (recorded or function is None):
@@ -110,6 +108,12 @@ class Texts:
         if found is None:
             raise UnknownTextError(f"the run's hydra.yaml tells no hydra.{name}")
         return found
+
+
+def _function(own: Any, resolver: str) -> Any:
+    """Return the function that a project's resolvers.py has in place of a resolver; None if it has none."""
+    name = function_name(resolver)
+    return getattr(own, name, getattr(own, f"{name}_", None))  # the second: a class of the project has the first name
 
 
 def arithmetic(text: str) -> Any:

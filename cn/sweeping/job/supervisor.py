@@ -22,7 +22,7 @@ from cn.run_folder.branches import branch
 from cn.run_folder.folder import tell
 from cn.run_folder.state_files import DamagedError, clear, set_aside
 from cn.run_folder.status import RunStatus
-from cn.screen import say
+from cn.screen import hang_up, say
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.stop import stopped
 from cn.sweeping.folder.store import BEGUN, LOG, Batch, Store, Trial
@@ -111,6 +111,10 @@ class Leader:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGCHLD:
             return
+        if number == signal.SIGHUP:
+            hang_up()
+            if self.signal is not None:  # the terminal sends it to every process, and each passes it on
+                return
         if self.signal is not None and self.here.index is None:  # SLURM may send it twice, and kills by itself
             for child in list(self.children):
                 trial_process.kill_group(child.pid)
@@ -231,7 +235,7 @@ class Leader:
         """Stop the trials first, since time may be short; then find out why the job must stop."""
         for child in self.children:
             if child.status is None:
-                os.kill(child.pid, signal.SIGTERM)
+                os.kill(child.pid, signal.SIGINT if self.signal == signal.SIGINT else signal.SIGTERM)
         named: dict[int | None, Why] = {signal.SIGUSR2: "time", signal.SIGINT: "cancelled"}
         self.why = named.get(self.signal) or self.queue.why()
         if self.why == "cancelled" and self.here.index is None:

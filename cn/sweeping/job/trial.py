@@ -166,8 +166,9 @@ def _settle(environment: dict[str, str], output: int | None) -> None:
     os.setpgid(0, 0)  # a process group of its own, so that its subprocesses can be killed with it
     end_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM sends it to every process before the time limit
-    for number in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.environ.update(environment)

@@ -16,8 +16,9 @@ from typing import IO, Any, NoReturn
 
 from cn.sweeping.folder.store import Report, Trial
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)  # SIGUSR2: the time limit is near
-STOPPED = (143, 130, -signal.SIGTERM, -signal.SIGINT)  # exit statuses after a signal to stop
+# SIGHUP: the terminal is closed; SIGUSR2: the time limit is near
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+STOPPED = (143, 130, 129, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # exit statuses after a signal to stop
 
 
 @dataclass
@@ -86,7 +87,8 @@ def woken(note: Callable[[int, FrameType | None], None]) -> int:
         os.set_blocking(end, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (*SIGNALS, signal.SIGCHLD):
-        signal.signal(number, note)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` does
+            signal.signal(number, note)
     return reading
 
 

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from cn import program
 from cn.composing.compose import compose
 from cn.discovery import discover
+from cn.discovery.source import where
 from cn.errors import CNError, UserError, lines
 from cn.lazy import needs
 from cn.nodes.to_json import plain
-from cn.paths import typed
+from cn.paths import at_home, typed
 from cn.run_folder.state_files import DamagedError, read
+from cn.sweeping.axes import address
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store, write
 from cn.sweeping.goal import Goal, maximize, of_run
 from cn.sweeping.project import contract, script, verbs
+from cn.sweeping.search_space import Space
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
 
@@ -93,10 +96,22 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
         raise UserError(lines(*str(error).split("\n  "), here, f"see: {verbs()}")) from None
     program.script = f"{script()} plan {name}"  # its --help shows the fields
     sweep = compose(kind, overrides)
+    _refuse_without_effect(sweep, overrides)
     goal = sweep.goal or of_run(sweep.base)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
     others = tuple(each for each in overrides if each not in elsewhere)
-    return Named(shlex.join([name, *elsewhere]), Store(sweep.folder or OUTPUTS / name), goal, sweep, others)
+    return Named(shlex.join([name, *elsewhere]), Store(at_home(sweep.folder or OUTPUTS / name)), goal, sweep, others)
+
+
+def _refuse_without_effect(sweep: Sweep, overrides: Sequence[str]) -> None:
+    """Raise UserError for an override of a field of the base that the axes set in every trial."""
+    points = [] if isinstance(sweep.axes, Space) else sweep.axes.points
+    always = set[str](points[0]).intersection(*points) if points else set[str]()
+    axes = {f"base.{address(key)}": key for key in always}
+    for each in overrides:
+        if (axis := axes.get(address(each.partition("=")[0].lstrip("+")))) is not None:
+            what = f"{each} has no effect: the axis {axis} sets it in every trial"
+            raise UserError(lines(what, where(type(sweep), "axes"), "leave it out, or change the axis"))
 
 
 def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:

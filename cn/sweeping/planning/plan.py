@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import traceback
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Composer:
     """Composes the points of a sweep, one after the other."""
 
     def __init__(self, sweep: Sweep) -> None:
+        _refuse_function(type(sweep))
         program.script = f"{sweep._function_.partition(':')[0]}.py"  # an axis names its fields
         self.sweep, change = sweep, type(sweep)
         _refuse_own(sweep.base)
@@ -136,6 +138,15 @@ def apart(planned: list[Planned]) -> list[Planned]:
                 )
             )
     return planned
+
+
+def _refuse_function(cls: type[Sweep]) -> None:
+    """Raise UserError if the class does not name the function as `module:name`."""
+    if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", str(cls._function_)):
+        what = f"{cls.__name__}._function_ is {cls._function_!r}, and names no function of a module"
+        raise UserError(
+            lines(what, where(cls), 'write, for the function `train` of train.py: _function_ = "train:train"')
+        )
 
 
 def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:

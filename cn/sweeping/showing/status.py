@@ -32,6 +32,7 @@ ORDER = (
     TrialStatus.DONE,
 )  # by need of a look
 ROWS = 40
+DIFFERENCES = 4  # shown of trials with the same words
 
 
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
@@ -48,7 +49,8 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     shown = [each for each in data if each["id"] in looked]
     metrics = named.goal.measured()
     header = ["trial", "state", "step", *metrics, "time", *(["code"] if len(codes) > 1 else []), "what, why"]
-    rows = [_row(each, metrics, several=len(codes) > 1) for each in shown]
+    more = _apart([each for each in trials if each.trial.id in looked])
+    rows = [_row(each, metrics, more.get(each["id"], []), several=len(codes) > 1) for each in shown]
     text = table(header, rows)
     if len(shown) < len(data):
         text += f"\n... and {len(data) - len(shown)} more: --all"
@@ -166,11 +168,27 @@ def _last(named: Named, each: Standing) -> list[str]:
     return last_lines(named.store.at(each.trial) / LOG, 5) or last_lines(named.store.printed(each.label, each.job), 5)
 
 
-def _row(each: dict[str, Any], metrics: list[str], *, several: bool) -> list[str]:
+def _apart(trials: list[Standing]) -> dict[str, list[str]]:
+    """Return by id what sets trials with the same words apart: they were submitted with other values of the base."""
+    alike: dict[tuple[str, ...], list[Standing]] = {}
+    for each in trials:
+        alike.setdefault(each.trial.words, []).append(each)
+    found: dict[str, list[str]] = {}
+    for group in [group for group in alike.values() if len(group) > 1]:
+        from cn.run_folder.differences import differences, texts, values_in  # most sweeps do not need it
+
+        for key, row in list(differences([values_in(each.trial.config) for each in group]).items())[:DIFFERENCES]:
+            for each, told in zip(group, texts(row), strict=True):
+                found.setdefault(each.trial.id, []).append(f"{key}={told}")
+    return found
+
+
+def _row(each: dict[str, Any], metrics: list[str], more: list[str], *, several: bool) -> list[str]:
     far = "" if each["step"] is None else f"{each['step']}/{each['steps'] or '?'}"
     values = ["" if each[metric] is None else _brief(each[metric]) for metric in metrics]
     spent = "" if each["seconds"] is None else str(datetime.timedelta(seconds=round(each["seconds"])))
-    what = " ".join(each["words"]) + (f": {short(each['reason'])}" if each["reason"] else "")
+    what = " ".join([*each["words"], *([f"({', '.join(more)})"] if more else [])])
+    what += f": {short(each['reason'])}" if each["reason"] else ""
     return [each["id"], each["state"], far, *values, spent, *([each["code"]] if several else []), what]
 
 

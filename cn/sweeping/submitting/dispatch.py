@@ -6,6 +6,7 @@ import datetime
 import inspect
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -197,7 +198,10 @@ def _results(store: Store, planned: list[Planned]) -> list[Any]:
 def _result(each: Standing) -> Any:
     if each.state == TrialStatus.DONE:
         return each.report.value if each.report is not None else None  # the report was lost
-    return RunError(each.reason or each.state)
+    error = RunError(each.reason or each.state)
+    if each.state != TrialStatus.FAILED:
+        error.status = 128 + signal.SIGINT
+    return error
 
 
 def _copy_code(function: Callable[..., Any], asked: list[Request], store: Store) -> Called:

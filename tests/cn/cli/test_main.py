@@ -110,6 +110,7 @@ def test_from_repeats_a_recorded_run_and_derives_again(call: Any, run: Any, tmp_
     assert (status, out.count("trained MLP")) == (0, 2)
 
 
+NODES = "  choose from: callbacks.checkpoint, model, model.head, optim\n"
 MISTAKES: dict[str, str] = {
     "model=vitt": "model=vitt: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small\n",
@@ -129,22 +130,34 @@ MISTAKES: dict[str, str] = {
     "seed=1 seed=2": "seed is given twice: seed=1 and seed=2\n  keep one of them\n",
     "run=[default]": "run=[default]: one run is chosen, by its name\n  write: run=NAME\n",
     "seed": "'seed' cannot be read as NAME=VALUE\n  write: seed=VALUE\n",
-    "--cfg job -p seed": f"--package seed: there is no node at seed\n{HELP}",
-    "--cfg job -p nope.x": f"--package nope.x: there is no node at nope.x\n{HELP}",
+    "--cfg job -p seed": f"--package seed: there is no node at seed\n{NODES}{HELP}",
+    "--cfg job -p nope.x": f"--package nope.x: there is no node at nope.x\n{NODES}{HELP}",
     "--cfg": f"argument --cfg/-c: expected one argument\n{HELP}",
     "--nope": f"there is no option --nope\n{HELP}",
     "--multirn seed=1,2": f"there is no option --multirn\n  nearest: --multirun\n{HELP}",
     "-x": f"there is no option -x\n{HELP}",
     "--from ~nobody_is_called_so/x": "~nobody_is_called_so/x: there is no home folder ~nobody_is_called_so\n"
     "  for a folder of that name: ./~nobody_is_called_so\n",
-    "--from nowhere": "nowhere is not a run folder: it has no config.json\n",
-    "--from nowhere hydra.job.name=x": "nowhere is not a run folder: it has no config.json\n",
+    "--from nowhere": "nowhere is not a run folder: it has no config.json\n  see: python -m cn runs\n",
+    "--from nowhere hydra.job.name=x": "nowhere is not a run folder: it has no config.json\n  see: python -m cn runs\n",
     "-m seed=interval(0,1)": "seed=interval(0,1): an interval has no list of values to run\n"
     "  write: 'seed=range(0,1,STEP)'\n",
     "-m model=vit,vitt": "model=vitt: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small\n",
     "--help model=vitt": "model=vitt: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small\n",
+    "vit": "'vit' cannot be read as NAME=VALUE\n  write: model=vit\n",
+    "bare": "'bare' cannot be read as NAME=VALUE\n  write: run=bare\n",
+    "seed = 3": "'seed' cannot be read as NAME=VALUE\n  write, without spaces: seed=3\n",
+    "mode=eval seed=1,2 model=mlp": "seed=1,2 stands for several runs, and one was asked for\n"
+    "  for one run each: python train.py -m mode=eval seed=1,2 model=mlp\n",
+    "--package model": "--package says which part --cfg shows\n  write: python train.py --cfg job --package NAME\n",
+    "--resolve": "--resolve says how --cfg shows interpolations\n  write: python train.py --cfg job --resolve\n",
+    "-m seed=1,2 --cfg job": "-m does not go together with --cfg\n  leave out one of the two\n",
+    "-m seed=1,2 --help": "-m does not go together with --help\n  leave out one of the two\n",
+    "--config-name bare": f"--config-name bare: a run is a class, chosen by its name\n  write: run=bare\n{HELP}",
+    "--patches late": f"there is no option --patches\n  write: 'patches=[late]'\n{HELP}",
+    "--cfg job -p modle": f"--package modle: there is no node at modle\n  nearest: model, model.head\n{HELP}",
     "-sc": "-sc takes install=SHELL, uninstall=SHELL or query=SHELL; choose from: bash, fish, zsh\n",
     "-sc query=tcsh": "-sc takes install=SHELL, uninstall=SHELL or query=SHELL; nearest: zsh\n",
 }

@@ -169,6 +169,15 @@ def test_a_broken_file_breaks_only_what_uses_it(broken_tree: Any, source: str, m
     assert str(caught.value).endswith("nearest: vit")
 
 
+def test_a_file_whose_class_is_no_node_says_what_to_write(broken_tree: Any) -> None:
+    broken_tree("import sys\nclass Bad:\n    size = 3\n")
+    with pytest.raises(UserError) as caught:
+        compose(imported("models", "Model"), ["model=bad"])
+    assert str(caught.value) == (
+        "model=bad: models/bad.py holds no subclass of Model\n  write: class Bad(Model)\n  see: models/__init__.py:2"
+    )
+
+
 def test_a_definition_error_in_a_file_is_told_whole(broken_tree: Any) -> None:
     broken_tree("from models import Model\nclass Bad(Model):\n    size = 3\n")
     with pytest.raises(UserError) as caught:

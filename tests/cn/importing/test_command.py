@@ -93,6 +93,8 @@ def test_words_that_say_too_little_are_refused(root: Path) -> None:
         "conf/config.yaml is a file, and import reads a folder\n"
         "  write: python -m cn import conf --primary config --into NEW"
     )
+    (root.parent / "conf.txt").write_text("")
+    assert refused("conf.txt", "--into", "new") == ("conf.txt is a file, and import reads a folder\n  nearest: conf")
     assert refused("conf", "--into", "new", "--sets", "-3") == "--sets -3: a number of override sets is 0 or more"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from cn.importing.report import hydra_settings
 from tests.cn.conftest import start
 from tests.cn.importing.trees import imported
 
@@ -142,3 +144,55 @@ def test_what_a_plugin_chooses_within_itself_can_be_overridden(tmp_path: Path) -
     found = imported(tmp_path, {"config": config, "m/a": "n: 1", "m/b": "n: 2", "hydra/help/own": "app_name: x"})
     assert found.unequal("", "m=b") == []
     assert found.results("")[0].verdict == "equal"
+
+
+def test_two_files_of_one_name_are_two_sweeps(tmp_path: Path) -> None:
+    search = "# @package _global_\nhydra: {sweeper: {params: {a: '1,2'}}}"
+    files = {"config": "defaults: [_self_, hp: null]\na: 1", "hp/mnist": search, "more/mnist": search, "hp/b-c": search}
+    found = imported(tmp_path, files)
+    assert sorted(path.name for path in (found.folder / "sweeps").iterdir()) == [
+        *("__init__.py", "b_c.py", "hp_mnist.py", "more_mnist.py")
+    ]
+    assert "class HpMnist(Sweep):\n" in found.text("sweeps/hp_mnist.py")
+    told = dict(hydra_settings(found.conversion))
+    assert told["conf/more/mnist.yaml:2"].endswith("; the sweeper's `params` are sweeps/more_mnist.py")
+
+
+def test_two_launchers_of_one_name_are_two_classes(tmp_path: Path) -> None:
+    files = {
+        "config": "a: 1",
+        "hydra/launcher/a-b": "partition: p",
+        "hydra/launcher/a_b": "partition: q",
+        "cluster/a_b": "# @package hydra.launcher\npartition: r",
+        "cluster/hours": "# @package hydra.launcher\npartition: s\ntimeout_min: 60",
+    }
+    text = imported(tmp_path, files).text("runs/launch/slurm.py")
+    found = re.findall(r'class (\w+)\(slurm.Slurm\):\n.*\n\n    partition: str \| None = "(\w)"', text)
+    assert found == [("ClusterAB", "r"), ("Hours2", "s"), ("HydraLauncherAB", "p"), ("HydraLauncherAB2", "q")]
+
+
+@pytest.mark.slow
+def test_parameters_with_signs_globs_and_other_types_can_be_planned_or_are_told(tmp_path: Path) -> None:
+    params = "{a: '0,0.1', b: '1,null', ++c: '1,2', +new: '1,2', ~c: null, model: glob(*), n: glob(*), e.f: 'x,y'}"
+    files = {
+        "config": "defaults: [model: a]\na: 0\nb: 2\nc: 1\nn: 1\ne: {f: x}",
+        "model/a": "x: 1",
+        "model/b-b": "x: 2",
+        "model/in/c": "x: 3",
+        "hp/one": f"# @package hydra.sweeper\nparams: {params}",
+        "hp/two": "# @package hydra.sweeper\nn_trials: 3\nparams: {a: 'tag(log, int(interval(1, 9)))', c: '3,4'}",
+    }
+    found = imported(tmp_path, files)
+    axes = '{"a": [0, 0.1], "b": [1, None], "c": [1, 2], "model": ["a", "b_b"], "e.f": ["x", "y"]}'
+    assert f"axes: Axes = grid({axes})\n" in found.text("sweeps/one.py")
+    assert 'axes: Axes = random(3, {"c": [3, 4]})\n' in found.text("sweeps/two.py")
+    assert [why for _, why in found.conversion.odd if "is no axis" in why] == [
+        "+new is no axis of the sweep, since it adds a key, which a class does not allow",
+        "~c is no axis of the sweep, since it deletes a key, which a class does not allow",
+        "n is no axis of the sweep, since no option fits glob(*)",
+        "a is no axis of the sweep, since no axis draws whole numbers on a logarithmic scale;"
+        " nearest: integers or log_uniform",
+    ]
+    assert found.unequal("", "a=0.5", "b=null") == []
+    done = start(found.folder, "-m", "cn", "sweeps", "plan", "one")
+    assert "32 new" in done.stdout, done.stderr

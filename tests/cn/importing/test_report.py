@@ -102,3 +102,5 @@ def test_a_key_that_becomes_a_text_is_told(tmp_path: Path) -> None:
     odd = imported(tmp_path, {"config": "a: [{1: x}]\nb: {1: x}\nc: {1: x, y: 2}"}).conversion.odd
     why = "a key that is no text becomes one: 1 is '1'"
     assert odd == [("conf/config.yaml:1", why), ("conf/config.yaml:3", why)]
+    nested = imported(tmp_path, {"config": "a: .nan\nb: {1: {x: 1}, c: {y: [.nan]}}"}).conversion.odd
+    assert nested == [("conf/config.yaml:2", why)]

@@ -88,3 +88,35 @@ def test_a_module_that_is_not_there_is_refused(folder: Path) -> None:
     assert str(error.value) == (
         "--schema store cannot be imported from here\n  ModuleNotFoundError: No module named 'store'"
     )
+
+
+PATHS = """
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Db:
+    root: Path = Path("x/y")
+    other: Optional[Path] = None
+    parts: list[Path] = field(default_factory=lambda: [Path("a")])
+
+
+ConfigStore.instance().store(group="db", name="base", node=Db)
+"""
+
+
+def test_a_path_becomes_its_text_and_that_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "pathed.py").write_text(PATHS)
+    write(folder / "two", {"config": "defaults: [db: base]", "db/mine": "defaults: [base]\nother: z"})
+    import_(["two/conf", "--primary", "config", "--schema", "pathed", "--into", "new"])
+    good, of = capsys.readouterr().out.split("\n")[1].split()[0:3:2]
+    assert good == of
+    text = (folder / "new/runs/db/base.py").read_text()
+    assert '    root: str = "x/y"\n    other: str | None = None\n    parts: list[str] = ["a"]\n' in text
+    report = (folder / "new/IMPORT.md").read_text()
+    assert "| `pathed, db/base` | root is a Path, which becomes its text |" in report
+    assert "| `pathed, db/base` | parts.0 is a Path, which becomes its text |" in report

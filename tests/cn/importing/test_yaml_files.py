@@ -9,7 +9,7 @@ import pytest
 from cn.errors import UserError
 from cn.importing.convert import Converter
 from cn.importing.yaml_files import files
-from tests.cn.importing.trees import write
+from tests.cn.importing.trees import imported, write
 
 
 def test_each_key_has_its_line_and_its_comments(tmp_path: Path) -> None:
@@ -123,3 +123,87 @@ def test_a_byte_order_mark_and_other_ends_of_lines_change_no_value(
     file = files(root)["b"]
     assert (file.package, file.body, file.head) == (package, {"a": 1, "b": "x\ny\n"}, ["head"])
     assert (file.beside, file.above) == ({("a",): "beside"}, {("b",): ["above"]})
+
+
+@pytest.mark.parametrize(
+    ("text", "package", "without_effect"),
+    [
+        ("\n  # @package a.b\n# more\n", "a.b", []),
+        ("#@package a\n# @other x\n#  @package   _global_\n", "", []),
+        ("# An experiment\n# @package a\nx: 1\n# @package b\n", None, [2]),
+        ("## @package a\n", None, []),
+        (f"# @other {'x' * 500}\n# @package a\n", None, [2]),
+    ],
+)
+def test_a_header_counts_only_where_hydra_reads_it(
+    text: str, package: str | None, without_effect: list[int], tmp_path: Path
+) -> None:
+    root = write(tmp_path, {"config": "x: 1"})
+    (root / "b.yaml").write_text(text)
+    file = files(root)["b"]
+    why = "this header has no effect, as with Hydra, which reads it only before all other comments"
+    assert (file.package, file.odd) == (package, [(f"conf/b.yaml:{line}", why) for line in without_effect])
+
+
+@pytest.mark.parametrize("header", ["# @package", "# @package a # why"])
+def test_a_header_that_hydra_refuses_is_told(header: str, tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", "m/a": f"{header}\ny: 1"})
+    conversion = Converter(root, ["config"], exact=False).convert()
+    why = f"cannot be read, so it is left out: its header {header} is not understood: write # @package NAME"
+    assert conversion.odd == [("conf/m/a.yaml", why)]
+
+
+@pytest.mark.slow
+def test_an_option_below_a_header_without_effect_is_no_patch(tmp_path: Path) -> None:
+    files = {"config": "defaults: [e: null, _self_]\ns: 1", "e/one": "# An experiment\n# @package _global_\ns: 2"}
+    found = imported(tmp_path, files)
+    assert found.unequal("", "e=one", "e=one e.s=3") == []
+    assert [place for place, _ in found.conversion.odd] == ["conf/e/one.yaml:2"]
+
+
+def test_links_to_folders_are_followed_and_hidden_folders_are_left_out(tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", ".hid/x": "y: 1", "hid/x": "y: 2", "m/.ipynb_checkpoints/a": "z: 1"})
+    (tmp_path / "real/m").mkdir(parents=True)
+    (tmp_path / "real/m/b.yaml").write_text("y: 3")
+    (root / "linked").symlink_to("../real/m")
+    (tmp_path / "real/m/back").symlink_to(root)
+    found = files(root)
+    assert {config: file.body for config, file in found.items()} == {
+        "config": {"x": 1},
+        "hid/x": {"y": 2},
+        "linked/b": {"y": 3},
+    }
+
+
+def test_of_a_yaml_and_a_yml_hydra_reads_the_first(tmp_path: Path) -> None:
+    root = write(tmp_path, {"config": "x: 1", "m/a": "y: 1"})
+    (root / "m/a.yml").write_text("y: 2")
+    (root / "m/b.yml").write_text("y: 3")
+    found = files(root)
+    assert [(config, file.body) for config, file in found.items()] == [
+        *(("config", {"x": 1}), ("m/a", {"y": 1}), ("m/b", {"y": 3}))
+    ]
+    assert found["m/a"].odd == [("conf/m/a.yml", "it is left out, since Hydra reads a.yaml in its place")]
+
+
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path, {"config": "a: 1\n"})
+
+    def refused(*_: object) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", refused)
+    with pytest.raises(UserError) as error:
+        Converter(root, ["config"], exact=False)
+    assert str(error.value) == f"{root} cannot be read\n  PermissionError: Permission denied"
+
+
+def test_a_value_that_no_field_can_hold_is_left_out_and_told(tmp_path: Path) -> None:
+    config = "a: 1\nb: !!binary aGVsbG8=\nc: {d: !!set {x}, e: [1, [!!timestamp 2020-01-01]], f: !!pairs [g: 1]}"
+    conversion = imported(tmp_path, {"config": config}).conversion
+    assert conversion.files["config"].body == {"a": 1, "c": {"f": [["g", 1]]}}
+    assert conversion.odd == [
+        ("conf/config.yaml:2", "b holds bytes, which no field can hold, so it is left out"),
+        ("conf/config.yaml:3", "c.d holds set, which no field can hold, so it is left out"),
+        ("conf/config.yaml:3", "c.e.1.0 holds date, which no field can hold, so it is left out"),
+    ]

@@ -86,8 +86,7 @@ def old_runs(imported: Imported, cases: list[Case], *, bare: bool = False) -> li
     proof = Proof(conversion)
     runs = [(*case, answer) for case, answer in zip(cases, proof.composed_by_hydra(cases), strict=True) if answer["ok"]]
     paths = [leave(folder / f"old/{i}", *run, bare=bare) for i, run in enumerate(runs)]
-    names = {name: name for name in [*stubs(conversion.functions), "now", "hydra"]}
-    names |= {name.replace(".", "_"): name for name in conversion.resolvers}
+    names = {name: conversion.called.get(name, name) for name in [*stubs(conversion.functions), "now", "hydra"]}
     done = subprocess.run(
         [sys.executable, "-c", LOAD],
         input=json.dumps({"stubs": names, "paths": [str(each.relative_to(folder)) for each in paths]}),

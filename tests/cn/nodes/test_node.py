@@ -158,8 +158,11 @@ def test_a_composed_node_is_frozen_all_the_way_down() -> None:
     node = compose(Part)
     with pytest.raises(FrozenError) as caught:
         node.size = 3
-    instead = "make another with dataclasses.replace(node, size=...)"
-    assert str(caught.value) == f"Part.size cannot be set: a composed node is frozen; {instead}"
+    place = f"{HERE}:{caught.traceback[0].lineno + 1}"
+    assert str(caught.value) == (
+        "Part.size cannot be set: a composed node is frozen\n"
+        f"  it was tried in {place}\n  make another with dataclasses.replace(node, size=...)"
+    )
     for _, each in walk(node):
         with pytest.raises(FrozenError):
             each.dim = 3  # type: ignore
@@ -286,7 +289,8 @@ def test_a_default_that_does_not_fit_is_refused_at_class_creation(node_tree: Any
     node_tree({"wrong.py": python(*lines, f"    {line}")})
     with pytest.raises(DefinitionError) as caught:
         __import__("wrong")
-    instead = "\n  write: it: Head | None = None" if line == "it: Head = None" else ""
+    written = {"it: Head = None": "it: Head | None = None", "it: Head = Head": "Head()"}
+    instead = f"\n  write: {written[line]}" if line in written else ""
     assert str(caught.value) == f"{WRONG_DEFAULTS[line]}\n  defined in wrong.py:5{instead}"
 
 

@@ -21,7 +21,7 @@ from cn.report.of_runs import of_runs
 from cn.run_folder import recorded
 from cn.run_folder.differences import texts
 from cn.run_folder.folder import claimed, create
-from cn.run_folder.folders import below
+from cn.run_folder.folders import below, names
 from cn.run_folder.recorded import Recorded
 from cn.run_folder.watched import Watched
 
@@ -190,6 +190,12 @@ def test_metrics_may_be_called_like_a_column(capsys: pytest.CaptureFixture[str])
     assert [each["folder"] for each in json.loads(listed(capsys, "--json"))] == [
         f"outputs/{name}" for name in ("time", "words", "error", "folder", "test_accuracy")
     ]
+
+
+def test_a_name_is_not_cut_to_that_of_a_folder_of_runs() -> None:
+    one, several = Path("outputs/2026-11-30_15-10-26_seed=1"), Path("outputs/2026-11-30_15-10-26/seed=1")
+    assert names([one, several]) == {one: str(one), several: str(several)}
+    assert names([one]) == {one: "outputs/2026-11-30_15-10-26"}
 
 
 def test_a_goal_may_have_spaces_in_its_name() -> None:

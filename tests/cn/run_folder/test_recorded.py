@@ -110,7 +110,11 @@ def test_a_run_that_fails_says_why(how: str, go: Any) -> None:
     assert ("Traceback" in done.stderr) is (how == "defect")
 
 
-ASKED = {signal.SIGINT: "stopped by Ctrl-C", signal.SIGTERM: "stopped by SIGTERM"}
+ASKED = {
+    signal.SIGINT: "stopped by Ctrl-C",
+    signal.SIGTERM: "stopped by SIGTERM",
+    signal.SIGHUP: "stopped by SIGHUP",
+}
 
 
 def begun(tmp_path: Path, how: str) -> tuple[subprocess.Popen[str], Path]:

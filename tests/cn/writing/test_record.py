@@ -192,10 +192,26 @@ def test_a_folder_without_a_record_names_the_nearest_that_has_one(run: Any, tmp_
         dump(run(), tmp_path / name)
     with pytest.raises(UserError) as caught:
         cn.load(tmp_path / "frist")
-    assert str(caught.value) == (f"{tmp_path / 'frist'} is not a run folder: it has no config.json\n  nearest: first")
+    assert str(caught.value) == (
+        f"{tmp_path / 'frist'} is not a run folder: it has no config.json\n  nearest: {tmp_path / 'first'}"
+    )
     with pytest.raises(UserError) as caught:
         cn.load(tmp_path / "none" / "none")
-    assert str(caught.value) == f"{tmp_path / 'none' / 'none'} is not a run folder: it has no config.json"
+    assert str(caught.value) == (
+        f"{tmp_path / 'none' / 'none'} is not a run folder: it has no config.json\n  see: python -m cn runs"
+    )
+
+
+def test_the_beginning_of_a_name_stands_for_the_only_run_that_it_fits(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("outputs/10-11_seed=1", "outputs/10-12_seed=2", "outputs/10-12_seed=3")):
+        Path(name).mkdir(parents=True)
+        dump(run(f"seed={number + 1}"), Path(name))
+    assert [cn.load(name).seed for name in ("outputs/10-11", "10-11", "outputs/10-12_seed=3")] == [1, 1, 3]
+    with pytest.raises(UserError, match=r"\Aoutputs/10-12 is not a run folder"):
+        cn.load("outputs/10-12")
 
 
 @pytest.mark.parametrize("wrong", [3, "x", [], None, {}, {"_class_": "models.mlp:MLP", "width": 3}])
@@ -264,5 +280,5 @@ def test_something_in_a_run_folder_stands_for_it_and_what_is_misspelt_is_told(ru
     with pytest.raises(UserError) as caught:
         cn.load(tmp_path / "lats.pt")
     assert str(caught.value) == (
-        f"{tmp_path / 'lats.pt'} is not a run folder: it has no config.json\n  nearest: last.pt"
+        f"{tmp_path / 'lats.pt'} is not a run folder: it has no config.json\n  nearest: {tmp_path / 'last.pt'}"
     )
