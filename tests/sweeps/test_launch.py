@@ -185,6 +185,19 @@ def test_ctrl_c_ends_all_runs_after_they_have_saved(project: Project, parallel: 
     assert sorted(begun, key=len) == [[0, None]] * (3 - parallel) + [[0, 2, None]] * parallel
 
 
+def test_runs_stop_when_their_command_is_killed(project: Project):
+    project.hold.parent.mkdir(exist_ok=True)
+    project.hold.touch()
+    typed = [sys.executable, *TOLD, "act=hold", "steps=3", "at=1", "-m", "value=0.1,0.2"]
+    process = subprocess.Popen(typed, cwd=project.folder, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not list((project.folder / "outputs").glob("*/*/last.pt")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    project.until(group(project), lambda counts: counts == {"cancelled": 2})
+
+
 def test_a_trained_run_is_the_base_of_several_others(project: Project):
     project.type(*TOLD, "value=0.25", "steps=2")
     (source,) = (path.parent for path in (project.folder / "outputs").glob("*/last.pt"))

@@ -6,12 +6,14 @@ need, and calls nothing of these libraries: the forked processes share them.
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from cn.errors import CNError
 from cn.launching.shared import prepare
+from cn.process import end_with_parent
 from cn.screen import say
 from cn.sweeping.folder.batches import Batch
 from cn.sweeping.folder.queues import queue_of
@@ -23,6 +25,8 @@ from cn.sweeping.job.supervisor import Leader
 
 def main(words: list[str]) -> int:
     folder, label, *flags = words
+    if "--show" in flags:  # in the foreground: when the command is killed, the trials are to stop
+        end_with_parent(signal.SIGTERM)
     store = Store(Path(folder))
     try:
         queue = queue_of(store.head(label))
