@@ -11,14 +11,15 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from cn.discovery.source import own_annotations, where
+from cn.discovery.source import own_annotations, place, where
 from cn.discovery.typable import KEY, better
 from cn.errors import DefinitionError, lines, short
-from cn.nodes.annotations import kind_of
+from cn.nodes.annotations import kind_of, written
 from cn.nodes.derived import Derived, Nested
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.notes import Key, Note, Was, notes_of
 from cn.nodes.ranges import inherited
+from cn.nodes.redeclared import narrows
 from cn.nodes.traversal import NodeType, thaw
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
             continue  # ClassVar
         try:
             meant: Any = evaluate(annotation) if isinstance(annotation, str) else annotation
-            own[name] = inherited(kind_of(meant, evaluate, NodeType), kinds.get(name))
+            own[name] = _redeclared(cls, name, kind_of(meant, evaluate, NodeType), kinds.get(name))
             if found := notes_of(meant):
                 noted[name] = found
         except (NameError, AttributeError) as error:
@@ -73,6 +74,16 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
     cls._kinds = {name: kind for name, kind in (kinds | own).items() if name in cls._fields}
     cls._nodes = tuple(name for name in cls._fields if isinstance(cls._kinds[name], Child))
     return cls._kinds
+
+
+def _redeclared(cls: NodeType, name: str, own: Kind, base: Kind | None) -> Kind:
+    """Return the type of a field that a class declares, perhaps anew. DefinitionError if `base` is of another type."""
+    if base is not None and not narrows(own, base):
+        above = next(each for each in cls.__mro__[1:] if name in own_annotations(each))
+        said = f"is {own.name}, and {above.__name__} says {base.name} ({place(above, name)})"
+        instead = f"write: {name}: {written(own_annotations(above)[name])}, a narrower type, or another name"
+        raise DefinitionError(lines(said, instead))
+    return inherited(own, base)
 
 
 def kinds_of(what: CN | NodeType) -> dict[str, Kind]:

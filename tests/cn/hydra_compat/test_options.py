@@ -261,12 +261,19 @@ def test_prepare_refuses_two_nodes_at_one_address(runs: ModuleType, tmp_path: Pa
     plant(
         tmp_path,
         {
+            "runs/even.py": """
+                from runs import Run
+                from runs.optim import Optim
+                from runs.optim.ratio import Ratio
+                class Even(Run):
+                    second: Optim = Ratio()
+            """,
             "runs/odd.py": """
                 from runs import Run
                 from runs.callbacks.when import When
                 from runs.callbacks.when.always import Always
                 class Odd(Run):
-                    optim: When = Always()
+                    second: When = Always()
             """,
             "runs/callbacks/when/ratio.py": """
                 from runs.callbacks.when import When
@@ -278,7 +285,7 @@ def test_prepare_refuses_two_nodes_at_one_address(runs: ModuleType, tmp_path: Pa
     with pytest.raises(cn.UserError) as caught:
         prepare(runs.Run)
     assert str(caught.value) == (
-        "optim=ratio is two nodes, and Hydra's groups can hold one\n"
+        "second=ratio is two nodes, and Hydra's groups can hold one\n"
         "  Ratio at runs/optim/ratio.py:2\n"
         "  Ratio at runs/callbacks/when/ratio.py:2\n"
         "  write: another name for the attribute, or for one of the classes"

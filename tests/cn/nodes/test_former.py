@@ -285,8 +285,13 @@ def test_a_moved_field_must_be_one_of_a_child_that_is_there(place: str):
 
 
 def test_a_subclass_whose_child_lacks_the_moved_field_keeps_its_form():
-    class Other(Run):
-        task: Part = Part()  # type: ignore[assignment]
+    class Holder(CN):
+        task: CN = Task()
+
+        _moved_: ClassVar[dict[str, str]] = {"smoothing": "task.smoothing"}
+
+    class Other(Holder):
+        task: Part = Part()
 
     assert before(Other())["task"] == old("Part", size=3)
 

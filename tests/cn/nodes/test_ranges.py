@@ -27,6 +27,7 @@ class Part(CN):
     lr: Annotated[float, Gt(0)] = 1e-3
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     depth: Annotated[int, Ge(1)] = 9
+    most: Annotated[int | None, Ge(1)] = 9
     clip: Annotated[float | None, Gt(0)] = None
     betas: tuple[Annotated[float, Interval(ge=0, lt=1)], Annotated[float, Interval(ge=0, lt=1)]] = (0.9, 0.999)
     width: Annotated[int, MultipleOf(8)] = 64
@@ -40,7 +41,8 @@ class Narrow(Part):
     """Declares fields anew, as people do: without a range."""
 
     lr: float = 0.1
-    depth: int | None = None
+    depth: int = 3
+    most: int | None = None
     clip: float = 1.0
     betas: tuple[float, float] = (0.5, 0.5)
     width: Annotated[int, Ge(4)] = 12
@@ -50,6 +52,7 @@ NAMES = {
     "lr": "float > 0",
     "dropout": "0 <= float < 1",
     "depth": "int >= 1",
+    "most": "int >= 1 | None",
     "clip": "float > 0 | None",
     "betas": "tuple[0 <= float < 1, 0 <= float < 1]",
     "width": "int, a multiple of 8",
@@ -133,10 +136,11 @@ def test_help_shows_each_range_and_completion_still_knows_the_words() -> None:
 
 
 def test_a_subclass_that_declares_a_field_anew_keeps_the_range_or_gives_its_own() -> None:
-    assert Narrow(lr=3.0, depth=None, clip=2, betas=(0, 0), width=13).width == 13
+    assert Narrow(lr=3.0, depth=1, most=None, clip=2, betas=(0, 0), width=13).width == 13
     for field, value, name in [
         ("lr", 0, "float > 0"),
-        ("depth", 0, "int >= 1 | None"),
+        ("depth", 0, "int >= 1"),
+        ("most", 0, "int >= 1 | None"),
         ("clip", 0, "float > 0"),
         ("betas", (0.5, 1), "tuple[0 <= float < 1, 0 <= float < 1]"),
         ("width", 3, "int >= 4"),
