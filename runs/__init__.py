@@ -14,10 +14,12 @@ from annotated_types import Ge, Gt, Lt
 
 from cn import CN, Neutral
 from cn.discovery import discover
-from cn.errors import lines
+from cn.discovery.source import place
+from cn.errors import UserError, lines
 from cn.lazy import lazily
 from cn.nodes.field_types import Child
 from cn.nodes.resolving import kinds_of
+from cn.nodes.target import target_of
 from data import Data
 from models import Model
 from runs.callbacks import Callback
@@ -116,6 +118,10 @@ class Run(CN):
     def _check_parts(self) -> None:
         """Refuse a task or model that needs missing parts of the data, or a model whose output the task cannot use."""
         data, task, model = type(self.data), type(self.task), type(self.model)
+        for part, name in ((data, "_holds"), (task, "_feeds"), (task, "_needs"), (model, "_needs")):
+            _refuse_text(part, name)
+        if model.build is Model.build:
+            target_of(self.model)
         _refuse_lack("task", task, Task, data._holds, f"{data.__name__} holds")
         given = data._holds if task._feeds is None else task._feeds
         giver = f"{data.__name__} holds" if task._feeds is None else f"{task.__name__} gives it"
@@ -149,6 +155,15 @@ def _refuse_lack(name: str, part: Any, contract: type[CN], there: tuple[str, ...
             return _reads(each, there) if contract is Model else not _lacks(each, there)
 
         raise ValueError(lines(what, _nearest(name, _options(contract, fits))))
+
+
+def _refuse_text(part: type[CN], name: str) -> None:
+    """Refuse `_needs = "images"`, which is a text and would be read as its letters."""
+    given: Any = getattr(part, name)
+    if isinstance(given, str):
+        holder = next(base for base in part.__mro__ if name in vars(base))
+        what = f"{holder.__name__}.{name} is {given!r}, and not a tuple of texts"
+        raise UserError(lines(what, f'write: {name} = ("{given}",)', f"defined in {place(holder, name)}"))
 
 
 def _reads(model: Any, given: tuple[str, ...]) -> bool:

@@ -7,15 +7,29 @@ import functools
 from typing import Any, NoReturn
 
 from cn import program
-from cn.errors import UserError, lines, nearest
+from cn.errors import UserError, lines, nearest, short
 from cn.paths import typed
 
 
-class TypedPath(argparse.Action):
-    """A path option; `~` is expanded."""
+class Once(argparse.Action):
+    """An option with a value, which is given once."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        setattr(namespace, self.dest, typed(values))
+        if (before := getattr(namespace, self.dest)) is not None:
+            both = " and ".join(f"{option_string} {short(str(each))}".rstrip() for each in (before, values))
+            raise UserError(lines(f"{option_string} is given twice: {both}", "keep one of them"))
+        setattr(namespace, self.dest, self.read(values))
+
+    def read(self, value: Any) -> Any:
+        """Return what a text means."""
+        return value
+
+
+class TypedPath(Once):
+    """A path option; `~` is expanded."""
+
+    def read(self, value: Any) -> Any:
+        return typed(value)
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,21 +61,21 @@ def parser() -> Parser:
     flags.add_argument("overrides", nargs="*")
     flags.add_argument("--help", "-h", action="store_true")
     flags.add_argument("--version", action="store_true")
-    flags.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    flags.add_argument("--cfg", "-c", action=Once, choices=["job", "hydra", "all"])
     flags.add_argument("--partial", action="store_true")
-    flags.add_argument("--package", "-p")
+    flags.add_argument("--package", "-p", action=Once)
     flags.add_argument("--resolve", action="store_true")
     flags.add_argument("--run", "-r", action="store_true")
     flags.add_argument("--multirun", "-m", action="store_true")
     flags.add_argument("--from", dest="source", action=TypedPath)
-    flags.add_argument("--explain", nargs="?", const="")
-    flags.add_argument("--save-as", metavar="NAME")
+    flags.add_argument("--explain", action=Once, nargs="?", const="")
+    flags.add_argument("--save-as", action=Once, metavar="NAME")
     flags.add_argument("--schema", action="store_true")
     flags.add_argument("--shell-completion", "-sc", action="store_true")
-    flags.add_argument("--info", "-i", nargs="?", const="all")
+    flags.add_argument("--info", "-i", action=Once, nargs="?", const="all")
     flags.add_argument("--hydra-help", action="store_true")
     flags.add_argument("--experimental-rerun", action=TypedPath)
-    flags.add_argument("--config-path", "-cp")
-    flags.add_argument("--config-name", "-cn")
+    flags.add_argument("--config-path", "-cp", action=Once)
+    flags.add_argument("--config-name", "-cn", action=Once)
     flags.add_argument("--config-dir", "-cd", action=TypedPath)
     return flags

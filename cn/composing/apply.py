@@ -124,11 +124,12 @@ class Tree:
             if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
                 raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")
             own[name] = None
-        elif each.verb == "add" and own.get(name) is not None:
-            instead = f"to change it: {each.at(each.key)}"
-            raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
         else:
-            own[name] = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
+            made = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
+            if each.verb == "add" and own.get(name) is not None:
+                instead = f"to change it: {each.at(each.key)}"
+                raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
+            own[name] = made
 
     def choose_many(self, own: dict[str, Any], kind: Child, rest: list[str], each: Assignment) -> None:
         """Set, add or delete entries of a dict of nodes."""

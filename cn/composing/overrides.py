@@ -170,8 +170,7 @@ def _assignment(text: str) -> Assignment:
     key = override.key_or_group
     typed = text.partition("=")[2]
     if override.package is not None:
-        why = f"{short(text)}: the attribute is the address, so no package is named"
-        raise UserError(lines(why, f"write: {program.said(override.package, typed)}"))
+        raise _with_package(text, override.package, key)
     if override.is_sweep_override():
         from cn.composing.syntax_errors import Offer
 
@@ -185,6 +184,16 @@ def _assignment(text: str) -> Assignment:
     value, texts = grammar.split(typed_value)
     raw = None if "=" not in text else value if grammar.is_quoted(typed_value) else typed
     return Assignment(text, grammar.VERBS[override.type], key, path_of(key), value, raw, None if raw is None else texts)
+
+
+def _with_package(text: str, package: str, key: str) -> WordError:
+    """Return the error about `model@teacher=vit`, with the words that choose the node at that address."""
+    from cn.composing.syntax_errors import Offer
+
+    sign, rest = text[: -len(text.lstrip("+~"))], "".join(text.partition("=")[1:])
+    keys = dict.fromkeys(each for each in (package.replace(".", "/"), package, key) if each)
+    why = f"{short(text)}: the attribute is the address, so no package is named"
+    return WordError.of(text, [why], [Offer("write: ", f"{sign}{each}{rest}") for each in keys])
 
 
 def path_of(key: str) -> tuple[str, ...]:

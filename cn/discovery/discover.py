@@ -73,6 +73,10 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
         raise NoOptionError(lines(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}"))
     if strange is not None:
         raise _without_node(strange, types[0])
+    for package in _homes(types):
+        for _, parts, _ in _below(package):
+            if f"{option}/".startswith(f"{'/'.join(map(better, parts))}/"):
+                _refuse_name(package, parts)
     what = f"no {asked} is called {short(option)!r}"
     contracts = ", ".join(f"{kind.__name__} ({source.place(kind)})" for kind in types)
     raise NoOptionError(lines(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles)))

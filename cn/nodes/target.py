@@ -103,7 +103,13 @@ def target_of(node: CN | type[CN]) -> str:
     cls = node if isinstance(node, type) else type(node)
     target = values(node).get("_target_") if isinstance(node, CN) else getattr(cls, "_target_", None)
     if not isinstance(target, str):
-        raise UserError(lines(f"{cls.__name__} names no target", where(cls), 'write: _target_: str = "package.name"'))
+        what, instead = f"{cls.__name__} names no target", '_target_: str = "package.name"'
+        if hasattr(cls, "build"):  # inherited, since it asks for the target
+            what, instead = (
+                f"{cls.__name__} does not define build(), and names no target",
+                f"def build(self, ...), or {instead}",
+            )
+        raise UserError(lines(what, where(cls), f"write: {instead}"))
     return target
 
 

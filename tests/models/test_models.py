@@ -120,9 +120,9 @@ def test_a_model_without_build_and_target_is_told_what_to_write():
         Bare().build(inputs=(10,), classes=1)
     line = inspect.getsourcelines(Bare)[1]
     assert str(refused.value) == (
-        "Bare names no target\n"
+        "Bare does not define build(), and names no target\n"
         f"  defined in tests/models/test_models.py:{line}\n"
-        '  write: _target_: str = "package.name"'
+        '  write: def build(self, ...), or _target_: str = "package.name"'
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import pytest
@@ -107,3 +108,52 @@ def test_a_part_that_is_null_is_refused_and_can_be_chosen():
         first, second, third = str(caught.value).split("\n")
         assert [first, second] == [f"{name} is null, and every run has one", f"  write: {name}=NAME"]
         assert third.startswith("  Open is defined in ")
+
+
+class Bare(Model):
+    """It neither builds a network nor names one."""
+
+
+class Letters(Mlp):
+    _needs = "images"  # type: ignore[assignment]
+
+
+class Inner(Letters): ...
+
+
+class Held(Digits):
+    _holds = "images"  # type: ignore[assignment]
+
+
+def line_of(text: str) -> int:
+    return inspect.getsource(sys.modules[__name__]).split("\n").index(text) + 1
+
+
+def test_a_model_that_builds_nothing_is_refused_before_anything_is_loaded():
+    with pytest.raises(UserError) as refused:
+        compose(Default(model=Bare()))
+    assert str(refused.value) == (
+        "Bare does not define build(), and names no target\n"
+        f"  defined in tests/runs/test_parts.py:{line_of('class Bare(Model):')}\n"
+        '  write: def build(self, ...), or _target_: str = "package.name"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        ({"model": Letters()}, "Letters._needs"),
+        ({"model": Inner()}, "Letters._needs"),
+        ({"data": Held()}, "Held._holds"),
+    ],
+)
+def test_a_text_in_place_of_a_tuple_of_texts_is_refused(parts: dict[str, Any], name: str):
+    with pytest.raises(UserError) as refused:
+        compose(Default(**parts))
+    field = name.partition(".")[2]
+    line = line_of(f'    {field} = "images"  # type: ignore[assignment]')
+    assert str(refused.value) == (
+        f"{name} is 'images', and not a tuple of texts\n"
+        f'  write: {field} = ("images",)\n'
+        f"  defined in tests/runs/test_parts.py:{line}"
+    )

@@ -151,6 +151,13 @@ MISTAKES: dict[str, str] = {
     "seed = 3": "'seed' cannot be read as NAME=VALUE\n  write, without spaces: seed=3\n",
     "mode=eval seed=1,2 model=mlp": "seed=1,2 stands for several runs, and one was asked for\n"
     "  for one run each: python train.py -m mode=eval seed=1,2 model=mlp\n",
+    "--from a --from b": "--from is given twice: --from a and --from b\n  keep one of them\n",
+    "--explain seed --explain steps": "--explain is given twice: --explain seed and --explain steps\n"
+    "  keep one of them\n",
+    "--explain --explain seed": "--explain is given twice: --explain and --explain seed\n  keep one of them\n",
+    "--cfg job --cfg hydra": "--cfg is given twice: --cfg job and --cfg hydra\n  keep one of them\n",
+    "--cfg job -p model -p optim": "-p is given twice: -p model and -p optim\n  keep one of them\n",
+    "--save-as a --save-as b": "--save-as is given twice: --save-as a and --save-as b\n  keep one of them\n",
     "--package model": "--package says which part --cfg shows\n  write: python train.py --cfg job --package NAME\n",
     "--resolve": "--resolve says how --cfg shows interpolations\n  write: python train.py --cfg job --resolve\n",
     "-m seed=1,2 --cfg job": "-m does not go together with --cfg\n  leave out one of the two\n",

@@ -95,6 +95,12 @@ NOT_THERE = {
     "model/head=null": "model/head cannot be left out\n"
     "  defined in models/vit.py:12\n  choose from: cls_token, mean_pool",
     "~teacher=vit": "teacher is not vit, so it is not deleted",
+    "model=vit model/head@model.head=cls_token": "the attribute is the address, so no package is named\n"
+    "  write: model/head=cls_token",
+    "model@nowhere=vit": "the attribute is the address, so no package is named\n  write: model=vit",
+    "+model=vitt": "no model is called 'vitt'\n"
+    "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small",
+    "+model={depth:3}": "one model is chosen, by its name\n  choose from: mlp, vit, vit/small",
     "+model=mlp": "model is chosen already\n  to change it: model=mlp",
     "~callbacks.nope": "callbacks holds no 'nope'\n  choose from: checkpoint",
     "~callbacks.checkpoint=stop": "callbacks.checkpoint is not stop, so it is not deleted",

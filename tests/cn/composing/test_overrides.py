@@ -87,6 +87,9 @@ UNREADABLE = {
     "  a number has at most 4300 digits",
     "model@teacher=vit": "model@teacher=vit: the attribute is the address, so no package is named\n"
     "  write: teacher=vit",
+    "+model/head@model.head=cls_token": "+model/head@model.head=cls_token: the attribute is the address, "
+    "so no package is named\n  write: +model/head=cls_token",
+    "model@=vit": "model@=vit: the attribute is the address, so no package is named\n  write: model=vit",
     "seed=1,2": "seed=1,2 stands for several runs, and one was asked for\n"
     "  for one run each: python train.py -m seed=1,2\n  for one list: 'seed=[1,2]'",
     "seed=range(3)": "seed=range(3) stands for several runs, and one was asked for\n"

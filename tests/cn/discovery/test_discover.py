@@ -223,3 +223,17 @@ def test_hidden_folders_and_files_are_not_looked_into(node_tree: Any, keys: Any)
         }
     )
     assert keys(imported("models", "Model")) == ["deep/more/cnn", "vit"]
+
+
+@pytest.mark.parametrize(("file", "option"), [("my-net", "my_net"), ("my-net", "my_net/small"), ("2d", "x_2d")])
+def test_an_option_whose_file_no_import_can_name_is_told_the_name_of_the_file(
+    node_tree: Any, file: str, option: str
+) -> None:
+    node_tree({"models/__init__.py": MODEL, "models/vit.py": node("ViT"), f"models/{file}.py": node("MyNet")})
+    with pytest.raises(UserError) as caught:
+        compose(imported("models", "Model"), [f"model={option}"])
+    better = option.partition("/")[0]
+    assert str(caught.value) == (
+        f"model={option}: models/{file}.py cannot be used\n"
+        f"  its name cannot be imported by Python, rename it to {better}.py"
+    )
