@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import itertools
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -164,9 +165,9 @@ def is_choice(override: Override) -> bool:
     return override.value_type == ValueType.SIMPLE_CHOICE_SWEEP
 
 
-def steps(sweep: RangeSweep) -> list[str]:
-    """Return the values of a `range(...)`, shuffled if `shuffle` is set."""
-    found = list(_steps(sweep))
+def steps(sweep: RangeSweep, most: int) -> list[str]:
+    """Return the values of a `range(...)`, shuffled if `shuffle` is set. If there are more than `most`, return more."""
+    found = list(itertools.islice(_steps(sweep), most + 1))
     if sweep.shuffle:
         random.shuffle(found)
     return found

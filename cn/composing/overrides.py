@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from cn.composing.plain_words import Word
     from cn.composing.syntax_errors import Offer
     from cn.composing.verbs import Verb
+
+
+MOST = 100_000  # runs that one command stands for
 
 
 class WordError(UserError):
@@ -119,15 +123,22 @@ def of_hydra(text: str) -> bool:
 def expand(texts: Iterable[str], options: Callable[[str], list[str]]) -> list[list[str]]:
     """Return every combination of the sweeps in the texts, as lists of overrides, in Hydra's order.
 
-    `options` returns the options at a key, for `glob(...)`.
+    `options` returns the options at a key, for `glob(...)`. Raises UserError if there are more than MOST.
     """
     axes: list[list[str]] = []
+    texts = list(texts)
     for text in texts:
         override = _parse(text, several=True) if _plain(text) is None else None
         if override is not None and override.is_sweep_override():
             axes.append(_values(text, override, options))
         else:
             axes.append([text])
+    if (count := math.prod(map(len, axes))) > MOST:
+        swept = " ".join(text for text, axis in zip(texts, axes, strict=True) if len(axis) > 1)
+        why = f"{short(swept)}: these are {count} runs, and one command may stand for {MOST}"
+        raise UserError(
+            lines(why, "write: fewer values, or a class in sweeps/ with random(...), which draws some of them")
+        )
     return [list(row) for row in itertools.product(*axes)]
 
 
@@ -151,12 +162,17 @@ def _values(text: str, override: Override, options: Callable[[str], list[str]]) 
             raise UserError(lines(f"{text} matches none of the options", f"choose from: {', '.join(known)}"))
         return [f"{name}={option}" for option in chosen]
     try:
-        items = grammar.steps(value) if isinstance(value, RangeSweep) else override.sweep_iterator(grammar.spelled)
+        items = (
+            grammar.steps(value, MOST) if isinstance(value, RangeSweep) else override.sweep_iterator(grammar.spelled)
+        )
         found = [f"{name}={item}" for item in items]
     except HydraException as error:
         raise UserError(f"{text}: {error}") from None
     if not found:
         raise UserError(f"{text} has no values")
+    if isinstance(value, RangeSweep) and len(found) > MOST:
+        why = f"{text} has more than {MOST} values, and one command may stand for {MOST} runs"
+        raise UserError(lines(why, f"write: a larger step, {name}=range(FIRST,END,STEP)"))
     return found
 
 

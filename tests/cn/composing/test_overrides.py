@@ -200,6 +200,12 @@ NO_SWEEPS = {
     "m=glob(x*)": "m=glob(x*) matches none of the options\n  choose from: mlp, vit",
     "a=range(0)": "a=range(0) has no values",
     "a=range(0,1,0)": "a=range(0,1,0): a range has a first, a last, and a step that is not 0",
+    "a=range(1000000000)": "a=range(1000000000) has more than 100000 values, "
+    "and one command may stand for 100000 runs\n  write: a larger step, a=range(FIRST,END,STEP)",
+    "a=shuffle(range(100001))": "a=shuffle(range(100001)) has more than 100000 values, "
+    "and one command may stand for 100000 runs\n  write: a larger step, a=range(FIRST,END,STEP)",
+    "a=range(0,1e999,1e-9)": "a=range(0,1e999,1e-9) has more than 100000 values, "
+    "and one command may stand for 100000 runs\n  write: a larger step, a=range(FIRST,END,STEP)",
     "a=range(": "'a=range(' cannot be read as NAME=VALUE\n  '(' is not closed\n  write: 'a=\"range(\"'",
     "a": "'a' cannot be read as NAME=VALUE\n  write: a=VALUE",
 }
@@ -216,3 +222,13 @@ def test_a_sweep_over_nothing_is_refused(word: str) -> None:
     with pytest.raises(UserError) as caught:
         expand([word], lambda key: ["mlp", "vit"])
     assert str(caught.value) == NO_SWEEPS[word]
+
+
+def test_the_combinations_of_a_command_have_a_limit() -> None:
+    assert len(expand(["a=range(1000)", "b=1", "c=range(100)"], lambda key: [])) == 100_000
+    with pytest.raises(UserError) as caught:
+        expand(["a=range(1000)", "b=1", "c=range(100)", "d=1,2"], lambda key: [])
+    assert str(caught.value) == (
+        "a=range(1000) c=range(100) d=1,2: these are 200000 runs, and one command may stand for 100000\n"
+        "  write: fewer values, or a class in sweeps/ with random(...), which draws some of them"
+    )
