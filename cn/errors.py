@@ -36,6 +36,11 @@ class UnfinishedError(UserError):
 class FrozenError(CNError, AttributeError):
     """A composed node was changed."""
 
+    def within(self, subject: str, instead: str) -> UserError:
+        """Return the error about a method or function of a class that may read a run, and tried to change it."""
+        what, *more = str(self).split("\n  ")
+        return UserError(lines(f"{subject}{what}", *more[:1], instead))
+
 
 class RunError(CNError, RuntimeError):
     """A run that started and could not finish: exit status 1."""

@@ -1,11 +1,11 @@
 """Compute the derived fields of a whole run that have no given value."""
 # pyright: reportPrivateUsage=false
-# (_fields, _derived and _late belong to cn; no user field may have these names)
+# (_fields, _derived, _frozen and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from cn.discovery import discover
@@ -16,6 +16,8 @@ from cn.nodes.field_types import Child, Mismatch, same
 from cn.nodes.node import CN, put
 from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, thaw, walk
+
+DEEPEST = 50  # nodes within one another, below which none is derived
 
 
 def derive_absent(root: CN, *, partial: bool = False) -> None:
@@ -83,8 +85,25 @@ def share_derived(root: CN) -> None:
                         vars(node)[name] = own if same(own, held) else held
 
 
-def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None]:
-    """Context manager: compute derived fields from a run. keep: a field that is computed keeps its value."""
+@contextlib.contextmanager
+def _deriving(root: CN, *, keep: bool) -> Generator[None]:
+    """Context manager: compute derived fields from a run, which is frozen meanwhile.
+
+    keep: a field that is computed keeps its value.
+    """
+    changeable = [] if root._frozen else [node for _, node in walk(root) if not node._frozen]
+    for node in changeable:
+        object.__setattr__(node, "_frozen", True)
+    try:
+        with deriving(_run_of(root, keep=keep)):
+            yield
+    finally:
+        for node in changeable:
+            object.__setattr__(node, "_frozen", False)
+
+
+def _run_of(root: CN, *, keep: bool) -> Deriving:
+    """Return a run whose values are being derived. keep: as above."""
 
     def place(node: CN) -> str:
         return next((address for address, each in walk(root) if each is node), "")
@@ -92,6 +111,11 @@ def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None
     def kept(node: CN, name: str, value: Any) -> Any:
         address = address_of(place(node), type(node), name)
         kind = kinds_of(node)[name]
+        if isinstance(kind, Child) and address.count(".") >= DEEPEST:
+            why = f"nodes are derived in one another without an end: {short(address)}"
+            raise UserError(
+                lines(why, where(type(node), name), "write: a function that returns a node with given nodes")
+            )
         try:
             accepted = kind.accept(_chosen(kind, value) if isinstance(kind, Child) else value)
         except Mismatch as error:
@@ -107,7 +131,7 @@ def _deriving(root: CN, *, keep: bool) -> contextlib.AbstractContextManager[None
     def discarded(node: CN, name: str, value: Any) -> Any:
         return value
 
-    return deriving(Deriving(root, place, kept if keep else discarded))
+    return Deriving(root, place, kept if keep else discarded)
 
 
 def _chosen(kind: Child, value: Any) -> Any:

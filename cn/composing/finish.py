@@ -1,4 +1,4 @@
-"""Finish a node to which all overrides have been applied: derive values, check them, and freeze the node."""
+"""Finish a node to which all overrides have been applied: derive values, freeze the node, and let it check itself."""
 # pyright: reportPrivateUsage=false
 # (_fields and _late belong to cn; no user field may have these names)
 
@@ -10,7 +10,7 @@ from typing import cast
 
 from cn.composing.deriving import derive_absent
 from cn.discovery.source import where
-from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, lines
+from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError, lines
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Bundled, Child
 from cn.nodes.node import CN, NONE
@@ -19,7 +19,7 @@ from cn.nodes.traversal import NodeType, address_of, is_field, walk
 
 
 def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> None:
-    """Check required fields, derive values, run `check()` and freeze. partial, keep: as in `compose` and `assemble`."""
+    """Check required fields, derive values, freeze and run `check()`. partial, keep: as in `compose` and `assemble`."""
     nodes = list(walk(root, skip=keep))
     lacking = [(address, node) for address, node in nodes if not type(node)._fields.keys() <= vars(node).keys()]
     unset = [
@@ -28,23 +28,25 @@ def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> Non
     if unset:
         if not partial:
             _require(unset)
+        for _, node in nodes:
+            object.__setattr__(node, "_frozen", True)  # a function that derives a value can change none
         derive_absent(root, partial=partial)
         known = {id(node) for _, node in nodes}
         nodes = list(walk(root, skip=keep))
         if not partial:
             derived = [(address, node) for address, node in nodes if id(node) not in known]
             _require([(address, node, name) for address, node in derived for name in type(node)._fields])
-    for address, node in reversed(nodes):
+    for _, node in reversed(nodes):
         kinds_of(node)  # an annotation with undefined names must be resolvable now
-        with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
-            _check(node, f"{address}: " if address else "")
-    for _, node in nodes:
         for name in cast("NodeType", type(node))._nodes or ():
             if isinstance(held := vars(node).get(name), Bundled):
                 vars(node)[name] = dict(held)
         object.__setattr__(node, "_frozen", True)
         if node._late and not partial:
             object.__setattr__(node, "_late", NONE)
+    for address, node in reversed(nodes):
+        with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
+            _check(node, f"{address}: " if address else "")
 
 
 def _require(fields: list[tuple[str, CN, str]]) -> None:
@@ -72,6 +74,9 @@ def _require(fields: list[tuple[str, CN, str]]) -> None:
 def _check(node: CN, subject: str) -> None:
     try:
         node.check()
+    except FrozenError as error:
+        instead = "check() refuses values, and sets none; to work one out: NAME: TYPE = derive(lambda run: ...)"
+        raise error.within(f"{subject}{type(node).__name__} cannot be checked: ", instead) from None
     except CNError:
         raise
     except ValueError as error:

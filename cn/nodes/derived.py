@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from cn.discovery.source import where
-from cn.errors import CNError, MissingValueError, UnfinishedError, UserError, lines
+from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError, lines
 
 if TYPE_CHECKING:
     from cn.nodes.node import CN
@@ -131,6 +131,9 @@ def computed(node: CN, name: str, value: Derived) -> Any:
         raise
     except MissingValueError as error:  # an AttributeError would make Python look for another attribute
         raise UnfinishedError(str(error)) from None
+    except FrozenError as error:
+        instead = "write: a function that returns the value of its field, and sets no other"
+        raise error.within(f"{type(node).__name__}.{name} cannot be derived: ", instead) from None
     except CNError:
         raise
     except Exception as error:
