@@ -16,7 +16,7 @@ OFFERS = {
     "launch.local": ("Local",),
     "launch.slurm": ("Slurm",),
     "processes": ("GRACE", "Part", "Spread", "free_port"),
-    "queue": ("Here", "Job", "Jobs", "MOST", "Queue", "Why"),
+    "queue": ("Here", "Job", "Jobs", "MOST", "PAUSE", "Queue", "Why"),
     "rank": ("Rank",),
     "ranks": ("FILES", "Lost", "first_node", "output", "redirect_output", "which"),
     "shared": ("imported", "libraries", "prepare", "reseed", "share"),

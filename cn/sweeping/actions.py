@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ from cn.errors import RunError, UserError, lines, short
 from cn.launching.launch import Launch
 from cn.launching.shared import libraries
 from cn.run_folder.folder import again
-from cn.sweeping.folder.identity import identity, is_known
+from cn.sweeping.folder.identity import is_known
 from cn.sweeping.folder.points import Points
-from cn.sweeping.folder.queues import launch_of, of_each, of_original
+from cn.sweeping.folder.queues import launch_of, of_each
 from cn.sweeping.folder.standing import Standing, Sweeping, ended_so, far
 from cn.sweeping.folder.store import BEGUN, LOG, REPORT, Store, of_trial
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -21,8 +20,9 @@ from cn.sweeping.planning.mend import adopt, forget_failures, mend
 from cn.sweeping.planning.named import Named, describe
 from cn.sweeping.planning.plan import Planned
 from cn.sweeping.planning.sharing import Shared, share
-from cn.sweeping.project import root_of, verbs
+from cn.sweeping.project import root_of
 from cn.sweeping.submitting import snapshots, submission
+from cn.sweeping.submitting.ending import ending, refuse_copy, settled
 from cn.sweeping.submitting.preview import many
 from cn.sweeping.submitting.submission import Workers, copy_code, recover
 from cn.sweeping.submitting.workers import given, wanted
@@ -34,7 +34,7 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
         return _submit_search(named)
     planned = named.planned()
     with named.store.locked():
-        _refuse_copy(named, "submit")
+        refuse_copy(named, "submit")
         found = recover(named.store)
         planned = adopt(named.store, found, planned)
         known = {identity for identity, each in found.trials.items() if each.state != TrialStatus.NEW}
@@ -43,14 +43,13 @@ def submit(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     old = [found.trials[each.trial.id] for each in planned if each.trial.id in known]
     rest = f"is left alone; to run it again: {named.command('retry')}"
     nothing = "nothing new to queue" if planned else "nothing to queue: keep() leaves out every point"
-    return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest, shared=shared)
+    left = ending(named.store, found)
+    return _queued(named, chosen, numbers, old, otherwise=nothing, rest=rest, shared=shared, left=left)
 
 
 def _submit_search(named: Named) -> tuple[str, Any]:
     """Queue the workers of a search, with the trials that killed or cancelled workers left."""
-    with named.store.locked():
-        _refuse_copy(named, "submit")
-        found = recover(named.store, unknown=True)
+    with settled(named, "submit", search=True) as found:
         more = wanted(named, found)
         if found.stop is not None and named.sweep is not None and (more.workers is not None or more.rows):
             code = snapshots.digest(root_of(named.sweep._function_))
@@ -91,9 +90,7 @@ def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = Fa
     """
     _refuse_new(named)
     planned = [] if named.sweep is None else named.planned()
-    with named.store.locked():
-        _refuse_copy(named, "retry")
-        found = recover(named.store)
+    with settled(named, "retry", others) as found:
         wanted = {each.trial.id: each for each in adopt(named.store, found, planned)}
         picked = [found.one(each, named.name) for each in others] or list(found.trials.values())
         for each in picked:
@@ -135,7 +132,7 @@ def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     _refuse_new(named)
     store = named.store
     with store.locked():
-        _refuse_copy(named, "cancel")
+        refuse_copy(named, "cancel")
         found = recover(store, unknown=True, tolerant=True)
         silent = [] if found.silent is None else [found.silent]
         if not found.identity.copied:
@@ -238,10 +235,12 @@ def _queued(
     otherwise: str,
     rest: str,
     shared: str | None,
+    left: Sequence[str] = (),
 ) -> tuple[str, Any]:
     """Say what was queued.
 
     otherwise: the text if nothing is. rest: why trials that ended without a result are not. shared: what trials share.
+    left: the trials that were cancelled, and have not ended yet.
     """
     counts = _counts(old)
     what = f"queued {many(len(chosen))}: {', '.join(numbers.values())}" if chosen else otherwise
@@ -250,6 +249,7 @@ def _queued(
         shared,
         f"see: {named.command('status')}",
         f"{ended_so(counts)} {rest}" if any(each.may_run_again for each in counts) else None,
+        f"what was cancelled has not ended yet; to go on with it: {named.command('retry')}" if left else None,
     )
     ids = [each.trial.id for each in chosen]
     return text, {"queued": ids, "batches": numbers, "before": counts, "folder": str(named.store.folder)}
@@ -269,13 +269,3 @@ def _refuse_new(named: Named) -> None:
     """Raise UserError if nothing was submitted, before any file is written."""
     if not is_known(named.store):
         raise named.never()
-
-
-def _refuse_copy(named: Named, verb: str) -> None:
-    """Raise UserError if the folder is a copy of another sweep's folder that has jobs in the queue."""
-    found = identity(named.store)
-    if found.copied and of_original(found):
-        what = f"{named.store.folder} is a copy of {found.home}, which has jobs in the queue"
-        there = f"{verbs()} {'cancel' if verb == 'cancel' else 'status'} {shlex.quote(str(found.home))}"
-        rest = None if verb == "cancel" else f"to {verb} the copy: when they are over"
-        raise UserError(lines(what, f"these are that one's: {there}", rest))

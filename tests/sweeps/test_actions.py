@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from cn.errors import RunError
+from cn.sweeping.actions import retry
+from cn.sweeping.planning.named import find
+from cn.sweeping.submitting import ending
 from tests.sweeps.project import Project, masked, words
 
 FOUR = "points([{'value': 0.1}, {'act': 'raise'}, {'act': 'hold', 'at': 2}, {'act': 'hold', 'seed': 7}])"
@@ -111,3 +117,40 @@ def test_a_trial_that_does_not_listen_is_ended_by_a_second_cancel(project: Proje
     assert project.states(name) == {"running": 2}
     project.sweeps("cancel", name)
     assert project.over(name) == {"cancelled": 2}
+
+
+def test_what_was_cancelled_goes_on_with_the_command_that_cancel_names(project: Project, held: Path):
+    """It is typed at once, while the trials still end; `submit` says that they do."""
+    name = project.sweep("slow", "seeds(2)", base="act='stubborn', at=1, steps=3")
+    project.sweeps("submit", name)
+    project.until_saved("outputs/sweeps/slow", [1, 1])
+    said = project.sweeps("cancel", name)
+    assert said == "cancelled 2 trials; to go on with them: python -m sweeps retry slow\n"
+    assert project.sweeps("submit", name) == (
+        "nothing new to queue (2 running)\n"
+        "  see: python -m sweeps status slow\n"
+        "  what was cancelled has not ended yet; to go on with it: python -m sweeps retry slow\n"
+    )
+    retry = project.start("-m", "sweeps", "retry", name)
+    assert retry.stderr is not None
+    assert retry.stderr.readline() == "what was cancelled has not ended yet, and retry waits for it\n"
+    held.unlink()
+    out, error = retry.communicate()
+    assert (masked(out), error) == ("queued 2 trials: JOB\n  see: python -m sweeps status slow\n", "")
+    assert project.over(name) == {"done": 2}
+    assert [[each.get("step") for each in project.begun(each)] for each in project.trials(name)] == [[0, 2, None]] * 2
+
+
+def test_retry_says_how_to_end_what_does_not_end(project: Project, monkeypatch: pytest.MonkeyPatch):
+    name = project.sweep("deaf", "seeds(2)", base="act='hang', at=1, steps=2")
+    project.sweeps("submit", name)
+    project.until_saved("outputs/sweeps/deaf", [1, 1])
+    project.sweeps("cancel", name)
+    monkeypatch.setattr(ending, "PATIENCE", 0)
+    with contextlib.chdir(project.folder), pytest.raises(RunError) as error:
+        retry(find("outputs/sweeps/deaf"), [], every=False)
+    assert str(error.value) == (
+        "what was cancelled has not ended in 0 s\n"
+        "  to end it at once: python -m sweeps cancel outputs/sweeps/deaf\n"
+        "  to wait again: python -m sweeps retry outputs/sweeps/deaf"
+    )

@@ -199,6 +199,21 @@ def test_what_was_cancelled_goes_on_when_it_is_submitted_again(project: Project)
     once_each(project, 12)
 
 
+def test_a_search_that_is_submitted_again_waits_for_its_cancelled_workers(project: Project):
+    name = hunt(project, "Random(trials=3)", base="act='stubborn', at=0")
+    hold(project)
+    project.sweeps("submit", name)
+    project.wait_for(lambda: len(project.reports("outputs/sweeps/hunt")) == 3)
+    project.sweeps("cancel", name)
+    again = project.start("-m", "sweeps", "submit", name)
+    assert again.stderr is not None
+    assert again.stderr.readline() == "what was cancelled has not ended yet, and submit waits for it\n"
+    project.hold.unlink()
+    out, error = again.communicate()
+    assert "  3 trials of killed or cancelled workers go on\n" in out, error
+    assert finished(project, name) == {"done": 3}
+
+
 def test_a_second_submission_queues_no_workers_beside_those_that_search(project: Project):
     name = hunt(project, base="act='hold', at=0", parallel=2)
     hold(project)
