@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
+from cn.errors import lines
 from cn.launching.launch import Launch
 from cn.launching.launch.local import Local
 from cn.nodes.derived import derive
@@ -17,6 +18,12 @@ from cn.sweeping.goal import Goal, of_run
 from cn.sweeping.prune import Prune
 from cn.sweeping.search import Search
 from cn.sweeping.search_space import Space
+
+NEEDED = {  # a subclass may declare that these may be null, and they may not
+    "base": "Run = Default()",
+    "axes": 'Axes = grid({"seed": [1, 2]})',
+    "launch": "Launch = Local()",
+}
 
 
 class Sweep(CN):
@@ -42,6 +49,9 @@ class Sweep(CN):
     _makes_folder_: ClassVar[bool] = False  # whether it makes the run's folder itself: main(train, folder=False)
 
     def check(self) -> None:
+        for name, written in NEEDED.items():
+            if getattr(self, name) is None:
+                raise ValueError(lines(f"{name} is null, and every sweep needs it", f"write: {name}: {written}"))
         if self.launch.is_waited_for and not self.launch.is_here:
             what = "launch.wait makes train.py wait for its jobs, and a sweep is waited for with `status -w`"
             raise ValueError(f"{what}; write: launch.wait=false")
@@ -69,7 +79,10 @@ class Sweep(CN):
 
     def _varied_(self) -> list[str]:
         """Return the keys that the axes set. If they set `patches`, the class of the base applies none."""
-        return [*self.axes.names(), *(self.axes.keys() if isinstance(self.axes, Space) else ())]
+        axes: Axes | None = self.axes  # null is refused by `check`, which comes later
+        if axes is None:
+            return []
+        return [*axes.names(), *(axes.keys() if isinstance(axes, Space) else ())]
 
     def keep(self, trial: Any) -> bool:
         """Return whether the trial belongs to the sweep."""
