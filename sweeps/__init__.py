@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from cn.errors import lines
 from cn.lazy import lazily
 from cn.sweeping import HOMES, sweep
 from runs import Run
@@ -48,3 +49,10 @@ class Sweep(sweep.Sweep):
     launch: Launch = Local()
 
     _makes_folder_: ClassVar[bool] = True
+
+    def check(self) -> None:
+        super().check()
+        if self.base.mode == "eval" or "mode" in self._varied_():
+            what = "the axis mode" if "mode" in self._varied_() else "base.mode=eval"
+            test = "to test one that is done: python train.py --from FOLDER mode=eval"
+            raise ValueError(lines(f"{what} makes no trial: each is trained", "leave it out", test))

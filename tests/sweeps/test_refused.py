@@ -27,3 +27,53 @@ def test_a_part_that_every_sweep_needs_cannot_be_null(project: Project, name: st
     assert project.sweeps("plan", "two", status=2) == (
         f"{name} is null, and every sweep needs it\n  write: {right}\n  Two is defined in sweeps/two.py:9\n"
     )
+
+
+LAUNCH = "has no effect: the launch of the sweep says where its trials run"
+AXES = {
+    "launch": (
+        'grid({"launch.processes": [1, 2]})',
+        f"the axis launch.processes {LAUNCH}\n"
+        "  write: launch: Launch = Local()\n"
+        "  for a launch of single trials: def resources(self, trial: Any) -> Launch\n",
+    ),
+    "folder": (
+        'grid({"folder": ["a", "b"]})',
+        "the axis folder makes no other run: each trial has its own folder in that of the sweep\n  leave it out\n",
+    ),
+    "mode": (
+        'grid({"mode": ["train", "eval"]})',
+        "the axis mode makes no trial: each is trained\n"
+        "  leave it out\n"
+        "  to test one that is done: python train.py --from FOLDER mode=eval\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_an_axis_that_makes_no_other_trial_is_refused(project: Project, name: str):
+    axes, told = AXES[name]
+    project.sweep("two", axes)
+    assert project.sweeps("plan", "two", status=2) == f"{told}  Two is defined in sweeps/two.py:9\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        ("base.launch.processes=2", "launch.processes=2"),
+        ("base/launch=slurm", "launch=slurm"),
+    ],
+)
+def test_a_launch_of_the_base_is_refused_with_that_of_the_sweep(project: Project, word: str, instead: str):
+    project.sweep("two", "seeds(2)")
+    assert project.sweeps("plan", "two", word, status=2) == f"{word} {LAUNCH}\n  write: {instead}\n"
+
+
+def test_a_base_that_is_evaluated_is_refused(project: Project):
+    project.sweep("two", "seeds(2)")
+    assert project.sweeps("plan", "two", "base.mode=eval", status=2) == (
+        "base.mode=eval makes no trial: each is trained\n"
+        "  leave it out\n"
+        "  to test one that is done: python train.py --from FOLDER mode=eval\n"
+        "  Two is defined in sweeps/two.py:9\n"
+    )

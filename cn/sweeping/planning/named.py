@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from cn.lazy import needs
 from cn.nodes.to_json import plain
 from cn.paths import at_home, typed
 from cn.run_folder.state_files import DamagedError, read
+from cn.run_folder.where import names
 from cn.sweeping.axes import address
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store, write
@@ -104,12 +106,16 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
 
 
 def _refuse_without_effect(sweep: Sweep, overrides: Sequence[str]) -> None:
-    """Raise UserError for an override of a field of the base that the axes set in every trial."""
+    """Raise UserError for an override of the base's launch, or of a field that the axes set in every trial."""
     points = [] if isinstance(sweep.axes, Space) else sweep.axes.points
     always = set[str](points[0]).intersection(*points) if points else set[str]()
     axes = {f"base.{address(key)}": key for key in always}
     for each in overrides:
-        if (axis := axes.get(address(each.partition("=")[0].lstrip("+")))) is not None:
+        key, _, value = each.lstrip("+~").partition("=")
+        if re.match(r"base\.launch(\.|$)", address(key)) and "launch" in names(type(sweep.base)):
+            what = f"{each} has no effect: the launch of the sweep says where its trials run"
+            raise UserError(lines(what, f"write: {program.said(key[len('base.') :], value)}"))
+        if (axis := axes.get(address(key))) is not None:
             what = f"{each} has no effect: the axis {axis} sets it in every trial"
             raise UserError(lines(what, where(type(sweep), "axes"), "leave it out, or change the axis"))
 

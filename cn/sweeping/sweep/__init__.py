@@ -13,6 +13,7 @@ from cn.launching.launch.local import Local
 from cn.nodes.derived import derive
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
+from cn.run_folder.where import field_of, names
 from cn.sweeping.axes import Axes
 from cn.sweeping.goal import Goal, of_run
 from cn.sweeping.prune import Prune
@@ -52,6 +53,7 @@ class Sweep(CN):
         for name, written in NEEDED.items():
             if getattr(self, name) is None:
                 raise ValueError(lines(f"{name} is null, and every sweep needs it", f"write: {name}: {written}"))
+        self._refuse_where()
         if self.launch.is_waited_for and not self.launch.is_here:
             what = "launch.wait makes train.py wait for its jobs, and a sweep is waited for with `status -w`"
             raise ValueError(f"{what}; write: launch.wait=false")
@@ -76,6 +78,18 @@ class Sweep(CN):
             raise ValueError("prune ends trials of a search, and search is null; write: prune=null")
         if drawn and type(self).resources is not Sweep.resources:
             raise ValueError("resources() gives trials jobs of their own, and the workers of a search share one launch")
+
+    def _refuse_where(self) -> None:
+        """Refuse axes of fields that the sweep itself sets for each trial."""
+        here = names(type(self.base))
+        for key in self._varied_():
+            if field_of(key) == "launch" and "launch" in here:
+                what = f"the axis {key} has no effect: the launch of the sweep says where its trials run"
+                own = "for a launch of single trials: def resources(self, trial: Any) -> Launch"
+                raise ValueError(lines(what, "write: launch: Launch = Local()", own))
+            if field_of(key) == "folder" and "folder" in here:
+                what = f"the axis {key} makes no other run: each trial has its own folder in that of the sweep"
+                raise ValueError(lines(what, "leave it out"))
 
     def _varied_(self) -> list[str]:
         """Return the keys that the axes set. If they set `patches`, the class of the base applies none."""
