@@ -24,6 +24,7 @@ OFFERS = {
         "is_bundle",
         "is_contract",
         "key_of",
+        "path_of",
         "register",
         "snake",
     ),

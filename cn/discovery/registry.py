@@ -96,8 +96,13 @@ def key_of(cls: Any) -> Key | None:
 
 def path_below(cls: Any, package: str) -> str:
     """Return the path of a class below a package that it is in: `encoder/resnet` for `runs.model`."""
-    rest = cls.__module__.removeprefix(f"{package}.").split(".")
-    return "/".join(rest if bears(cls.__name__, rest[-1]) else [*rest, snake(cls.__name__)])
+    return path_of(cls.__module__, cls.__name__, package)
+
+
+def path_of(module: str, name: str, package: str) -> str:
+    """Return the path below a package of the class of that name in a module, which need not exist any more."""
+    rest = module.removeprefix(f"{package}.").split(".")
+    return "/".join(rest if bears(name, rest[-1]) else [*rest, snake(name)])
 
 
 def home(cls: Any) -> str:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from cn import program
 from cn.composing.compose import compose
-from cn.discovery import discover
+from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import CNError, UserError, lines
 from cn.lazy import needs
+from cn.nodes.former import former_classes
 from cn.nodes.to_json import plain
 from cn.paths import at_home, typed
 from cn.run_folder.state_files import DamagedError, read
@@ -87,7 +88,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     Raises UserError if neither exists.
     """
     folder = typed(name)
-    if os.path.lexists(folder / FILE) or Store(folder).labels():
+    if _holds_sweep(folder):
         if overrides:
             raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
         return _recorded(name, folder)
@@ -95,6 +96,8 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
         kind = cast("type[Sweep]", discover.find((contract(),), name))
     except discover.NoOptionError as error:
         here = f"a folder is one if it holds {FILE}" if folder.is_dir() else None
+        if _holds_sweep(left := OUTPUTS / name):
+            here = f"its trials are in {left}: {verbs()} status {shlex.quote(str(left))}"
         raise UserError(lines(*str(error).split("\n  "), here, f"see: {verbs()}")) from None
     program.script = f"{script()} plan {name}"  # its --help shows the fields
     sweep = compose(kind, overrides)
@@ -102,7 +105,33 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     goal = sweep.goal or of_run(sweep.base)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
     others = tuple(each for each in overrides if each not in elsewhere)
-    return Named(shlex.join([name, *elsewhere]), Store(at_home(sweep.folder or OUTPUTS / name)), goal, sweep, others)
+    return Named(
+        shlex.join([name, *elsewhere]), Store(at_home(sweep.folder or _folder(kind, name))), goal, sweep, others
+    )
+
+
+def _holds_sweep(folder: Path) -> bool:
+    """Return whether a folder is that of a sweep."""
+    return os.path.lexists(folder / FILE) or bool(Store(folder).labels())
+
+
+def _folder(kind: type[Sweep], name: str) -> Path:
+    """Return the folder of a sweep: that of an old name in `_was_`, if it has none under its own yet."""
+    own = OUTPUTS / name
+    olds = [] if os.path.lexists(own) else [each.split(":") for each in former_classes(kind)]
+    for old in [registry.path_of(module, cls, registry.home(kind)) for module, cls in olds]:
+        if _holds_sweep(OUTPUTS / old) and not _is_named(old):
+            return OUTPUTS / old
+    return own
+
+
+def _is_named(name: str) -> bool:
+    """Return whether a class of sweeps/ has that name, and so its folder."""
+    try:
+        discover.find((contract(),), name)
+    except discover.NoOptionError:
+        return False
+    return True
 
 
 def _refuse_without_effect(sweep: Sweep, overrides: Sequence[str]) -> None:
