@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from cn import UserError, program
+from cn import program
 from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser
-from cn.errors import hint, lines
+from cn.errors import RunError, UserError, hint, lines
 from cn.paths import typed
 from cn.screen import answering, as_json_text, pour, say
 from cn.sweeping.planning.named import find
@@ -164,4 +164,6 @@ def _is_override(word: str) -> bool:
 
 def _told(said: tuple[str, Any], *, as_json: bool) -> int:
     say(as_json_text(said[1]) if as_json else said[0])
+    if (why := said[1].get("unwritten")) is not None:
+        raise RunError(why)  # after the answer, which needs no file
     return 0

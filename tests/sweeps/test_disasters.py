@@ -287,8 +287,11 @@ def test_trials_on_a_full_disk_fail_with_the_reason_and_go_on_when_there_is_room
     for verb in ("plan", "status", "logs", "best"):
         project.sweeps(verb, name)
     told = "cannot write to outputs/sweeps/filled: Read-only file system\n  to put the sweep elsewhere: folder=PATH\n"
-    for verb in ("submit", "retry", "cancel", "results"):
+    for verb in ("submit", "retry", "cancel"):
         assert project.sweeps(verb, name, status=1) == told
+    said = project.sweeps("results", name, status=1)
+    assert said.startswith("value ")
+    assert "\ncannot write outputs/sweeps/filled/results.csv and outputs/sweeps/filled/results.png: Read-only" in said
 
 
 def test_a_process_that_a_trial_started_is_killed(project: Project):

@@ -126,7 +126,10 @@ def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
 
 
 def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
-    """Return the goal of each setting over its seeds; write a csv and a picture into the sweep's folder."""
+    """Return the goal of each setting over its seeds; write a csv and a picture into the sweep's folder.
+
+    `unwritten` of the data says why a file could not be written.
+    """
     needs("the picture of results", "matplotlib")
     from cn.sweeping.showing import result_table, scores
     from cn.sweeping.showing.picture import picture
@@ -143,13 +146,22 @@ def results(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, A
     if len(shown) < len(rows):
         text += f"\n... and {len(rows) - len(shown)} more: --all"
     damaged: list[str] = []
-    with named.store.written():
-        write(folder / "results.csv", result_table.csv(rows))
-        picture(outcomes, rows, named.goal, named.store.at, folder / "results.png", damaged, named.name)
+    left, unwritten = [folder / "results.csv", folder / "results.png"], None
+    try:
+        write(left[0], result_table.csv(rows))
+        del left[0]
+        picture(outcomes, rows, named.goal, named.store.at, left[0], damaged, named.name)
+        del left[0]
+    except OSError as error:
+        what = f"cannot write {' and '.join(map(str, left))}: {error.strerror or error}"
+        unwritten = lines(what, f"for the numbers as data: {named.command('results')} --json")
     damaged += [each.reason for each in outcomes if each.state == TrialStatus.DONE and each.reason]
     text += "".join(f"\n{each}" for each in damaged)
-    data |= {"damaged": damaged, "csv": str(folder / "results.csv"), "picture": str(folder / "results.png")}
-    return f"{text}\n\n{folder / 'results.csv'}\n{folder / 'results.png'}", data
+    written = {"csv": folder / "results.csv", "picture": folder / "results.png"}
+    data |= {"damaged": damaged, **{name: None if path in left else str(path) for name, path in written.items()}}
+    data |= {"unwritten": unwritten} if unwritten is not None else {}
+    paths = "\n".join(str(path) for path in written.values() if path not in left)
+    return f"{text}\n\n{paths}" if paths else text, data
 
 
 def best(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, Any]:
