@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from cn.errors import UserError, lines
+from cn.errors import UserError, hint, lines
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
@@ -83,6 +83,18 @@ class Goal(CN):
         """Return the value of a run for each single goal; None if one, or that of a limit, is missing or not finite."""
         found = {name: value for name in self.measured() if (value := value_of(summary, name)) is not None}
         return tuple(found[each.metric] for each in self.each()) if len(found) == len(self.measured()) else None
+
+    def unrecorded(self, recorded: Mapping[str, Any]) -> str | None:
+        """Return which metric no finished trial has recorded, and the nearest that is there; None if none is missing.
+
+        recorded: what finished trials have in their summaries, all together.
+        """
+        names = {name.removeprefix("best/") for name in recorded}
+        missing = next((name for name in self.measured() if name not in names), None)
+        if missing is None or not names:
+            return None
+        numbers = {name.removeprefix("best/") for name, value in recorded.items() if type(value) in (int, float)}
+        return f"no finished trial recorded {missing!r}; {hint(missing, numbers)}"
 
     def excess(self, summary: Mapping[str, Any]) -> dict[str, float]:
         """Return by which part of its bound a run is beyond each limit, by what the limit is called.

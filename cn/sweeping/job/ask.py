@@ -55,13 +55,18 @@ class Asker:
 
         Before that, a pruned trial that is to go on, or the further seeds of a point: write that, and return the ids.
 
-        Raises EndError if no new point is found, or if several in a row are invalid.
+        Raises EndError if no new point is found, if several in a row are invalid, or if no trial that is done has
+        recorded what the goal names.
         """
         with self.points.locked():
             points, self.ends.owners = self.points.every(), self.points.owners()
             if (trial := self._promoted()) is not None:
                 return [trial]
             known = self._known(points)
+            for each in points:
+                self._past(each)
+            if (why := self.goal.unrecorded(self.ends.recorded)) is not None:
+                raise EndError(why)
             if further := self._further(points, known):
                 return further
             asked = [each.values for each in points]

@@ -45,6 +45,7 @@ class Ends:
         self.owners: Mapping[str, Owner] = {}  # of the trials of points, which say whether a pruned one goes on
         self.known: dict[str, tuple[tuple[int, int], End]] = {}  # id of a trial -> state of its file, and its end
         self.over: set[str] = set()  # trials that only a further submission can change
+        self.recorded: dict[str, Any] = {}  # what done trials have in their summaries, all together
 
     def past(self, values: dict[str, Any], trials: Sequence[Trial]) -> Past:
         """Return what is known of a point: the mean of its trials if all came to a value, or the value of its first
@@ -87,9 +88,12 @@ class Ends:
         end = End(report.state)
         unsaid = self.store.is_done_unsaid(trial, report)  # its supervisor was killed
         if unsaid or report.state == TrialStatus.DONE:
-            recorded = summary(self.store.at(trial))
+            told = summary(self.store.at(trial))  # {} if its file is damaged
+            recorded = dict(told)
             if report.value is not None:
                 recorded["score"] = report.value
+            if told:
+                self.recorded |= recorded
             end = End(TrialStatus.DONE, self.goal.values(recorded), excess=self.goal.excess(recorded))
         elif report.state == TrialStatus.PRUNED:
             values = (report.value,) if isinstance(report.value, (int, float)) else None

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from cn.errors import RunError, lines, short
-from cn.run_folder.progress import Progress, last_lines, progress, value_of, whole_summary
+from cn.run_folder.progress import Progress, last_lines, progress, summary, value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
 from cn.sweeping.folder.standing import Standing, Sweeping, far
 from cn.sweeping.folder.store import LOG
@@ -56,6 +56,8 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
         text += f"\n... and {len(data) - len(shown)} more: --all"
     text += "\n\n" + (", ".join(f"{count} {state}" for state, count in counts.items()) or "no trial yet")
     text += _search(named, found)
+    if not any(each["state"] == TrialStatus.DONE and each[metric] is not None for each in shown for metric in metrics):
+        text += _unrecorded(named, [each for each in trials if each.trial.id in looked])
     stop, last = found.stop, list(found.batches.values())[-1:]
     if stop is not None and last and stop.holds(last[0].code, last[0].give_up):
         text += f"\nno other trial is started: {stop.count} failed with: {short(str(stop.reason))}"
@@ -86,6 +88,18 @@ def _search(named: Named, found: Sweeping) -> str:
     else:
         asked = f"{found.spent} points are asked"
     return f"\n{asked}" + ("; its workers search" if found.searches else "")
+
+
+def _unrecorded(named: Named, trials: list[Standing]) -> str:
+    """What is said of a goal that no trial has recorded, though some are done."""
+    if named.guessed:
+        return ""
+    recorded: dict[str, Any] = {}
+    for each in trials:
+        if each.state == TrialStatus.DONE and each.report is not None:
+            recorded |= {**told, "score": each.report.value} if (told := summary(named.store.at(each.trial))) else {}
+    why = named.goal.unrecorded(recorded)
+    return f"\n{why}" if why is not None else ""
 
 
 def _silent(found: Sweeping) -> str:
