@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from cn.errors import RunError
 from cn.nodes.node import CN
@@ -48,6 +49,11 @@ def results_table(varied: list[tuple[str, ...]], results: list[Any]) -> str:
     rows: list[list[str]] = []
     for number, (words, result) in enumerate(zip(varied, results, strict=False)):
         shown = f"{result:.4f}" if isinstance(result, float) else str(result)
+        if isinstance(result, Mapping):
+            named = cast("Mapping[str, Any]", result).items()
+            shown = ", ".join(
+                f"{name} {each:.4f}" if isinstance(each, float) else f"{name} {each}" for name, each in named
+            )
         if isinstance(result, Exception):
             stopped = getattr(result, "status", 1) > 128  # by a signal
             shown = f"{'' if stopped else 'failed: '}{(str(result) or type(result).__name__).splitlines()[0]}"

@@ -3,7 +3,18 @@
 # What other packages may import, by file.
 OFFERS = {
     "branches": ("branch", "carry", "leave"),
-    "differences": ("ABSENT", "Compare", "Values", "diff", "differences", "record_of", "text", "values", "values_in"),
+    "differences": (
+        "ABSENT",
+        "Compare",
+        "Values",
+        "diff",
+        "differences",
+        "record_of",
+        "text",
+        "texts",
+        "values",
+        "values_in",
+    ),
     "flat": ("flat",),
     "folder": (
         "OUTPUTS",
@@ -25,7 +36,7 @@ OFFERS = {
     "listing": ("describe", "show", "standing"),
     "metrics": ("Record", "read", "records"),
     "progress": ("OWN", "Progress", "goal", "last_lines", "progress", "summary", "value_of", "whole_summary"),
-    "recorded": ("Recorded",),
+    "recorded": ("Recorded", "goal_among", "numbers"),
     "shown": ("drawable", "listed", "log_scale", "number", "whole_ticks"),
     "state_files": (
         "DamagedError",

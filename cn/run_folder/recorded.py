@@ -60,8 +60,7 @@ class Recorded:
                     with suppress(OSError):  # the disk is full
                         log(home, _told(error, reason))
                 raise
-            goal = SCORE if SCORE in found or not found else next(iter(found))
-            leave(RunStatus.FINISHED, **found, goal=goal)
+            leave(RunStatus.FINISHED, **found, goal=goal_among(found))
         return result
 
 
@@ -79,6 +78,11 @@ def numbers(result: Any) -> dict[str, float]:
         what = f"the function returned {taken[0]!r}, which is a name that summary.json needs for something else"
         raise RunError(lines(what, f"return it under another name, such as 'final_{taken[0]}'"))
     return found
+
+
+def goal_among(found: Mapping[str, float]) -> str:
+    """Return which of the returned numbers counts: the score, else the first."""
+    return SCORE if SCORE in found or not found else next(iter(found))
 
 
 def _number(value: Any) -> float | None:

@@ -32,7 +32,7 @@ class Terminable:
         self._heard = 0  # the first signal
         self._told = self._raises = False
         self._process = 0  # id, or 0 if no signal is handled here
-        self._handled: list[int] = []
+        self._handled: list[signal.Signals] = []
 
     def __enter__(self) -> Terminable:
         if threading.current_thread() is threading.main_thread():

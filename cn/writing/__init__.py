@@ -5,7 +5,7 @@ OFFERS = {
     "command_line": ("command", "word", "words"),
     "displayed": ("displayed",),
     "python": ("as_python",),
-    "record": ("FILE", "RecordWarning", "dump", "load", "runs_near", "unplain", "within"),
+    "record": ("FILE", "RecordWarning", "by_beginning", "dump", "load", "runs_near", "unplain", "within"),
     "record_class": ("contract_of", "recorded"),
     "subclass": ("changed", "quoted", "subclass"),
 }

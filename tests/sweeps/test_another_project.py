@@ -61,7 +61,7 @@ def test_a_new_project_sweeps_as_it_stands(say: Say, tmp_path: Path) -> None:
     best = say("-m", "cn", "sweeps", "best", "rates").splitlines()
     assert best[0] == "python train.py run=default model.steps=10 model.rate=1.0"
     value = float(best[3].rpartition(" ")[2])
-    assert value == pytest.approx(min(each["score"] for each in trials), abs=1e-4)
+    assert value == pytest.approx(min(each["rmse"] for each in trials), abs=1e-4)
     again = say(*best[0].split()[1:])
     assert f"test error {value:.4f}" in again  # the command repeats the best trial
     assert len(json.loads(say("-m", "cn", "runs", "--json"))) == 7

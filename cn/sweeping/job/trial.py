@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,7 +29,7 @@ from cn.nodes.node import CN
 from cn.nodes.traversal import freeze
 from cn.process import end_with_parent
 from cn.run_folder.folder import has_field, near
-from cn.run_folder.recorded import Recorded
+from cn.run_folder.recorded import Recorded, goal_among, numbers
 from cn.run_folder.state_files import DamagedError, read, set_aside
 from cn.screen import say
 from cn.sweeping.folder.past import state_before
@@ -68,6 +69,9 @@ def run_trial(
         if processes > 1 or part is not None:
             fork(begun, processes)
         value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes, part=part, begun=begun)
+        if isinstance(value, Mapping):
+            found = numbers(value)
+            value = found.get(goal_among(found))
         told["value"] = value if isinstance(value, (int, float, bool, type(None))) else short(str(value))
         status = 0
     except CNError as error:

@@ -146,7 +146,7 @@ WRONG = {  # `…` stands for words of Hydra's that are not the same in all its 
     "-m hydra.sweep.dir=out seed=1,x": "seed=x: seed is int, not 'x'\n  defined in runs/__init__.py:12",
     "hydra.run.dir=out seed=1,2": (
         "seed=1,2 stands for several runs, and one was asked for\n"
-        "  for one run each: python train.py -m seed=1,2\n"
+        "  for one run each: python train.py -m hydra.run.dir=out seed=1,2\n"
         "  for one list: 'seed=[1,2]'"
     ),
     "hydra.run.dir": ("'hydra.run.dir' cannot be read as NAME=VALUE\n  write: hydra.run.dir=VALUE"),
@@ -201,7 +201,10 @@ WRONG = {  # `…` stands for words of Hydra's that are not the same in all its 
     ),
     "--info plugin": "--info plugin is not known\n  nearest: plugins",
     "--info plugins --cfg hydra": "--cfg and --info do not go together; keep one of them",
-    "--config-name mine": ("--config-name mine: a run is a class, chosen by its name\n  see: python train.py --help"),
+    "--config-name mine": (
+        "--config-name mine: a run is a class, chosen by its name\n"
+        "  choose from: default, nested/deep, other, preset\n  see: python train.py --help"
+    ),
     "--config-dir nowhere": "--config-dir nowhere is not a folder",
     "--experimental-rerun nowhere": "--experimental-rerun nowhere: there is no such file",
     "--cfg hydra -p hydra.nothing": "--package hydra.nothing: there is nothing at hydra.nothing",
