@@ -32,8 +32,11 @@ def _held(item: Item | None) -> list[Item]:
     """Return the items of a list or of a mapping."""
     if isinstance(item, Branch):
         return list(item.items.values())
-    if not isinstance(item, Leaf) or not isinstance(item.value, (list, dict)):
+    value: Any = item.value if isinstance(item, Leaf) else None
+    if not isinstance(item, Leaf) or not isinstance(value, (list, dict)):
         return []
-    value = cast("list[Any] | dict[Hashable, Any]", item.value)
-    pairs = enumerate(value) if isinstance(value, list) else value.items()
+    if isinstance(value, list):
+        pairs: list[tuple[Hashable, Any]] = list(enumerate(cast("list[Any]", value)))
+    else:
+        pairs = list(cast("dict[Hashable, Any]", value).items())
     return [Leaf(each, item.file, (*item.keys, key)) for key, each in pairs]

@@ -142,7 +142,7 @@ def refuse_broken(found: dict[str, str]) -> None:
             with warnings.catch_warnings(action="ignore"):
                 compile(text, path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None)
+            line: int | None = getattr(error, "lineno", None)
             what = f"{path}{f':{line}' if line else ''} would be no Python: {getattr(error, 'msg', error)}"
             shown = short(text.split("\n")[line - 1].strip()) if line else None
             fault = "this is a fault of the importer, not of the YAML, and nothing is written"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from annotated_types import Ge
 
@@ -81,7 +81,7 @@ class Sweep(CN):
 
     def _refuse_where(self) -> None:
         """Refuse axes of fields that the sweep itself sets for each trial."""
-        here = names(type(self.base))
+        here = names(type(cast("CN", self.base)))
         for key in self._varied_():
             if field_of(key) == "launch" and "launch" in here:
                 what = f"the axis {key} has no effect: the launch of the sweep says where its trials run"
@@ -93,7 +93,7 @@ class Sweep(CN):
 
     def _varied_(self) -> list[str]:
         """Return the keys that the axes set. If they set `patches`, the class of the base applies none."""
-        axes: Axes | None = self.axes  # null is refused by `check`, which comes later
+        axes = cast("Axes | None", self.axes)  # null is refused by `check`, which comes later
         if axes is None:
             return []
         return [*axes.names(), *(axes.keys() if isinstance(axes, Space) else ())]
