@@ -51,7 +51,8 @@ def _option(stored: Any) -> dict[str, Any]:
         "group": stored.group or "",
         "name": str(stored.name).removesuffix(".yaml"),
         "package": stored.package,
-        "yaml": config.to_yaml(stored.node),
+        # Python 3.13 writes paths by a name of its own, which OmegaConf does not read
+        "yaml": config.to_yaml(stored.node).replace("apply:pathlib._local.", "apply:pathlib."),
         "types": dict(_types(kind, ())) if isinstance(kind, type) and kind is not dict else {},
     }
 
