@@ -13,9 +13,9 @@ from pathlib import Path
 from cn.errors import RunError, lines
 from cn.launching.locks import LOCK, held_below, host, locked
 from cn.launching.queue import Here, Job, Jobs, Queue, Why
+from cn.launching.signals import stopping
 from cn.screen import hang_up
 
-PASSED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # writes its pid, waits for the locks of other batches and releases them, then becomes the batch's process
 START = """
 import fcntl, os, sys
@@ -53,7 +53,7 @@ class LocalQueue(Queue):
             subprocess.Popen(words, env=self._environment(jobs), pass_fds=[lock.fileno()]) as process,
         ):
             print(process.pid, file=lock, flush=True)
-            before = {number: signal.signal(number, _pass_on(process, number)) for number in PASSED}
+            before = {number: signal.signal(number, _pass_on(process, number)) for number in stopping()}
             try:
                 return process.wait()
             finally:

@@ -22,7 +22,7 @@ from cn.launching.local_queue import gpus
 from cn.launching.rank import Rank, outcome
 from cn.launching.ranks import FILES, which
 from cn.launching.shared import libraries
-from cn.launching.signals import Asked
+from cn.launching.signals import Asked, stopping
 from cn.launching.workers import begin
 from cn.nodes.node import CN
 from cn.screen import hang_up
@@ -144,8 +144,7 @@ def _passing_on(ranks: list[Rank]) -> Iterator[Asked]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(rank.process.pid, number)
 
-    hangs = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]  # as `nohup` does
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT, *hangs)}
+    before = {number: signal.signal(number, handler) for number in stopping()}
     try:
         yield asked
     finally:

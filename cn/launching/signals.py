@@ -9,6 +9,12 @@ PATIENCE = 15  # s from a second signal to SIGKILL; SLURM kills this process too
 TOGETHER = 5  # s in which repeated SIGTERMs count once: SLURM and the job's supervisor both send it
 
 
+def stopping() -> list[signal.Signals]:
+    """Return the signals that ask a run to stop; SIGHUP, of a closed terminal, only if `nohup` does not ignore it."""
+    hung = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGTERM, signal.SIGINT, *hung]
+
+
 class Asked:
     """State of the received signals: the first ends the run after its step, a second one soon."""
 

@@ -12,6 +12,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from cn.launching.signals import stopping
 from cn.screen import hang_up
 from runs._processes.collectives import ALONE, Ranks
 
@@ -22,7 +23,7 @@ OFTEN = 10  # steps; the maximum between agreements, each of which costs about 0
 
 
 class Stop:
-    """Context manager that handles the signals; it has an effect only in the main thread. `nohup` ignores SIGHUP."""
+    """Context manager that handles the signals; it has an effect only in the main thread."""
 
     def __init__(self, ranks: Ranks = ALONE) -> None:
         self.ranks = ranks
@@ -35,8 +36,7 @@ class Stop:
 
     def __enter__(self) -> Stop:
         if threading.current_thread() is threading.main_thread():
-            hangs = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
-            for number in (signal.SIGINT, signal.SIGTERM, *hangs):
+            for number in stopping():
                 self._before[number] = signal.signal(number, self._note)
         return self
 

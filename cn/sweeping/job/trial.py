@@ -24,6 +24,7 @@ from cn.launching.processes import Part, Spread
 from cn.launching.rank import Rank
 from cn.launching.ranks import Lost
 from cn.launching.shared import imported, reseed
+from cn.launching.signals import stopping
 from cn.launching.workers import fork
 from cn.nodes.node import CN
 from cn.nodes.traversal import freeze
@@ -170,9 +171,8 @@ def _settle(environment: dict[str, str], output: int | None) -> None:
     os.setpgid(0, 0)  # a process group of its own, so that its subprocesses can be killed with it
     end_with_parent(signal.SIGTERM)
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # SLURM sends it to every process before the time limit
-    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+    for number in (*stopping(), signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.environ.update(environment)

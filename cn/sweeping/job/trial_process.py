@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, Any, NoReturn
 
+from cn.launching.signals import stopping
 from cn.sweeping.folder.store import Report, Trial
 
 # SIGHUP: the terminal is closed; SIGUSR2: the time limit is near
@@ -86,9 +87,8 @@ def woken(note: Callable[[int, FrameType | None], None]) -> int:
     for end in (reading, writing):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    for number in (*SIGNALS, signal.SIGCHLD):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` does
-            signal.signal(number, note)
+    for number in (*stopping(), signal.SIGUSR2, signal.SIGCHLD):
+        signal.signal(number, note)
     return reading
 
 
