@@ -10,8 +10,6 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
 from cn import Diverged, Pruned, RunError
 from cn.run_folder.shown import listed
 from data import BadExample
@@ -22,6 +20,7 @@ from runs._training.log import Later, leave, report, rest
 from runs._training.order import close, feed
 from runs._training.own_step import own_step
 from runs._training.state import Training
+from runs._training.update import update
 from runs.callbacks._hooks import Metrics, bind
 
 if TYPE_CHECKING:
@@ -69,15 +68,7 @@ def fit(training: Training, *, screen: Screen, writer: Thread, stop: Stop) -> No
                 (loss if scaler is None else scaler.scale(loss)).backward()
                 if taken % k:
                     continue
-                if clip is not None:
-                    if scaler is not None:
-                        scaler.unscale_(optimizer)
-                    nn.utils.clip_grad_norm_(parameters, clip)
-                if scaler is None:
-                    optimizer.step()
-                else:
-                    scaler.step(optimizer)
-                    scaler.update()
+                update(optimizer, parameters, clip=clip, scaler=scaler)
                 optimizer.zero_grad()
             training.step = step = step + 1
             for hook in on_step:

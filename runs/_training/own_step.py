@@ -13,6 +13,7 @@ from cn import RunError
 from cn.errors import hint, lines
 from runs._training.forward import Losses
 from runs._training.state import Training
+from runs._training.update import update
 from runs.optim._several import Several
 
 
@@ -39,15 +40,7 @@ class Minimize:
             (loss if scaler is None else scaler.scale(loss)).backward(inputs=parameters)
             if training.ranks.size > 1:
                 self._average(parameters)
-            if clip is not None:
-                if scaler is not None:
-                    scaler.unscale_(optimizer)
-                nn.utils.clip_grad_norm_(parameters, clip)
-            if scaler is None:
-                optimizer.step()
-            else:
-                scaler.step(optimizer)
-                scaler.update()  # the step may minimise another loss by this optimiser
+            update(optimizer, parameters, clip=clip, scaler=scaler)
         torch.clear_autocast_cache()  # which holds the weights in bf16 as they were before
 
     def own(self, count: int) -> int:
