@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cn import RunError, UserError, load
-from cn.errors import hint, lines, short
+from cn.errors import lines, short
 from cn.files import replacing
+from cn.paths import without_ending
 from cn.writing.record import FILE
 from runs import _checkpoint, _onnx, _safetensors
 
@@ -73,10 +73,8 @@ def _writer(folder: Path, path: Path) -> Callable[[dict[str, Any], Path], float 
         _onnx.need(f"-o {path}", run)
         return partial(_onnx.write, run)
     if path.suffix not in TORCH:
-        endings = sorted(each.removeprefix(".") for each in (*TORCH, _safetensors.SUFFIX, _onnx.SUFFIX))
-        what = f"{short(str(path))}: weights are not written as {path.suffix or 'a file without an ending'}"
-        write = f"write: -o {shlex.quote(str(path.with_suffix('.pt')))}"
-        raise UserError(lines(what, hint(path.suffix.removeprefix("."), endings), write))
+        endings = [each.removeprefix(".") for each in (*TORCH, _safetensors.SUFFIX, _onnx.SUFFIX)]
+        raise without_ending(path, "weights are not", ".pt", endings)
     return _checkpoint.write
 
 

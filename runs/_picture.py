@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import shlex
 import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cn import RunError, UserError
-from cn.errors import hint, lines, short
+from cn.errors import lines, short
 from cn.files import replacing
+from cn.paths import without_ending
 from cn.run_folder.differences import ABSENT, differences, text, values
 from cn.run_folder.folders import names
 from cn.run_folder.metrics import Record, read
@@ -36,8 +36,7 @@ def plot(folders: list[Path], path: Path) -> Path:
     formats = figure.canvas.get_supported_filetypes()
     ending = path.suffix.removeprefix(".").lower()
     if ending not in formats:
-        what = f"{short(str(path))}: no picture can be written as {path.suffix or 'a file without an ending'}"
-        raise UserError(lines(what, hint(ending, formats), f"write: -o {shlex.quote(str(path.with_suffix('.png')))}"))
+        raise without_ending(path, "no picture can be", ".png", formats)
     if path.name == "curves.png" and (path.parent / FILE).exists():
         raise UserError(lines(f"-o {short(str(path))} is a file of the run's own", "write: -o FILE"))
     if path.exists() and not path.is_file():

@@ -10,7 +10,7 @@ from typing import Any
 from cn import program
 from cn.cli.parser import Parser, TypedPath
 from cn.errors import UserError, hint, lines, nearest, short
-from cn.paths import typed
+from cn.paths import typed, without_ending
 from cn.run_folder import listing
 from cn.run_folder.differences import Compare, diff
 from cn.run_folder.folder import OUTPUTS
@@ -76,8 +76,7 @@ def reported(words: list[str], output: Path | None, *, as_json: bool) -> None:
     from cn.report.of_runs import report
 
     if output is not None and output.suffix not in PAGES:
-        what = f"{short(str(output))}: a page is not written as {output.suffix or 'a file without an ending'}"
-        raise UserError(lines(what, f"write: -o {shlex.quote(str(output.with_suffix('.html')))}"))
+        raise without_ending(output, "a page is not", ".html")
     roots = [typed(word) for word in words if typed(word).is_dir()]
     found = [each.folder for each in below(*(roots if words else [OUTPUTS] if OUTPUTS.is_dir() else []))]
     found += [each for each in find([word for word in words if not typed(word).is_dir()]) if each not in found]
