@@ -202,12 +202,10 @@ def _meant(word: str, words: list[str], what: Any, kept: list[str]) -> Iterator[
 
     if "=" in word:
         return
-    match words[words.index(word) + 1 :]:
-        case ["=", value, *_]:
-            yield Offer("write, without spaces: ", f"{word}={value}")
-            return
-        case _:
-            pass
+    after = words[words.index(word) + 1 :]
+    if len(after) > 1 and after[0] == "=":
+        yield Offer("write, without spaces: ", f"{word}={after[1]}")
+        return
     if isinstance(what, type) and registry.is_contract(what):
         yield Offer("write: ", f"{root_name(what)}={word}")
     with contextlib.suppress(CNError), _untold():

@@ -45,8 +45,8 @@ class WordError(UserError):
 
 
 def _with_others(offer: Offer, word: str) -> str:
-    """Return the offered word, in a whole command together with the other words of the command that was typed."""
-    typed = program.typed if word in program.typed and offer.label.endswith("-m ") else (word,)
+    """Return the offered word; for a whole command, in its place among the words that were typed."""
+    typed = program.typed if offer.whole and word in program.typed else (word,)
     return " ".join(program.quoted(offer.word if each == word else each) for each in typed)
 
 
@@ -188,11 +188,9 @@ def _assignment(text: str) -> Assignment:
     if override.package is not None:
         raise _with_package(text, override.package, key)
     if override.is_sweep_override():
-        from cn.composing.syntax_errors import Offer
+        from cn.composing.syntax_errors import Offer, one_run_each
 
-        offers = [Offer(f"for one run each: python {program.script} -m ", text, several=True)]
-        if program.script.startswith("-m "):  # a module of ours, which has no -m
-            offers = []
+        offers = one_run_each(text)
         if grammar.is_choice(override):
             offers.append(Offer("for one list: ", f"{key}=[{typed}]"))
         raise WordError.of(text, [f"{short(text)} stands for several runs, and one was asked for"], offers)

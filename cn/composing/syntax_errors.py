@@ -21,11 +21,19 @@ TOKENS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\\.|[][(){}]""", re.
 
 
 class Offer(NamedTuple):
-    """A suggested word and the label before it; `several`: the word may be a sweep."""
+    """A suggested word and the label before it."""
 
     label: str
     word: str
-    several: bool = False
+    several: bool = False  # whether the word may be a sweep
+    whole: bool = False  # whether the other words of the command that was typed are shown beside it
+
+
+def one_run_each(word: str) -> list[Offer]:
+    """Return the offer to run a sweep by `-m`; none for a module of ours, which has no `-m`."""
+    if program.script.startswith("-m "):
+        return []
+    return [Offer(f"for one run each: python {program.script} -m ", word, several=True, whole=True)]
 
 
 def message(
@@ -47,8 +55,8 @@ def message(
     elif swept:
         one.append(f"{key}=[{','.join(parts)}]")
     offers = [Offer("write: ", each, several) for each in dict.fromkeys(one)]
-    if swept and not several and not program.script.startswith("-m "):
-        offers.append(Offer(f"for one run each: python {program.script} -m ", swept, True))
+    if swept and not several:
+        offers += one_run_each(swept)
     return [what, why], [each for each in offers if _readable(each.word)]
 
 
