@@ -12,7 +12,7 @@ from cn.paths import typed
 
 
 class Once(argparse.Action):
-    """An option with a value, which is given once."""
+    """An option with a value that may be given only once."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         if (before := getattr(namespace, self.dest)) is not None:

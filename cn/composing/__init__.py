@@ -10,7 +10,7 @@ OFFERS = {
     "edit": ("edit",),
     "finish": ("finish",),
     "interpolation": ("in_words",),
-    "overrides": ("Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
+    "overrides": ("MOST", "Assignment", "WordError", "check", "expand", "of_hydra", "parse", "read"),
     "patches": ("KEY", "names_patches", "patches_of"),
     "plain_words": ("KEY", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),

@@ -166,7 +166,7 @@ def is_choice(override: Override) -> bool:
 
 
 def steps(sweep: RangeSweep, most: int) -> list[str]:
-    """Return the values of a `range(...)`, shuffled if `shuffle` is set. If there are more than `most`, return more."""
+    """Return the values of a `range(...)`, shuffled if `shuffle` is set; at most `most` + 1 of them."""
     found = list(itertools.islice(_steps(sweep), most + 1))
     if sweep.shuffle:
         random.shuffle(found)

@@ -37,7 +37,8 @@ def worked_out(
 ) -> list[Any]:
     """Resolve each interpolation at its own position in the config, a tree of plain values.
 
-    among: the content of the tree, for error messages. later: the addresses of values that are derived from these.
+    among: the content of the tree, for error messages. later: returns the addresses of the values that are derived
+    once each interpolation is resolved.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import GrammarParseError, OmegaConfBaseException

@@ -48,17 +48,19 @@ def results_table(varied: list[tuple[str, ...]], results: list[Any]) -> str:
     header = ["no.", *(word.partition("=")[0] for word in varied[0]), "result"]
     rows: list[list[str]] = []
     for number, (words, result) in enumerate(zip(varied, results, strict=False)):
-        shown = f"{result:.4f}" if isinstance(result, float) else str(result)
+        shown = _shown(result)
         if isinstance(result, Mapping):
             named = cast("Mapping[str, Any]", result).items()
-            shown = ", ".join(
-                f"{name} {each:.4f}" if isinstance(each, float) else f"{name} {each}" for name, each in named
-            )
+            shown = ", ".join(f"{name} {_shown(each)}" for name, each in named)
         if isinstance(result, Exception):
             stopped = getattr(result, "status", 1) > 128  # by a signal
             shown = f"{'' if stopped else 'failed: '}{(str(result) or type(result).__name__).splitlines()[0]}"
         rows.append([str(number), *(word.partition("=")[2] for word in words), shown])
     return table(header, rows)
+
+
+def _shown(result: Any) -> str:
+    return f"{result:.4f}" if isinstance(result, float) else str(result)
 
 
 def refuse_failed(results: list[Any]) -> None:

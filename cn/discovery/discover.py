@@ -47,9 +47,10 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
     for package in _homes(types):
         for module, name in _candidates(package, option):
             _refuse_name(package, module.split(".")[package.count(".") + 1 :])
-            found = list(nodes(load(module)))
+            loaded = load(module)
+            found = nodes(loaded)
             if not found and not name:
-                strange = load(module)
+                strange = loaded
             for cls in found:
                 key = key_of(cls)
                 if (

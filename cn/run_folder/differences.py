@@ -118,11 +118,13 @@ def text(value: Any) -> str:
 
 
 def texts(row: list[Any]) -> list[str]:
-    """Return values as a table shows them; values that differ in more than that are written in full."""
+    """Return values as a table shows them; different values that it would show alike are written in full."""
     brief = [text(value) for value in row]
     whole = ["-" if value is ABSENT else json.dumps(value) for value in row]
-    alike = {each for each in brief if len({whole[i] for i, other in enumerate(brief) if other == each}) > 1}
-    return [full if told in alike else told for told, full in zip(brief, whole, strict=True)]
+    shown_as: dict[str, set[str]] = {}
+    for told, full in zip(brief, whole, strict=True):
+        shown_as.setdefault(told, set()).add(full)
+    return [full if len(shown_as[told]) > 1 else told for told, full in zip(brief, whole, strict=True)]
 
 
 def _summary(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any, cast
 
+from cn.composing.overrides import MOST
 from cn.errors import UserError, lines, short
 from cn.nodes.node import CN
 from cn.nodes.to_json import plain
@@ -24,8 +25,6 @@ from cn.sweeping.ranges import log_range as log_range
 from cn.sweeping.ranges import log_uniform as log_uniform
 from cn.sweeping.ranges import place
 from cn.sweeping.ranges import uniform as uniform
-
-MOST = 100_000  # points
 
 
 class Axes(CN):

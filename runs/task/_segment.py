@@ -46,9 +46,8 @@ class Segmentation(Objective):
 
     def loss(self, network: Network, batch: Examples) -> Tensor:
         images, masks = batch
-        logits = rearrange(
-            network(images), "b k h w -> (b h w) k"
-        )  # torch has a deterministic loss of rows on a GPU, not of maps
+        # Of rows, torch's loss is deterministic on a GPU; of maps it is not.
+        logits = rearrange(network(images), "b k h w -> (b h w) k")
         return F.cross_entropy(logits, masks.flatten())
 
     def measure(self, network: Network, batch: Examples) -> Mapping[str, Tensor]:
