@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +28,14 @@ TURNS = {  # EXIF orientation -> transpose to upright
 ASPECTS = (3 / 4, 4 / 3)  # width to height of a window
 
 
+class Draws(Protocol):
+    """A source of random numbers: a `random.Random`, or the module `random`."""
+
+    def random(self) -> float: ...
+
+    def uniform(self, a: float, b: float) -> float: ...
+
+
 def fitted(source: Source, *, size: int) -> Bytes:
     """Return the largest central square of the image, resized to `size` pixels."""
     with Image.open(source) as image:
@@ -38,18 +45,18 @@ def fitted(source: Source, *, size: int) -> Bytes:
         return _window(image, (left, top, left + side, top + side), size)
 
 
-def cut(source: Source, *, size: int, least: float, flip: bool) -> Bytes:
-    """Return a random window of the image, perhaps mirrored, drawn from Python's global generator.
+def cut(source: Source, random: Draws, *, size: int, least: float, flip: bool) -> Bytes:
+    """Return a random window of the image, perhaps mirrored.
 
     Szegedy et al. 2015 (arXiv:1409.4842), section 6: the area is uniform between `least` and the whole image, and the
     logarithm of the aspect ratio is uniform.
     """
     with Image.open(source) as image:
-        found = _window(image, _drawn(*_turned(image), least), size)
+        found = _window(image, _drawn(random, *_turned(image), least), size)
     return found[:, :, ::-1].copy() if flip and random.random() < 0.5 else found
 
 
-def _drawn(w: int, h: int, least: float) -> Box:
+def _drawn(random: Draws, w: int, h: int, least: float) -> Box:
     for _ in range(TRIES):
         area = w * h * random.uniform(least, 1)
         aspect = math.exp(random.uniform(math.log(ASPECTS[0]), math.log(ASPECTS[1])))

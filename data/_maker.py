@@ -1,7 +1,8 @@
 """Loads examples one by one; each is a pure function of the seed, the epoch and its index.
 
 The global generators of Python, NumPy and torch are seeded before each example, so that any data set and transform may
-use them.
+use them. A data set with a method `seeded` draws from the seed itself, and is spared this: it takes 30 us, and an image
+of 96 x 96 pixels 340 us.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ Key = tuple[int | None, int]  # epoch, None in an evaluation, and index of an ex
 
 
 class Examples(Protocol):
-    """A map-style data set of torch; an optional `name(index)` names a damaged example in messages."""
+    """A map-style data set of torch.
+
+    An optional `name(index)` names a damaged example in messages. An optional `seeded(index, seed)` returns an example
+    that is a pure function of both, in place of `[index]`.
+    """
 
     def __len__(self) -> int: ...
 
@@ -49,6 +54,7 @@ class Maker:
 
     def __init__(self, examples: Examples, seed: int, on_damaged: str) -> None:
         self.examples, self.seed, self.skips = examples, seed, on_damaged == "skip"
+        self.example = getattr(examples, "seeded", self._drawn)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -81,17 +87,19 @@ class Maker:
         return []
 
     def _one(self, epoch: int | None, index: int) -> Any:
-        own = seed_of(self.seed, epoch, index)
-        random.seed(own)
-        np.random.seed(own % 2**32)
-        torch.default_generator.manual_seed(own)
         try:
-            return self.examples[index]
+            return self.example(index, seed_of(self.seed, epoch, index))
         except Exception as error:
             name = getattr(self.examples, "name", None)
             said = " ".join(str(error).split())
             why = said if isinstance(error, OSError) and said else f"{type(error).__name__}: {said}".removesuffix(": ")
             return Damage(f"example {index}" if name is None else str(name(index)), why)
+
+    def _drawn(self, index: int, seed: int) -> Any:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.default_generator.manual_seed(seed)
+        return self.examples[index]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from functools import partial
 from io import BytesIO
@@ -14,7 +15,7 @@ import torch
 from PIL import UnidentifiedImageError
 from torch import Tensor
 
-from data._crop import cut, fitted
+from data._crop import Draws, cut, fitted
 from data._dataset import Dataset
 from data._images import pixels
 from data._loaded import Loaded
@@ -42,17 +43,29 @@ class Pictures:
     """A map-style data set of some stored images: bytes `3 size size`, and labels."""
 
     def __init__(self, stored: Stored, index: npt.NDArray[np.int64], *, size: int, least: float, flip: bool) -> None:
-        self.stored, self.index = stored, index
-        self.read = partial(cut, size=size, least=least, flip=flip) if least < 1 or flip else partial(fitted, size=size)
+        self.stored, self.index, self.size, self.least, self.flip = stored, index, size, least, flip
+        self.random = random.Random(0)
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+        return self._read(index, random)
+
+    def seeded(self, index: int, seed: int) -> tuple[Tensor, int]:
+        """Return an image, whose window and sides follow from the seed, and its label."""
+        self.random.seed(seed)  # a new generator would be seeded twice
+        return self._read(index, self.random)
+
+    def _read(self, index: int, draws: Draws) -> tuple[Tensor, int]:
         place = int(self.index[index])
         source = self.stored.open(place)
         try:
-            return torch.from_numpy(self.read(source)), int(self.stored.labels[place])
+            if self.least < 1 or self.flip:
+                image = cut(source, draws, size=self.size, least=self.least, flip=self.flip)
+            else:
+                image = fitted(source, size=self.size)
+            return torch.from_numpy(image), int(self.stored.labels[place])
         except UnidentifiedImageError:
             if isinstance(source, Path):
                 raise

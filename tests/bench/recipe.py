@@ -98,7 +98,7 @@ def images(setting: Setting) -> Iterator[Row]:
         if gpu:
             size = Size(50_000, 512, 300 if setting.quick else 1200, 20, (f"model={model}", "compile=true"))
         else:
-            size = Size(500, 16, 12 if setting.quick else 24, 1, (f"model={model}",))
+            size = Size(500, 16, 10 if setting.quick else 20, 1, (f"model={model}",))
         turn = take(setting.folder / model, size)
         times = turn.ratio("wall" if gpu else "processor")
         note = f"{_rate(turn, turn.ours)}, by hand {_rate(turn, turn.bare)}, {times:.3f}x the time"

@@ -155,7 +155,7 @@ def test_the_smallest_images_can_be_cut(size, tmp_path):
     Image.new("RGB", size, (10, 20, 30)).save(path)
     for seed in range(50):
         random.seed(seed)
-        for found in (_crop.cut(path, size=8, least=0.1, flip=True), _crop.fitted(path, size=8)):
+        for found in (_crop.cut(path, random, size=8, least=0.1, flip=True), _crop.fitted(path, size=8)):
             assert found.shape == (3, 8, 8)
             assert found.mean((1, 2)).tolist() == [10, 20, 30]
 
@@ -169,9 +169,9 @@ def test_a_window_is_what_a_plain_decoding_gives(side, tmp_path):
     Image.fromarray(levels.astype(np.uint8)).save(path, quality=97)
     for seed in range(10):
         random.seed(seed)
-        found = _crop.cut(path, size=16, least=0.2, flip=True)
+        found = _crop.cut(path, random, size=16, least=0.2, flip=True)
         random.seed(seed)
-        box = _crop._drawn(w, h, 0.2)
+        box = _crop._drawn(random, w, h, 0.2)
         flipped = random.random() < 0.5
         with Image.open(path) as image:
             plain = image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR, box=box)
@@ -181,11 +181,22 @@ def test_a_window_is_what_a_plain_decoding_gives(side, tmp_path):
         assert np.abs(found.astype(int) - wanted).max() <= 4
 
 
+def test_an_image_draws_from_its_seed_alone(tmp_path):
+    """Which spares the seeding of three global generators an image."""
+    pictures = build(write(tmp_path, train=20), least=0.3).train.examples
+    random.seed(7)
+    wanted = pictures[3][0]
+    before = random.getstate()
+    assert not all(torch.equal(pictures.seeded(3, seed)[0], wanted) for seed in range(4))
+    assert torch.equal(pictures.seeded(3, 7)[0], wanted)
+    assert random.getstate() == before
+
+
 def test_windows_differ_in_place_and_size_and_half_are_mirrored(tmp_path):
     path = tmp_path / "slope.png"
     slope = np.broadcast_to(np.linspace(0, 255, 64)[None, :, None], (64, 64, 3))
     Image.fromarray(slope.astype(np.uint8)).save(path)
-    found = [_crop.cut(path, size=8, least=0.35, flip=True).astype(int) for _ in range(100)]
+    found = [_crop.cut(path, random, size=8, least=0.35, flip=True).astype(int) for _ in range(100)]
     mirrored = sum(each[0, 0, 0] > each[0, 0, -1] for each in found)
     assert 30 < mirrored < 70
     widths = [abs(each[0, 0, 0] - each[0, 0, -1]) for each in found]
