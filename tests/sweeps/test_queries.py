@@ -50,6 +50,35 @@ def test_trials_with_the_same_words_are_told_apart_by_what_they_have_of_the_base
     assert sorted(rows) == ["seed=0 (steps=1)", "seed=0 (steps=31)", "seed=1 (steps=1)", "seed=1 (steps=31)"]
 
 
+def test_trials_of_different_bases_are_never_averaged(project: Project):
+    name = project.sweep("two", 'grid({"optim.lr": [0.1]}) * seeds(2)')
+    for value in (0.2, 0.8):
+        project.sweeps("submit", name, f"base.value={value}", f"base.log_every={round(10 * value)}")
+        project.over(name)
+    rows = project.asked("results", "outputs/sweeps/two")["rows"]
+    assert [(row["words"], row["mean"], row["count"]) for row in rows] == [
+        (["optim.lr=0.1", "value=0.8"], 0.8, 2),
+        (["optim.lr=0.1", "value=0.2"], 0.2, 2),
+    ]
+    assert [(row["words"], row["mean"]) for row in project.asked("results", name, "base.value=0.2")["rows"]] == [
+        (["optim.lr=0.1"], 0.2)
+    ]
+
+
+def test_a_setting_keeps_its_trials_when_an_axis_is_added_or_written_in_another_way(project: Project):
+    name = project.sweep("two", 'grid({"value": [1, 2]}) * seeds(2)')
+    project.sweeps("submit", name)
+    project.over(name)
+    project.sweep("two", 'grid({"value": [1.0, 2.0], "pause": [0.0]}) * seeds(3)')
+    project.sweeps("submit", name)
+    assert project.over(name) == {"done": 6}
+    rows = project.asked("results", name)["rows"]
+    assert [(row["words"], row["count"]) for row in rows] == [
+        (["value=2.0", "pause=0.0"], 3),
+        (["value=1.0", "pause=0.0"], 3),
+    ]
+
+
 def test_no_verb_imports_torch(project: Project):
     project.write("without/sitecustomize.py", "import sys\nsys.modules['torch'] = None  # an import of it fails\n")
     name = project.sweep("light", "seeds(2)")

@@ -10,8 +10,11 @@ from typing import Any
 
 from cn import program
 from cn.errors import UserError, hint, lines, nearest, short
+from cn.nodes.to_json import DERIVED
+from cn.run_folder.differences import ABSENT, differences, texts, values_in
 from cn.run_folder.progress import value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
+from cn.run_folder.where import names_in, says_where
 from cn.sweeping.folder.look import look
 from cn.sweeping.folder.store import Trial
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -77,7 +80,10 @@ class Row:
 
 
 def outcomes(named: Named) -> list[Outcome]:
-    """Return the outcome of every submitted trial; of a sweep class, those in its plan. UserError if there are none."""
+    """Return the outcome of every submitted trial; of a sweep class, those in its plan, with the words that it has now.
+
+    UserError if there are none.
+    """
     if named.guessed:
         (damaged,) = named.damaged
         what = f"the goal of {named.name} is not known: {damaged}"
@@ -85,8 +91,11 @@ def outcomes(named: Named) -> list[Outcome]:
     sweeping = look(named.store)
     found = sweeping.trials
     if named.sweep is not None:
-        planned = adopt(named.store, sweeping, named.planned())
-        found = {each.trial.id: found[each.trial.id] for each in planned if each.trial.id in found}
+        planned = [each.trial for each in adopt(named.store, sweeping, named.planned())]
+        for each in planned:  # an axis may have been added or removed, or a 1 become a 1.0, since it was submitted
+            if each.id in found:
+                found[each.id].trial = replace(found[each.id].trial, words=each.words)
+        found = {each.id: found[each.id] for each in planned if each.id in found}
     if not found:
         raise named.never()
     outcomes: list[Outcome] = []
@@ -101,7 +110,33 @@ def outcomes(named: Named) -> list[Outcome]:
         if each.report is not None and each.report.value is not None and each.state == TrialStatus.DONE:
             recorded = {**recorded, "score": each.report.value}
         outcomes.append(Outcome(each.trial, each.state, reason, recorded, each.code if begun else None, started))
-    return outcomes
+    is_plan = named.sweep is not None and named.sweep.search is None
+    return outcomes if is_plan else _told_apart(outcomes)
+
+
+def _told_apart(outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the outcomes; where settings have the same words but another base, with what differs as further words."""
+    settings: dict[tuple[str, ...], list[Outcome]] = {}
+    for each in outcomes:
+        settings.setdefault(tuple(sorted(setting(each.trial))), []).append(each)
+    more: dict[str, tuple[str, ...]] = {}
+    for trials in settings.values():
+        rows = [values_in(_given(each.trial.config)) for each in trials] if len(trials) > 1 else []
+        where = names_in(trials[0].trial.config)
+        for key, row in differences(rows).items():
+            if key != "seed" and ABSENT not in row and not says_where(key, where):  # what some lack is of other code
+                for each, told in zip(trials, texts(row), strict=True):
+                    more[each.trial.id] = (*more.get(each.trial.id, ()), f"{key}={told}")
+    return [
+        replace(each, trial=replace(each.trial, words=each.trial.words + more.get(each.trial.id, ())))
+        for each in outcomes
+    ]
+
+
+def _given(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without derived values, which may follow from the seed."""
+    left = {name: value for name, value in record.items() if name not in record.get(DERIVED, ())}
+    return {name: _given(value) if isinstance(value, dict) else value for name, value in left.items()}
 
 
 def results(outcomes: Iterable[Outcome], goal: Goal) -> list[Row]:
