@@ -99,6 +99,20 @@ def test_keep_derive_and_resources_are_asked_of_each_trial(project: Project):
     assert plan["trials"][-1] == {"state": "new", "words": ["value=0.3", "seed=3", "steps=30"]}
 
 
+def test_a_derived_value_may_be_a_number_of_numpy_as_that_of_an_axis(project: Project):
+    name = project.sweep("two", 'grid({"value": [0.25, 4.0]})')
+    path = project.folder / "sweeps/two.py"
+    method = "\n    def derive(self, trial):\n        return {}\n"
+    derived = '{"pause": np.sqrt(trial.value), "steps": np.int64(3)}'
+    path.write_text(f"import numpy as np\n{path.read_text()}{method.format(derived)}")
+    assert [trial["words"][1:] for trial in project.asked("plan", name)["trials"]] == [
+        ["pause=0.5", "steps=3"],
+        ["pause=2.0", "steps=3"],
+    ]
+    path.write_text(f"{path.read_text().replace(derived, '{1: 2}')}")
+    assert project.sweeps("plan", name, status=2) == "Two.derive() gave {1: 2}, and must give a dict of values by key\n"
+
+
 def test_a_launch_that_waits_is_refused(project: Project):
     name = project.sweep("two", "seeds(2)")
     said = project.sweeps("plan", name, "launch=slurm", "launch.wait=true", status=2)

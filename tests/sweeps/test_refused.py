@@ -57,6 +57,15 @@ def test_an_axis_that_makes_no_other_trial_is_refused(project: Project, name: st
     assert project.sweeps("plan", "two", status=2) == f"{told}  Two is defined in sweeps/two.py:9\n"
 
 
+@pytest.mark.parametrize("key", ["launch.processes", "folder"])
+def test_a_derived_value_that_makes_no_other_trial_is_refused(project: Project, key: str):
+    project.sweep("two", "seeds(2)")
+    path = project.folder / "sweeps/two.py"
+    path.write_text(f"{path.read_text()}\n    def derive(self, trial):\n        return {{{key!r}: 2}}\n")
+    told = AXES[key.partition(".")[0]][1].removeprefix(f"the axis {key} ")
+    assert project.sweeps("plan", "two", status=2) == f"{key} of Two.derive() {told}"
+
+
 @pytest.mark.parametrize(
     ("word", "instead"),
     [

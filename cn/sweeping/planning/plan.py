@@ -23,6 +23,7 @@ from cn.nodes.to_json import CLASS, DERIVED
 from cn.nodes.traversal import walk
 from cn.run_folder.folder import folder_of
 from cn.run_folder.where import field_of, usual
+from cn.sweeping.axes import values_of
 from cn.sweeping.folder.store import Trial, of_trial
 from cn.sweeping.planning.variants import ENCODE, Variants
 from cn.sweeping.sweep import Sweep
@@ -83,9 +84,12 @@ class Composer:
         run = variants.run(rest)
         if self.derives:
             more = _asked(sweep, "derive", run, own)
-            if not isinstance(cast("Any", more), dict):
+            if not isinstance(cast("Any", more), dict) or not all(isinstance(key, str) for key in cast("Any", more)):
                 raise UserError(f"{name_of_class}.derive() gave {more!r}, and must give a dict of values by key")
-            own += [each for key, value in more.items() for each in _written(sweep.base, key, value)]
+            for key, value in cast("dict[str, Any]", more).items():
+                if (why := sweep._without_effect_(key)) is not None:
+                    raise UserError(f"{key} of {name_of_class}.derive() {why}")
+                own += _written(sweep.base, key, values_of(key, [value])[0])
             variants, rest = self.variants.of(own)
             run = variants.run(rest)
         if self.keeps and not _asked(sweep, "keep", run, own):

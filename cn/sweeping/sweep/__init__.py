@@ -81,15 +81,20 @@ class Sweep(CN):
 
     def _refuse_where(self) -> None:
         """Refuse axes of fields that the sweep itself sets for each trial."""
-        here = names(type(cast("CN", self.base)))
         for key in self._varied_():
-            if field_of(key) == "launch" and "launch" in here:
-                what = f"the axis {key} has no effect: the launch of the sweep says where its trials run"
-                own = "for a launch of single trials: def resources(self, trial: Any) -> Launch"
-                raise ValueError(lines(what, "write: launch: Launch = Local()", own))
-            if field_of(key) == "folder" and "folder" in here:
-                what = f"the axis {key} makes no other run: each trial has its own folder in that of the sweep"
-                raise ValueError(lines(what, "leave it out"))
+            if (why := self._without_effect_(key)) is not None:
+                raise ValueError(f"the axis {key} {why}")
+
+    def _without_effect_(self, key: str) -> str | None:
+        """Return why a value that is set for each trial is none of the trial's; None if it is."""
+        here = names(type(cast("CN", self.base)))
+        if field_of(key) == "launch" and "launch" in here:
+            what = "has no effect: the launch of the sweep says where its trials run"
+            own = "for a launch of single trials: def resources(self, trial: Any) -> Launch"
+            return lines(what, "write: launch: Launch = Local()", own)
+        if field_of(key) == "folder" and "folder" in here:
+            return lines("makes no other run: each trial has its own folder in that of the sweep", "leave it out")
+        return None
 
     def _varied_(self) -> list[str]:
         """Return the keys that the axes set. If they set `patches`, the class of the base applies none."""
