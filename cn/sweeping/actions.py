@@ -23,7 +23,7 @@ from cn.sweeping.planning.sharing import Shared, share
 from cn.sweeping.project import root_of
 from cn.sweeping.submitting import snapshots, submission
 from cn.sweeping.submitting.ending import ending, refuse_copy, settled
-from cn.sweeping.submitting.preview import many
+from cn.sweeping.submitting.preview import changed, many, told_of
 from cn.sweeping.submitting.submission import Workers, copy_code, recover
 from cn.sweeping.submitting.workers import given, wanted
 
@@ -69,6 +69,7 @@ def _submit_search(named: Named) -> tuple[str, Any]:
     said = lines(
         text + _listed(counts),
         far(found, more.points) if found.spent else None,
+        *told_of(changed(named, [], found), search=True),
         None if named.sweep is None or named.sweep.search is None else given(found, named.sweep.search, more),
         *more.start.said,
         f"{many(len(going))} of killed or cancelled workers {'goes' if len(going) == 1 else 'go'} on"

@@ -272,6 +272,16 @@ def test_a_damaged_file_of_a_point_is_named_and_its_part_of_the_budget_is_spent(
     assert len(points(project)) == 14
 
 
+def test_points_that_were_asked_of_another_base_are_told(project: Project):
+    name = hunt(project, "Random(trials=2)", axes='space({"value": log_uniform(1e-3, 1)})')
+    project.sweeps("submit", name)
+    finished(project, name)
+    told = "changed since: 2 trials had steps=1 (now 2), and count as points all the same\n"
+    assert "changed since" not in project.sweeps("plan", name, "base.value=0.7", "base.log_every=3")  # value is drawn
+    assert told in project.sweeps("plan", name, "base.steps=2")
+    assert told in project.sweeps("submit", name, "base.steps=2")
+
+
 def test_keep_and_derive_are_those_of_the_sweep(project: Project):
     name = hunt(project, "Random(trials=5)", axes='space({"steps": integers(1, 99)})')
     more = """

@@ -9,11 +9,13 @@ from typing import Any
 
 from cn.errors import CNError, short
 from cn.launching.queue import MOST, Queue
+from cn.nodes.to_json import plain
 from cn.nodes.traversal import values
 from cn.run_folder.differences import ABSENT, differences, values_in
 from cn.run_folder.differences import text as as_text
 from cn.run_folder.state_files import DamagedError
 from cn.run_folder.where import names_in, says_where
+from cn.sweeping.axes import address
 from cn.sweeping.folder.standing import Sweeping, ended_so, far
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
@@ -26,6 +28,7 @@ from cn.sweeping.search_space import Space
 from cn.sweeping.submitting import snapshots
 from cn.sweeping.submitting.submission import alike, divide, rows
 from cn.sweeping.submitting.workers import Wanted, given, wanted
+from cn.sweeping.sweep import Sweep
 from cn.table import table
 
 ROWS = 20
@@ -44,7 +47,7 @@ def preview(
     code = snapshots.digest(root_of(named.sweep._function_)) if named.sweep is not None else ""
     shared = share(new, found, code) if named.sweep is not None and named.sweep.search is None else Shared(new)
     arrays, hours = cost(shared.planned)
-    old = changed(planned, found)
+    old = changed(named, planned, found)
     files = edited(named, planned, found, code)
     gone = [name for name in found.trials if name not in state and name not in old]
     listed = [[each.trial.id, state[each.trial.id], " ".join(each.trial.words)] for each in planned]
@@ -79,9 +82,7 @@ def preview(
         text.append(f"to submit: {f'{many(len(new))} on this machine' if new[0].launch.is_here else jobs}")
     if saves := shared.described():
         text.append(saves)
-    alike_ones = Counter(short(", ".join(differs)) for differs in old.values())
-    for differs, count in list(alike_ones.items())[:ROWS]:
-        text.append(f"changed since: {many(count)} had {differs}")
+    text += told_of(old, search=search is not None)
     if files:
         text.append(f"changed since: the code of trials that are not new: {short(', '.join(files))}")
     if gone:
@@ -162,8 +163,13 @@ def _most(queue: Queue) -> int:
         return MOST
 
 
-def changed(planned: list[Planned], found: Sweeping) -> dict[str, list[str]]:
-    """Return trials that were submitted with the same words but another configuration, and their differences."""
+def changed(named: Named, planned: list[Planned], found: Sweeping) -> dict[str, list[str]]:
+    """Return trials that were submitted with the same words but another configuration, and their differences.
+
+    Of a search, return the trials of points that were asked when its base was another one.
+    """
+    if named.sweep is not None and named.sweep.search is not None:
+        return _of_another_base(named.sweep, found)
     before = {each.trial.words: each for name, each in found.trials.items()}
     ids = {each.trial.id for each in planned}
     result: dict[str, list[str]] = {}
@@ -172,6 +178,23 @@ def changed(planned: list[Planned], found: Sweeping) -> dict[str, list[str]]:
         if each.trial.id not in found.trials and old is not None and old.trial.id not in ids:
             result[old.trial.id] = list(_differences(old.trial.config, each.trial.config))
     return result
+
+
+def _of_another_base(sweep: Sweep, found: Sweeping) -> dict[str, list[str]]:
+    now, drawn = plain(sweep.base), {address(key) for key in sweep._varied_()}
+    bases = {label: batch.search["base"] for label, batch in found.batches.items() if batch.search is not None}
+    told = {
+        label: [each for each in _differences(base, now) if each.partition("=")[0] not in drawn]
+        for label, base in bases.items()
+    }
+    return {trial.id: told[each.label] for each in found.points for trial in each.trials if told.get(each.label)}
+
+
+def told_of(changed: dict[str, list[str]], *, search: bool) -> list[str]:
+    """Return a line for each way in which trials differ from what is planned now."""
+    more = ", and count as points all the same" if search else ""
+    alike_ones = Counter(short(", ".join(differs)) for differs in changed.values())
+    return [f"changed since: {many(count)} had {differs}{more}" for differs, count in list(alike_ones.items())[:ROWS]]
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
