@@ -234,7 +234,7 @@ function drawTable(chosen) {
   const value = (name, each) => (cell[name] && !data.fields.includes(name) ? cell[name](each) : valueOf(name, each));
   const rows = [...chosen];
   if (order.column !== null) {
-    rows.sort((a, b) => compared(value(order.column, a), value(order.column, b)) * (order.falling ? -1 : 1));
+    rows.sort((a, b) => compared(value(order.column, a), value(order.column, b), order.falling ? -1 : 1));
   }
   const head = document.createElement("tr");
   for (const name of columns) {
@@ -262,12 +262,12 @@ function drawTable(chosen) {
   }));
 }
 
-// Numbers before texts, and what is absent last.
-function compared(a, b) {
+// Numbers in their order, texts in that of their letters, the other way if `sign` is -1; what is absent last.
+function compared(a, b, sign) {
   const absent = (value) => value === null || value === undefined;
   if (absent(a) || absent(b)) return absent(a) - absent(b);
-  if (typeof a === "number" && typeof b === "number") return a - b;
-  return String(a).localeCompare(String(b), undefined, { numeric: true });
+  if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+  return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
 }
 
 function hide(id) {
