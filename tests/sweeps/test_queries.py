@@ -79,6 +79,18 @@ def test_a_setting_keeps_its_trials_when_an_axis_is_added_or_written_in_another_
     ]
 
 
+def test_a_function_may_return_a_number_of_numpy(project: Project):
+    door = (project.folder / "train.py").read_text()
+    assert "\n    return value\n" in door
+    project.write(
+        "train.py", door.replace("    return value\n", "    import numpy as np\n\n    return np.float32(value)\n")
+    )
+    name = project.sweep("two", 'grid({"value": [0.25, 0.5]})')
+    project.sweeps("submit", name, "goal.metric=score")
+    project.over(name)
+    assert [row["mean"] for row in project.asked("results", name, "goal.metric=score")["rows"]] == [0.5, 0.25]
+
+
 def test_no_verb_imports_torch(project: Project):
     project.write("without/sitecustomize.py", "import sys\nsys.modules['torch'] = None  # an import of it fails\n")
     name = project.sweep("light", "seeds(2)")

@@ -70,8 +70,8 @@ def run_trial(
         if processes > 1 or part is not None:
             fork(begun, processes)
         value = _call(batch, trial, folder, snapshot, resumes=resumes, processes=processes, part=part, begun=begun)
-        if isinstance(value, Mapping):
-            found = numbers(value)
+        found = numbers(value)
+        if isinstance(value, Mapping) or found:  # a number of NumPy or torch becomes a plain one
             value = found.get(goal_among(found))
         told["value"] = value if isinstance(value, (int, float, bool, type(None))) else short(str(value))
         status = 0
