@@ -38,7 +38,8 @@ class Job:
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Tell the sweep the metrics of a validation; call it after a checkpoint, in one process of the run.
 
-        Raises Pruned if the sweep ends the run, and RunError if the goal of the sweep is not among the metrics.
+        Raises Pruned if the sweep ends the run, RunError if the goal of the sweep is not among the metrics, and
+        Diverged if its value is not finite.
         """
         if self.reports is not None and self.reports(step, metrics):
             raise Pruned(f"pruned at step {step}")

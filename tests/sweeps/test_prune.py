@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
 
+from cn import Diverged, RunError
 from cn.nodes.to_json import plain
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.points import Point, Points
@@ -94,6 +98,30 @@ def test_a_reporter_reads_the_sweep_once_and_of_the_others_what_has_grown(
     read.clear()
     assert two(3, {"a": 9.0}) is False
     assert len(read) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said"),
+    [
+        (math.nan, Diverged, "a is nan after step 3"),  # it does not count towards give_up
+        (
+            np.float32(0.5),
+            RunError,
+            "prune follows a, and the validation after step 3 came to none, but to np.float32(0.5)\n"
+            "  write: job.report(step, {'a': float(...)})",
+        ),
+    ],
+)
+def test_a_value_that_is_no_finite_number_is_told_as_such(
+    tmp_path: Path, value: Any, kind: type[RunError], said: str
+) -> None:
+    sweep = plain(FcnSearch(prune=Median()))
+    batch = Batch("0001", "", "", {}, "", None, None, None, (), goal=plain(maximize("a")), search=sweep)
+    report = reporter(batch, tmp_path, tmp_path)
+    assert report is not None
+    with pytest.raises(RunError) as error:
+        report(3, {"a": value})
+    assert (type(error.value), str(error.value)) == (kind, said)
 
 
 def test_pruned_trials_say_at_which_step_count_as_done_and_can_be_gone_on_with(pruning: Project):

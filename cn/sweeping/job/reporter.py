@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from cn.errors import RunError, hint, lines
+from cn.errors import RunError, hint, lines, short
+from cn.job import Diverged
 from cn.run_folder.progress import summary
 from cn.run_folder.state_files import DamagedError, content
 from cn.sweeping.folder.batches import Batch, Trial
@@ -52,12 +53,14 @@ class Reporter:
         return Rule(sweep.prune, goal, Points(Store(self.store)), {}, {})
 
     def __call__(self, step: int, metrics: Mapping[str, float]) -> bool:
-        """Record the goal's value, and return whether the trial ends. RunError if the goal is not among the metrics."""
+        """Record the goal's value, and return whether the trial ends.
+
+        RunError if the goal is not among the metrics; Diverged if its value is not finite.
+        """
         prune, goal, points, curves, beyond = self.rule
         value = goal.of(metrics)
         if value is None:
-            what = f"prune follows {goal.metric}, and the validation after step {step} came to none"
-            raise RunError(lines(what, hint(goal.metric, metrics), "without it: prune=null"))
+            raise _without_value(goal.metric, step, metrics)
         with (self.folder / FILE).open("a") as file:
             file.write(json.dumps({"step": step, "value": value}) + "\n")
         sign = 1.0 if goal.direction == "maximize" else -1.0
@@ -68,6 +71,19 @@ class Reporter:
         compared = [each for each in sorted(folders) if not _is_beyond(each, goal, beyond)]
         others = [curve for folder in compared if (curve := _curve(folder, sign, curves))]
         return prune.prunes(curve_of(self.folder, sign), others)
+
+
+def _without_value(metric: str, step: int, metrics: Mapping[str, Any]) -> RunError:
+    """Return the error for metrics that have no value of the goal, or one that is no finite number."""
+    found = metrics.get(f"best/{metric}", metrics.get(metric))
+    if isinstance(found, float):
+        return Diverged(f"{metric} is {found} after step {step}")
+    what = f"prune follows {metric}, and the validation after step {step} came to none"
+    if found is None:
+        return RunError(lines(what, hint(metric, metrics), "without it: prune=null"))
+    return RunError(
+        lines(f"{what}, but to {short(repr(found))}", f"write: job.report(step, {{{metric!r}: float(...)}})")
+    )
 
 
 def reporter(batch: Batch, store: Path, folder: Path) -> Reporter | None:
