@@ -36,6 +36,11 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
+def number(value: float) -> str:
+    """Return a number with four decimals; with three significant digits if it is very small or large."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
 def fold(page: str) -> str:
     """Fold the lines of a page: a folded last column keeps its indentation, or moves below the other columns."""
     room = width()

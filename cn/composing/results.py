@@ -10,7 +10,7 @@ from cn.errors import RunError
 from cn.nodes.node import CN
 from cn.nodes.to_json import plain
 from cn.screen import say
-from cn.table import table
+from cn.table import number, table
 
 SAID = 5  # lines about duplicate runs
 
@@ -47,7 +47,7 @@ def results_table(varied: list[tuple[str, ...]], results: list[Any]) -> str:
     """
     header = ["no.", *(word.partition("=")[0] for word in varied[0]), "result"]
     rows: list[list[str]] = []
-    for number, (words, result) in enumerate(zip(varied, results, strict=False)):
+    for place, (words, result) in enumerate(zip(varied, results, strict=False)):
         shown = _shown(result)
         if isinstance(result, Mapping):
             named = cast("Mapping[str, Any]", result).items()
@@ -55,12 +55,12 @@ def results_table(varied: list[tuple[str, ...]], results: list[Any]) -> str:
         if isinstance(result, Exception):
             stopped = getattr(result, "status", 1) > 128  # by a signal
             shown = f"{'' if stopped else 'failed: '}{(str(result) or type(result).__name__).splitlines()[0]}"
-        rows.append([str(number), *(word.partition("=")[2] for word in words), shown])
+        rows.append([str(place), *(word.partition("=")[2] for word in words), shown])
     return table(header, rows)
 
 
 def _shown(result: Any) -> str:
-    return f"{result:.4f}" if isinstance(result, float) else str(result)
+    return number(result) if isinstance(result, float) else str(result)
 
 
 def refuse_failed(results: list[Any]) -> None:

@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cn.errors import short
+from cn.table import number as number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-
-
-def number(value: float) -> str:
-    """Return a number with four decimals; with three significant digits if it is very small or large."""
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def listed(metrics: Mapping[str, float]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cn import Job, RunError, main
+from cn.composing.results import results_table
 from cn.table import table
 from tests.cn.conftest import python
 
@@ -29,6 +30,16 @@ def test_every_combination_is_run_and_one_table_shown(program: Any) -> None:
         "2    2     mlp    1.0000\n"
         "3    2     vit    1.0000\n"
     )
+
+
+def test_the_table_tells_small_and_large_results_apart() -> None:
+    told = results_table([("a=1",), ("a=2",), ("a=3",), ("a=4",)], [3.21e-5, -4.5e-6, 0.0, {"loss": 1.5e9, "n": 3}])
+    assert [line.split("  ")[-1] for line in told.splitlines()[2:]] == [
+        "3.21e-05",
+        "-4.5e-06",
+        "0.0000",
+        "loss 1.5e+09, n 3",
+    ]
 
 
 @pytest.mark.parametrize(
