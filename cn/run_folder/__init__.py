@@ -51,6 +51,6 @@ OFFERS = {
         "set_aside",
     ),
     "status": ("RunStatus", "is_finished"),
-    "watched": ("Watched",),
+    "watched": ("Watched", "of_less"),
     "where": ("field_of", "names", "names_in", "says_where", "usual"),
 }

@@ -21,6 +21,11 @@ OF_LESS = re.compile(rf"loss$|(^|[/_])({'|'.join(LESS)})$")
 OF_MORE = re.compile(rf"(^|[/_])({'|'.join(MORE)})$")
 
 
+def of_less(name: str) -> bool | None:
+    """Return whether less of a metric is better, as its name says; None if it says nothing."""
+    return True if OF_LESS.search(name) else False if OF_MORE.search(name) else None
+
+
 class Watched(Immutable):
     """A metric that a validation measures, or that a callback adds."""
 
@@ -61,7 +66,7 @@ class Watched(Immutable):
         watched = self.replace(by=f"{by}.", mode=self.mode or modes.get(self.name))
         if measured is not None:
             watched.of(dict.fromkeys(measured, 0.0))
-        if watched.mode is None and not OF_LESS.search(self.name) and not OF_MORE.search(self.name):
+        if watched.mode is None and of_less(self.name) is None:
             what = f"{by}.metric={self.name}: its name does not say whether less of it is better"
             raise UserError(lines(what, f"write: {by}.mode=min or {by}.mode=max"))
         return watched
@@ -79,4 +84,4 @@ class Watched(Immutable):
     @property
     def less(self) -> bool:
         """Whether smaller values are better."""
-        return self.mode == "min" or (self.mode is None and OF_LESS.search(self.name) is not None)
+        return self.mode == "min" or (self.mode is None and of_less(self.name) is True)

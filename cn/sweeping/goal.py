@@ -13,6 +13,7 @@ from cn.errors import UserError, hint, lines
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
+from cn.run_folder.watched import of_less
 from cn.sweeping.limit import Limit, total
 
 Direction = Literal["maximize", "minimize"]
@@ -74,6 +75,13 @@ class Goal(CN):
         """Return the limits, upper ones first."""
         upper = [Limit(metric, bound, upper=True) for metric, bound in self.at_most.items()]
         return [*upper, *(Limit(metric, bound, upper=False) for metric, bound in self.at_least.items())]
+
+    @property
+    def other_way(self) -> Direction | None:
+        """The other direction, if the metric's name says that it is the better one; a score may go either way."""
+        less = None if self.metric == "score" else of_less(self.metric)
+        right: Direction = "minimize" if less else "maximize"
+        return None if less is None or right == self.direction else right
 
     def measured(self) -> list[str]:
         """Return the metrics that a trial must have recorded to be compared: those of the goals and of the limits."""

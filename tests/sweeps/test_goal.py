@@ -57,6 +57,13 @@ def test_an_empty_metric_is_refused(metric: str) -> None:
     assert told[1].startswith("  Goal is defined in cn/sweeping/goal.py:")
 
 
+def test_a_name_may_say_that_the_other_direction_is_better() -> None:
+    assert maximize("validation/loss").other_way == "minimize"
+    assert minimize("validation/accuracy").other_way == "maximize"
+    for goal in (minimize("loss"), maximize("test/f1"), maximize("parameters"), minimize("a"), minimize("score")):
+        assert goal.other_way is None
+
+
 def test_another_direction_is_refused() -> None:
     with pytest.raises(UserError) as error:
         Goal(metric="a", direction="up")  # pyright: ignore[reportArgumentType]

@@ -63,6 +63,11 @@ def test_trials_of_different_bases_are_never_averaged(project: Project):
     assert [(row["words"], row["mean"]) for row in project.asked("results", name, "base.value=0.2")["rows"]] == [
         (["optim.lr=0.1"], 0.2)
     ]
+    assert project.sweeps("results", name, status=2) == (
+        "no trial of two that was submitted is planned now\n"
+        "  for the results of those: python -m sweeps results outputs/sweeps/two\n"
+        "  see: python -m sweeps plan two\n"
+    )
 
 
 def test_a_setting_keeps_its_trials_when_an_axis_is_added_or_written_in_another_way(project: Project):
@@ -89,6 +94,17 @@ def test_a_function_may_return_a_number_of_numpy(project: Project):
     project.sweeps("submit", name, "goal.metric=score")
     project.over(name)
     assert [row["mean"] for row in project.asked("results", name, "goal.metric=score")["rows"]] == [0.5, 0.25]
+
+
+def test_another_metric_of_which_the_other_direction_is_better_is_not_followed_the_wrong_way(project: Project):
+    name = project.sweep("two", "seeds(2)")
+    assert project.sweeps("plan", name, "goal.metric=validation/loss", status=2) == (
+        "goal.metric=validation/loss: less of it is better, and the goal is to maximize it\n"
+        "  write: goal.metric=validation/loss goal.direction=minimize\n"
+        "  if that is meant: goal.direction=maximize\n"
+    )
+    for way in ("minimize", "maximize"):
+        project.sweeps("plan", name, "goal.metric=validation/loss", f"goal.direction={way}")
 
 
 def test_no_verb_imports_torch(project: Project):

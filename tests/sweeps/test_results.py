@@ -23,7 +23,7 @@ def test_a_row_is_a_setting_over_its_seeds_best_first() -> None:
     assert [value for _, value in second.values] == [0.9, 0.8, 0.7]
 
 
-def test_a_setting_of_which_a_trial_failed_comes_after_those_without_a_failed_one() -> None:
+def test_a_setting_of_which_a_trial_failed_or_was_pruned_comes_after_those_without_one() -> None:
     """Its mean is of the seeds that went well."""
     assert [(row.words, row.count, row.failed) for row in results(SIX, GOAL)] == [
         (("lr=0.1",), 3, False),
@@ -31,6 +31,8 @@ def test_a_setting_of_which_a_trial_failed_comes_after_those_without_a_failed_on
     ]
     diverged = [*SIX[:3], outcome("lr=0.3 seed=1", 0.99), outcome("lr=0.3 seed=2", math.nan), outcome("lr=9 seed=1")]
     assert [row.words for row in results(diverged, GOAL)] == [("lr=0.1",), ("lr=0.3",), ("lr=9",)]
+    pruned = [*SIX[:3], outcome("lr=0.3 seed=1", 0.99), outcome("lr=0.3 seed=2", 0.1, "pruned")]
+    assert [row.words for row in results(pruned, GOAL)] == [("lr=0.1",), ("lr=0.3",)]
     mended = [*SIX[:3], outcome("lr=0.3 seed=1", 0.99), outcome("lr=0.3 seed=2", state="failed", code="old")]
     assert [row.words for row in results(mended, GOAL)] == [("lr=0.3",), ("lr=0.1",)]
 
@@ -134,6 +136,10 @@ def test_no_best_while_there_is_no_value(trials: list[Outcome], message: str) ->
             "nearest: validation/accuracy, test/accuracy\n  write: goal.metric=validation/accuracy",
         ),
         ({"bleu": 0.5, "ok": True}, "choose from: bleu\n  write: goal.metric=NAME"),
+        (
+            {"validation/acuracy_error": 0.5},
+            "nearest: validation/acuracy_error\n  write: goal.metric=validation/acuracy_error goal.direction=minimize",
+        ),
         ({"device": "cpu"}, "none of them has a number in its summary.json, nor returned one"),
     ],
 )

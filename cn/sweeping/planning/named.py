@@ -103,6 +103,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     sweep = compose(kind, overrides)
     _refuse_without_effect(sweep, overrides)
     goal = sweep.goal or of_run(sweep.base)
+    _refuse_other_way(goal, overrides)
     elsewhere = [each for each in overrides if each.startswith("folder=")]
     others = tuple(each for each in overrides if each not in elsewhere)
     return Named(
@@ -147,6 +148,16 @@ def _refuse_without_effect(sweep: Sweep, overrides: Sequence[str]) -> None:
         if (axis := axes.get(address(key))) is not None:
             what = f"{each} has no effect: the axis {axis} sets it in every trial"
             raise UserError(lines(what, where(type(sweep), "axes"), "leave it out, or change the axis"))
+
+
+def _refuse_other_way(goal: Goal, overrides: Sequence[str]) -> None:
+    """Raise UserError for another metric of which the other direction is better, if the words leave the direction."""
+    metric = next((each for each in overrides if each.startswith("goal.metric=")), None)
+    if metric is None or goal.other_way is None or any(each.startswith("goal.direction=") for each in overrides):
+        return
+    what = f"{metric}: {'less' if goal.other_way == 'minimize' else 'more'} of it is better, and the goal is to"
+    write = f"write: {program.quoted(metric)} goal.direction={goal.other_way}"
+    raise UserError(lines(f"{what} {goal.direction} it", write, f"if that is meant: goal.direction={goal.direction}"))
 
 
 def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -66,8 +67,8 @@ class Row:
 
     @property
     def failed(self) -> bool:
-        """Whether a trial of this code ended without a value: the mean is of those that went well."""
-        ended = (TrialStatus.FAILED, TrialStatus.DONE)
+        """Whether a trial of this code ended without a value, or was pruned: the mean is of those that went well."""
+        ended = (TrialStatus.FAILED, TrialStatus.PRUNED, TrialStatus.DONE)
         return any(each.state in ended and each.code == self.code for each, _ in self.missing)
 
     @property
@@ -96,6 +97,10 @@ def outcomes(named: Named) -> list[Outcome]:
             if each.id in found:
                 found[each.id].trial = replace(found[each.id].trial, words=each.words)
         found = {each.id: found[each.id] for each in planned if each.id in found}
+    if not found and sweeping.trials:
+        what = f"no trial of {named.name} that was submitted is planned now"
+        those = f"for the results of those: {verbs()} results {shlex.quote(str(named.store.folder))}"
+        raise UserError(lines(what, those, f"see: {named.command('plan')}"))
     if not found:
         raise named.never()
     outcomes: list[Outcome] = []
@@ -249,8 +254,12 @@ def _unrecorded(goal: Goal | Limit, done: list[Outcome], *, further: bool) -> Us
     if not names:
         return UserError(lines(what, "none of them has a number in its summary.json, nor returned one"))
     write = (nearest(goal.metric, names, most=1) or ["NAME"])[0]
+    more = ""
     if isinstance(goal, Limit):
         word = f"goal.{'at_most' if goal.upper else 'at_least'}={{{write}: {goal.bound:g}}}"
+    elif further:
+        word = f"goal.others={{{write}: {goal.direction}}}"
     else:
-        word = f"goal.others={{{write}: {goal.direction}}}" if further else f"goal.metric={write}"
-    return UserError(lines(what, hint(goal.metric, names), f"write: {program.quoted(word)}"))
+        word, other = f"goal.metric={write}", Goal(metric=write, direction=goal.direction).other_way
+        more = f" goal.direction={other}" if other is not None else ""
+    return UserError(lines(what, hint(goal.metric, names), f"write: {program.quoted(word)}{more}"))
