@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random as random_module
@@ -270,6 +271,24 @@ def test_a_damaged_file_of_a_point_is_named_and_its_part_of_the_budget_is_spent(
     project.sweeps("submit", name, "search.trials=14")
     assert finished(project, name) == {"done": 13}
     assert len(points(project)) == 14
+
+
+def test_a_search_finds_the_few_points_that_keep_takes_and_says_so_when_there_are_none(project: Project):
+    name = hunt(project, "Random(trials=8)", axes='space({"steps": integers(1, 999)})')
+    text = (project.folder / "sweeps/hunt.py").read_text()
+    project.write("sweeps/hunt.py", f"{text}\n    def keep(self, trial):\n        return trial.steps % 25 == 0\n")
+    project.sweeps("submit", name)
+    assert finished(project, name) == {"done": 8}
+    drawn = [point["steps"] for point in random(999, {"steps": integers(1, 999)}).points]
+    few = list(dict.fromkeys(steps for steps in drawn if steps % 25 == 0))
+    assert max(drawn.index(b) - drawn.index(a) for a, b in itertools.pairwise(few[:8])) > 40
+    assert [point["values"]["steps"] for point in points(project)] == few[:8]
+    project.write("sweeps/hunt.py", f"{text}\n    def keep(self, trial):\n        return False\n")
+    project.sweeps("submit", name, "folder=none")
+    finished(project, "none")
+    told = "the search ended: 1000 suggestions in a row were points that are known already, or that keep() leaves out"
+    assert f"0 of 8 points are asked; {told}" in project.sweeps("status", name, "folder=none")
+    assert f"0 points are asked; {told}" in project.sweeps("status", "none")
 
 
 def test_points_that_were_asked_of_another_base_are_told(project: Project):

@@ -72,9 +72,9 @@ class Sweeping:
         raise UserError(lines(what, hint(word, self.trials), f"see: {verbs()} status {sweep}"))
 
 
-def far(found: Sweeping, points: int) -> str:
-    """Return how many of the points of a search are asked, and why no more are."""
-    text = f"{found.spent} of {max(found.spent, points)} points are asked"
+def far(found: Sweeping, points: int | None) -> str:
+    """Return how many of the points of a search are asked, if it is known of how many, and why no more are."""
+    text = f"{found.spent}{'' if points is None else f' of {max(found.spent, points)}'} points are asked"
     if invalid := [each.reason for each in found.points if each.reason is not None]:
         text += f", {len(invalid)} of them invalid: {invalid[-1]}"
     return text + (f"; the search ended: {found.ended}" if found.ended is not None else "")

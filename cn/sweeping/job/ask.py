@@ -22,7 +22,8 @@ from cn.sweeping.search_space import Space
 from cn.sweeping.sweep import Sweep
 from cn.writing.record import unplain
 
-TRIES = 20  # suggestions in a row that are known already, or that keep() leaves out, before the search ends
+TRIES = 20  # suggestions in a row that are known already, before the search ends
+LEFT_OUT = 1000  # points in a row that keep() leaves out, before the search ends; after TRIES, they are drawn at random
 INVALID = 5  # points in a row of which no run can be composed, before the search ends
 
 
@@ -47,6 +48,7 @@ class Asker:
         self.pasts: dict[tuple[int, int], Past] = {}  # number of a point, and of its trials, which are all over
         self.rows: dict[str, dict[str, Trial]] = {}  # label of a batch -> its trials by id
         self.whole = set[int]()  # numbers of points that have all of their trials, though fewer than there are measures
+        self.left_out = 0  # points in a row that keep() left out
         self.prune, self.start = sweep.prune, self.points.start()
         self.search.begin()
 
@@ -77,15 +79,18 @@ class Asker:
                     return self.points.count - 1
             past = [*self.start, *(self._past(each) for each in self.points.every())]
             first = 1 + max((each.draw for each in points), default=GIVEN)
-            for draw in range(first, first + TRIES):
+            tried, self.left_out = 0, 0
+            while tried - self.left_out < TRIES and self.left_out < LEFT_OUT:
                 if self._is_spent:
                     return None
-                told = self._suggested(past, draw)
-                before = self._begun(told, draw, known)
+                draw = first + tried
+                drawn = Suggestion(self.space.draw(draw, self.search.seed)) if tried >= TRIES else None
+                before = self._begun(drawn or self._suggested(past, draw), draw, known)
                 if before is None:
                     return self.points.count - 1
                 past.append(before)
-            what = f"{TRIES} suggestions in a row were points that are known already, or that keep() leaves out"
+                tried += 1
+            what = f"{tried} suggestions in a row were points that are known already, or that keep() leaves out"
             raise EndError(f"{what}: {len(points)} of {self.search.trials} points are asked")
 
     @property
@@ -109,6 +114,7 @@ class Asker:
             fresh = [each.trial for each in planned if each.trial.id not in known]
             fresh = fresh if self.search.race is None else fresh[:1]
             if not fresh:
+                self.left_out += not planned
                 return self.ends.past(told.values, [known[each.trial.id] for each in planned])
         except CNError as error:
             reason = short(str(error).partition("\n")[0])

@@ -37,7 +37,7 @@ DIFFERENCES = 4  # shown of trials with the same words
 
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
-    if not found.trials and not found.damaged and not found.searches and not found.spent:
+    if not (found.trials or found.damaged or found.searches or found.spent or found.ended):
         text, none = str(named.never()) + _elsewhere(named, found) + _silent(found), {"counts": {}, "trials": []}
         return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
@@ -72,7 +72,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     text += f"\n  to mend it: {named.command('retry')}" if damaged else ""
     extra: dict[str, Any] = {"stopped": stop and vars(stop), "silent": found.silent, "unknown": found.unknown}
     extra["folder"] = str(named.store.folder)
-    if found.spent or found.searches:
+    if found.spent or found.searches or found.ended:
         invalid = [{"values": each.values, "reason": each.reason} for each in found.points if each.reason is not None]
         extra["search"] = {"asked": found.spent, "searches": found.searches, "ended": found.ended, "invalid": invalid}
     extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
@@ -81,13 +81,12 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
 
 def _search(named: Named, found: Sweeping) -> str:
     """What is said of a search: how many points are asked, and whether workers ask for more."""
-    if not found.spent and not found.searches:
+    if not (found.spent or found.searches or found.ended):
         return ""
-    if named.sweep is not None and named.sweep.search is not None:
-        asked = far(found, named.sweep.search.trials)
-    else:
-        asked = f"{found.spent} points are asked"
-    return f"\n{asked}" + ("; its workers search" if found.searches else "")
+    search = None if named.sweep is None else named.sweep.search
+    return f"\n{far(found, None if search is None else search.trials)}" + (
+        "; its workers search" if found.searches else ""
+    )
 
 
 def _unrecorded(named: Named, trials: list[Standing]) -> str:
