@@ -115,10 +115,10 @@ function drawCurves(chosen) {
 }
 
 function drawParallel() {
-  const shown = valued.filter((each) => data.fields.every((name) => position(name, each) !== null));
-  if (!shown.length || !data.fields.length || !webgl) return hide("parallel");
-  const dimensions = [...data.fields, data.goal].map((name) => {
-    const { kind, names } = axes[name], values = shown.map((each) => position(name, each));
+  const fields = data.fields.filter((name) => valued.every((each) => position(name, each) !== null));
+  if (!valued.length || !fields.length || !webgl) return hide("parallel");
+  const dimensions = [...fields, data.goal].map((name) => {
+    const { kind, names } = axes[name], values = valued.map((each) => position(name, each));
     const low = Math.floor(Math.min(...values)), high = Math.ceil(Math.max(...values));
     const powers = Array.from({ length: high - low + 1 }, (_, i) => low + i);
     const ticks = kind === "names" ? { tickvals: names.map((_, i) => i), ticktext: names }
@@ -126,8 +126,8 @@ function drawParallel() {
     return { label: name, values, ...ticks };
   });
   const style = getComputedStyle(document.documentElement).getPropertyValue("--text").trim();
-  const line = { color: shown.map((each) => each.goal), colorscale: "Viridis", reversescale: less, showscale: true };
-  const names = [...data.fields, data.goal];
+  const line = { color: valued.map((each) => each.goal), colorscale: "Viridis", reversescale: less, showscale: true };
+  const names = [...fields, data.goal];
   Plotly.react(plot("parallel"), [{ type: "parcoords", dimensions, line, labelfont: { color: style },
     tickfont: { color: style }, rangefont: { color: style } }], layout({ margin: { l: 80, r: 40, t: 50, b: 40 } }), options);
   const drawn = plot("parallel");

@@ -147,6 +147,24 @@ def test_a_filter_leaves_what_fits_in_each_picture_and_in_the_table(shown: Any) 
 
 
 @browser
+def test_a_field_that_some_entries_lack_hides_no_entry(shown: Any) -> None:
+    """Options of a node have fields of their own."""
+    own = {"models.vit:ViT": "model.depth", "models.mlp:Mlp": "model.width"}
+    found = [
+        replace(
+            each, values={"optim.lr": each.values["optim.lr"], "model": kind, own[kind]: each.values["model.depth"]}
+        )
+        for each in entries(12)
+        for kind in [str(each.values["model"])]
+    ]
+    page = shown(content("it", "score", "maximize", found, commands={}))
+    told = page.value(
+        "document.querySelector('#parallel .plot').data[0].dimensions.map((d) => [d.label, d.values.length])"
+    )
+    assert told == [[name, sum(each.goal is not None for each in found)] for name in ("optim.lr", "model", "score")]
+
+
+@browser
 def test_brushing_an_axis_leaves_the_entries_within_it(shown: Any) -> None:
     what = made(40)
     page = shown(what)
