@@ -121,6 +121,12 @@ def test_the_command_of_a_run_leaves_out_where_it_was():
     assert command_of(run) == ["run=default", "parallel=fsdp", "seed=3"]
 
 
+def test_the_command_of_a_trial_keeps_what_its_sweep_varies_though_it_says_where():
+    run = compose(Default, ["seed=3", "gpu=-1", "log_every=3", "launch.parallel=2"])
+    words = ("gpu=-1", "launch.parallel=2")
+    assert command_of(run, words) == ["run=default", "gpu=-1", "seed=3"]
+
+
 def test_two_runs_that_differ_in_where_alone_have_the_same_configuration_and_a_table_tells_the_rest(go):
     folders = [go("a", "steps=2").folder, go("b", "steps=2", "gpu=-1", "logger=[csv]").folder]
     text, data = diff(folders)

@@ -14,8 +14,8 @@ from cn.lazy import needs
 from cn.nodes.node import CN
 from cn.run_folder.progress import last_lines
 from cn.run_folder.state_files import DamagedError, content
+from cn.run_folder.where import field_of, says_where
 from cn.run_folder.where import names as where_names
-from cn.run_folder.where import says_where
 from cn.screen import escaped, output
 from cn.sweeping.folder.look import look
 from cn.sweeping.folder.standing import Standing
@@ -191,7 +191,7 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
         function = named.sweep._function_
     else:
         function = next((each.function for each in named.store.heads().values()), "train:train")
-    typed = shlex.join(["python", f"{function.partition(':')[0]}.py", *command_of(run)])
+    typed = shlex.join(["python", f"{function.partition(':')[0]}.py", *command_of(run, outcome.trial.words)])
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {result_table.measured(row, decimals)}"
@@ -215,9 +215,13 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
     return f"{typed}\n\n{told}\ntrial {outcome.trial.id}{own}\n{folder}", data
 
 
-def command_of(run: CN) -> list[str]:
-    """Return the overrides of a run, without the fields in `Run._where_`."""
+def command_of(run: CN, varied: Sequence[str] = ()) -> list[str]:
+    """Return the overrides of a run, without the fields in `Run._where_`.
+
+    varied: the words that distinguish the run within its sweep, which keep such a field if they name it.
+    """
     from cn.writing.command_line import command as words_of
 
-    where = where_names(type(run))
+    kept = {field_of(word) for word in varied}.difference(("folder", "launch"))
+    where = [name for name in where_names(type(run)) if name not in kept]
     return [word for word in words_of(run) if not says_where(word, where)]
