@@ -24,19 +24,21 @@ class Average(Hooks):
             training.start_average()
         followers = [*training.evaluated.parameters(), *training.evaluated.buffers()]
         leaders = [*training.module.parameters(), *training.module.buffers()]
-        blends = [_blends(each) for each in followers]
-        pairs = list(zip(followers, leaders, blends, strict=True))
-        self.averages = [follower for follower, _, blend in pairs if blend]
-        self.weights = [leader for _, leader, blend in pairs if blend]
-        self.copies = [follower for follower, _, blend in pairs if not blend]
-        self.originals = [leader for _, leader, blend in pairs if not blend]
+        alike: dict[tuple[bool, bool], tuple[list[Tensor], list[Tensor]]] = {}
+        for follower, leader in zip(followers, leaders, strict=True):
+            kind = _blends(follower), hasattr(follower, "full_tensor")  # a kernel takes no shards beside whole buffers
+            for own, each in zip(alike.setdefault(kind, ([], [])), (follower, leader), strict=True):
+                own.append(each)
+        self.blended = [pair for (blends, _), pair in alike.items() if blends]
+        self.copied = [pair for (blends, _), pair in alike.items() if not blends]
 
     @torch.no_grad()
     def on_step(self, training: Training) -> None:
         decay = min(self.decay, (1 + training.step) / (10 + training.step))
-        torch._foreach_lerp_(self.averages, self.weights, 1 - decay)  # one kernel for all
-        if self.copies:
-            torch._foreach_copy_(self.copies, self.originals)
+        for averages, weights in self.blended:
+            torch._foreach_lerp_(averages, weights, 1 - decay)  # one kernel for all
+        for copies, originals in self.copied:
+            torch._foreach_copy_(copies, originals)
 
 
 def _blends(tensor: Tensor) -> bool:

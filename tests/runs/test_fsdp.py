@@ -232,7 +232,11 @@ NORMALISED = Default(
     model=Dense(),
     data=Digits(batch_size=400, crop=1),
     schedule=Plateau(patience=0, threshold=0.5, gamma=0.5),
-    callbacks={"early_stopping": EarlyStopping(patience=2, least=10.0), "learning_rate": LearningRate()},
+    callbacks={
+        "early_stopping": EarlyStopping(patience=2, least=10.0),
+        "learning_rate": LearningRate(),
+        "ema": Ema(),  # of shards, and of the whole statistics of batch norm
+    },
     logger={"csv": Csv()},
     epochs=5,
     log_every=3,
