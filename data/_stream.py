@@ -18,9 +18,8 @@ class Streamed(Stream):
     """Nested tuples or dicts of tensors, arrays and numbers, one example after another.
 
     examples: iterated again at its end. If it has `state_dict` and `load_state_dict`, as a Hugging Face
-    `IterableDataset`,
-    a resumed run skips earlier examples without reading; otherwise they are read and dropped. Each pass calls
-    `set_epoch(number)`, if defined.
+    `IterableDataset`, a resumed run skips earlier examples without reading; otherwise, and with a shuffle buffer of
+    that library, they are read and dropped. Each pass calls `set_epoch(number)`, if defined.
     length: examples in a pass; None: endless.
     finish: converts a batch on the device to the network's input.
 
@@ -72,4 +71,11 @@ class Streamed(Stream):
         return {"epoch": self.epoch, "taken": self.taken, "examples": None if own is None else own()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.epoch, self.taken, self._state = state["epoch"], state["taken"], state["examples"]
+        self.epoch, self.taken = state["epoch"], state["taken"]
+        self._state = None if _buffered(getattr(self.examples, "_ex_iterable", None)) else state["examples"]
+
+
+def _buffered(source: Any) -> bool:
+    """Return whether a Hugging Face source shuffles in a buffer, whose content its state lacks and would lose."""
+    inner = [getattr(source, "ex_iterable", None), *getattr(source, "ex_iterables", ())]
+    return type(source).__name__.startswith("BufferShuffled") or any(map(_buffered, filter(None, inner)))

@@ -97,6 +97,26 @@ def test_one_that_knows_its_place_reads_nothing_that_came_before():
     assert examples.read == 4
 
 
+def _shuffled(length: int) -> Any:
+    """A stream of the library `datasets`, shuffled in a buffer, in a wrapping of several layers."""
+    import datasets
+
+    rows = datasets.Dataset.from_dict({"number": list(range(length))}).to_iterable_dataset(num_shards=2)
+    shuffled = rows.shuffle(seed=3, buffer_size=4)
+    return datasets.interleave_datasets([shuffled, rows]).map(lambda row: {"number": 2 * row["number"]})
+
+
+@pytest.mark.parametrize("taken", [1, 3, 5, 7])
+def test_one_that_shuffles_in_a_buffer_loses_no_example_of_it(taken):
+    """The state that the library gives lacks the buffer's content."""
+    pytest.importorskip("datasets")
+    whole = numbers(Streamed(_shuffled(6), length=12).batches(3, ALL), 8)
+    first, second = Streamed(_shuffled(6), length=12), Streamed(_shuffled(6), length=12)
+    begun = numbers(first.batches(3, ALL), taken)
+    second.load_state_dict(first.state_dict())
+    assert begun + numbers(second.batches(3, ALL), 8 - taken) == whole
+
+
 def test_batches_of_a_step_are_read_before_the_first_of_them_is_given():
     examples = Numbers(None)
     batches = Streamed(examples).batches(2, ALL, together=3)
