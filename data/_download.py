@@ -10,7 +10,8 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pooch
@@ -33,6 +34,16 @@ LEAVE_OUT = "put the published file there, or leave out data.root to have it fet
 def cache(folder: str) -> Path:
     """Return the cache folder of downloads and decoded images: `XDG_CACHE_HOME` moves it."""
     return Path(pooch.os_cache("cn"), folder)
+
+
+@contextmanager
+def writing(home: Path) -> Iterator[None]:
+    """Turn an OSError within the block into a UserError: this folder of the cache cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        what = f"'{home}' cannot be used: {error.strerror}"
+        raise UserError(lines(what, "XDG_CACHE_HOME chooses another place")) from None
 
 
 def found(
@@ -79,7 +90,7 @@ def fetch(
     """
     home = cache(folder)
     otherwise = MIRROR if nearest is None else OTHERWISE.format(MIRROR, nearest)
-    try:
+    with writing(home):
         missing = [name for name in names if not _right(home / name, md5[name])]
         if missing:
             home.mkdir(parents=True, exist_ok=True)
@@ -87,9 +98,6 @@ def fetch(
             with FileLock(home / f"{name}.lock"):
                 if not _right(home / name, md5[name]):
                     _fetch_one(home / name, md5[name], address, missing[done:], otherwise)
-    except OSError as error:
-        what = f"'{home}' cannot be used: {error.strerror}"
-        raise UserError(lines(what, "XDG_CACHE_HOME chooses another place")) from None
     return [home / name for name in names]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from cn import UserError
 from cn.errors import lines
 from cn.files import write_whole
-from data._download import cache
+from data._download import cache, writing
 
 
 def written() -> Path:
@@ -21,7 +21,8 @@ def written() -> Path:
     text = "\n\n".join(topics[name].strip() for name in sorted(topics)) + "\n"
     encoded = text.encode()
     path = cache("text") / f"python-{hashlib.sha256(encoded).hexdigest()[:16]}.txt"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, encoded)
+    with writing(path.parent):
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, encoded)
     return path

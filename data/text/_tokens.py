@@ -19,7 +19,7 @@ from cn import UserError
 from cn.errors import lines
 from cn.files import sync
 from cn.nodes.to_json import plain
-from data._download import cache
+from data._download import cache, writing
 from data._progress import Show, bar
 from data.tokenizer import Tokenizer
 from data.tokenizer._vocabulary import SEPARATOR, Vocabulary, from_record
@@ -106,18 +106,16 @@ def prepare(parts: dict[str, list[Span]], tokenizer: Tokenizer) -> tuple[Vocabul
     """Return the vocabulary and the tokens of each part, from the cache or computed; a lock serializes processes."""
     home = cache("tokens")
     folder = home / _key(parts, tokenizer)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / f"{folder.name}.lock"):
-            if not (folder / "parts.json").is_file():
-                making = home / f"{folder.name}.part"
-                shutil.rmtree(making, ignore_errors=True)
-                making.mkdir()
-                _make(parts, tokenizer, making)
-                os.replace(making, folder)
-    except OSError as error:
-        what = f"'{home}' cannot be used: {error.strerror}"
-        raise UserError(lines(what, "XDG_CACHE_HOME chooses another place")) from None
+    with writing(home):
+        if not (folder / "parts.json").is_file():  # a cache that can only be read needs no lock
+            home.mkdir(parents=True, exist_ok=True)
+            with FileLock(home / f"{folder.name}.lock"):
+                if not (folder / "parts.json").is_file():
+                    making = home / f"{folder.name}.part"
+                    shutil.rmtree(making, ignore_errors=True)
+                    making.mkdir()
+                    _make(parts, tokenizer, making)
+                    os.replace(making, folder)
     counts = json.loads((folder / "parts.json").read_text())
     vocabulary = from_record(json.loads((folder / "tokenizer.json").read_text()))
     return vocabulary, {part: Tokens(np.load(folder / f"{part}.npy", mmap_mode="r"), counts[part]) for part in PARTS}

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from cn.files import remove_unfinished, replacing
-from data._download import cache
+from data._download import cache, writing
 
 MEMBERS = {"train": "wiki.train.tokens", "validation": "wiki.valid.tokens", "test": "wiki.test.tokens"}
 
@@ -18,12 +18,18 @@ MEMBERS = {"train": "wiki.train.tokens", "validation": "wiki.valid.tokens", "tes
 def unpacked(archive: Path, *, folder: str) -> Mapping[str, list[Path]]:
     """Return the files of each part in this user's cache, unpacking them atomically if missing."""
     home = cache("wikitext") / folder
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "unpacking.lock"), zipfile.ZipFile(archive) as members:
-        for name in MEMBERS.values():
-            info = members.getinfo(f"{folder}/{name}")
-            if not (home / name).is_file() or (home / name).stat().st_size != info.file_size:
-                remove_unfinished(home, name)
-                with replacing(home / name) as beside, members.open(info) as source, beside.open("wb") as target:
-                    shutil.copyfileobj(source, target)
+    with zipfile.ZipFile(archive) as members, writing(home):
+        found = {home / name: members.getinfo(f"{folder}/{name}") for name in MEMBERS.values()}
+        if not all(_whole(path, info) for path, info in found.items()):  # a cache that can only be read needs no lock
+            home.mkdir(parents=True, exist_ok=True)
+            with FileLock(home / "unpacking.lock"):
+                for path, info in found.items():
+                    if not _whole(path, info):
+                        remove_unfinished(home, path.name)
+                        with replacing(path) as beside, members.open(info) as source, beside.open("wb") as target:
+                            shutil.copyfileobj(source, target)
     return {part: [home / name] for part, name in MEMBERS.items()}
+
+
+def _whole(path: Path, info: zipfile.ZipInfo) -> bool:
+    return path.is_file() and path.stat().st_size == info.file_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 from cn import UserError
-from data.text import _tokens
+from data.text import _tokens, _unpacked
 from data.text._unpacked import MEMBERS, unpacked
 from data.text.file import File
 from data.text.python import Python
@@ -133,7 +134,7 @@ def test_another_file_of_a_tokenizer_makes_other_tokens(book: Path, tmp_path: Pa
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from data.text import _tokens
+from data.text import _tokens, _unpacked
 from data.text.file import File
 
 def mid(spans, vocabulary, path, *rest):
@@ -160,7 +161,7 @@ def test_a_kill_while_tokens_are_made_leaves_none(book: Path, cache: Path) -> No
 SHARED = """
 import os, sys
 from pathlib import Path
-from data.text import _tokens
+from data.text import _tokens, _unpacked
 from data.text.file import File
 
 make = _tokens._make
@@ -245,6 +246,39 @@ def test_an_archive_of_wikitext_is_unpacked_once(tmp_path: Path, cache: Path) ->
     again = unpacked(archive, folder="wikitext-2")
     assert [each.stat().st_mtime_ns == times[each] for (each,) in again.values()] == [False, True, True]
     assert first.read_text().startswith(" = train = ")
+
+
+def test_a_cache_that_can_only_be_read_is_read(tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk without writes a lock cannot be made either."""
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    archive = tmp_path / "wikitext-2-v1.zip"
+    with zipfile.ZipFile(archive, "w") as members:
+        for part, name in MEMBERS.items():
+            members.writestr(f"wikitext-2/{name}", f" = {part} = \n\n" * 50)
+    whole, found = text(build(book).train), unpacked(archive, folder="wikitext-2")
+    for module in (_tokens, _unpacked):
+        monkeypatch.setattr(module, "FileLock", refuse)
+    assert text(build(book).train) == whole
+    assert unpacked(archive, folder="wikitext-2") == found
+
+
+def test_a_cache_that_cannot_be_made(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    archive = tmp_path / "wikitext-2-v1.zip"
+    with zipfile.ZipFile(archive, "w") as members:
+        for name in MEMBERS.values():
+            members.writestr(f"wikitext-2/{name}", "a text")
+    for folder, action in (
+        ("text", lambda: Python().build(seed=1)),
+        ("wikitext/wikitext-2", lambda: unpacked(archive, folder="wikitext-2")),
+    ):
+        with pytest.raises(UserError) as caught:
+            action()
+        told = f"'{cache.parent / folder}' cannot be used: Not a directory\n  XDG_CACHE_HOME chooses another place"
+        assert str(caught.value) == told
 
 
 def test_what_cannot_be_fetched_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
