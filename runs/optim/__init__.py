@@ -37,11 +37,13 @@ class Optim(CN):
         """
         from inspect import signature
 
-        from runs.optim._groups import can_fuse, decay_groups, trainable
+        from runs.optim._groups import begin_momentum, can_fuse, decay_groups, trainable
 
         parameters = trainable(module)
         groups = decay_groups(module, parameters)
         target = locate(target_of(self))
         if "fused" in signature(target).parameters and can_fuse(parameters, target):
-            return instantiate(self, groups, fused=True)
+            optimizer = instantiate(self, groups, fused=True)
+            begin_momentum(optimizer)
+            return optimizer
         return instantiate(self, groups)

@@ -56,3 +56,17 @@ def can_fuse(parameters: list[nn.Parameter], optimizer: Any) -> bool:
     if any(hasattr(each, "full_tensor") for each in parameters) and not issubclass(optimizer, torch.optim.Adam):
         return False
     return all(parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+
+
+def begin_momentum(optimizer: Any) -> None:
+    """Give each parameter of SGD its momentum, 0, which changes no bit of a step.
+
+    torch's fused kernel fails where some of a step's parameters had no gradient before, as blocks that are left out of
+    steps at random have.
+    """
+    if not isinstance(optimizer, torch.optim.SGD):
+        return
+    for group in optimizer.param_groups:
+        if group["momentum"] and not group["dampening"]:  # with dampening, the first step is another
+            for each in group["params"]:
+                optimizer.state[each]["momentum_buffer"] = torch.zeros_like(each)

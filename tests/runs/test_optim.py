@@ -207,6 +207,27 @@ def test_steps_equal_those_of_the_optimiser_built_by_hand(
     assert_equal(ours, theirs)
 
 
+@pytest.mark.parametrize(
+    ("node", "by_hand"),
+    [
+        (Sgd(weight_decay=0), lambda own: torch.optim.SGD(own, lr=0.1, momentum=0.9, nesterov=True, foreach=False)),
+        (Adam(), lambda own: torch.optim.Adam(own, lr=1e-3, foreach=False)),
+        (AdamW(weight_decay=0), lambda own: torch.optim.AdamW(own, lr=1e-3, weight_decay=0, foreach=False)),
+    ],
+    ids=["sgd", "adam", "adamw"],
+)
+def test_a_parameter_may_have_its_first_gradient_in_a_later_step(node: Optim, by_hand: Any) -> None:
+    """As those of a block have that some steps leave out."""
+    ours, theirs = net(), net()
+    for module, optimizer in ((ours, node.build(ours)), (theirs, by_hand(theirs.parameters()))):
+        for step in range(4):
+            module.hidden.requires_grad_(step % 2 == 1)
+            train(module, optimizer, 1)
+            optimizer.zero_grad()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("node", [Sgd(), Adam(), AdamW()], ids=["sgd", "adam", "adamw"])
 def test_matrices_decay_and_biases_and_norms_do_not(node: Sgd | Adam | AdamW) -> None:
     module = net()
