@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from cn import CNError, Diverged, Pruned, RunError, UserError
-from cn.errors import lines
+from cn.errors import lines, short
 from cn.launching.ranks import FILES, Lost, output
 from cn.run_folder.folder import again, log
 from cn.screen import say
 from runs import Run, _checkpoint
-from runs._network_error import unfit
+from runs._network_error import unfit, without_gradient
 from runs._processes.collectives import ALONE, Ranks
 from runs._processes.stop import Stop
 from runs._training.loop import Interrupted
@@ -95,6 +95,10 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
         return RunError(lines("out of memory", None if odd else same, _on(folder)))
     if isinstance(error, OSError) and _concerns(error, folder):
         return RunError(lines(f"cannot write to {folder}: {error}", _on(folder)))
+    if idle := without_gradient(error):
+        what = f"parallel=ddp: the loss of a step does not depend on {short(', '.join(idle))}"
+        without = f"where no step needs them: {again(folder)} 'freeze=[{','.join(idle)}]'"
+        return UserError(lines(what, "so the processes waited for their gradients in vain", without))
     if isinstance(error, CNError):
         return RunError(lines(*str(error).split("\n  "), _on(folder)))
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,16 @@ def unfit(error: BaseException, run: Run) -> UserError | None:
         inside = f"in {name}, {short(kind)}{f', given {given}' if given else ''}"
     what = f"{address}: the network of {type(node).__name__} fails{on}: {short(raised)}"
     return UserError(lines(what, inside, _line(error), f"{type(node).__name__} is defined in {place(type(node))}"))
+
+
+def without_gradient(error: BaseException) -> list[str]:
+    """Return the weights whose gradients the processes of a run waited for in vain; [] for another error."""
+    found = re.search(r"did not receive grad for rank \d+: ([\d ]+)", str(error))
+    module = next(iter(_networks(error)), None)
+    if found is None or module is None:
+        return []
+    names = [name for name, each in module.named_parameters() if each.requires_grad]  # as DDP numbers them
+    return [names[int(number)] for number in found[1].split()]
 
 
 def _networks(error: BaseException) -> list[nn.Module]:

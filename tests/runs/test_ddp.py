@@ -259,6 +259,29 @@ def test_a_batch_smaller_than_the_processes_is_refused(ranks, go, left):
 # --- whoever starts them
 
 
+class Idle(Dense):
+    """A network with weights that nothing reads."""
+
+    def build(self, *, inputs: Any, classes: int) -> torch.nn.Module:
+        network = super().build(inputs=inputs, classes=classes)
+        network.register_module("idle", torch.nn.Linear(2, 2))
+        network.forward = lambda images: network[:-1](images)
+        return network
+
+
+def test_weights_that_no_loss_depends_on_are_named_and_can_be_frozen(ranks, go, left):
+    run = replace(DENSE, model=Idle())
+    assert ranks(2, lambda: go("run", of=run)) == [2, 2]
+    reason = "parallel=ddp: the loss of a step does not depend on idle.weight, idle.bias"
+    assert left(Path("run")).summary["reason"] == reason
+    assert left(Path("run")).log.splitlines()[-3:] == [
+        reason,
+        "  so the processes waited for their gradients in vain",
+        "  where no step needs them: python train.py --from run 'freeze=[idle.weight,idle.bias]'",
+    ]
+    assert ranks(2, lambda: go("frozen", of=replace(run, freeze=["idle.weight", "idle.bias"]))) == [0, 0]
+
+
 def test_alone_no_group_is_made(go, monkeypatch):
     monkeypatch.setattr("torch.distributed.init_process_group", lambda *_, **__: pytest.fail("it made a group"))
     go("run", "steps=1")
