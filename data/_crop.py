@@ -103,6 +103,11 @@ def _window(image: Image.Image, box: Box, size: int) -> Bytes:
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):  # convert() would clip levels above 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):  # whole numbers of 32 bits, and fractions: convert() would clip them too
+        ends: Any = image.getextrema()
+        low, high = ends
+        if low < 0 or high > 255 or (image.mode == "F" and 0 < high <= 1):
+            raise OSError(f"its levels are {low:g} to {high:g}, and those of a picture are 0 to 255")
     elif image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # otherwise Pillow warns
     return image.convert("RGB")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytest
 import torch
 
@@ -112,6 +113,31 @@ def test_no_image_and_one_that_is_none_end_the_run_or_are_left_out():
     left = build(Hub, "train.parquet", on_damaged="skip").train
     assert len(whole(left)[1]) == len(left) - 2
     assert left.damaged == told
+
+
+@pytest.mark.parametrize(
+    ("pixels", "told"),
+    [
+        (np.float32([[0, 90], [200, 255]]), None),
+        (np.int32([[0, 90], [200, 255]]), None),
+        (np.float32([[0.0, 0.25], [0.5, 1.0]]), "0 to 1"),
+        (np.float32([[-1.0, 0.25], [0.5, 1.0]]), "-1 to 1"),
+        (np.int32([[0, 90], [200, 65535]]), "0 to 65535"),
+    ],
+)
+def test_pixels_of_32_bits_are_levels_or_refused(pixels, told):
+    """As the library stores arrays of them; clipped to 0 and 255 they would be empty images."""
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+    rows = {"image": [pixels] * 20, "label": [0, 1] * 10}
+    datasets.Dataset.from_dict(rows, features=features).to_parquet("train.parquet")
+    data = Hub(path=Path("train.parquet"), size=2, workers=0).build(seed=1)
+    if told is None:
+        assert data.pixels(whole(data.validation)[0])[0, 0].tolist() == pixels.tolist()
+        return
+    with pytest.raises(BadExample) as caught:
+        whole(data.validation)
+    why = f"its levels are {told}, and those of a picture are 0 to 255"
+    assert str(caught.value).split("\n")[0].endswith(f": {why}")
 
 
 # --- rows of numbers
