@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
 from cn.errors import lines, short
+from cn.run_folder.folder import again
+from data.tokenizer._vocabulary import from_record
 from runs._checkpoint import Unreadable
 
 if TYPE_CHECKING:
+    from data.tokenizer._vocabulary import Vocabulary
     from runs._training.state import Training
 
 NEEDED = ("step", "per_epoch", "module")
+TOKENS = "tokenizer.json"
 
 
 def refuse_other(state: Any, path: Path, training: Training) -> None:
-    """Raise Unreadable if the file is no checkpoint, or is one of another network or other data."""
+    """Raise Unreadable if the file is no checkpoint, or is one of another network, other data or other tokens."""
     found = cast("dict[str, Any]", state if isinstance(state, dict) else {})
     absent = [name for name in NEEDED if name not in found]
     if absent:
@@ -26,9 +32,28 @@ def refuse_other(state: Any, path: Path, training: Training) -> None:
     wrong = _apart({name: tuple(each.shape) for name, each in stored.items()}, own)
     if found["per_epoch"] != training.per_epoch:
         wrong = f"it counts {found['per_epoch']} steps an epoch, and the run {training.per_epoch}"
+    anew = None
+    if wrong is None and other_tokens(path.parent, training.dataset.vocabulary):
+        wrong = "its embeddings are those of other tokens than the data have"
+        anew = f"to begin a new run from it: {again(path.parent)} init={shlex.quote(str(path))} {tokens(path.parent)}"
     if wrong is not None:
         why = "it came from another run, or the code or the data of this one have changed"
-        raise Unreadable(lines(f"{path} does not fit the run in {path.parent}", wrong, why))
+        raise Unreadable(lines(f"{path} does not fit the run in {path.parent}", wrong, why, anew))
+
+
+def other_tokens(folder: Path, vocabulary: Vocabulary | None) -> bool:
+    """Return whether the run in a folder numbered the tokens otherwise than the data do."""
+    file = folder / TOKENS
+    if vocabulary is None or not file.is_file():
+        return False
+    record = json.loads(file.read_text())
+    # another version of the library may write the same tokens otherwise
+    return record != vocabulary.record() and from_record(record).record() != vocabulary.record()
+
+
+def tokens(folder: Path) -> str:
+    """Return the words of the command line that choose the tokens of the run in a folder."""
+    return f"data/tokenizer=file data.tokenizer.path={shlex.quote(str(folder / TOKENS))}"
 
 
 def _apart(stored: dict[str, tuple[int, ...]], own: dict[str, Tensor]) -> str | None:

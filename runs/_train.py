@@ -26,7 +26,7 @@ from cn.run_folder.status import RunStatus, is_finished
 from data import Dataset
 from runs import Run, _checkpoint
 from runs._branches import begin_from
-from runs._compatibility import refuse_other
+from runs._compatibility import TOKENS, refuse_other
 from runs._curves import draw
 from runs._failure import explain, note
 from runs._headline import headline
@@ -250,8 +250,8 @@ def _guarded(
         several = {"processes": ranks.size} if ranks.size > 1 else {}
         sizes = {"parameters": training.parameters, "device": str(training.device), "steps": training.steps}
         leave(RunStatus.RUNNING, **sizes, goal=str(run.task.goal()[0]), **several)
-        if ranks.first and training.dataset.vocabulary is not None:
-            write_json(folder / "tokenizer.json", training.dataset.vocabulary.record())
+        if ranks.first and training.dataset.vocabulary is not None and not (saved and (folder / TOKENS).exists()):
+            write_json(folder / TOKENS, training.dataset.vocabulary.record())
         screen.line(headline(run, training, ranks.size))
         state = training.read(folder / _checkpoint.LAST) if saved else None
         training.report, training.branches = job.report, frozenset(job.branches)

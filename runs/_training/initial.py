@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,6 +15,7 @@ from cn.errors import hint, lines, short
 from cn.writing.record import within
 from runs import _checkpoint, _safetensors
 from runs._checkpoint import Unreadable
+from runs._compatibility import other_tokens, tokens
 from runs._network_error import times
 
 if TYPE_CHECKING:
@@ -56,12 +55,10 @@ def begin(module: nn.Module, source: Path) -> str:
 
 def refuse_other_tokens(source: Path, vocabulary: Vocabulary | None) -> None:
     """Raise UserError if the run that gives the weights numbered the tokens otherwise than these data do."""
-    file = within(source)[0] / "tokenizer.json"
-    if vocabulary is None or not file.is_file():
-        return
-    if json.loads(file.read_text()) != vocabulary.record():
+    folder, _ = within(source)
+    if other_tokens(folder, vocabulary):
         what = f"init={source}: its embeddings are those of other tokens than the data have"
-        raise UserError(lines(what, f"write: data/tokenizer=file data.tokenizer.path={shlex.quote(str(file))}"))
+        raise UserError(lines(what, f"write: {tokens(folder)}"))
 
 
 def freeze(module: nn.Module, patterns: list[str]) -> None:

@@ -506,6 +506,28 @@ def test_a_model_learns_the_text(book, go):
     assert left.summary["test/loss"] < 2.2
 
 
+def test_a_run_whose_text_has_other_tokens_now_is_not_resumed_nor_tested(go, failed, here, left):
+    """The shapes and the steps of an epoch are the same, and the numbers of the tokens are not."""
+    (here / "a.txt").write_text("bcdefgh ijkl\n" * 200)
+    data = File(path=here / "a.txt", length=8, batch_size=16)
+    model = Tiny(**SHAPE | {"vocabulary": 64})
+    go("run", of=compose(Language(model=model, data=data, training=Classical(max_steps=1))))
+    before = left(Path("run")).files()
+    (here / "a.txt").write_text("bcdefgh ijkl\n" * 100 + "acdefgh ijkl\n" * 100)
+    for words, name in (((), "last.pt"), (("mode=eval",), "best.pt")):
+        error = failed(lambda words=words: go("run", *words, source="run"))
+        assert str(error).splitlines()[:3] == [
+            f"run/{name} does not fit the run in run",
+            "  its embeddings are those of other tokens than the data have",
+            "  it came from another run, or the code or the data of this one have changed",
+        ]
+        anew = f"python train.py --from run init=run/{name} data/tokenizer=file data.tokenizer.path=run/tokenizer.json"
+        assert str(error).splitlines()[3] == f"  to begin a new run from it: {anew}"
+    assert left(Path("run")).files()["tokenizer.json"] == before["tokenizer.json"]
+    words = ("init=run/last.pt", "data/tokenizer=file", "data.tokenizer.path=run/tokenizer.json", "folder=new")
+    go("new", *words, source="run")
+
+
 def test_weights_for_other_tokens_are_refused(go, failed, here):
     (here / "a.txt").write_text("abcdefgh ijkl\n" * 200)
     (here / "b.txt").write_text("mnopabc defgh\n" * 200)
