@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +25,7 @@ TOKENS = "tokenizer.json"
 
 
 def refuse_other(state: Any, path: Path, training: Training) -> None:
-    """Raise Unreadable if the file is no checkpoint, or is one of another network, other data or other tokens."""
+    """Raise Unreadable if the file is no checkpoint, or is one of another network, of other data, classes or tokens."""
     found = cast("dict[str, Any]", state if isinstance(state, dict) else {})
     absent = [name for name in NEEDED if name not in found]
     if absent:
@@ -32,6 +34,7 @@ def refuse_other(state: Any, path: Path, training: Training) -> None:
     wrong = _apart({name: tuple(each.shape) for name, each in stored.items()}, own)
     if found["per_epoch"] != training.per_epoch:
         wrong = f"it counts {found['per_epoch']} steps an epoch, and the run {training.per_epoch}"
+    wrong = wrong or _other_class(found.get("classes"), training.dataset.classes)
     anew = None
     if wrong is None and other_tokens(path.parent, training.dataset.vocabulary):
         wrong = "its embeddings are those of other tokens than the data have"
@@ -54,6 +57,14 @@ def other_tokens(folder: Path, vocabulary: Vocabulary | None) -> bool:
 def tokens(folder: Path) -> str:
     """Return the words of the command line that choose the tokens of the run in a folder."""
     return f"data/tokenizer=file data.tokenizer.path={shlex.quote(str(folder / TOKENS))}"
+
+
+def _other_class(stored: Sequence[str] | None, own: Sequence[str]) -> str | None:
+    """Return a message about the first class that has another name, or None; old checkpoints store no names."""
+    for number, (name, now) in enumerate(zip_longest(own if stored is None else stored, own)):
+        if name != now:
+            return f"its class {number} is {short(repr(name))}, and that of the data {short(repr(now))}"
+    return None
 
 
 def _apart(stored: dict[str, tuple[int, ...]], own: dict[str, Tensor]) -> str | None:

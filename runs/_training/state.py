@@ -163,6 +163,7 @@ class Training:
         return {
             "step": self.step,
             "per_epoch": self.per_epoch,
+            "classes": list(self.dataset.classes),
             "total": own["total"],
             "parts": own["parts"],
             "best": dict(self.best),

@@ -7,6 +7,7 @@ import json
 import pickle
 import random
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,21 @@ def test_a_checkpoint_of_other_data_is_refused(go, failed, after_step, monkeypat
         "  it came from another run, or the code or the data of this one have changed"
     )
     assert error.status == 1
+
+
+def test_a_checkpoint_of_classes_in_another_order_is_refused(go, failed, after_step, monkeypatch):
+    """As after a folder of a class has got another name: the files, their number and the network are the same."""
+    after_step(12, interrupt)
+    failed(lambda: go("run", "epochs=2"))
+    build = Digits.build
+    renamed = ("zero", *map(str, range(1, 10)))
+    monkeypatch.setattr(Digits, "build", lambda self, *, seed: replace(build(self, seed=seed), classes=renamed))
+    for file, words in (("last.pt", []), ("best.pt", ["mode=eval"])):
+        assert str(failed(lambda words=words: go("run", *words, source="run"))) == (
+            f"run/{file} does not fit the run in run\n"
+            "  its class 0 is '0', and that of the data 'zero'\n"
+            "  it came from another run, or the code or the data of this one have changed"
+        )
 
 
 @pytest.mark.parametrize(
