@@ -123,6 +123,9 @@ def _run_of(root: CN, *, keep: bool) -> Deriving:
             raise UserError(lines(why, where(type(node), name))) from None
         except UserError as error:
             raise UserError(lines(f"{address} cannot be derived: {error}", where(type(node), name))) from None
+        if isinstance(kind, Child) and _holds(accepted, node):
+            why = f"{address} is derived as the node that holds it, which has no end"
+            raise UserError(lines(why, where(type(node), name), "write: a function that returns a part of that node"))
         if name not in node._late:
             object.__setattr__(node, "_derived", node._derived | {name})
         put(node, name, accepted)
@@ -132,6 +135,12 @@ def _run_of(root: CN, *, keep: bool) -> Deriving:
         return value
 
     return Deriving(root, place, kept if keep else discarded)
+
+
+def _holds(value: Any, node: CN) -> bool:
+    """Return whether a node is the value of a node field, or stands in it."""
+    nodes = cast("dict[str, CN]", value).values() if isinstance(value, dict) else [] if value is None else [value]
+    return any(each is node for one in nodes for _, each in walk(one))
 
 
 def _chosen(kind: Child, value: Any) -> Any:

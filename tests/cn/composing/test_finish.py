@@ -138,6 +138,24 @@ def test_nodes_that_are_derived_in_one_another_have_an_end(cls: Any, address: st
     )
 
 
+class Own(Part):
+    part: Part = derive(lambda run: run.early)
+
+
+class Whole(CN):
+    early: Own = Own()
+
+
+def test_a_node_that_is_derived_as_what_holds_it_is_refused() -> None:
+    with pytest.raises(UserError) as refused:
+        compose(Whole)
+    assert str(refused.value) == (
+        "early.part is derived as the node that holds it, which has no end\n"
+        "  defined in tests/cn/composing/test_finish.py:142\n"
+        "  write: a function that returns a part of that node"
+    )
+
+
 def test_the_command_line_is_told_so_too(program: Any, tree: Path) -> None:
     text = python("from models.mlp import MLP", "class Foo(MLP):", "    def check(self):", "        self.width = 4")
     (tree / "models/foo.py").write_text(text)
