@@ -111,8 +111,11 @@ def place_slot(into: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None
     holder = descend(into, relative[:-1])
     old = holder.items.get(relative[-1])
     if slot.replaces and not isinstance(old, Leaf):
-        changed = dataclasses.replace(old, option=slot.option) if isinstance(old, Slot) else slot
-        if isinstance(old, Branch):
+        changed = slot
+        if isinstance(old, Slot):
+            changed = dataclasses.replace(old, option=slot.option, over=copied(old.over))
+            merge(changed.over, slot.over)  # what the file sets in the option that it chooses
+        elif isinstance(old, Branch):
             changed.over = copied(old)
         holder.items[relative[-1]] = changed
         return

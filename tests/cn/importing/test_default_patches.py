@@ -69,6 +69,16 @@ def test_the_only_patch_of_a_group_is_folded(tmp_path: Path) -> None:
     assert found.text("runs/config.py").endswith("    seed: int = 1\n    x: int = 1\n")
 
 
+def test_the_only_patch_of_a_group_may_set_values_in_the_option_that_it_chooses(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [optim: sgd, _self_, p: one]\noptim: {lr: 3}",
+        "optim/sgd": "lr: 1",
+        "optim/adam": "lr: 2\nb: 4",
+        "p/one": "# @package _global_\ndefaults: [override /optim: adam]\noptim: {b: 5, c: 6}",
+    }
+    assert imported(tmp_path, files, exact=True).unequal("", "optim=sgd", "optim.b=7") == []
+
+
 def test_a_patch_that_does_not_have_the_last_word_is_folded_and_told(tmp_path: Path) -> None:
     files = {
         "config": "defaults: [training: toy, other: one, _self_]\nn: {p: 1}",
