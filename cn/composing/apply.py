@@ -126,7 +126,7 @@ class Tree:
             own[name] = None
         else:
             made = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
-            if each.verb == "add" and own.get(name) is not None:
+            if each.verb == "add" and (own.get(name) is not None or derives(node, name) is not None):
                 instead = f"to change it: {each.at(each.key)}"
                 raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
             own[name] = made
@@ -210,6 +210,8 @@ class Tree:
         derived = derives(node, rest[0])
         old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
         try:
+            if each.verb == "add" and len(rest) == 1 and derived is not None:
+                old = derived  # the field is there, although it has no value yet
             new = edit(kind, old, rest, each, value)
         except Mismatch as error:
             from cn.composing.nearest_value import meant

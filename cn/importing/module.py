@@ -67,17 +67,18 @@ class Module(Defaults):
         return self.twice(lambda: [self._contract(family) for family in inner])
 
     def _nested_first(self, families: list[Family]) -> list[Family]:
+        """Return families after those that they hold; of two that hold each other, the second comes first."""
         found: list[Family] = []
+        left = [*families]
 
         def visit(family: Family) -> None:
-            if family in found or family not in families:
+            if family not in left:
                 return
+            left.remove(family)
             for field in family.shared:
                 for inner in self.node_families(field):
-                    if inner is not family:
-                        visit(inner)
-            if family not in found:
-                found.append(family)
+                    visit(inner)
+            found.append(family)
 
         for family in families:
             visit(family)

@@ -31,6 +31,23 @@ FORMS = {
         },
         ("ds=two", "z=5"),
     ),
+    "a mapping that refers to another option of the group that holds it": Form(
+        {
+            "config": "defaults: [block@b1: outer, block@b2: leaf]",
+            "block/outer": "w: 1\ninner: {wrapped: '${b2}', q: 1}",
+            "block/leaf": "w: 2\ninner: {wrapped: null, q: 2}",
+            "block/other": "w: 3\ninner: {wrapped: null, q: 2, z: 3}",
+        },
+        ("b2.w=4", "block@b2=other"),
+    ),
+    "a value before a choice, which the option interpolates": Form(
+        {
+            "config": "defaults: [_self_, model: a]\nseed: 1\nmodel: {k: 5, h: {k: 6}}",
+            "model/a": "k: ${seed}\nh: {k: '${seed}'}",
+            "model/b": "h: {k: 1}\nz: 3",
+        },
+        ("seed=2",),
+    ),
     "a resolver of the user's that is given a node": Form(
         {
             "config": "defaults: [m: a]\nd: {z: 1, q: '${x}', e: '${m}'}\nx: 1\ny: ${my:${d}}\nw: ${my:${t}}\nt: [1]",
