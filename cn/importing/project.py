@@ -40,6 +40,12 @@ dependencies = ["cn"]
 
 [tool.ruff]
 line-length = 120
+
+[tool.ruff.lint]
+ignore = [
+    "N999",  # a file bears the name that chooses it on the command line
+    "RUF012",  # a mutable default of a node is fresh for each instance
+]
 """
 SWEEPS = '"""Sweeps: python -m cn sweeps plan NAME."""\n'
 DEFAULT = '''from __future__ import annotations

@@ -167,10 +167,11 @@ def test_words_that_have_changed_are_told(tree: Imported) -> None:
 
 def as_ruff_does(folder: Path, rules: str = "E4,E5,E7,E9,F,I") -> None:
     pytest.importorskip("ruff", reason="ruff is not installed")
-    for command in (
-        ["format", "--check", "--line-length=120"],
-        ["check", "--line-length=120", "--select", rules],
-    ):
+    ruff(folder, ["format", "--check", "--line-length=120"], ["check", "--line-length=120", "--select", rules])
+
+
+def ruff(folder: Path, *commands: list[str]) -> None:
+    for command in commands:
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
             cwd=folder,
@@ -184,6 +185,13 @@ def as_ruff_does(folder: Path, rules: str = "E4,E5,E7,E9,F,I") -> None:
 @pytest.mark.slow
 def test_every_file_is_formatted_as_ruff_does(tree: Imported) -> None:
     as_ruff_does(tree.folder)
+
+
+@pytest.mark.slow
+def test_ruff_finds_nothing_with_the_settings_of_the_project(tmp_path: Path) -> None:
+    pytest.importorskip("ruff", reason="ruff is not installed")
+    files = {"config": "defaults: [model: ViT]\nsizes: [1, 2]", "model/ViT": "dims: {a-b: 1}"}
+    ruff(imported(tmp_path, files).folder, ["check"])
 
 
 @pytest.mark.slow
