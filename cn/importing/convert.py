@@ -129,13 +129,13 @@ class Converter:
         modules.launch = "launch" in self._reserved()
         texts = modules.write()
         odd = [*dict.fromkeys(self.reader.lost), *written_out, *maker.odd, *patches.odd, *follow.odd]
-        odd += rows(outside, self.reader.held)
+        runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
+        odd += rows(outside, self.reader.held, {runs[name]: content for name, content in contents.items()})
         odd += [*keys_as_texts(self.families), *renamed_keys(self.families)]
         odd += [row for each in contents.values() for row in keys_that_give_way(self.families.run, each.full)]
         odd += [each for file in self.files.values() for each in file.odd]
         odd += left_out(file for file in self.files.values() if not self.reader.is_hydra(file))
         odd += [(file.where, f"cannot be read, so it is left out: {file.error}") for file in self.unread]
-        runs = {name: maker.modules[name].removeprefix("runs.").replace(".", "/") for name in contents}
         return Conversion(
             root=self.root,
             primaries=self.primaries,

@@ -1,6 +1,7 @@
 """What an option puts outside of its own package, `/optimizer@_global_.optimizer: adam` in model/x.yaml.
 
-The runs and patches that choose the option hold it; with another option it stays, which the report tells.
+The runs and patches that choose the option hold it. With another option it stays, and a run that holds another option
+lacks it, whatever a command chooses; the report tells both.
 """
 
 from __future__ import annotations
@@ -31,16 +32,23 @@ def put(content: Content, merged: Branch, package: str, at: str, branch: Branch)
     merge(content.outside.setdefault(at, Branch()) if relative is None else descend(merged, relative), branch)
 
 
-def rows(options: Iterable[tuple[str, Content]], held: set[str]) -> Iterator[tuple[str, str]]:
+def rows(options: Iterable[tuple[str, Content]], held: set[str], runs: dict[str, Content]) -> Iterator[tuple[str, str]]:
     """Yield the place of each value that an option puts outside of its package, with what became of it.
 
-    options: each with its group. held: the options of which runs and patches hold these values.
+    options: each with its group. held: the options of which runs and patches hold these values. runs: of the primary
+    configs, by the name of the run.
     """
     told: set[tuple[str, str]] = set()
     for group, content in options:
         name = content.file.config.removeprefix(f"{group}/")
-        stays = f"here it belongs to what chooses {name}, and stays with another {group}"
-        what = stays if content.file.config in held else "it is left out"
+        what = "it is left out"
+        if content.file.config in held:
+            what = f"here it belongs to what chooses {name}, and stays with another {group}"
+            chosen = {
+                run: {each.option for each in slots_of(its.full) if each.group == group} for run, its in runs.items()
+            }
+            without = [f"run={run}" for run, names in chosen.items() if names and name not in names]
+            what += f"; {', '.join(without)} with {group}={name} lacks it" if without else ""
         for package, branch in content.outside.items():
             at = package.replace(HERE, group.replace("/", "."))
             for key, item in branch.items.items():

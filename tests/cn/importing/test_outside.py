@@ -132,6 +132,21 @@ def test_what_an_option_puts_outside_of_itself_is_told_with_its_line(tmp_path: P
     assert found.unequal("") == []
 
 
+def test_a_run_that_lacks_what_an_option_puts_outside_of_itself_is_told(tmp_path: Path) -> None:
+    files = {
+        "config": "defaults: [model: x, _self_]\nk: 1",
+        "other": "defaults: [model: y, _self_]\nk: 1",
+        "model/x": "defaults: [/optimizer@_global_.o: adam]\nq: 1",
+        "model/y": "q: 2",
+        "optimizer/adam": "lr: 1",
+    }
+    found = imported(tmp_path, files, "config", "other")
+    stays = "here it belongs to what chooses x, and stays with another model"
+    why = f"o is set by model: x, outside of model; {stays}; run=other with model=x lacks it"
+    assert found.conversion.odd == [("conf/model/x.yaml:1", why)]
+    assert found.unequal("", primary="other") == []
+
+
 def test_a_choice_of_a_patch_that_is_written_out_is_told(tmp_path: Path) -> None:
     files = {
         "config": "defaults: [model: a, experiment: null]",
