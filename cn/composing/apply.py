@@ -194,7 +194,9 @@ class Tree:
         cls = option if isinstance(option, type) else find(kind.types, str(option), each.text, bundles=kind.many)
         if not issubclass(cls, kind.types) and not (kind.many and registry.is_bundle(cls)):
             raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", choose_from(kind)))
-        there = before.of if isinstance(before, Bundled) else type(before)
+        there: type = before.of if isinstance(before, Bundled) else type(before)
+        if there is not cls:  # a private class is the option that it inherits from, with more fields
+            there = next((base for base in there.__mro__ if registry.key_of(base) is not None), there)
         return before if there is cls and each.verb != "force" else cls()
 
     def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:

@@ -48,6 +48,14 @@ FORMS = {
         },
         ("seed=2",),
     ),
+    "a choice of the option that is there, with more keys": Form(
+        {
+            "config": "defaults: [model: a, aux@model.b: x, _self_]\nmodel: {q: 3, w: 4}",
+            "model/a": "b: {v: 1}\nq: 1",
+            "aux/x": "k: 1",
+        },
+        ("model=a", "aux@model.b=x", "model=a model.w=5"),
+    ),
     "a resolver of the user's that is given a node": Form(
         {
             "config": "defaults: [m: a]\nd: {z: 1, q: '${x}', e: '${m}'}\nx: 1\ny: ${my:${d}}\nw: ${my:${t}}\nt: [1]",
