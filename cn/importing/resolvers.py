@@ -26,12 +26,12 @@ def above(run: Any, node: Any, levels: int) -> Any:
 
 
 def _path(top: Any, node: Any) -> list[Any] | None:
-    """Return the nodes that lead to a node, with itself."""
+    """Return the nodes that lead to a node, with itself; not those to which an interpolation gives it."""
     if top is node:
         return [top]
-    inner = top.values() if isinstance(top, dict) else vars(top).values() if hasattr(top, "__dict__") else ()
-    for each in list(inner):
-        found = _path(each, node)
+    inner = top if isinstance(top, dict) else getattr(top, "__dict__", {})
+    for name, each in list(inner.items()):
+        found = _path(each, node) if name not in getattr(top, "_derived", ()) else None
         if found is not None:
             return [top, *found]
     return None

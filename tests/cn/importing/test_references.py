@@ -22,6 +22,7 @@ REFERENCES = {
     "a mapping that a reference beside it gives": "x: ${m.a}\nm: {a: '${.b}', b: {k: 1}}",
     "a value of a mapping that a reference gives": "m: {x: 1, class: 3}\na: ${m}\nb: ${a.x}\nc: ${a.class}",
     "the mapping that holds it": "m: {a: {k: 1, up: '${..a}', n: {x: '${...a}'}}}",
+    "a key above a mapping that another one refers to": "m: {x: '${d}'}\nd: {n: {k: '${...s}'}, k: '${..s}'}\ns: 1",
     "an address of the mapping that holds it": "m: {a: {k: 1, up: '${m.a}', n: {x: '${m}'}}}",
     "oc.select of a keyword": "m: {class: 3, n: {up: '${oc.select:..class,1}'}}\nx: ${oc.select:m.class,2}",
     "oc.select in a list": "m: {a: 3, l: ['${oc.select:..a,1}', '${oc.select:..gone,5}']}",
