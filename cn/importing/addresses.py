@@ -15,28 +15,14 @@ class Addresses:
 
     def of_run(self, keys: list[str]) -> str:
         """Return Python for an absolute address."""
-        return self._below("run", [self.families.run], keys)
+        return self.below("run", [self.families.run], keys)
 
     def is_node(self, keys: list[str]) -> bool:
         """Return whether a node stands at an absolute address, also one that an interpolation gives."""
-        return self._gives_node(self.families.at(tuple(keys)))
+        return self.gives_node(self.families.at(tuple(keys)))
 
-    def around(self, start: str, field: Field, levels: int, keys: list[str]) -> str:
-        """Return Python for an address that starts from what holds a field; start: Python for the node there.
-
-        levels: how many nodes lie between the one that holds the field and the one at the start.
-        """
-        return self._below(start, self.families.around(field, levels), keys)
-
-    def names(self, keys: list[str]) -> list[str]:
-        """Return an absolute address with the names in Python."""
-        return self._names([self.families.run], keys)
-
-    def names_around(self, field: Field, levels: int, keys: list[str]) -> list[str]:
-        """Return an address that starts from what holds a field, as `around` has it, with the names in Python."""
-        return self._names(self.families.around(field, levels), keys)
-
-    def _names(self, held: list[Family], keys: list[str]) -> list[str]:
+    def names(self, held: list[Family], keys: list[str]) -> list[str]:
+        """Return an address below nodes of some families with the names in Python."""
         found: list[str] = []
         for key in keys:
             field = field_of(held, key)
@@ -44,21 +30,18 @@ class Addresses:
             held = self._nodes(field) if field is not None else []
         return found
 
-    def is_node_around(self, field: Field, levels: int, keys: list[str]) -> bool:
-        """Return whether a node can stand at such an address."""
-        return any(map(self._gives_node, self.families.relative(field, levels, keys)))
-
     def _nodes(self, field: Field) -> list[Family]:
         """Return the families of the nodes that a field can hold."""
         return [] if self.families.is_data(field) else self.families.every_of(field) or field.derived
 
-    def _gives_node(self, field: Field | None) -> bool:
+    def gives_node(self, field: Field | None) -> bool:
+        """Return whether a node can stand in a field."""
         families = self.families
         return field is not None and (
             bool(field.derived) or (families.of(field) is not None and not families.is_data(field))
         )
 
-    def _below(self, text: str, held: list[Family], keys: list[str]) -> str:
+    def below(self, text: str, held: list[Family], keys: list[str]) -> str:
         """Return Python for what stands below nodes of some families."""
         data = False
         for key in keys:

@@ -24,9 +24,7 @@ class Causes:
         waits = self.in_patches(primary, typed, found.keys)
         late = isinstance(item, Leaf) and item.file.config == primary and isinstance(waits, Leaf)
         item = waits if waits is not None and not isinstance(item, Leaf) else item
-        place = item.place if isinstance(item, Leaf) else ""
-        if isinstance(item, Branch) and item.file is not None:
-            place = item.file.place(item.keys)
+        place = item.place if isinstance(item, (Leaf, Branch)) else ""
         shown = f"{found.address} is {_shown(found.hydra)} with Hydra and {_shown(found.ours)} with CN"
         if dropped:
             return f"{shown}: a value that is set around a choice is dropped with the choice", place

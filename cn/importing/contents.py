@@ -33,6 +33,10 @@ class Branch:
     file: File | None = None
     keys: tuple[Hashable, ...] = ()
 
+    @property
+    def place(self) -> str:
+        return self.file.place(self.keys) if self.file is not None else ""
+
 
 @dataclasses.dataclass
 class Slot:
@@ -51,6 +55,11 @@ class Slot:
     under: Branch = dataclasses.field(default_factory=Branch)
     replaces: bool = False  # only the option of the slot that is there is replaced: an `override` of a defaults list
 
+    @property
+    def place(self) -> str:
+        """Return the entry of a defaults list that chooses."""
+        return f"{self.file.shown}:{self.entry.line}" if self.entry.line else self.file.shown
+
 
 Item = Leaf | Branch | Slot
 
@@ -60,12 +69,12 @@ class Content:
     """All that a file means. bases: files that it extends, the strongest last; choices: `override` entries by key."""
 
     file: File
-    own: Branch
-    bases: list[Content]
-    choices: dict[str, tuple[str | None, Entry, File]]
-    patches: list[tuple[str, Entry]]  # groups of patches, with the entries that choose one of them
-    outside: dict[str, Branch]  # what stands at absolute packages
-    listed: list[tuple[Entry, File, str]]  # entries of several options, or that are no group: not to be chosen again
+    own: Branch = dataclasses.field(default_factory=Branch)
+    bases: list[Content] = dataclasses.field(default_factory=list["Content"])
+    choices: dict[str, tuple[str | None, Entry, File]] = dataclasses.field(default_factory=dict)
+    patches: list[tuple[str, Entry]] = dataclasses.field(default_factory=list)  # groups of patches, with their entries
+    outside: dict[str, Branch] = dataclasses.field(default_factory=dict)  # what stands at absolute packages
+    listed: list[tuple[Entry, File, str]] = dataclasses.field(default_factory=list)  # several options, or no group
     full: Branch = dataclasses.field(default_factory=Branch)
     replaced: dict[str, str] = dataclasses.field(default_factory=dict[str, str])  # patches of `override`, by group
 
@@ -125,8 +134,7 @@ def place_slot(into: Branch, relative: tuple[Hashable, ...], slot: Slot) -> None
         slot.under = merged
     elif isinstance(old, Slot):  # two options at one place: the later one, over what the first holds
         slot.under = old.under
-        for extra in (old.over,):
-            merge(slot.under, extra)
+        merge(slot.under, old.over)
     holder.items[relative[-1]] = slot
 
 

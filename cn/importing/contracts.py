@@ -6,8 +6,7 @@ from collections import Counter
 
 from cn.importing.addresses import Addresses
 from cn.importing.classes import Class
-from cn.importing.expressions import Writer
-from cn.importing.families import Families, Family, Field
+from cn.importing.families import Families, Family
 from cn.importing.maker import Maker
 
 
@@ -34,10 +33,6 @@ class Contracts:
         """Return the one class of a family that has no contract."""
         found = self.classes.get(id(family), [])
         return found[0] if len(found) == 1 and not family.contract else None
-
-    def writer(self, field: Field) -> Writer:
-        """Return what writes the values of a field."""
-        return Writer(self.addresses, field)
 
     def settle(self) -> None:
         """Decide which families have a contract, and which fields it states."""

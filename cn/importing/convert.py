@@ -11,7 +11,7 @@ from cn.errors import UserError, lines
 from cn.importing.axes import take_in
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
-from cn.importing.comments import left_out
+from cn.importing.comments import doc_of, left_out
 from cn.importing.contents import Content, Slot, merge, slots_of
 from cn.importing.conversion import Conversion
 from cn.importing.default_patches import DefaultPatches
@@ -214,25 +214,17 @@ class Converter:
 
     def _maker(self, contents: dict[str, Content], options: dict[str, Content]) -> Maker:
         maker = Maker(self.families, self.groups.reachable(), self.modules)
-        for (group, _), file in self.options.items():
-            maker.group_of[file.config] = group
+        maker.group_of = {**dict.fromkeys(contents, ""), **{file.config: at[0] for at, file in self.options.items()}}
         for config, content in {**options, **contents}.items():
             file = content.file
             maker.contents[config] = content.full
             maker.names[config] = camel(self.modules[config].rpartition(".")[2])
-            maker.group_of.setdefault(config, "")
-            maker.docs[config] = "\n".join(file.head) or f"Was {file.shown}."
+            maker.docs[config] = "\n".join(doc_of(file))
             bases = [base.file.config for base in content.bases]
-            alike = all(each in maker.modules and self._group(each) == self._group(config) for each in bases)
+            alike = all(maker.group_of.get(each) == maker.group_of[config] for each in bases)
             if bases and alike and not _overlap(content.bases):
                 maker.extended[config] = bases
         return maker
-
-    def _group(self, config: str) -> str | None:
-        file = self.files[config]
-        if not file.group:
-            return ""
-        return next((group for (group, _), each in self.options.items() if each is file), None)
 
 
 def _addresses(changes: list[Change]) -> frozenset[str]:

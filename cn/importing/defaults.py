@@ -43,7 +43,7 @@ class Defaults(ModuleNames):
     def derived(self, value: Any, field: Field, leaf: Leaf | None = None, home: list[str] | None = None) -> Expression:
         """Return a value that is worked out from the run. home: its address, if it stands in one place only."""
         value = with_text_keys(value, field.type)
-        writer = self.all.writer(field)
+        writer = Writer(self.all.addresses, field)
         writer.gives_node = bool(self.node_families(field))
         writer.classes, writer.home = self.all.class_names, home
         if isinstance(value, (list, dict)) and not writer.gives_node:

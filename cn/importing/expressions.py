@@ -104,8 +104,10 @@ class Writer:
             ]
             items = "".join(f"[{key if isinstance(key, int) else quoted(key)}]" for key in path)
             return f"node.{self.field.name}{items}"
-        found = self.addresses.around(self._above(levels), self.field, levels, keys)
-        return self._plain(found, is_node=self.addresses.is_node_around(self.field, levels, keys))
+        families = self.addresses.families
+        found = self.addresses.below(self._above(levels), families.around(self.field, levels), keys)
+        is_node = any(map(self.addresses.gives_node, families.relative(self.field, levels, keys)))
+        return self._plain(found, is_node=is_node)
 
     def _above(self, levels: int) -> str:
         return "node" if not levels else self.function("above", ["run", "node", str(levels)])
@@ -150,14 +152,15 @@ class Writer:
 
     def _start(self, dots: int, keys: list[str]) -> tuple[str, list[str]]:
         """Return Python for what an address starts from, and the names of the address in Python."""
+        families = self.addresses.families
         if self.home is not None or not dots:
             home = [*self.home, *map(str, self.inside)][:-dots] if self.home is not None and dots else []
-            return "run", self.addresses.names([*home, *keys])
+            return "run", self.addresses.names([families.run], [*home, *keys])
         self.node = True
         levels = dots - len(self.inside) - 1
         if levels < 0:
             return f"node.{self.field.name}", [*map(str, self.inside[:-dots]), *keys]
-        return self._above(levels), self.addresses.names_around(self.field, levels, keys)
+        return self._above(levels), self.addresses.names(families.around(self.field, levels), keys)
 
     def _evaluated(self, text: Text) -> str:
         """Return the expression in a text, with each interpolation in its place."""

@@ -10,17 +10,17 @@ from cn.importing.imports import blocks
 from cn.importing.layout import docstring, laid_out, literal
 from cn.importing.yaml_files import File
 
-SLURM = {  # of submitit -> of Slurm
-    "nodes": "nodes",
-    "gpus_per_node": "gpus",
-    "cpus_per_task": "cpus",
-    "mem_gb": "memory",
-    "partition": "partition",
-    "account": "account",
-    "qos": "qos",
-    "constraint": "constraint",
-    "array_parallelism": "parallel",
-    "setup": "setup",
+SLURM = {  # of submitit -> of Slurm, with the annotation
+    "nodes": "nodes: Count",
+    "gpus_per_node": "gpus: Annotated[int, Ge(0)]",
+    "cpus_per_task": "cpus: Count | None",
+    "mem_gb": "memory: Count | None",
+    "partition": "partition: str | None",
+    "account": "account: str | None",
+    "qos": "qos: str | None",
+    "constraint": "constraint: str | None",
+    "array_parallelism": "parallel: Count | None",
+    "setup": "setup: list[str]",
 }
 KEPT = (
     "name",
@@ -70,7 +70,7 @@ def slurm(found: Settings) -> tuple[str, list[str]]:
         if name == "timeout_min" and isinstance(value, (int, float)):
             rows.append(f"    hours: Hours = {literal(value / 60)}")
         elif name in SLURM and isinstance(value, (int, str, list)):
-            rows.append(f"    {SLURM[name]}: {TYPES[SLURM[name]]} = {laid_out(literal(value), 1, 30)}")
+            rows.append(f"    {SLURM[name]} = {laid_out(literal(value), 1, 30)}")
         elif name == "additional_parameters" and isinstance(value, dict):
             other |= {str(key).replace("_", "-"): str(each) for key, each in cast("dict[str, Any]", value).items()}
         else:
@@ -78,20 +78,6 @@ def slurm(found: Settings) -> tuple[str, list[str]]:
     if other:
         rows.append(f"    sbatch: dict[str, str] = {laid_out(literal(other), 1, 29)}")
     return "\n".join(rows), lost
-
-
-TYPES = {
-    "nodes": "Count",
-    "gpus": "Annotated[int, Ge(0)]",
-    "cpus": "Count | None",
-    "memory": "Count | None",
-    "partition": "str | None",
-    "account": "str | None",
-    "qos": "str | None",
-    "constraint": "str | None",
-    "parallel": "Count | None",
-    "setup": "list[str]",
-}
 
 
 def launchers(found: list[tuple[str, str]], places: list[str]) -> str:

@@ -12,8 +12,7 @@ from cn.importing.interpolations import parsed
 def lost(item: Item) -> list[tuple[str, str]]:
     """Return the choices within a mapping that becomes a plain dict, where nothing can be chosen."""
     if isinstance(item, Slot):
-        place = f"{item.file.shown}:{item.entry.line}"
-        return [(place, f"{item.group}: {item.option} is left out, since it stands in a plain dict")]
+        return [(item.place, f"{item.group}: {item.option} is left out, since it stands in a plain dict")]
     return [each for inner in item.items.values() for each in lost(inner)] if isinstance(item, Branch) else []
 
 

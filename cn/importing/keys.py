@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from cn.importing.contents import Branch, Item, Slot
+from cn.importing.contents import Branch
 from cn.importing.families import Families, Family, leaves_of
 from cn.importing.types import INTS
 
@@ -26,14 +26,7 @@ def keys_that_give_way(run: Family, content: Branch) -> Iterator[tuple[str, str]
     for key, item in content.items.items():
         field = run.field(key)
         if field.gives_way:
-            yield _place(item), f"the key {key} of a run becomes the field {field.name}, since {NEEDED[str(key)]}"
-
-
-def _place(item: Item) -> str:
-    """Return where an item stands: for a choice, its entry in a defaults list."""
-    if isinstance(item, Slot):
-        return f"{item.file.shown}:{item.entry.line}" if item.entry.line else item.file.shown
-    return item.file.place(item.keys) if item.file is not None else ""
+            yield item.place, f"the key {key} of a run becomes the field {field.name}, since {NEEDED[str(key)]}"
 
 
 def keys_as_texts(families: Families) -> Iterator[tuple[str, str]]:

@@ -139,7 +139,7 @@ class Maker:
                 return Default(Derived(name), slot), None
             option = self.followed(cls, slot)
             what = f"{field.key} follows {slot.option}; here it is {option}, whatever else is chosen"
-            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", what))
+            self.odd.append((slot.place, what))
             slot = dataclasses.replace(slot, option=option)
             if option is None:
                 field.optional = True

@@ -72,14 +72,8 @@ class ModuleNames:
         return name
 
     def node_families(self, field: Field) -> list[Family]:
-        groups = [self.families.groups[each] for each in field.groups if each in self.families.groups]
-        found = [each.nodes or each for each in groups]
-        if field.family is not None and not self.families.is_data(field) and not found:
-            found = [field.family]
-        for each in field.derived:
-            if each not in found:
-                found.append(each)
-        return found
+        held = [] if self.families.is_data(field) else self.families.every_of(field)
+        return list(dict.fromkeys([*(each.nodes or each for each in held), *field.derived]))
 
     def annotation(self, field: Field) -> str:
         """Return the annotation of a field."""

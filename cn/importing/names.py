@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -103,8 +102,3 @@ def attribute(key: str, taken: Iterable[str] = ()) -> str:
     while best in taken:
         best = f"{best}_"
     return best
-
-
-def module_taken(name: str) -> bool:
-    """Return whether a module at the top would hide one of Python's."""
-    return name in sys.stdlib_module_names

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from cn.importing.contents import HERE, Branch, Content, Item, Leaf, Slot, descend, merge, slots_of
+from cn.importing.contents import HERE, Branch, Content, Item, Slot, descend, merge, slots_of
 from cn.importing.packages import relative_to
 
 Option = Callable[[Slot], Content | None]
@@ -60,8 +60,6 @@ def rows(options: Iterable[tuple[str, Content]], held: set[str], runs: dict[str,
 
 def _place(item: Item, content: Content) -> str:
     """Return the place of the first value or choice in an item."""
-    if isinstance(item, Leaf):
+    if not isinstance(item, Branch):
         return item.place
-    if isinstance(item, Slot):
-        return f"{item.file.shown}:{item.entry.line}"
     return next((_place(each, content) for each in item.items.values()), content.file.shown)

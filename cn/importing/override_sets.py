@@ -110,11 +110,7 @@ def sets(conversion: Conversion, primary: str, base: list[str], composed: Any, m
         found = [base, *rng.sample(found[1:], max(0, share - 1))]
     rest = [*values[: max(2, most * 3 // 10)], *combined]
     every = [*found, *rest][:most]
-    return [(primary, each) for each in unique(every)]
-
-
-def unique(sets: list[list[str]]) -> list[list[str]]:
-    return [list(each) for each in dict.fromkeys(map(tuple, sets))]
+    return [(primary, list(each)) for each in dict.fromkeys(map(tuple, every))]
 
 
 def value_words(composed: Any, rng: random.Random) -> list[str]:

@@ -128,7 +128,7 @@ class Patches:
         """Return what an item holds, with each choice in it as the values of the option, and tell of the choices."""
         for slot in slots_of(item):
             why = f"is written out, since {address} is no field of a run that can choose"
-            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", f"{slot.group}: {slot.option} {why}"))
+            self.odd.append((slot.place, f"{slot.group}: {slot.option} {why}"))
         return filled(item, self.contents)
 
     def _change(self, item: Item, field: Field, at: tuple[str, ...]) -> Iterator[Change]:
@@ -162,7 +162,7 @@ class Patches:
         name = name_of(alone, self.families, self.options)
         if name is None:
             what = f"{slot.group}: {slot.option} is not chosen again beside another choice around it"
-            self.odd.append((f"{slot.file.shown}:{slot.entry.line}", what))
+            self.odd.append((slot.place, what))
         return name
 
     def kept(self, content: Content) -> list[Change]:

@@ -88,7 +88,7 @@ class Reader(Tree):
         if at not in self._read:
             if file.config in self._reading:
                 self.lost.append((file.shown, f"its defaults lead back to it: {' -> '.join(self._reading)}"))
-                return Content(file, Branch(), [], {}, [], {}, [])
+                return Content(file)
             self._reading.append(file.config)
             self.home = home
             self._read[at] = self._follow(file, package)
@@ -97,7 +97,7 @@ class Reader(Tree):
         return self._read[at]
 
     def _follow(self, file: File, package: str) -> Content:
-        content = Content(file, Branch(file=file), [], {}, [], {}, [])
+        content = Content(file, Branch(file=file))
         entries = list(file.entries)
         if not any(each.is_self for each in entries):  # as Hydra 1.3 has it: at the end
             entries.append(Entry(None, "_self_", None, False, False, 1))
@@ -241,7 +241,7 @@ class Reader(Tree):
         if isinstance(old, Slot) and option is not None:
             holder.items[relative[-1]] = target_of(old, option.full)
             why = f"{old.group}: {old.option} is written out, since {slot.group} is chosen at the same place"
-            self.lost.append((f"{old.file.shown}:{old.entry.line}", why))
+            self.lost.append((old.place, why))
 
     def _load(self, content: Content, merged: Branch, entry: Entry, package: str, config: str, written: str) -> None:
         """Merge a file into the content: as a base at the same package, else below it, or at an absolute package."""

@@ -42,7 +42,7 @@ def write_out(
         for branch, key, slot, _ in places:
             branch.items[key] = target_of(slot, options.get((slot.group, str(slot.option))))
             why = f"{slot.group}: {slot.option} is written out, since {key} is a plain value in {len(files)} files"
-            told[f"{slot.file.shown}:{slot.entry.line}", why] = None
+            told[slot.place, why] = None
     return list(told)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -74,13 +74,12 @@ class File:
         return f"{self.shown}:{self.lines.get(keys, 1)}" if self.lines else self.shown
 
 
-def files(root: Path, progress: Callable[[int], None] = lambda count: None) -> dict[str, File]:
+def files(root: Path) -> dict[str, File]:
     """Read every YAML file below a folder, by Hydra's name for it. A file that cannot be read keeps its `error`."""
     found: dict[str, File] = {}
     paths = yaml_paths(root)
     unread = shadowed(paths)
-    for count, path in enumerate(each for each in paths if each not in unread):
-        progress(count)
+    for path in (each for each in paths if each not in unread):
         file = File(path, root)
         _read(file)
         keep_plain(file)
@@ -210,15 +209,6 @@ def _lines(file: File, node: Any, at: Keys) -> None:
             _lines(file, value, (*at, place))
     elif node is not None:
         file.texts |= {*range(node.start_mark.line + 2, node.end_mark.line + 1)}
-
-
-def leaves(value: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Yield every value of nested dicts that is not a dict with entries."""
-    if isinstance(value, dict) and value:
-        for key, item in cast("dict[Any, Any]", value).items():
-            yield from leaves(item, (*at, key))
-    else:
-        yield at, value
 
 
 def refuse_unread(file: File) -> NoReturn:
