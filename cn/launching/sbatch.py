@@ -97,7 +97,8 @@ def parameters(jobs: Jobs, options: dict[str, Any], setup: list[str], others: di
         "array_parallelism": jobs.at_once or jobs.count,
         "dependency": ("afterany:" + ":".join(jobs.after)) if jobs.after else None,
         "signal_delay_s": min(90, seconds // 4),  # SLURM checks limits only every 30 s
-        "setup": [*setup, "export SLURM_KILL_BAD_EXIT=1", *exported],
+        # SBATCH_EXPORT=NONE of a site would have srun hand on none of these variables
+        "setup": [*setup, "export SLURM_KILL_BAD_EXIT=1 SLURM_EXPORT_ENV=ALL", *exported],
         "stderr_to_stdout": True,
         "srun_args": srun,
         "wckey": None,

@@ -70,7 +70,8 @@ class SlurmQueue(Queue):
 
     def jobs(self, name: str, folder: Path) -> list[Job]:
         # pending tasks share one line per array, which is cheaper for slurmctld
-        said = commands.ask("squeue", "--me", f"--name={name}", "-o", "%F|%K|%T|%r|%k").splitlines()
+        # --all: without it, jobs in a partition that is hidden are not listed, not even the user's own
+        said = commands.ask("squeue", "--all", "--me", f"--name={name}", "-o", "%F|%K|%T|%r|%k").splitlines()
         if HEADER not in said:  # squeue always prints the header
             what = short(" ".join(said)) or "it says nothing"
             raise RunError(lines(f"squeue does not list jobs: {what}", "try again"))

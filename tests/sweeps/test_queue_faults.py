@@ -301,6 +301,7 @@ ODD = {
     "the cluster's name": "echo 'CLUSTER: one'; REAL",
     "an empty line": "REAL; echo",
     "a job that is no array": "REAL; echo '77|N/A|PENDING|None|(null)'",
+    "no jobs of hidden partitions, unless asked for all": "REAL | if [[ $* == *--all* ]]; then cat; else head -n 1; fi",
     "other comments": "REAL | sed '2,$s/|[^|]*$/|(null)/'",
 }
 

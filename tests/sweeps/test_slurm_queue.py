@@ -171,6 +171,15 @@ def test_each_of_twelve_jobs_has_one_of_eight_gpus_and_what_was_asked_for(
     assert " --kill-on-bad-exit=1 --cpus-per-task=2 env CONTAINED=yes PATH=" in script
 
 
+def test_jobs_have_their_variables_where_a_site_hands_on_none(slurm: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SBATCH_EXPORT", "NONE")
+    batch = jobs("show")
+    number = queue().submit(batch)
+    slurm.wait(number, ["COMPLETED", "FAILED"])
+    assert (batch.folder / "0.out").read_text() == "attempt 0\n"
+    assert told("show-0.0")["environ"]["PYTHONPATH"] == str(ROOT)
+
+
 def test_jobs_are_known_by_their_sweep_and_only_they_are_cancelled(slurm: Cluster) -> None:
     first = queue().submit(jobs("first", 30, at_once=2))
     second = queue(gpus=0).submit(jobs("second", 2, after=(first,)))
