@@ -89,6 +89,18 @@ def test_a_command_that_waits_shows_the_table_and_fails_with_its_runs(project: P
     )
 
 
+def test_a_command_that_waits_fails_with_a_job_that_never_began(project: Project, slurm: Cluster):
+    setup = "launch.setup=['[ $SLURM_ARRAY_TASK_ID = 0 ] || exit 3']"
+    said = project.type(*TOLD, "-m", "value=0.1,0.2", *SLURM, "launch.wait=true", setup, status=1)
+    assert said.endswith(
+        "no.  value  result\n"
+        f"---  -----  {'-' * len('failed: it ended by itself, with exit status 3')}\n"
+        "0    0.1    0.1000\n"
+        "1    0.2    failed: it ended by itself, with exit status 3\n"
+        "1 of 2 runs failed\n"
+    )
+
+
 def test_one_run_goes_to_the_cluster(project: Project, slurm: Cluster):
     said = project.type(*TOLD, "value=0.3", *SLURM)
     assert of_group(said) == "queued 1 run as JOB\n  see: python -m sweeps status outputs/GROUP\n"

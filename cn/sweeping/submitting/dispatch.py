@@ -134,7 +134,7 @@ def _here(
     with _gone_if_refused(store):
         jobs = for_now(store, planned, launch, _copy_code(function, asked, store), goal=SCORE)
     status = launch.build().run(jobs)
-    results = _results(store, planned)
+    results = _results(store, planned, unbegun=False)
     _tell(asked, results, [store.at(each.trial) for each in planned], compare)
     if status > 128:
         say(f"to go on with the rest: {verbs()} retry {shlex.quote(str(store.folder))}")
@@ -159,7 +159,7 @@ def _away(
         return
     while any(each.state.is_alive for each in look(store).trials.values()):
         time.sleep(5)
-    results = _results(store, planned)
+    results = _results(store, planned, unbegun=True)
     _tell(asked, results, [store.at(each.trial) for each in planned], compare)
     refuse_failed(results)
 
@@ -184,15 +184,15 @@ def _gone_if_refused(store: Store) -> Iterator[None]:
         raise
 
 
-def _results(store: Store, planned: list[Planned]) -> list[Any]:
-    """Return each trial's result or error, up to the last trial that began."""
+def _results(store: Store, planned: list[Planned], *, unbegun: bool) -> list[Any]:
+    """Return each trial's result or error. unbegun: also of the trials after the last that began."""
     from cn.sweeping.folder.look import look
 
     found = look(store).trials
     results = [_result(found[each.trial.id]) for each in planned if each.trial.id in found]
     told = [found[each.trial.id] for each in planned if each.trial.id in found]
     begun = [place for place, each in enumerate(told) if each.report is not None or each.state == TrialStatus.DONE]
-    return results[: max(begun, default=-1) + 1]
+    return results if unbegun else results[: max(begun, default=-1) + 1]
 
 
 def _result(each: Standing) -> Any:
