@@ -46,19 +46,30 @@ class LocalQueue(Queue):
         return str(number)
 
     def run(self, jobs: Jobs) -> int:
-        """Run a batch in the foreground: its output is shown, Ctrl-C ends it; return the exit status."""
+        """Run a batch in the foreground: its output is shown, Ctrl-C ends it; return the exit status.
+
+        Its process begins with these signals blocked, and unblocks them once it handles them. It is in a process group
+        of its own, so that each signal reaches it once, whether a terminal sends it to all or `kill` only to this one.
+        """
         words = [sys.executable, *jobs.words, "--show"]
-        with (
-            locked(jobs, []) as lock,
-            subprocess.Popen(words, env=self._environment(jobs), pass_fds=[lock.fileno()]) as process,
-        ):
-            print(process.pid, file=lock, flush=True)
-            before = {number: signal.signal(number, _pass_on(process, number)) for number in stopping()}
-            try:
-                return process.wait()
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, stopping())
+        try:
+            with (
+                locked(jobs, []) as lock,
+                subprocess.Popen(
+                    words, env=self._environment(jobs), pass_fds=[lock.fileno()], process_group=0
+                ) as process,
+            ):
+                print(process.pid, file=lock, flush=True)
+                before = {number: signal.signal(number, _pass_on(process, number)) for number in stopping()}
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                try:
+                    return process.wait()
+                finally:
+                    for number, handler in before.items():
+                        signal.signal(number, handler)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def jobs(self, name: str, folder: Path) -> list[Job]:
         held = held_below(folder)
@@ -107,13 +118,12 @@ class LocalQueue(Queue):
 
 
 def _pass_on(process: subprocess.Popen[bytes], number: int) -> Callable[..., None]:
-    """Return a signal handler that forwards the signal; a terminal sends Ctrl-C to the process itself."""
+    """Return a signal handler that forwards the signal."""
 
     def handler(*_: object) -> None:
         if number == signal.SIGHUP:
             hang_up()
-        if number != signal.SIGINT:
-            process.send_signal(number)
+        process.send_signal(number)
 
     return handler
 

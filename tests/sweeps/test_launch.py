@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -30,8 +32,21 @@ def group(project: Project) -> str:
     return f"outputs/{found.name}"
 
 
-def interrupted(project: Project, *typed: str, count: int) -> tuple[str, str, int]:
-    """What a command prints that gets Ctrl-C, as its whole process group does, once so many runs have saved."""
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command(pid: int) -> bytes:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def interrupted(project: Project, *typed: str, count: int, alone: bool = False) -> tuple[str, str, int]:
+    """What a command prints that gets SIGINT once so many runs have saved; if none has to, once their job has begun.
+
+    alone: only the command's own process gets it; else its whole process group does, as from a terminal.
+    """
     project.hold.parent.mkdir(exist_ok=True)
     project.hold.touch()
     process = subprocess.Popen(
@@ -45,7 +60,9 @@ def interrupted(project: Project, *typed: str, count: int) -> tuple[str, str, in
     while len(list((project.folder / "outputs").glob("*/*/last.pt"))) < count:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    while not count and b"cn.sweeping.job" not in b"".join(map(command, children(process.pid))):
+        assert process.poll() is None, process.communicate()
+    (os.kill if alone else os.killpg)(process.pid, signal.SIGINT)
     out, error = process.communicate()
     return out, error, process.returncode
 
@@ -182,10 +199,10 @@ def test_runs_that_fail_leave_a_table_and_exit_status_1(project: Project):
     assert len(project.begun(killed)) == 2
 
 
-@pytest.mark.parametrize("parallel", [1, 2])
-def test_ctrl_c_ends_all_runs_after_they_have_saved(project: Project, parallel: int):
+@pytest.mark.parametrize(("parallel", "alone"), [(1, False), (2, False), (1, True)])
+def test_ctrl_c_ends_all_runs_after_they_have_saved(project: Project, parallel: int, alone: bool):
     typed = (*TOLD, "act=hold", "steps=3", "at=1", "-m", "value=0.1,0.2,0.3", f"launch.parallel={parallel}")
-    out, error, status = interrupted(project, *typed, count=parallel)
+    out, error, status = interrupted(project, *typed, count=parallel, alone=alone)
     assert (status, error.count("Traceback")) == (130, 0)
     assert "\nno.  value  result\n" in out
     folder = group(project)
@@ -195,6 +212,15 @@ def test_ctrl_c_ends_all_runs_after_they_have_saved(project: Project, parallel: 
     assert project.over(folder) == {"done": 3}
     begun = [[each.get("step") for each in project.begun(trial)] for trial in project.trials(folder)]
     assert sorted(begun, key=len) == [[0, None]] * (3 - parallel) + [[0, 2, None]] * parallel
+
+
+def test_ctrl_c_while_the_job_starts_is_no_failure(project: Project):
+    out, error, status = interrupted(project, *TOLD, "act=hold", "-m", "value=0.1,0.2", count=0)
+    assert (status, error) == (130, "")
+    assert f"to go on with the rest: python -m sweeps retry {group(project)}\n" in out
+    project.hold.unlink()
+    project.sweeps("retry", group(project))
+    assert project.over(group(project)) == {"done": 2}
 
 
 def test_runs_stop_when_their_command_is_killed(project: Project):

@@ -37,6 +37,8 @@ def end(*_):
     os._exit(0)
 
 signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGINT, end)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT])
 if then == "forks" and os.fork() == 0:
     time.sleep(600)
 facts = {**dataclasses.asdict(here), "environ": dict(os.environ), "session": os.getsid(0), "input": sys.stdin.read()}
@@ -134,16 +136,23 @@ from tests.sweeps.cluster import PATIENCE
 print(Local().build().run(Jobs("sweep", "label", ("job.py", "stays"), {}, 1, Path("jobs/a"))))
 """
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for how in ("cancel", "SIGTERM"):
+    for how in ("cancel", "SIGTERM", "SIGINT", "SIGINT to all"):
         with subprocess.Popen(
-            [sys.executable, "-c", code], env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            [sys.executable, "-c", code],
+            env=env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         ) as process:
             number = told("stays")["number"]
             assert listed() == [Job("label", None, number, "running")]
             if how == "cancel":
                 queue().cancel("sweep", Path("jobs"))
-            else:
+            elif how == "SIGTERM":
                 process.terminate()  # is passed on
+            else:
+                (os.killpg if how == "SIGINT to all" else os.kill)(process.pid, signal.SIGINT)
             assert process.communicate()[0] == "out\n0\n"
         assert Path("stays.end").read_text() == "cancelled"
         Path("stays").unlink()

@@ -89,6 +89,7 @@ def woken(note: Callable[[int, FrameType | None], None]) -> int:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (*stopping(), signal.SIGUSR2, signal.SIGCHLD):
         signal.signal(number, note)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # LocalQueue.run starts this process with them blocked
     return reading
 
 
