@@ -205,6 +205,21 @@ def test_what_is_cancelled_stays_so_until_it_is_retried(project: Project, slurm:
     assert (trials[2]["attempt"], project.steps(trials[2])) == (1, list(range(1, 9)))
 
 
+def test_what_is_cancelled_while_it_still_saves_is_not_requeued(project: Project, slurm: Cluster):
+    name = project.sweep("saving", "seeds(1)", base="act='stubborn', at=3, steps=8")
+    project.sweeps("submit", name, *words("slurm", gpus=1))
+    project.until_saved("outputs/sweeps/saving", [3])
+    slurm.run("scancel", "--signal=USR2", project.only(name)["job"])  # as SLURM does before the time limit
+    time.sleep(1)
+    assert project.sweeps("cancel", name).startswith("cancelled 1 trial; ")
+    project.hold.unlink()
+    assert project.over(name) == {"cancelled": 1}
+    left_in_queue(slurm, {})
+    project.sweeps("retry", name)
+    assert project.over(name) == {"done": 1}
+    went_on(project, project.only(name))
+
+
 def test_a_whole_array_that_is_cancelled_before_it_begins_is_told_so(project: Project, each_slurm: Cluster):
     name = project.sweep("early", "seeds(3)")
     later = [*words("slurm", gpus=0), "launch.sbatch={begin:now+1hour}"]

@@ -282,7 +282,8 @@ class Leader:
     def _end(self) -> int:
         waiting = self.notes.waiting()
         searches = self.asking is not None and not self.asking.over and not self.asking.idle
-        if self.why in ("preempted", "time") and (waiting or self.todo or searches):
+        cancelled = self.batch.label in self.store.over()  # SLURM would requeue a job that ends after scancel
+        if self.why in ("preempted", "time") and not cancelled and (waiting or self.todo or searches):
             try:
                 self.queue.requeue()
             except RunError as error:
