@@ -69,6 +69,22 @@ def test_trials_that_share_a_job_each_have_their_own_log_and_state(project: Proj
             assert all(a < other_b and other_a < b for (a, b), (other_a, other_b) in combinations(done, 2))
 
 
+def test_trials_that_share_a_job_at_once_share_its_cores(
+    project: Project, slurm: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    text = (project.folder / "train.py").read_text()
+    project.write("train.py", text.replace('"CUDA_VISIBLE_DEVICES"), flush', '"OMP_NUM_THREADS"), flush'))
+    name = project.sweep("threads", "seeds(2)")
+    share = str(max(1, len(os.sched_getaffinity(0)) // 2))
+    for in_turn, seen in (("true", "None"), ("false", share)):
+        folder = f"folder=outputs/{in_turn}"
+        project.sweeps("submit", name, folder, *words("slurm", gpus=0, pack=2, in_turn=in_turn))
+        assert project.over(f"outputs/{in_turn}") == {"done": 2}
+        logs = [project.folder / trial["folder"] / "output.txt" for trial in project.trials(f"outputs/{in_turn}")]
+        assert [log.read_text() for log in logs] == [f"begins after step 0 sees {seen}\n"] * 2
+
+
 def test_more_trials_than_an_array_may_have_share_the_places(project: Project, slurm: Cluster, tmp_path: Path):
     project.hold.parent.mkdir()
     project.hold.touch()

@@ -40,8 +40,9 @@ def main(words: list[str]) -> int:
     except CNError as error:  # `status` reports the error too
         say(error, error=True)
         return 1
-    if max(queue.processes, queue.nodes) > 1:
-        prepare(queue.processes)
+    together = queue.processes * len(here.environments)
+    if max(together, queue.nodes) > 1:
+        prepare(together)
     if here.node > 0:
         return follow(store, batch, queue, here)
     others = Others(here, label, queue.nodes, store.secret(label))
