@@ -457,6 +457,11 @@ def test_tasks_are_counted(text: str, tasks: list[int]) -> None:
             "pack is 3 and gpus is 4, which so many trials at once cannot share evenly; nearest: pack=2; "
             "or one after the other: in_turn=true",
         ),
+        (
+            {"sbatch": {"clusters": "other"}},
+            "sbatch has 'clusters', and squeue would not look for the jobs there; "
+            "for all commands of SLURM: export SLURM_CLUSTERS=NAME",
+        ),
         ({"sbatch": {"--nice": "3"}}, "sbatch has '--nice', and must have 'nice', without dashes"),
     ],
 )

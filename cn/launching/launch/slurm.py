@@ -74,6 +74,9 @@ class Slurm(Launch):
         for name in self.sbatch:
             if name.startswith("-"):
                 raise ValueError(f"sbatch has {name!r}, and must have {name.lstrip('-')!r}, without dashes")
+            if name in ("clusters", "cluster"):
+                what = f"sbatch has {name!r}, and squeue would not look for the jobs there"
+                raise ValueError(f"{what}; for all commands of SLURM: export SLURM_CLUSTERS=NAME")
             if (instead := OURS.get(name.replace("_", "-"))) is not None:
                 told = f"; the field for it is {instead}" if instead else ", which every sweep sets itself"
                 raise ValueError(f"sbatch has {name!r}{told}")
