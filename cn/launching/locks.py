@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from cn.errors import RunError, lines
 from cn.launching.queue import Jobs
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 
@@ -46,7 +47,12 @@ def locked(jobs: Jobs, after: list[str]) -> IO[str]:
     jobs.folder.mkdir(parents=True, exist_ok=True)
     lock = (jobs.folder / LOCK).open("w")
     print(json.dumps({"label": jobs.label, "host": host(), "after": after}), file=lock, flush=True)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        lock.close()
+        what = f"{lock.name} cannot be locked, so nothing would say whether its process lives: {error.strerror}"
+        raise RunError(lines(what, "go to a folder on another file system")) from None
     return lock
 
 
@@ -93,6 +99,8 @@ def _read(path: Path) -> Held | None:
             if told.host == host() and not _has_open(number, path):
                 raise DamagedError(path, "it holds no number of its process") from None
             return Held(path, told.label, told.host, told.after, number)
+        except OSError:  # a file system without locks, where no batch has begun
+            return None
     return None
 
 

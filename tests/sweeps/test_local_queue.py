@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -18,6 +20,7 @@ import pytest
 from cn import RunError, UserError
 from cn.launching.local_queue import LocalQueue
 from cn.launching.queue import Job, Jobs
+from cn.sweeping.folder.store import Store
 from runs.launch.local import Local
 from tests.sweeps.cluster import PATIENCE
 
@@ -100,6 +103,27 @@ def test_a_batch_is_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Path("jobs/stays/0.out").read_text() == "out\nerror\n"
     assert sorted(path.name for path in Path("jobs/stays").iterdir()) == ["0.out", "lock"]
     assert listed() == [Job("label stays", None, number, "running")]
+
+
+def test_a_file_system_without_locks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(RunError) as error:
+        submit("stays")
+    lock = Path("jobs/stays/lock").absolute()
+    assert str(error.value) == (
+        f"{lock} cannot be locked, so nothing would say whether its process lives: Function not implemented\n"
+        "  go to a folder on another file system"
+    )
+    assert listed() == []
+    with pytest.raises(RunError) as error, Store(Path("sweep")).locked():
+        pass
+    assert str(error.value) == (
+        "sweep cannot be locked, so two processes could submit to it: Function not implemented\n"
+        "  choose a folder on another file system: folder=PATH"
+    )
 
 
 def test_a_batch_that_is_over_is_not_listed() -> None:

@@ -247,6 +247,9 @@ class Store:
             except BlockingIOError:
                 say(f"another process is submitting to {self.folder}: this one waits for it", error=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                what = f"{self.folder} cannot be locked, so two processes could submit to it: {error.strerror}"
+                raise RunError(lines(what, "choose a folder on another file system: folder=PATH")) from None
             yield
 
     @contextmanager
