@@ -15,6 +15,7 @@ OFFERS = {
     "launch": ("Launch",),
     "launch.local": ("Local",),
     "launch.slurm": ("Slurm",),
+    "own_gpus": ("hold",),
     "processes": ("GRACE", "Part", "Spread", "free_port"),
     "queue": ("Here", "Job", "Jobs", "MOST", "PAUSE", "Queue", "Why"),
     "rank": ("Rank",),

@@ -97,10 +97,10 @@ class LocalQueue(Queue):
     def here(self) -> Here:
         there = gpus()
         whole = len(there) - len(there) % self.processes or len(there)  # a part of a group could train no run
-        groups = [",".join(there[start : start + self.processes]) for start in range(0, whole, self.processes)]
+        groups = tuple(",".join(there[start : start + self.processes]) for start in range(0, whole, self.processes))
         names = [{"CUDA_VISIBLE_DEVICES": group} for group in groups] or [{}]
         places = [names[place % len(names)] for place in range(self.places)]
-        return Here(None, str(os.getpid()), host(), environments=places)
+        return Here(None, str(os.getpid()), host(), environments=places, groups=groups)
 
     def why(self) -> Why:
         return "cancelled"

@@ -53,6 +53,7 @@ class Here:
     node: int = 0  # index of this node in the job; each node runs such a process
     first: tuple[str, ...] = ()  # addresses of the first node, for the other nodes
     environments: list[dict[str, str]] = field(default_factory=lambda: [{}])  # one per concurrent trial
+    groups: tuple[str, ...] = ()  # of GPUs: a trial takes one that no other batch uses; (): that of its environment
 
 
 class Queue(ABC):

@@ -85,6 +85,28 @@ def test_trials_that_share_a_job_at_once_share_its_cores(
         assert [log.read_text() for log in logs] == [f"begins after step 0 sees {seen}\n"] * 2
 
 
+def test_sweeps_at_once_on_this_machine_take_gpus_of_their_own(project: Project, monkeypatch: pytest.MonkeyPatch):
+    gpus = [f"GPU-{os.getpid()}-{number}" for number in range(3)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(gpus))
+    project.hold.parent.mkdir()
+    project.hold.touch()
+    name = project.sweep("two", "seeds(2)", base="act='hold', at=1, steps=2")
+    seen: dict[str, list[str]] = {}
+    for folder, parallel in (("outputs/a", 1), ("outputs/b", 1), ("outputs/c", 2)):
+        project.sweeps("submit", name, f"folder={folder}", *words("local", parallel=parallel))
+        project.until_saved(folder, [1] * parallel)
+        begun = [each for trial in project.trials(folder) for each in project.begun(trial)]
+        seen[folder] = sorted(each["gpu"] for each in begun)
+    # once each is taken, trials share them
+    assert seen == {"outputs/a": gpus[:1], "outputs/b": gpus[1:2], "outputs/c": gpus[1:]}
+    project.hold.unlink()
+    for folder in seen:
+        assert project.over(folder) == {"done": 2}
+    project.sweeps("submit", name, "folder=outputs/d", *words("local", parallel=1))
+    assert project.over("outputs/d") == {"done": 2}
+    assert {project.begun(trial)[0]["gpu"] for trial in project.trials("outputs/d")} == {gpus[0]}  # it is free again
+
+
 def test_more_trials_than_an_array_may_have_share_the_places(project: Project, slurm: Cluster, tmp_path: Path):
     project.hold.parent.mkdir()
     project.hold.touch()

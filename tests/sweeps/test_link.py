@@ -412,7 +412,7 @@ def heedless() -> Iterator[Child]:
     with subprocess.Popen(words, stdout=subprocess.PIPE, process_group=0, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        yield Child(cast(Any, None), process.pid, cast(Any, None), cast(Any, None), -1, 0, whole=True)
+        yield Child(cast(Any, None), process.pid, cast(Any, None), cast(Any, None), -1, 0, [], whole=True)
         process.kill()
 
 

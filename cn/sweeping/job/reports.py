@@ -12,9 +12,10 @@ from typing import IO, Any
 
 from cn import screen
 from cn.launching.queue import Here, Why
-from cn.run_folder.state_files import clear
+from cn.run_folder.state_files import DamagedError, clear
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.points import Points
+from cn.sweeping.folder.stop import stopped
 from cn.sweeping.folder.store import Report, Store, write
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.job.reporter import curve_of
@@ -117,6 +118,13 @@ class Notes:
         if count >= self.batch.give_up:
             stop = {"reason": report.reason, "count": count, "code": report.code}
             write(self.store.folder / "stop.json", json.dumps(stop) + "\n")
+
+    def is_stopped(self) -> bool:
+        """Return whether too many trials of the same code failed alike, so that no further trial starts."""
+        with contextlib.suppress(DamagedError):  # `status` reports the damaged file
+            stop = stopped(self.store)
+            return stop is not None and stop.holds(self.batch.code, self.batch.give_up)
+        return False
 
     def _waits(self, trial: Trial) -> bool:
         report = self.store.known_report(trial)

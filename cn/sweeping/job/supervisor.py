@@ -8,23 +8,23 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
 
 from cn.errors import RunError, lines
+from cn.launching.own_gpus import hold
 from cn.launching.queue import Here, Queue, Why
 from cn.launching.shared import share
 from cn.run_folder.branches import branch
 from cn.run_folder.folder import tell
-from cn.run_folder.state_files import DamagedError, clear, set_aside
+from cn.run_folder.state_files import clear, set_aside
 from cn.run_folder.status import RunStatus
 from cn.screen import hang_up, say
 from cn.sweeping.folder.points import Points
-from cn.sweeping.folder.stop import stopped
 from cn.sweeping.folder.store import BEGUN, LOG, Batch, Store, Trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.job import trial_process
@@ -123,7 +123,7 @@ class Leader:
     def _start(self) -> None:
         tried: set[str] = set()
         while (free := self._free) and self.signal is None and (trial := self._next(tried)) is not None:
-            if self._is_stopped():
+            if self.notes.is_stopped():
                 self.todo.clear()
                 self._end_search()
                 break
@@ -142,7 +142,7 @@ class Leader:
                 self.blocked.pop(trial.id, None)
         ready = any(each.id not in self.blocked for each in self.todo)
         if free and not ready and self.signal is None and self.asking is not None:
-            if self._is_stopped() or self.others.lost:
+            if self.notes.is_stopped() or self.others.lost:
                 self._end_search()
             else:
                 self.asking.ask()
@@ -174,13 +174,6 @@ class Leader:
         if self.asking is not None:
             self.asking.close()
 
-    def _is_stopped(self) -> bool:
-        """Return whether too many trials of the same code failed alike, so that no further trial starts."""
-        with suppress(DamagedError):  # `status` reports the damaged file
-            stop = stopped(self.store)
-            return stop is not None and stop.holds(self.batch.code, self.batch.give_up)
-        return False
-
     def _begin(self, trial: Trial, slot: int) -> bool:
         """Fork the process of a trial; False if another process still runs the trial, which is tried again later."""
         folder = self.store.at(trial)
@@ -202,6 +195,10 @@ class Leader:
         self.notes.write(trial, report)
         if self.told:
             say(" ".join([f"[{self._number(trial)}/{self.count}]", *trial.words]))
+        environment, gpus = self.here.environments[slot], list[socket.socket]()
+        if self.here.groups:
+            group, gpus = hold(self.here.groups, slot)
+            environment = {**environment, "CUDA_VISIBLE_DEVICES": group}
         resumes = any(os.path.lexists(folder / name) for name in BEGUN)
         part = self.others.part(self.queue.processes)
 
@@ -212,7 +209,7 @@ class Leader:
                 trial,
                 folder,
                 self.snapshot,
-                environment=self.here.environments[slot],
+                environment=environment,
                 output=None if self.show else log.fileno(),
                 answer=answer,
                 resumes=resumes,
@@ -223,7 +220,7 @@ class Leader:
         pid, pipe = trial_process.fork(work)
         if part is not None:
             self.others.begin(trial.id, port=part.port, resumes=resumes)
-        self.children.append(Child(trial, pid, report, log, pipe, slot, whole=self.fresh))
+        self.children.append(Child(trial, pid, report, log, pipe, slot, gpus, whole=self.fresh))
         return True
 
     def _let_go(self) -> None:
@@ -271,7 +268,8 @@ class Leader:
                 self.notes.down(lambda: add(child.log, lines(came.reason, *advice)))
                 tell(self.store.at(child.trial), RunStatus.FAILED, came.reason)
         self.notes.write(child.trial, report)
-        child.log.close()
+        for each in (child.log, *child.gpus):
+            each.close()
         if self.told and not self.show:
             shown = f"{report.value:.4f}" if isinstance(report.value, float) else report.value
             what = f"failed: {report.reason}" if report.state == TrialStatus.FAILED else report.reason or shown

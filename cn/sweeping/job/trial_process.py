@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sys
 import zlib
 from collections.abc import Callable
@@ -32,6 +33,7 @@ class Child:
     log: IO[bytes]  # locked with flock while the process lives
     pipe: int  # the read end of the answer pipe
     slot: int
+    gpus: list[socket.socket]  # that hold the GPUs of the trial
     whole: bool  # started with the job, so it had the job's full time
     status: int | None = None  # exit status
     killed: bool = False  # killed because processes on another node failed
@@ -39,8 +41,9 @@ class Child:
     asked: int = 0  # number of signals sent to stop it
 
     def let_go(self) -> None:
-        """Close the log and the pipe of this trial, in a process that was forked for something else."""
-        self.log.close()
+        """Close what this trial has open, in a process that was forked for something else."""
+        for each in (self.log, *self.gpus):
+            each.close()
         os.close(self.pipe)
 
 
