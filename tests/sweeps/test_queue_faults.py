@@ -69,6 +69,21 @@ def test_jobs_that_sbatch_has_queued_and_says_it_has_not_are_the_sweeps(
     assert project.over(held) == {"done": 4}
 
 
+def test_a_refusal_tells_of_the_jobs_that_were_queued_before(project: Project, slurm: Cluster, tmp_path: Path):
+    policy = "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+    once = f"if [ -e {tmp_path}/once ]; then echo '{policy}' >&2; exit 1; fi; touch {tmp_path}/once; REAL"
+    two = "REAL | sed 's/MaxArraySize .*/MaxArraySize = 2/'"
+    odd = path(tmp_path / "bin", sbatch=once, scontrol=two)
+    later = [*words("slurm", gpus=0), "launch.sbatch={begin:now+1hour}"]
+    said = project.type("train.py", "run=told", "-m", "seed=range(3)", *later, status=2, PATH=odd)
+    (folder,) = (each.parent for each in (project.folder / "outputs").glob("*/jobs"))
+    number = slurm.tasks()[0].partition("_")[0]
+    assert said.splitlines()[0] == "SLURM did not take the jobs: Job violates accounting/QOS policy"
+    see = f"python -m sweeps status outputs/{folder.name}"
+    assert said.splitlines()[2] == f"  others were queued before: {number}: {see}"
+    project.sweeps("cancel", f"outputs/{folder.name}")
+
+
 def test_where_the_queue_does_not_say_whether_it_has_them_the_next_verb_asks_again(
     project: Project, slurm: Cluster, tmp_path: Path, held: str
 ):

@@ -167,7 +167,7 @@ def submit(
                 with store.written():
                     raise
             except Exception as error:
-                number = _taken(store, batch, error)
+                number = _taken(store, batch, error, numbers)
             with store.written():  # if this fails, the next verb finds the batch in the queue
                 store.set_number(label, number)
             own.append(number)
@@ -176,23 +176,26 @@ def submit(
     return numbers
 
 
-def _taken(store: Store, batch: Batch, error: Exception) -> str:
+def _taken(store: Store, batch: Batch, error: Exception, before: dict[str, str]) -> str:
     """Return the number of a batch that the queue has despite the error; else withdraw it and raise the error.
 
+    before: the numbers of the batches that this submission queued before, which the error names.
     If the queue does not answer, the batch is kept, and the next verb asks again.
     """
-    refused = isinstance(error, UserError)
+    refused, see = isinstance(error, UserError), f"{verbs()} status {shlex.quote(str(store.folder))}"
     try:
         jobs = ask(store, [batch])
     except RunError as silent:
         if not refused:
             what, unsaid = (str(each).partition("\n")[0] for each in (error, silent))
-            told = f"what it has of them: {verbs()} status {shlex.quote(str(store.folder))}"
-            raise RunError(lines(what, f"nor does it say whether it has them: {unsaid}", told)) from None
+            nor = f"nor does it say whether it has them: {unsaid}"
+            raise RunError(lines(what, nor, f"what it has of them: {see}")) from None
         jobs = []
     number = next((job.number for job in jobs if job.label == batch.label), None)
     if number is None:
         store.drop(batch.label, refused=refused)
+        if before:
+            error.args = (f"{error}\n  others were queued before: {', '.join(before.values())}: {see}",)
         raise error
     return number
 
