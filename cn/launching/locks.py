@@ -5,6 +5,7 @@ The file names the owner, and the kernel knows the holder, so that the kernel is
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ from cn.launching.queue import Jobs
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 
 LOCK = "lock"
+UNLOCKED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)  # how a file system without locks answers
 NOTED = 100  # times 0.05 s; the maximum wait for a process to write its pid
 
 
@@ -99,8 +101,10 @@ def _read(path: Path) -> Held | None:
             if told.host == host() and not _has_open(number, path):
                 raise DamagedError(path, "it holds no number of its process") from None
             return Held(path, told.label, told.host, told.after, number)
-        except OSError:  # a file system without locks, where no batch has begun
-            return None
+        except OSError as error:
+            if error.errno not in UNLOCKED:
+                raise
+            return _unlisted(path)
     return None
 
 
