@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from cn import program
+from cn.composing.class_changes import KEEPS
 from cn.composing.deriving import derive_one
 from cn.composing.edit import edit
 from cn.composing.options import (
@@ -126,7 +127,7 @@ class Tree:
             own[name] = None
         else:
             made = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
-            if each.verb == "add" and (own.get(name) is not None or derives(node, name) is not None):
+            if each.verb == "add" and (own.get(name) is not None or _yields(each, derives(node, name))):
                 instead = f"to change it: {each.at(each.key)}"
                 raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
             own[name] = made
@@ -212,7 +213,7 @@ class Tree:
         derived = derives(node, rest[0])
         old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
         try:
-            if each.verb == "add" and len(rest) == 1 and derived is not None:
+            if len(rest) == 1 and _yields(each, derived):
                 old = derived  # the field is there, although it has no value yet
             new = edit(kind, old, rest, each, value)
         except Mismatch as error:
@@ -257,3 +258,8 @@ def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
     except (Mismatch, UserError):
         return False
     return True
+
+
+def _yields(each: Assignment, derived: Derived | None) -> bool:
+    """Return whether the override is one that a class keeps for options without the field, and the field is derived."""
+    return derived is not None and each.verb == "add" and each.place.startswith(KEEPS)

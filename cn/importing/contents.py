@@ -71,10 +71,10 @@ class Content:
     file: File
     own: Branch = dataclasses.field(default_factory=Branch)
     bases: list[Content] = dataclasses.field(default_factory=list["Content"])
-    choices: dict[str, tuple[str | None, Entry, File]] = dataclasses.field(default_factory=dict)
-    patches: list[tuple[str, Entry]] = dataclasses.field(default_factory=list)  # groups of patches, with their entries
-    outside: dict[str, Branch] = dataclasses.field(default_factory=dict)  # what stands at absolute packages
-    listed: list[tuple[Entry, File, str]] = dataclasses.field(default_factory=list)  # several options, or no group
+    choices: dict[str, tuple[str | None, Entry, File]] = dataclasses.field(default_factory=dict[str, Any])
+    patches: list[tuple[str, Entry]] = dataclasses.field(default_factory=list[Any])  # groups of patches, with entries
+    outside: dict[str, Branch] = dataclasses.field(default_factory=dict[str, Any])  # what stands at absolute packages
+    listed: list[tuple[Entry, File, str]] = dataclasses.field(default_factory=list[Any])  # several options, or no group
     full: Branch = dataclasses.field(default_factory=Branch)
     replaced: dict[str, str] = dataclasses.field(default_factory=dict[str, str])  # patches of `override`, by group
 
