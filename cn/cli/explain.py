@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, Field
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -26,7 +26,7 @@ from cn.nodes.derived import Derived, derives
 from cn.nodes.field_types import Bundled, Child, Kind
 from cn.nodes.node import CN, CNMeta
 from cn.nodes.resolving import kinds_of
-from cn.nodes.traversal import address_of, alike, is_field, thaw, walk
+from cn.nodes.traversal import address_of, alike, default_of, is_field, thaw, walk
 from cn.table import fold
 from cn.writing.displayed import displayed
 
@@ -71,9 +71,8 @@ class Traced(Tree):
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
         before = vars(node).get(rest[0])
         super().choose(node, kind, rest, each)
-        self._note(
-            node, kind, rest[0], each, _kept(before, vars(node).get(rest[0]), rest) if each.verb == "set" else ""
-        )
+        kept = _kept(before, vars(node).get(rest[0]), rest) if each.verb == "set" else ""
+        self._note(node, rest[0], each, kept)
 
     def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> Any:
         chosen = super().option(kind, each, option, before)
@@ -86,15 +85,16 @@ class Traced(Tree):
             self._enter(chosen, ())
         return chosen
 
-    def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
-        super().set(node, kind, rest, each, value)
-        self._note(node, kind, rest[0], each)
+    def set(self, node: CN, rest: list[str], each: Assignment) -> None:
+        super().set(node, rest, each)
+        self._note(node, rest[0], each)
 
     def derived(self, node: CN, name: str) -> None:
         super().derived(node, name)
         self._enter(node, self.above[id(node)])
 
-    def _note(self, node: CN, kind: Kind, name: str, each: Assignment, more: str = "") -> None:
+    def _note(self, node: CN, name: str, each: Assignment, more: str = "") -> None:
+        kind = kinds_of(node)[name]
         links = self.typed.setdefault((id(node), name), [])
         links.append(Link(_text(kind, {**vars(node), **node._late}[name]), each.origin + more))
 
@@ -194,7 +194,7 @@ def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
     """Yield the default of each class that declares the field, base classes first."""
     for base in reversed(type(node).__mro__):
         if isinstance(base, CNMeta) and name in source.own_annotations(base) and name in base._fields:
-            default = _default(base._fields[name])
+            default = default_of(base._fields[name])
             derived = ", derived" if isinstance(default, Derived) else ""
             yield Link(_text(kind, default), f"{base.__name__}, {source.place(base, name)}{derived}")
 
@@ -202,7 +202,7 @@ def _classes(node: CN, name: str, kind: Kind) -> Iterator[Link]:
 def _presets(tree: Traced, node: CN, name: str, kind: Kind) -> Iterator[Link]:
     """Yield the values set by the classes above a node, as in `model: Model = ViT(depth=12)`; the outermost last."""
     steps = tree.above.get(id(node), ())
-    before = _default(type(node)._fields[name])
+    before = default_of(type(node)._fields[name])
     for i in reversed(range(len(steps))):
         holder, field, _ = steps[i]
         found = _preset(steps[i:], type(node))
@@ -245,13 +245,6 @@ def _keywords(call: ast.expr | None) -> dict[str | None, ast.expr]:
     return {each.arg: each.value for each in call.keywords} if isinstance(call, ast.Call) else {}
 
 
-def _default(field: Field[Any]) -> Any:
-    """Return the default of a field: possibly a Derived, or `...` for a required field."""
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return ... if field.default is MISSING else field.default
-
-
 def _entries(value: Any) -> tuple[str, ...]:
     if isinstance(value, dict):
         return tuple(str(getattr(key, "name", key)) for key in cast("dict[Any, Any]", value))
@@ -259,7 +252,7 @@ def _entries(value: Any) -> tuple[str, ...]:
 
 
 def _text(kind: Kind, value: Any) -> str:
-    if value is ...:
+    if value is MISSING:
         return "required"
     if isinstance(value, Derived):
         return "derived"

@@ -33,7 +33,7 @@ from cn.nodes.node import CN
 from cn.nodes.ranges import Ranged
 from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, DERIVED, plain
-from cn.nodes.traversal import address_of, alike, is_field, values
+from cn.nodes.traversal import address_of, alike, default_of, is_field, values
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -107,7 +107,7 @@ class Definitions:
             properties[DERIVED] = {"type": "array", "maxItems": 0}
         required = [CLASS]
         for name, field in cls._fields.items():
-            default = field.default if field.default_factory is MISSING else field.default_factory()
+            default = default_of(field)
             if not is_field(name):  # _target_: a record cannot change it
                 properties[name] = {"const": default}
                 continue
@@ -237,9 +237,7 @@ def _changed(node: CN) -> Schema:
     kinds = kinds_of(cls)
     found: Schema = {CLASS: name_of(cls)}
     for name, value in values(node).items():
-        field = cls._fields[name]
-        usual = field.default if field.default_factory is MISSING else field.default_factory()
-        if not alike(value, usual):
+        if not alike(value, default_of(cls._fields[name])):
             found[address_of("", cls, name)] = _record(value, kinds[name])
     return found
 

@@ -6,7 +6,7 @@ OFFERS = {
     "choices": ("keys", "options_at", "tolerant"),
     "class_changes": ("DEFAULTS", "KEEPS", "named_in", "patches_by"),
     "compose": ("assemble", "compose", "fitting", "root_name"),
-    "deriving": ("derive_absent", "derive_each", "read_sources", "share_derived"),
+    "deriving": ("derive_absent", "read_sources", "share_derived"),
     "edit": ("edit",),
     "finish": ("finish",),
     "interpolation": ("in_words",),
@@ -14,5 +14,5 @@ OFFERS = {
     "patches": ("KEY", "names_patches", "patches_of"),
     "plain_words": ("KEY", "quoted"),
     "results": ("comes_to", "first_of_each", "refuse_failed", "results_table"),
-    "verbs": ("ORDER", "SIGNS", "Verb"),
+    "verbs": ("SIGNS", "Verb"),
 }

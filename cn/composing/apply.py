@@ -101,8 +101,7 @@ class Tree:
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
         """Choose an option for a node field."""
-        dotted = "." in each.key and each.verb != "delete" and not each.place
-        if dotted:
+        if "." in each.key and each.verb != "delete" and not each.place:
             one = kind.replace(many=False) if kind.many and len(rest) > 1 else kind
             raise UserError(
                 lines(
@@ -200,8 +199,9 @@ class Tree:
             there = next((base for base in there.__mro__ if registry.key_of(base) is not None), there)
         return before if there is cls and each.verb != "force" else cls()
 
-    def set(self, node: CN, kind: Kind, rest: list[str], each: Assignment, value: Any) -> None:
+    def set(self, node: CN, rest: list[str], each: Assignment) -> None:
         """Set a field, or an element of the container in the field."""
+        kind = kinds_of(node)[rest[0]]
         if "/" in each.key and "." not in each.key and rest[0] not in by_key(cast("Any", type(node))).values():
             raise UserError(
                 lines(
@@ -215,7 +215,7 @@ class Tree:
         try:
             if len(rest) == 1 and _yields(each, derived):
                 old = derived  # the field is there, although it has no value yet
-            new = edit(kind, old, rest, each, value)
+            new = edit(kind, old, rest, each)
         except Mismatch as error:
             from cn.composing.nearest_value import meant
 
@@ -254,7 +254,7 @@ def _shown(each: Assignment) -> str:
 
 def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
     try:
-        edit(kind, old, rest, each, each.value)
+        edit(kind, old, rest, each)
     except (Mismatch, UserError):
         return False
     return True

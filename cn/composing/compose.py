@@ -21,7 +21,6 @@ from cn.composing.interpolation import readings, worked_out
 from cn.composing.options import find, option_of
 from cn.composing.overrides import Assignment, WordError, expand, of_hydra, parse
 from cn.composing.patches import layers_of, of_patch
-from cn.composing.verbs import ORDER
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import CNError, Notice, UserError, hint, lines
@@ -105,7 +104,7 @@ def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[li
             late.append((node, rest, each))
             continue
         with of_patch(tree.root, each):
-            tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)
+            tree.set(node, rest, each)
     if late:
         asked = [each for *_, each in late]
         found = worked_out(plain(tree.root, tagged=False), asked, later=lambda: _derived_later(tree.root))
@@ -138,7 +137,7 @@ def _chosen(
     found: list[list[Place]] = [[] for _ in layers]
     waiting: list[list[Assignment]] = [[] for _ in layers]
     derived: DerivedChild | None = None
-    for i, each in sorted(each_one, key=lambda pair: (len(pair[1].path), pair[0], *_order(pair[1]))):
+    for i, each in sorted(each_one, key=lambda pair: (len(pair[1].path), pair[0], *pair[1].order)):
         with of_patch(tree.root, each):
             try:
                 node, rest = tree.locate(each)
@@ -153,10 +152,6 @@ def _chosen(
                 tree.choose(node, kind, rest, _option(each, tree.root) if each.interpolated else each)
     places = [place for layer in found for place in layer]
     return places, None if derived is None else (derived.node, derived.name, waiting)
-
-
-def _order(each: Assignment) -> tuple[bool, int]:
-    return each.interpolated, ORDER[each.verb]
 
 
 def _tell_renamed(tree: Tree, assignments: list[Assignment]) -> None:
@@ -193,7 +188,7 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
 
     if offer := next(filter(fits, _meant(error.word, words, what, kept)), None):
         return WordError.of(error.word, error.what[:1], [offer])
-    return error.fitting(fits)
+    return WordError.of(error.word, error.what, list(filter(fits, error.offers)))
 
 
 def _meant(word: str, words: list[str], what: Any, kept: list[str]) -> Iterator[Offer]:
@@ -267,6 +262,5 @@ def _set_first(tree: Tree, node: CN, rest: list[str], candidates: list[Assignmen
     """Set the first value that fits; an error is about the last one."""
     for each in candidates[:-1]:
         with contextlib.suppress(UserError):
-            return tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)
-    each = candidates[-1]
-    return tree.set(node, kinds_of(node)[rest[0]], rest, each, each.value)
+            return tree.set(node, rest, each)
+    return tree.set(node, rest, candidates[-1])

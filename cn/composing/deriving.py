@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any, cast
 
 from cn.discovery import discover
 from cn.discovery.source import where
-from cn.errors import CNError, UnfinishedError, UserError, lines, short
+from cn.errors import CNError, UserError, lines, short
 from cn.nodes.derived import Deriving, derives, deriving
 from cn.nodes.field_types import Child, Mismatch, same
 from cn.nodes.node import CN, put
@@ -20,38 +20,24 @@ from cn.nodes.traversal import address_of, thaw, walk
 DEEPEST = 50  # nodes within one another, below which none is derived
 
 
-def derive_absent(root: CN, *, partial: bool = False) -> None:
+def derive_absent(root: CN, *passed: type[CNError]) -> dict[tuple[int, str], CNError]:
     """Compute each derived field that has no value; UserError if a computation fails.
 
-    partial: a field that needs a required value stays without a value if that value was not given.
+    passed: errors that leave a field without a value. Returns them, by the id of the node and the field.
     """
+    failed: dict[tuple[int, str], CNError] = {}
     for name in getattr(type(root), "_runs_", ()):  # a run that the root holds is the run of its own values
         if isinstance(inner := vars(root).get(name), CN):
-            derive_absent(inner, partial=partial)
+            failed |= derive_absent(inner, *passed)
     with _deriving(root, keep=True):
-        for node, name in _absent(root):
-            with contextlib.suppress(*((UnfinishedError,) if partial else ())):
-                getattr(node, name)
-
-
-def derive_each(root: CN) -> dict[tuple[int, str], CNError]:
-    """Compute each derived field by itself; return the errors, by the id of the node and the field."""
-    failed: dict[tuple[int, str], CNError] = {}
-    with _deriving(root, keep=True):
-        for node, name in _absent(root):
-            try:
-                getattr(node, name)
-            except CNError as error:
-                failed[id(node), name] = error
+        for _, node in walk(root):
+            for name in type(node)._fields:
+                try:
+                    if derives(node, name) is not None:
+                        getattr(node, name)
+                except passed as error:
+                    failed[id(node), name] = error
     return failed
-
-
-def _absent(root: CN) -> Iterator[tuple[CN, str]]:
-    """Yield each derived field that has no value, with its node. The caller may compute it meanwhile."""
-    for _, node in walk(root):
-        for name in type(node)._fields:
-            if derives(node, name) is not None:
-                yield node, name
 
 
 def derive_one(root: CN, node: CN, name: str) -> None:
@@ -91,24 +77,13 @@ def _deriving(root: CN, *, keep: bool) -> Generator[None]:
 
     keep: a field that is computed keeps its value.
     """
-    changeable = [] if root._frozen else [node for _, node in walk(root) if not node._frozen]
-    for node in changeable:
-        object.__setattr__(node, "_frozen", True)
-    try:
-        with deriving(_run_of(root, keep=keep)):
-            yield
-    finally:
-        for node in changeable:
-            object.__setattr__(node, "_frozen", False)
-
-
-def _run_of(root: CN, *, keep: bool) -> Deriving:
-    """Return a run whose values are being derived. keep: as above."""
 
     def place(node: CN) -> str:
         return next((address for address, each in walk(root) if each is node), "")
 
     def kept(node: CN, name: str, value: Any) -> Any:
+        if not keep:
+            return value
         address = address_of(place(node), type(node), name)
         kind = kinds_of(node)[name]
         if isinstance(kind, Child) and address.count(".") >= DEEPEST:
@@ -131,10 +106,15 @@ def _run_of(root: CN, *, keep: bool) -> Deriving:
         put(node, name, accepted)
         return accepted
 
-    def discarded(node: CN, name: str, value: Any) -> Any:
-        return value
-
-    return Deriving(root, place, kept if keep else discarded)
+    changeable = [] if root._frozen else [node for _, node in walk(root) if not node._frozen]
+    for node in changeable:
+        object.__setattr__(node, "_frozen", True)
+    try:
+        with deriving(Deriving(root, place, kept)):
+            yield
+    finally:
+        for node in changeable:
+            object.__setattr__(node, "_frozen", False)
 
 
 def _holds(value: Any, node: CN) -> bool:

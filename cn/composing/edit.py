@@ -14,9 +14,10 @@ from cn.nodes.ranges import Ranged, bare
 from cn.nodes.texts import Texts, texts_of
 
 
-def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) -> Any:
+def edit(kind: Kind, old: Any, rest: list[str], each: Assignment) -> Any:
     """Return the new value for `old` (`...`: no value yet); as in Hydra, dicts are merged and lists replaced."""
     if len(rest) == 1:
+        value = each.value
         if each.verb == "delete":
             raise UserError(f"{each.text}: {each.key} is a field of its class and cannot be deleted; set it instead")
         if each.verb == "add" and old is not ...:
@@ -30,7 +31,7 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
     inner = _inner(kind, old)
     holder = ".".join(each.path[: len(each.path) - len(rest) + 1])
     if isinstance(inner, Ranged):
-        new = edit(inner.kind, old, rest, each, value)
+        new = edit(inner.kind, old, rest, each)
         try:
             return inner.accept(new)
         except Mismatch as error:
@@ -48,10 +49,10 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             add = f"to add it: {each.at(added) if last and each.verb != 'delete' else f'{added}=...'}"
             raise UserError(f"{each.text}: there is no {rest[1]!r}; {hint(rest[1], map(str, entries))}; {add}")
         if last and each.verb == "delete":
-            if each.raw is not None and not same(inner.value.accept(value, each.texts), entries[key]):
+            if each.raw is not None and not same(inner.value.accept(each.value, each.texts), entries[key]):
                 raise UserError(f"{each.text}: {each.key} is {short(repr(entries[key]))}, so it is not deleted")
             return {k: v for k, v in entries.items() if k != key}
-        return {**entries, key: edit(inner.value, entries.get(key, {} if within else ...), rest[1:], each, value)}
+        return {**entries, key: edit(inner.value, entries.get(key, {} if within else ...), rest[1:], each)}
     if isinstance(inner, (Items, Row)) and isinstance(old, (list, tuple)):
         items = list(cast("list[Any]", old))
         if each.verb == "delete" and len(rest) == 2:
@@ -61,9 +62,8 @@ def edit(kind: Kind, old: Any, rest: list[str], each: Assignment, value: Any) ->
             places = f"has the places 0 to {len(items) - 1}" if items else "is empty"
             raise UserError(f"{each.text}: {holder} {places}, so there is no {short(rest[1])!r}")
         place = int(rest[1])
-        items[place] = edit(
-            inner.item if isinstance(inner, Items) else inner.items[place], items[place], rest[1:], each, value
-        )
+        item = inner.item if isinstance(inner, Items) else inner.items[place]
+        items[place] = edit(item, items[place], rest[1:], each)
         return type(cast("list[Any]", old))(items)
     raise UserError(f"{each.text}: {holder} is {kind.name}, which has nothing inside it")
 

@@ -30,7 +30,7 @@ def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> Non
             _require(unset)
         for _, node in nodes:
             object.__setattr__(node, "_frozen", True)  # a function that derives a value can change none
-        derive_absent(root, partial=partial)
+        derive_absent(root, *((UnfinishedError,) if partial else ()))
         known = {id(node) for _, node in nodes}
         nodes = list(walk(root, skip=keep))
         if not partial:

@@ -21,13 +21,12 @@ from hydra._internal.grammar.functions import FunctionCall, Functions
 from hydra._internal.grammar.utils import escape_special_characters
 from hydra.core.override_parser.overrides_parser import create_functions
 from hydra.core.override_parser.overrides_visitor import HydraErrorListener, HydraOverrideVisitor
-from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString, RangeSweep, ValueType
+from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep, ValueType
 from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer  # pyright: ignore[reportMissingTypeStubs]
 from hydra.grammar.gen.OverrideParser import OverrideParser  # pyright: ignore[reportMissingTypeStubs]
 
 from cn.composing.plain_words import is_own, quoted
-from cn.composing.verbs import Verb
 from cn.errors import short
 from cn.nodes.texts import Texts, texts_of
 
@@ -40,12 +39,6 @@ def _antlr() -> Any:
 
 
 ANTLR = _antlr()
-VERBS: dict[OverrideType, Verb] = {
-    OverrideType.CHANGE: "set",
-    OverrideType.ADD: "add",
-    OverrideType.FORCE_ADD: "force",
-    OverrideType.DEL: "delete",
-}
 
 
 class UnreadableError(Exception):
@@ -56,28 +49,26 @@ class UnreadableError(Exception):
         self.at = at  # index of the first wrong letter; None if only `why` tells the cause
 
 
-class _Int(int):
+class _Typed:
+    """A value with its text."""
+
     text: str
 
     def __str__(self) -> str:
         return self.text
 
 
-class _Float(float):
-    text: str
+class _Int(_Typed, int):
+    pass
 
-    def __str__(self) -> str:
-        return self.text
 
+class _Float(_Typed, float):
     def __int__(self) -> int:
         return int(Decimal(self.text)) if self.is_integer() else super().__int__()
 
 
-class _Bool(int):  # bool cannot be subclassed
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
+class _Bool(_Typed, int):  # bool cannot be subclassed
+    pass
 
 
 class _Null(str):
@@ -114,8 +105,6 @@ def read(word: str) -> Override:
         each.addErrorListener(listener)
     try:
         override: Any = _Visitor(_functions()).visit(parser.override())
-    except UnreadableError:
-        raise
     except RecursionError:
         raise UnreadableError("it is nested too deep") from None
     except ValueError:  # Python's limit for the digits of an int
@@ -131,7 +120,7 @@ def split(value: Any) -> tuple[Any, Texts]:
         return None, str(value)
     if isinstance(value, str):
         return str(value), str(value)
-    if isinstance(value, (_Int, _Float, _Bool)):
+    if isinstance(value, _Typed):
         return next(plain for plain, typed in TYPED.items() if type(value) is typed)(value), value.text
     if isinstance(value, list):
         pairs = [split(each) for each in cast("list[Any]", value)]
@@ -167,21 +156,19 @@ def is_choice(override: Override) -> bool:
 
 def steps(sweep: RangeSweep, most: int) -> list[str]:
     """Return the values of a `range(...)`, shuffled if `shuffle` is set; at most `most` + 1 of them."""
-    found = list(itertools.islice(_steps(sweep), most + 1))
+    ends = (sweep.start, sweep.stop, sweep.step)
+    if sweep.step and all(isinstance(each, int) for each in ends):
+        values = range(*(int(cast("int", each)) for each in ends))
+    else:
+        values = _added(*(Decimal(str(each).replace("_", "")) for each in ends))
+    found = list(map(str, itertools.islice(values, most + 1)))
     if sweep.shuffle:
         random.shuffle(found)
     return found
 
 
-def _steps(sweep: RangeSweep) -> Iterator[str]:
-    """Yield the values in order, summed in decimal: Hydra's third value of `range(0,1,0.1)` is not 0.3."""
-    ends = (sweep.start, sweep.stop, sweep.step)
-    if sweep.step and all(isinstance(each, int) for each in ends):
-        return map(str, range(*(int(cast("int", each)) for each in ends)))
-    return map(str, _added(*(Decimal(str(each).replace("_", "")) for each in ends)))
-
-
 def _added(at: Decimal, stop: Decimal, step: Decimal) -> Iterator[float]:
+    """Yield the values of a range, summed in decimal: Hydra's third value of `range(0,1,0.1)` is not 0.3."""
     if not step or not all(each.is_finite() for each in (at, stop, step)):
         raise HydraException("a range has a first, a last, and a step that is not 0")
     while at < stop if step > 0 else at > stop:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from cn import program
+from cn.composing.verbs import ORDER, VERBS, Verb
 from cn.errors import UserError, lines, short
 from cn.immutable import Immutable
 from cn.nodes.texts import Texts
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from cn.composing.plain_words import Word
     from cn.composing.syntax_errors import Offer
-    from cn.composing.verbs import Verb
 
 
 MOST = 100_000  # runs that one command stands for
@@ -38,10 +38,6 @@ class WordError(UserError):
         error = cls(lines(*what, *reversed(shown.values())))
         error.word, error.what, error.offers = word, what, offers
         return error
-
-    def fitting(self, fits: Callable[[Offer], bool]) -> WordError:
-        """Return the error with only those offers that fit."""
-        return WordError.of(self.word, self.what, list(filter(fits, self.offers)))
 
 
 def _with_others(offer: Offer, word: str) -> str:
@@ -81,6 +77,11 @@ class Assignment(Immutable):
     @property
     def interpolated(self) -> bool:
         return self.raw is not None and "${" in self.raw and not self.place
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Where the override comes among those of its path."""
+        return self.interpolated, ORDER[self.verb]
 
 
 def parse(texts: Iterable[str]) -> list[Assignment]:
@@ -197,7 +198,8 @@ def _assignment(text: str) -> Assignment:
     typed_value: Any = override._value  # pyright: ignore[reportPrivateUsage]
     value, texts = grammar.split(typed_value)
     raw = None if "=" not in text else value if grammar.is_quoted(typed_value) else typed
-    return Assignment(text, grammar.VERBS[override.type], key, path_of(key), value, raw, None if raw is None else texts)
+    verb = VERBS[text[: -len(text.lstrip("+~"))]]
+    return Assignment(text, verb, key, path_of(key), value, raw, None if raw is None else texts)
 
 
 def _with_package(text: str, package: str, key: str) -> WordError:

@@ -23,10 +23,9 @@ from cn.nodes.node import CN
 from cn.nodes.patch import Change, Patch
 from cn.nodes.resolving import by_key, resolve
 from cn.nodes.target import EXTRA
-from cn.nodes.traversal import is_field
+from cn.nodes.traversal import address_of, is_field
 
 KEY = "patches"
-TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 
 
 def layers_of(root: CN, typed: list[Assignment], *, again: bool = False) -> list[list[Assignment]]:
@@ -93,16 +92,14 @@ def _applies(root: CN, typed: list[Assignment], at: str, *, again: bool) -> bool
     return (anew or not again) and not (varied is not None and KEY in varied())
 
 
-def of_patch(root: CN, each: Assignment) -> contextlib.AbstractContextManager[None]:
-    """Context manager: an error about a change names its patch. A change that waits for a node is told in a Notice."""
-    return _of_patch(root, each) if each.place else TYPED
-
-
 @contextlib.contextmanager
-def _of_patch(root: CN, each: Assignment) -> Generator[None]:
+def of_patch(root: CN, each: Assignment) -> Generator[None]:
+    """Context manager: an error about a change names its patch. A change that waits for a node is told in a Notice."""
     try:
         yield
     except UserError as error:
+        if not each.place:  # it is typed, and its errors are raised as they are
+            raise
         if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
             return
         told = error
@@ -111,9 +108,8 @@ def _of_patch(root: CN, each: Assignment) -> Generator[None]:
         except UserError as nowhere:
             why, told = None, nowhere
         if why is not None:
-            if each.place.startswith(KEEPS):
-                return
-            warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
+            if not each.place.startswith(KEEPS):
+                warnings.warn(f"{each.place}: {each.text} is not set, since {why}", Notice, stacklevel=4)
             return
         what, *more = str(told).split("\n  ")
         if (held := _run_with(root, each)) is not None:
@@ -140,11 +136,8 @@ def _waiting(root: CN, each: Assignment) -> str | None:
         at += 1
         if not isinstance(kind, Child) or at == len(path):
             return None
-        below, types, why = (
-            vars(node).get(_name(type(node), path[at - 1])),
-            kind.types,
-            f"{'.'.join(path[:at])} is not chosen",
-        )
+        below, types = vars(node).get(_name(type(node), path[at - 1])), kind.types
+        why = f"{'.'.join(path[:at])} is not chosen"
         if kind.many:
             why = f"{'.'.join(path[:at])} holds no {path[at]!r}"
             below = cast("dict[str, Any]", below or {}).get(path[at])
@@ -163,21 +156,16 @@ def _possible(types: tuple[Any, ...], path: tuple[str, ...], verb: str) -> bool:
         kind = _kind(cls, path[0])
         if kind is None and verb in ("add", "force") and isinstance(_kind(cls, EXTRA), Table):
             return True
-        if kind is not None and not (
-            isinstance(kind, Child) and not _possible(kind.types, path[1 + kind.many :], verb)
-        ):
+        if kind is not None and (not isinstance(kind, Child) or _possible(kind.types, path[1 + kind.many :], verb)):
             return True
     return not path
 
 
 def _nowhere(each: Assignment, at: tuple[str, ...], path: tuple[str, ...], types: tuple[Any, ...]) -> str:
     """Return the message about a change of a field that no option has; path: from the node on."""
-    keys = {key for cls in discover.options(types)[0].values() for key in _keys(cls)}
+    options: list[Any] = list(discover.options(types)[0].values())
+    keys = {address_of("", cls, name) for cls in options for name in cls._fields if is_field(name)}
     return lines(f"{each.text}: no option of {'.'.join(at)} has a field {short('.'.join(path))!r}", hint(path[0], keys))
-
-
-def _keys(cls: Any) -> Iterable[str]:
-    return [cls._keys.get(name, name) for name in cls._fields if is_field(name)]
 
 
 def _kind(cls: Any, key: str) -> Kind | None:

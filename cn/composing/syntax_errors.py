@@ -77,18 +77,10 @@ def _part(value: str) -> str:
     if _readable(f"x={value}"):
         return value
     if value[:1] in BRACKETS:
-        better = _with_quotes(f"x={value}", _unreadable_at(f"x={value}"))
+        better = _with_quotes(f"x={value}")
         if _readable(better):
             return better.removeprefix("x=")
     return plain_words.quoted(value)
-
-
-def _unreadable_at(word: str) -> int | None:
-    try:
-        grammar.read(word)
-    except grammar.UnreadableError as error:
-        return error.at
-    return None
 
 
 def _why(word: str, at: int) -> str:
@@ -122,7 +114,7 @@ def _others(word: str, at: int | None) -> Iterator[str]:
     if at is not None and word[at - 1 : at + 1] == "${":
         yield f"{word}}}"
     if at is not None and value[:1] in BRACKETS:
-        yield _with_quotes(word, at)
+        yield _with_quotes(word)
     if at is not None and (value[:1] in BRACKETS or word[at:].strip() in ("", ",") or word[at] == ","):
         yield word[:at] + "".join(BRACKETS[word[place]] for place in reversed(_opened(word[:at]))) + word[at:]
         yield re.sub(r"[, ]+\Z", "", word[:at]) + word[at:]
@@ -145,11 +137,15 @@ def _unquoted_key(found: re.Match[str]) -> str:
     return SPECIAL.sub(r"\\\g<0>", found[2])
 
 
-def _with_quotes(word: str, at: int | None) -> str:
+def _with_quotes(word: str) -> str:
     """Quote each element of the word that contains a wrong letter."""
     quoted: set[str] = set()  # do not quote twice: the word would double in length and still be unreadable
     for _ in range(MOST):
-        at = at if at is not None else len(word)
+        try:
+            grammar.read(word)
+            break
+        except grammar.UnreadableError as error:
+            at = len(word) if error.at is None else error.at
         begin = max((place for place in _opened(word[:at]) if word[place] != "("), default=len(word))
         elements = ELEMENTS.finditer(word, begin + 1)
         found = next((each for each in elements if each.start() <= at < each.end()), None)
@@ -157,11 +153,6 @@ def _with_quotes(word: str, at: int | None) -> str:
             break
         quoted.add(element := plain_words.quoted(found[0].strip()))
         word = f"{word[: found.start()]}{element}{word[found.end() :]}"
-        try:
-            grammar.read(word)
-            break
-        except grammar.UnreadableError as error:
-            at = error.at
     return word
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cn import program
 from cn.composing.overrides import Assignment
+from cn.composing.patches import KEY as PATCHES
 from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
 from cn.discovery.source import where
@@ -17,8 +18,6 @@ from cn.nodes.node import CN
 from cn.nodes.patch import Patch
 from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import address_of, is_field, walk
-
-PATCHES = "patches"
 
 if TYPE_CHECKING:
     from cn.composing.apply import Tree

@@ -33,13 +33,11 @@ def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
             if isinstance(item, ast.ClassDef):
                 fields: dict[str, Line] = {}
                 for statement in item.body:
-                    target = statement.target if isinstance(statement, ast.AnnAssign) else None
-                    if isinstance(statement, ast.Assign):
-                        target = statement.targets[0]
-                    if isinstance(target, ast.Name):
-                        default = statement.value if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
-                        fields[target.id] = Line(statement.lineno, _comment(text, statement), default)
-                    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                    if isinstance(statement, (ast.AnnAssign, ast.Assign)):
+                        target = statement.target if isinstance(statement, ast.AnnAssign) else statement.targets[0]
+                        if isinstance(target, ast.Name):
+                            fields[target.id] = Line(statement.lineno, _comment(text, statement), statement.value)
+                    elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                         fields[statement.name] = Line(statement.lineno, "")
                 found[prefix + item.name] = (item.lineno, fields)
                 visit(item.body, f"{prefix}{item.name}.")
@@ -59,17 +57,12 @@ def _written(cls: type) -> tuple[int, dict[str, Line]]:
 
 def _comment(text: list[str], statement: ast.stmt) -> str:
     """Return the comment after the statement; for a statement of several lines, also the one after its first line."""
-    for number, column in ((statement.end_lineno, statement.end_col_offset), (statement.lineno, None)):
-        line = text[(number or statement.lineno) - 1]
-        rest = line.encode()[column:].decode() if column is not None else line[len(line.rstrip().rstrip("([{")) :]
-        if "#" in rest:
-            return rest.split("#", 1)[1].strip()
-        if statement.end_lineno == statement.lineno:
-            break
-        opening = text[statement.lineno - 1]
-        if "#" in opening and opening.split("#")[0].rstrip().endswith(("(", "[", "{")):
-            return opening.split("#", 1)[1].strip()
-    return ""
+    end = statement.end_lineno or statement.lineno
+    _, mark, comment = text[end - 1].encode()[statement.end_col_offset :].decode().partition("#")
+    if not mark and end > statement.lineno:
+        code, _, comment = text[statement.lineno - 1].partition("#")
+        return comment.strip() if code.rstrip().endswith(("(", "[", "{")) else ""
+    return comment.strip()
 
 
 def own_annotations(cls: type) -> dict[str, Any]:

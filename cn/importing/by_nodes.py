@@ -19,7 +19,7 @@ import warnings
 from typing import Any, cast
 
 from cn.composing.compose import assemble
-from cn.composing.deriving import derive_each
+from cn.composing.deriving import derive_absent
 from cn.errors import CNError, MissingValueError, UnfinishedError
 from cn.importing.by_hydra import plain
 from cn.nodes.field_types import Child, Kind
@@ -93,7 +93,7 @@ def _fields(value: Any) -> Any:
 def composed(contract: Any, words: list[str]) -> dict[str, Any]:
     """Return a run as plain values."""
     root = cast("CN", assemble(contract, words))
-    return _plain(root, derive_each(root))
+    return _plain(root, derive_absent(root, CNError))
 
 
 def _plain(node: CN, failed: dict[tuple[int, str], CNError]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ OFFERS = {
     "class_body": ("RESERVED", "TARGET"),
     "containers": ("Items", "Row", "Table"),
     "derived": ("Derived", "Deriving", "Nested", "derive", "derives", "deriving"),
-    "former": ("before", "current", "former_classes", "neutral", "oldest"),
+    "former": ("before", "current", "former_classes", "oldest", "past"),
     "field_types": (
         "Anything",
         "Bundled",
@@ -37,6 +37,7 @@ OFFERS = {
         "address_of",
         "alike",
         "children",
+        "default_of",
         "differences",
         "freeze",
         "is_field",

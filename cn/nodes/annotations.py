@@ -13,6 +13,7 @@ from cn.errors import DefinitionError
 from cn.nodes.containers import Items, Row, Table
 from cn.nodes.field_types import SCALARS, Anything, Child, Either, Kind, Member, OneOf
 from cn.nodes.ranges import ranged
+from cn.nodes.traversal import NodeType
 
 Eval = Callable[[str], Any]  # evaluates an annotation that was written as a string
 BARE: dict[Any, Kind] = {
@@ -38,41 +39,39 @@ INSTEAD = {
 }
 
 
-def kind_of(annotation: Any, evaluate: Eval, node: type) -> Kind:
-    """Return the field type of an annotation. `node` is the type of node classes.
+def kind_of(annotation: Any, evaluate: Eval) -> Kind:
+    """Return the field type of an annotation.
 
-    Raises NameError if a name in the annotation is not yet defined, and DefinitionError if the annotation is not
-    supported.
+    Raises NameError for a name that is not yet defined, and DefinitionError for an annotation that is not supported.
     """
-    if isinstance(annotation, typing.ForwardRef):
-        annotation = annotation.__forward_arg__
-    if isinstance(annotation, str):
-        return kind_of(evaluate(annotation), evaluate, node)
+    if isinstance(annotation, (str, typing.ForwardRef)):
+        text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
+        return kind_of(evaluate(text), evaluate)
     alias: Any = annotation
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return ranged(kind_of(args[0], evaluate, node), args[1:], lambda: written(annotation))
+        return ranged(kind_of(args[0], evaluate), args[1:], lambda: written(annotation))
     known = (SCALARS.get(annotation) or BARE.get(annotation)) if hashable(annotation) else None
     if known is not None:
         return known
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum) and annotation.__members__:
         return Member(annotation)
-    if isinstance(annotation, node):
-        return Child((typing.cast("Any", annotation),))
+    if isinstance(annotation, NodeType):
+        return Child((annotation,))
     if isinstance(alias, typing.NewType):
-        return kind_of(alias.__supertype__, evaluate, node)
+        return kind_of(alias.__supertype__, evaluate)
     if type(alias).__name__ == "TypeAliasType":
-        return kind_of(alias.__value__, evaluate, node)
+        return kind_of(alias.__value__, evaluate)
     if origin is typing.Final:
-        return kind_of(args[0], evaluate, node)
+        return kind_of(args[0], evaluate)
     if origin is typing.Literal:
         if any(isinstance(value, bytes) for value in args):
             raise DefinitionError(f"cannot be {written(annotation)}: write a Literal of str")
         return OneOf(args)
     if origin in (typing.Union, types.UnionType):
-        return _union([kind_of(arg, evaluate, node) for arg in args], annotation)
+        return _union([kind_of(arg, evaluate) for arg in args], annotation)
     if origin in (list, tuple, dict):
-        return _container(origin, args, annotation, lambda arg: kind_of(arg, evaluate, node))
+        return _container(origin, args, annotation, lambda arg: kind_of(arg, evaluate))
     name = getattr(typing.cast("Any", origin or annotation), "__name__", "")
     instead = "a type, such as int or list[str]"
     if isinstance(origin or annotation, type):

@@ -47,18 +47,16 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
             _stop(cls, name, "cannot be an InitVar: a node is its values", f"{name}: the type itself")
         method = next((base for base in nodes if name in vars(base) and _is_method(vars(base)[name])), None)
         if method is not None:
-            _stop(
-                cls, name, f"cannot be a field: it is a method of {method.__name__}", f"another name, such as {name}_"
-            )
+            instead = f"another name, such as {name}_"
+            _stop(cls, name, f"cannot be a field: it is a method of {method.__name__}", instead)
     for name, value in body.items():
         if name in TARGET and name not in annotations:
             _stop(cls, name, "has no annotation, so it would not be a field", _annotated(name, value, nodes))
         if name.startswith("_") or name in annotations or any(_is_constant(base, name) for base in nodes):
             continue
         if isinstance(value, type(cls)):
-            _stop(
-                cls, name, "is a node inside a node: a path could not name it", f"class {name} at the top of the file"
-            )
+            instead = f"class {name} at the top of the file"
+            _stop(cls, name, "is a node inside a node: a path could not name it", instead)
         if _is_method(value):
             if any(name in base._fields for base in nodes):
                 _stop(cls, name, "cannot be a method: it is a field of a base class", "another name for the method")
@@ -68,8 +66,7 @@ def refuse(cls: Any, body: dict[str, Any], annotations: dict[str, Any]) -> None:
 
 
 def refuse_bases(name: str, bases: tuple[type, ...], body: dict[str, Any], node: type) -> None:
-    """Raise DefinitionError for a base class that is not a node and has more than methods: its values would be no
-    fields.
+    """Raise DefinitionError for a base that is not a node and holds values, which would be no fields.
 
     node: the metaclass of nodes.
     """

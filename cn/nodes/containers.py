@@ -26,9 +26,7 @@ class Items(Immutable, Kind):
         return f"list[{self.item.name}]" if self.type is list else f"tuple[{self.item.name}, ...]"
 
     def accept(self, value: Any, raw: Texts | None = None) -> Any:
-        if not isinstance(value, (list, tuple)):
-            raise Mismatch(self.name)
-        if raw is None and self.type is list and not isinstance(value, list):
+        if not isinstance(value, list if raw is None and self.type is list else (list, tuple)):
             raise Mismatch(self.name)
         items = typing.cast("Sequence[Any]", value)
         taken = (_inner(self, self.item, *each) for each in zip(items, _each(raw, items), strict=True))

@@ -23,14 +23,14 @@ from cn.nodes.node import CN
 from cn.nodes.notes import Neutral, Was
 from cn.nodes.resolving import by_key, kinds_of, old_names, resolve
 from cn.nodes.to_json import CLASS, DERIVED, Record, plain, renamed
-from cn.nodes.traversal import NodeType
+from cn.nodes.traversal import NodeType, default_of
 
 
 class Past(NamedTuple):
     """What a class says of its past."""
 
     name: str  # of the class in its oldest records: `models.vit:Vit`
-    neutral: Record  # new fields that change no hash -> their defaults, in JSON form
+    neutral: Record  # new fields -> their defaults, at which they change no hash, in JSON form
     moved: dict[str, dict[str, str]]  # child -> old field of this class -> field of the child
     names: dict[str, str]  # renamed fields -> their oldest names; fields with a key -> their keys
 
@@ -60,15 +60,10 @@ def past(cls: Any) -> Past:
 def _check_moved(cls: Any, old: str, child: str, field: str) -> bool:
     """Return whether a class has the child node by default; DefinitionError if its own `_moved_` is wrong."""
     there = child in cls._nodes and cls._fields[child].default_factory is not MISSING
-    if "_moved_" in vars(cls) and not (there and field in cast("Any", type(_default(cls, child)))._fields):
+    if "_moved_" in vars(cls) and not (there and field in cast("Any", type(default_of(cls._fields[child])))._fields):
         what = f"{cls.__name__}._moved_ puts {old!r} at {f'{child}.{field}'!r}, which is no field of a child node"
         raise DefinitionError(lines(what, 'write: {"old": "child.field"}, of a child that has a default'))
     return there
-
-
-def neutral(cls: Any) -> Record:
-    """Return the neutral fields of a class, with the defaults at which they leave the hash unchanged, in JSON form."""
-    return past(cls).neutral
 
 
 def oldest(cls: Any, name: str) -> str:
@@ -79,8 +74,7 @@ def oldest(cls: Any, name: str) -> str:
 def _before(cls: Any, name: str) -> Any:
     """Return the default of a neutral field in the class that notes it, in JSON form."""
     home = next(base for base in cls.__mro__ if isinstance(base, NodeType) and name in cast("Any", base)._noted)
-    field = home._fields[name]
-    default = field.default if field.default_factory is MISSING else field.default_factory()
+    default = default_of(home._fields[name])
     if isinstance(default, CN):
         return _given(before(default, plain(default)))
     if default is MISSING or isinstance(default, Derived):
@@ -118,7 +112,7 @@ def current(cls: Any, record: Record) -> Record:
     if DERIVED in found:
         found[DERIVED] = [name for name in derived if name not in olds]
     for child, old, field in gone:
-        inner = {**cast("Record", found.get(child) or plain(_default(cls, child))), field: record[old]}
+        inner = {**cast("Record", found.get(child) or plain(default_of(cls._fields[child]))), field: record[old]}
         names = [name for name in cast("list[str]", inner.pop(DERIVED, [])) if name != field]
         names += [field] if old in derived else []
         found[child] = {**inner, **({DERIVED: names} if names else {})}
@@ -164,13 +158,9 @@ def before(node: CN, record: Record, known: Mapping[int, Record] | None = None) 
 @functools.cache
 def _rest(cls: Any, child: str) -> Record:
     """Return the default of a child node in its oldest form, without the fields that were moved into it."""
-    default = _default(cls, child)
+    default = default_of(cls._fields[child])
     gone = [oldest(type(default), field) for field in past(cls).moved[child].values()]
     return {name: value for name, value in _given(before(default, plain(default))).items() if name not in gone}
-
-
-def _default(cls: Any, child: str) -> Any:
-    return cls._fields[child].default_factory()
 
 
 def _given(record: Any) -> Any:

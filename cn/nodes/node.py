@@ -67,13 +67,8 @@ class CNMeta(NodeType):
 
     def __setattr__(cls, name: str, value: Any) -> None:
         if name == "__dataclass_params__" and "_fields" in cls.__dict__:
-            raise DefinitionError(
-                lines(
-                    f"{cls.__name__} is a node, which is a dataclass already",
-                    "write: no @dataclass above it",
-                    where(cls),
-                )
-            )
+            what = f"{cls.__name__} is a node, which is a dataclass already"
+            raise DefinitionError(lines(what, "write: no @dataclass above it", where(cls)))
         super().__setattr__(name, value)
 
 
@@ -92,8 +87,7 @@ def _of_nearest(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
 class CN(metaclass=CNMeta):
     """A node: a dataclass with keyword-only fields, chosen and changed from the command line.
 
-    Every assignment checks the value against the field's annotation. Nodes compare by value, and are frozen once
-    composed.
+    An assignment checks the value against the annotation. Nodes compare by value, and are frozen once composed.
     A subclass may define `check(self)`, which raises ValueError for values that do not go together.
     """
 
@@ -188,9 +182,6 @@ class CN(metaclass=CNMeta):
 def put(node: CN, name: str, value: Any) -> None:
     """Set a field of a node to a value that its type accepts. A value that is derived is computed later."""
     own, derived = vars(node), as_derived(value)
-    if derived is None and not node._late:
-        own[name] = value
-        return
     late = {key: each for key, each in node._late.items() if key != name}
     if derived is None:
         own[name] = value
@@ -198,14 +189,14 @@ def put(node: CN, name: str, value: Any) -> None:
         own.pop(name, None)
         late[name] = derived
         _unhide(type(node), name)
-    object.__setattr__(node, "_late", late)
+    if late or node._late:
+        object.__setattr__(node, "_late", late)
 
 
 def _unhide(cls: type[CN], name: str) -> None:
     """Let instances of a class read a derived value where the class has a plain default."""
     home = next((base for base in cls.__mro__ if name in vars(base)), None)
-    default = None if home is None else vars(home)[name]
-    if home is not None and not isinstance(default, (Derived, Fallback)):
+    if home is not None and not isinstance(default := vars(home)[name], (Derived, Fallback)):
         setattr(home, name, Fallback(name, default))
 
 

@@ -81,23 +81,17 @@ def ranged(kind: Kind, metadata: Iterable[Any], annotation: Callable[[], str]) -
         else:
             known = ", ".join([*RANGES, "Interval", *LENGTHS, "Len", "MultipleOf"])
             raise DefinitionError(f"cannot be {annotation()}: {name} says nothing here; write one of {known}")
-    if not bounds and not lengths and multiple is None:
+    numeric = bool(bounds) or multiple is not None
+    if not numeric and not lengths:
         return kind
     made = Ranged(kind, tuple(bounds), tuple(lengths), multiple)
     members = list(kind.members) if isinstance(kind, Either) else [kind]
     fitting = [_can_have(member, made) for member in members]
     if not any(fitting):
-        what = (
-            "a range is of an int or a float"
-            if bounds or multiple is not None
-            else "a length is of a str, list or dict"
-        )
+        what = "a range is of an int or a float" if numeric else "a length is of a str, list or dict"
         raise DefinitionError(f"cannot be {annotation()}: {what}")
     _refuse_empty(made, annotation)
-    held = [
-        Ranged(member, made.bounds, made.lengths, made.multiple) if can else member
-        for member, can in zip(members, fitting, strict=True)
-    ]
+    held = [made.replace(kind=member) if can else member for member, can in zip(members, fitting, strict=True)]
     return Either(tuple(held)) if isinstance(kind, Either) else held[0]
 
 
@@ -110,15 +104,13 @@ def inherited(own: Kind, base: Kind | None) -> Kind:
     if isinstance(own, Either):
         return Either(tuple(inherited(member, base) for member in own.members))
     if isinstance(base, Either):
-        return next((found for each in base.members if (found := inherited(own, each)) is not own), own)
+        return next((found for each in base.members if (found := inherited(own, each)) != own), own)
     if isinstance(own, Items) and isinstance(base, Items):
-        item = inherited(own.item, base.item)
-        return own if item is own.item else Items(own.type, item)
+        return own.replace(item=inherited(own.item, base.item))
     if isinstance(own, Row) and isinstance(base, Row) and len(own.items) == len(base.items):
         return Row(tuple(map(inherited, own.items, base.items)))
     if isinstance(own, Table) and isinstance(base, Table):
-        value = inherited(own.value, base.value)
-        return own if value is own.value else Table(own.key, value)
+        return own.replace(value=inherited(own.value, base.value))
     return own
 
 
@@ -133,9 +125,8 @@ def _words(metadata: Iterable[Any]) -> Iterable[Any]:
 
 
 def _can_have(kind: Kind, made: Ranged) -> bool:
-    numbers = kind in NUMBERS
     sized = isinstance(kind, (Items, Row, Table)) or kind == SCALARS[str]
-    return (numbers or not (made.bounds or made.multiple is not None)) and (sized or not made.lengths)
+    return (kind in NUMBERS or not (made.bounds or made.multiple is not None)) and (sized or not made.lengths)
 
 
 def _refuse_empty(made: Ranged, annotation: Callable[[], str]) -> None:

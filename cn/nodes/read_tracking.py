@@ -18,13 +18,13 @@ from types import FrameType, MethodType
 from typing import Any, NamedTuple
 
 from cn.nodes.node import CN
-from cn.nodes.target import converted, instantiated
+from cn.nodes.target import built, instantiated
 from cn.nodes.traversal import address_of, differences, is_field, thaw, values, walk
 
 # attributes that expose all values at once, whose use we cannot see
 HANDED_ON = {"__dict__", "__getstate__", "__reduce__", "__reduce_ex__"}
 # functions of cn that expose them
-HANDING_ON = {thaw.__code__, instantiated.__code__, converted.__code__, CN.__replace__.__code__}
+HANDING_ON = {thaw.__code__, instantiated.__code__, built.__code__, CN.__replace__.__code__}
 
 
 class Unread(NamedTuple):
@@ -39,9 +39,7 @@ class Reading:
     """Records the reads of a composed run's fields until it is closed.
 
     A value counts as set if it differs from its class's default or is in `named`. Below an unread node, no further
-    value is
-    reported. Printing, comparing or recording a value is not a read; copying or pickling is, since the copy may be
-    read.
+    value is reported. Printing, comparing or recording a value is no read; copying it is, since the copy may be read.
 
     without: addresses to ignore, with everything below them.
     """
@@ -56,7 +54,8 @@ class Reading:
             self.left[id(root)].discard(name)
         with _lock:
             _open.append(self)
-            _install()
+            type.__setattr__(CN, "__getattribute__", _Noting())
+            _see_forks()
         self._close_if_done()
 
     def unread(self) -> list[Unread]:
@@ -95,12 +94,6 @@ class Reading:
 
 _open: list[Reading] = []
 _lock = threading.RLock()
-
-
-def _install() -> None:
-    if "__getattribute__" not in vars(CN):
-        type.__setattr__(CN, "__getattribute__", _Noting())
-    _see_forks()
 
 
 class _Noting:

@@ -26,7 +26,9 @@ def narrows(own: Kind, base: Kind) -> bool:
     if isinstance(base, Either):
         return any(narrows(own, member) for member in base.members)
     if isinstance(base, Child):
-        return _is_child_of(own, base) or (base.optional and own == SCALARS[None])
+        if not isinstance(own, Child):
+            return base.optional and own == SCALARS[None]
+        return own.many is base.many and all(issubclass(each, base.types) for each in own.types)
     if isinstance(base, Items):
         if isinstance(own, Row):
             return base.type is tuple and all(narrows(item, base.item) for item in own.items)
@@ -36,12 +38,6 @@ def narrows(own: Kind, base: Kind) -> bool:
     if isinstance(base, Table):
         return isinstance(own, Table) and narrows(own.key, base.key) and narrows(own.value, base.value)
     return own == SCALARS[int] and base == SCALARS[float]
-
-
-def _is_child_of(own: Kind, base: Child) -> bool:
-    if not isinstance(own, Child) or own.many is not base.many:
-        return False
-    return all(issubclass(each, base.types) for each in own.types)
 
 
 def _takes(base: Kind, value: Any) -> bool:

@@ -20,7 +20,7 @@ from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.notes import Key, Note, Was, notes_of
 from cn.nodes.ranges import inherited
 from cn.nodes.redeclared import narrows
-from cn.nodes.traversal import NodeType, thaw
+from cn.nodes.traversal import NodeType, default_of, thaw
 
 if TYPE_CHECKING:
     from cn.nodes.node import CN
@@ -51,7 +51,7 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
             continue  # ClassVar
         try:
             meant: Any = evaluate(annotation) if isinstance(annotation, str) else annotation
-            own[name] = _redeclared(cls, name, kind_of(meant, evaluate, NodeType), kinds.get(name))
+            own[name] = _redeclared(cls, name, kind_of(meant, evaluate), kinds.get(name))
             if found := notes_of(meant):
                 noted[name] = found
         except (NameError, AttributeError) as error:
@@ -140,12 +140,10 @@ def _check_names(cls: NodeType, keys: dict[str, str]) -> None:
 
 
 def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> None:
-    made = field.default_factory is not dataclasses.MISSING
-    default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
-    nested = default if isinstance(default, Nested) else None
-    if default is dataclasses.MISSING or (isinstance(default, Derived) and nested is None):
+    given = default_of(field)
+    default = given.template if isinstance(given, Nested) else given
+    if default is dataclasses.MISSING or isinstance(default, Derived):
         return
-    default = default if nested is None else nested.template
     try:
         value = kind.accept(default)
     except Mismatch as error:
@@ -159,9 +157,9 @@ def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> 
                 raise DefinitionError(lines(why, where(cls, field.name), instead))
     if same(value, default):
         return
-    if nested is not None:
-        nested.template = value
-    elif made:  # for example, ints were given for floats
+    if isinstance(given, Nested):
+        given.template = value
+    elif field.default_factory is not dataclasses.MISSING:  # for example, ints were given for floats
         field.default_factory = copier(value)
     else:
         field.default = value
@@ -176,10 +174,9 @@ def _instead(kind: Kind, name: str, default: Any) -> str | None:
         return f"write: {name}: {kind.name} | None = None"
     if isinstance(default, type) and issubclass(default, kind.types):
         return f"write: {default.__name__}()"
-    if not isinstance(default, dict):
-        return None
     if isinstance(default, Bundled) and not kind.many:
         return f"{default.of.__name__} is a bundle of several: inherit from it, or write dict[str, {kind.name}]"
-    if kind.many and any(isinstance(each, Derived) for each in cast("dict[str, Any]", default).values()):
+    held = cast("dict[str, Any]", default).values() if kind.many and isinstance(default, dict) else ()
+    if any(isinstance(each, Derived) for each in held):
         return f"write: {name}: {kind.name} = derive(lambda run: {{...}}), with all of its nodes"
     return None

@@ -23,9 +23,7 @@ CONVERT = ("none", "partial", "object", "all")
 
 
 def locate(name: str) -> Any:
-    """Import the object of a dotted name: the longest importable module, then attributes. UserError if it does not
-    exist.
-    """
+    """Import the object of a dotted name: the longest importable module, then attributes. UserError if it is absent."""
     parts = name.split(".")
     for depth in range(len(parts) - 1, 0, -1) if all(parts) else ():
         module = ".".join(parts[:depth])
@@ -89,7 +87,10 @@ def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict
         if not fits:
             expected = f"one of {', '.join(CONVERT)}" if name == "_convert_" else f"a {type(FLAGS[name]).__name__}"
             raise UserError(lines(f"{target}: {name} is {expected}, not {short(repr(value))}", place))
-    build = functools.partial(_build, every=flags["_convert_"] == "all") if flags["_recursive_"] else _same
+
+    def build(value: Any) -> Any:
+        return built(value, every=flags["_convert_"] == "all") if flags["_recursive_"] else value
+
     fields = {name: build(value) for name, value in own.items() if name not in (*FLAGS, "_target_")}
     positional = args or tuple(build(value) for value in flags["_args_"])
     call = _function(target)
@@ -133,14 +134,14 @@ def check_target(cls: type[CN]) -> None:
             raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, field), hint(name, takes)))
 
 
-def _build(value: Any, *, every: bool) -> Any:
+def built(value: Any, *, every: bool) -> Any:
     """Call the targets in a value, at any depth. every: child nodes without a target become dicts."""
-    build = functools.partial(_build, every=every)
+    build = functools.partial(built, every=every)
     above = {"_convert_": "all"} if every else {}
     if isinstance(value, CN):
         if "_target_" in type(value)._fields:
             return instantiated(value, (), {}, above)
-        return converted(value, build) if every else value
+        return {name: build(item) for name, item in _keyed(value, values(value)).items()} if every else value
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
         if isinstance(target := table.get("_target_"), str):
@@ -151,16 +152,7 @@ def _build(value: Any, *, every: bool) -> Any:
     return value
 
 
-def converted(node: CN, build: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return a node without a target as a dict."""
-    return {name: build(item) for name, item in _keyed(node, values(node)).items()}
-
-
 def _keyed(node: CN, fields: dict[str, Any]) -> dict[str, Any]:
     """Return values of a node under the keys of their fields."""
     keys = cast("NodeType", type(node))._keys
     return {keys.get(name, name): value for name, value in fields.items()}
-
-
-def _same(value: Any) -> Any:
-    return value

@@ -20,6 +20,7 @@ from cn.nodes.former import before
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, plain
+from cn.nodes.traversal import default_of
 from cn.writing.record_class import contract_of, recorded
 
 
@@ -52,8 +53,7 @@ def usual(cls: type[CN]) -> dict[str, Any]:
     """Return the default of each field as in its oldest record; None for a required or a derived field."""
     kinds, found = kinds_of(cls), dict[str, Any]()
     for name in names(cls):
-        field = cls._fields[name]
-        value = field.default if field.default_factory is MISSING else field.default_factory()
+        value = default_of(cls._fields[name])
         if isinstance(value, CN):
             found[name] = before(value, plain(value))
         elif isinstance(value, dict):

@@ -17,7 +17,7 @@ from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
 from cn.composing.patches import KEY as PATCHES
 from cn.composing.plain_words import KEY
-from cn.composing.verbs import ORDER, SIGNS, Verb
+from cn.composing.verbs import SIGNS, Verb
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, lines, short
@@ -207,8 +207,8 @@ def _anew(verb: Verb, new: dict[Any, Any], path: list[str]) -> Iterator[Assignme
 
 def _made(kind: Kind, value: Any, assignments: list[Assignment], depth: int) -> Any:
     """Apply the assignments to a value in the order that composing uses."""
-    for each in sorted(assignments, key=lambda each: (len(each.path), each.interpolated, ORDER[each.verb])):
-        value = edit(kind, value, list(each.path[depth:]), each, each.value)
+    for each in sorted(assignments, key=lambda each: (len(each.path), *each.order)):
+        value = edit(kind, value, list(each.path[depth:]), each)
     return value
 
 

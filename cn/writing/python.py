@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +12,7 @@ from cn.discovery.source import where
 from cn.errors import UserError, lines
 from cn.nodes.field_types import same
 from cn.nodes.node import CN
-from cn.nodes.traversal import is_field, values, walk
+from cn.nodes.traversal import default_of, is_field, values, walk
 
 
 def as_python(node: CN, name: str = "run") -> str:
@@ -109,11 +108,7 @@ class Writer:
 
 def _is_own(node: CN, name: str) -> bool:
     """Return whether a node has another value than a fresh instance of its class: `Data(_target_="project.Data")`."""
-    if name not in vars(node):
-        return False
-    field = type(node)._fields[name]
-    default: Any = field.default if field.default_factory is MISSING else field.default_factory()
-    return not same(vars(node)[name], default)
+    return name in vars(node) and not same(vars(node)[name], default_of(type(node)._fields[name]))
 
 
 def plain_types(value: Any) -> list[type]:

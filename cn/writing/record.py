@@ -19,11 +19,11 @@ from cn.errors import Notice, UserError, hint, lines, nearest, short
 from cn.files import write_whole
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child, Mismatch
-from cn.nodes.former import current, neutral
+from cn.nodes.former import current, past
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
 from cn.nodes.to_json import CLASS, DERIVED, plain
-from cn.nodes.traversal import freeze
+from cn.nodes.traversal import default_of, freeze
 from cn.paths import OUTPUTS
 from cn.writing.record_class import recorded
 
@@ -97,7 +97,7 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
     if required:
         what = f"{place} has no value for {cls.__name__}.{required[0]}, which is required now"
         raise UserError(lines(what, where(cls, required[0]), "edit the record, or give the field a default"))
-    known = neutral(cls)
+    known = past(cls).neutral
     new = [name for name, field in absent.items() if name not in known and not isinstance(field.default, Derived)]
     if new:
         warnings.warn(
@@ -107,19 +107,14 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
         )
     node = cls(**given)
     derived = cast("list[str]", record.get(DERIVED, []))
-    object.__setattr__(node, "_derived", frozenset(name for name in derived if name in given and _derives(cls, name)))
+    kept = (name for name in derived if name in given and isinstance(cls._fields[name].default, Derived))
+    object.__setattr__(node, "_derived", frozenset(kept))
     return node
-
-
-def _derives(cls: type[CN], name: str) -> bool:
-    return isinstance(cls._fields[name].default, Derived)
 
 
 def _by_default(cls: type[CN], name: str, there: list[Any]) -> list[Any]:
     """Return what a field holds by default: in the class, and in nodes of it that stand in classes above."""
-    field = cls._fields[name]
-    found: list[Any] = [] if field.default_factory is MISSING else [field.default_factory()]
-    found += [vars(cast("CN", node)).get(name) for node in there]
+    found = [default_of(cls._fields[name]), *(vars(cast("CN", node)).get(name) for node in there)]
     return [each for each in found if isinstance(each, (CN, dict))]
 
 

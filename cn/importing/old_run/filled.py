@@ -15,7 +15,7 @@ from cn.importing.old_run.written import Keys, Written
 from cn.nodes.containers import Table
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Child, Kind, Mismatch, same
-from cn.nodes.former import current, neutral
+from cn.nodes.former import current, past
 from cn.nodes.node import CN, put
 from cn.nodes.resolving import resolve
 from cn.nodes.target import EXTRA
@@ -86,7 +86,7 @@ class Filling:
                 extra[name] = self._known(value, here)
         if extra:
             self._set(node, EXTRA, kinds[EXTRA], {**vars(node).get(EXTRA, {}), **extra}, at)
-        unsaid = {*record, *neutral(cls), *(where_names(cls) if not at else ())}
+        unsaid = {*record, *past(cls).neutral, *(where_names(cls) if not at else ())}
         for name in kinds:
             if name not in unsaid:
                 self._leave_out(node, name, kinds[name], at)

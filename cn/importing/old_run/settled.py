@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from cn.composing.deriving import derive_each
+from cn.composing.deriving import derive_absent
+from cn.errors import CNError
 from cn.importing.old_run.filled import Filling, Late, Lost, accepted
 from cn.importing.old_run.texts import UnknownTextError
 from cn.nodes.field_types import Kind, Mismatch
@@ -86,7 +87,7 @@ def _derived(run: CN) -> dict[int, CN]:
     """Return a copy of each node in which all that can be derived is, by the id of the node."""
     copy = thaw(run)
     found = {id(node): other for (_, node), (_, other) in zip(list(walk(run)), list(walk(copy)), strict=True)}
-    derive_each(copy)
+    derive_absent(copy, CNError)
     return found
 
 

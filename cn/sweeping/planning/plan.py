@@ -17,7 +17,7 @@ from cn.composing.patches import KEY
 from cn.discovery.source import file, where
 from cn.errors import CNError, UserError, lines, short
 from cn.launching.launch import Launch
-from cn.nodes.former import before, neutral, oldest
+from cn.nodes.former import before, oldest, past
 from cn.nodes.node import CN
 from cn.nodes.to_json import CLASS, DERIVED
 from cn.nodes.traversal import walk
@@ -114,7 +114,7 @@ def identity(run: CN, config: dict[str, Any], words: Sequence[str] = (), variant
     config: the run's record. words: the overrides that distinguish the run within its sweep.
     variants: of which the run is one; the hash is the same without them.
     """
-    kept, new = dict(before(run, config, variants.former if variants else None)), neutral(type(run))
+    kept, new = dict(before(run, config, variants.former if variants else None)), past(type(run)).neutral
     derived = cast("list[str]", kept.pop(DERIVED, []))
     varied = {field_of(word) for word in words}
     for name, default in usual(type(run)).items():

@@ -8,11 +8,10 @@ import pytest
 
 from cn.nodes.annotations import kind_of
 from cn.nodes.field_types import Mismatch
-from cn.nodes.node import CN
 
 
 def kind(annotation: Any) -> Any:
-    return kind_of(annotation, eval, CN)
+    return kind_of(annotation, eval)
 
 
 def test_a_container_is_never_shared_with_the_one_that_gave_it() -> None:

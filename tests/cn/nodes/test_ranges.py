@@ -20,7 +20,7 @@ from cn.writing.subclass import annotation
 
 
 def kind(annotation: Any) -> Any:
-    return kind_of(annotation, eval, CN)
+    return kind_of(annotation, eval)
 
 
 class Part(CN):

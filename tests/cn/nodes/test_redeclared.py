@@ -12,7 +12,6 @@ from annotated_types import Ge
 from cn import CN, DefinitionError, compose
 from cn.nodes.annotations import kind_of
 from cn.nodes.redeclared import narrows
-from cn.nodes.traversal import NodeType
 
 
 class Side(Enum):
@@ -93,7 +92,7 @@ OTHERS: list[tuple[Any, Any]] = [
 
 
 def kind(annotation: Any) -> Any:
-    return kind_of(annotation, eval, NodeType)
+    return kind_of(annotation, eval)
 
 
 @pytest.mark.parametrize(("own", "base"), NARROWER)
