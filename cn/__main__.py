@@ -6,7 +6,7 @@ import sys
 
 from cn import program
 from cn.cli.exit_status import exit_status
-from cn.errors import UserError, hint, lines, short
+from cn.errors import UserError, hint, short
 from cn.screen import answering, say
 from cn.table import fold
 
@@ -57,7 +57,7 @@ def _main(words: list[str]) -> int | None:
         with answering():
             say(fold(HELP))
     else:
-        raise UserError(lines(f"{short(verb)!r} is no verb", hint(verb, VERBS), "see: python -m cn -h"))
+        raise UserError(f"{short(verb)!r} is no verb", hint(verb, VERBS), "see: python -m cn -h")
     return None
 
 

@@ -10,9 +10,12 @@ class Notice(UserWarning):
 
 
 class CNError(Exception):
-    """Anything that CN refuses; `main` prints it without a traceback."""
+    """Anything that CN refuses; `main` prints it without a traceback. Its text is that of `lines`."""
 
     status = 1  # the exit status of the process
+
+    def __init__(self, what: str, *more: str | None) -> None:
+        super().__init__(lines(what, *more))
 
 
 class UserError(CNError, ValueError):
@@ -39,7 +42,7 @@ class FrozenError(CNError, AttributeError):
     def within(self, subject: str, instead: str) -> UserError:
         """Return the error about a method or function of a class that may read a run, and tried to change it."""
         what, *more = str(self).split("\n  ")
-        return UserError(lines(f"{subject}{what}", *more[:1], instead))
+        return UserError(f"{subject}{what}", *more[:1], instead)
 
 
 class RunError(CNError, RuntimeError):

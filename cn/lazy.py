@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 
 
 def lazily(package: str, **homes: str) -> Callable[[str], Any]:
@@ -29,7 +29,7 @@ def needs(what: str, *packages: str, install: str = "'cn[sweeps]'") -> None:
     absent = [package for package in packages if not _is_there(package)]
     if absent:
         told = f"{what}: {' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed"
-        raise UserError(lines(told, f"type: pip install {install}"))
+        raise UserError(told, f"type: pip install {install}")
 
 
 def _is_there(package: str) -> bool:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from cn.errors import UserError, hint, lines, short
+from cn.errors import UserError, hint, short
 
 OUTPUTS = Path("outputs")
 
@@ -25,7 +25,7 @@ def without_ending(path: Path, what: str, default: str, known: Iterable[str] = (
     told = f"{short(str(path))}: {what} written as {path.suffix or 'a file without an ending'}"
     formats = sorted(known)
     near = hint(path.suffix.removeprefix(".").lower(), formats) if formats else None
-    return UserError(lines(told, near, f"write: -o {shlex.quote(str(path.with_suffix(default)))}"))
+    return UserError(told, near, f"write: -o {shlex.quote(str(path.with_suffix(default)))}")
 
 
 def typed(text: str) -> Path:
@@ -33,5 +33,5 @@ def typed(text: str) -> Path:
     path = os.path.expanduser(text)
     if text.startswith("~") and path == text:
         home = short(text.partition("/")[0])
-        raise UserError(lines(f"{short(text)}: there is no home folder {home}", f"for a folder of that name: ./{home}"))
+        raise UserError(f"{short(text)}: there is no home folder {home}", f"for a folder of that name: ./{home}")
     return Path(path)

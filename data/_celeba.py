@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.files import remove_unfinished, replacing
 from data._download import cache
 from data._progress import bar
@@ -32,7 +32,7 @@ def read_celeba(
         what = f"CelebA is not in '{root}', which lacks {', '.join(missing)}"
         by_hand = f"its authors give it out by hand: put {PICTURES}/ unpacked, {ATTRIBUTES} and {PARTITION} there"
         otherwise = "or name their folder with data.root=FOLDER, or use data=digits, which needs no download"
-        raise UserError(lines(what, by_hand, otherwise))
+        raise UserError(what, by_hand, otherwise)
     parts = _partition(root / PARTITION)
     names = [part[: max(1, round(fraction * len(part)))] for part in parts]
     wanted = [superclass] if subclass is None else [superclass, subclass]
@@ -104,11 +104,11 @@ def _decoded(folder: Path, names: list[str], size: int) -> Pixels:
                     _keep(_decode(folder, names, size), kept)
     except OSError as error:
         what = f"'{kept}' cannot be written: {error.strerror}"
-        raise UserError(lines(what, "XDG_CACHE_HOME chooses another place")) from None
+        raise UserError(what, "XDG_CACHE_HOME chooses another place") from None
     try:
         return np.load(kept)
     except (OSError, EOFError, ValueError):
-        raise UserError(lines(f"'{kept}' cannot be read", "delete it, and it is made again")) from None
+        raise UserError(f"'{kept}' cannot be read", "delete it, and it is made again") from None
 
 
 def _keep(images: Pixels, path: Path) -> None:

@@ -19,7 +19,7 @@ import requests
 import urllib3
 from filelock import FileLock
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from data._progress import Show, bar
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def writing(home: Path) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"'{home}' cannot be used: {error.strerror}"
-        raise UserError(lines(what, "XDG_CACHE_HOME chooses another place")) from None
+        raise UserError(what, "XDG_CACHE_HOME chooses another place") from None
 
 
 def found(
@@ -65,11 +65,11 @@ def local(names: Sequence[str], *, md5: Mapping[str, str], root: Path) -> list[P
     """Return the files in a user's own folder, which is not written to. `x.gz` may be unpacked there as `x`."""
     root = root.expanduser().absolute()
     if not root.is_dir():
-        raise UserError(lines(f"data.root is '{root}', which is not a folder", f"it must hold {', '.join(names)}"))
+        raise UserError(f"data.root is '{root}', which is not a folder", f"it must hold {', '.join(names)}")
     found = [root / name.removesuffix(".gz") if _unpacked(root, name, md5) else root / name for name in names]
     missing = [path.name for path in found if not path.is_file()]
     if missing:
-        raise UserError(lines(f"data.root is '{root}', which lacks {', '.join(missing)}", LEAVE_OUT))
+        raise UserError(f"data.root is '{root}', which lacks {', '.join(missing)}", LEAVE_OUT)
     for path in found:
         try:
             actual = md5_of(path)
@@ -77,7 +77,7 @@ def local(names: Sequence[str], *, md5: Mapping[str, str], root: Path) -> list[P
             raise UserError(f"'{path}' cannot be read: {error.strerror}") from None
         if actual != md5[path.name]:
             what = f"'{path}' is not the published file: its md5 is {actual}, not {md5[path.name]}"
-            raise UserError(lines(what, f"it has {path.stat().st_size} bytes, and is damaged or cut short", LEAVE_OUT))
+            raise UserError(what, f"it has {path.stat().st_size} bytes, and is damaged or cut short", LEAVE_OUT)
     return found
 
 
@@ -174,12 +174,12 @@ def _fetch_one(path: Path, md5: str, address: str, missing: Sequence[str], other
             return
         except requests.RequestException as error:
             what = f"{path.name} could not be fetched from {address}: {_reason(error)}"
-            raise UserError(lines(what, put, otherwise)) from None
+            raise UserError(what, put, otherwise) from None
         except ValueError:  # wrong md5; pooch has removed the file
             if resumed:
                 continue  # an earlier partial file may be wrong: start from the first byte
             what = f"{path.name} from {address} is not the published file: its md5 is not {md5}"
-            raise UserError(lines(what, "it was thrown away", put, otherwise)) from None
+            raise UserError(what, "it was thrown away", put, otherwise) from None
 
 
 def _reason(error: requests.RequestException) -> str:

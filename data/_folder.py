@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cn import UserError
-from cn.errors import lines, short
+from cn.errors import short
 from data._parts import PARTS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
@@ -54,11 +54,11 @@ def _parts(root: Path) -> dict[str, Path]:
     """Return the folder of each existing part."""
     if not root.is_dir():
         what = "there is no such folder" if not root.exists() else "it is no folder"
-        raise UserError(lines(f"data.root={short(str(root))}: {what}", "write: data.root=DIR, with DIR/train/CLASS/*"))
+        raise UserError(f"data.root={short(str(root))}: {what}", "write: data.root=DIR, with DIR/train/CLASS/*")
     found = {part: root / name for part, names in PARTS.items() for name in reversed(names) if (root / name).is_dir()}
     if found and "train" not in found:
         there, wanted = next(iter(found.values())), root / "train"
-        raise UserError(lines(f"{there} is there, and {wanted} is not", f"it must be: {wanted}/CLASS/*.jpg"))
+        raise UserError(f"{there} is there, and {wanted} is not", f"it must be: {wanted}/CLASS/*.jpg")
     return found or {"train": root}
 
 
@@ -67,7 +67,7 @@ def _classes(folder: Path) -> list[str]:
     found = sorted(each.name for each in os.scandir(folder) if each.is_dir() and not each.name.startswith("."))
     if len(found) < 2:
         what = f"{folder} has {len(found) or 'no'} folder{'s' * (len(found) != 1)}, and a class is a folder of images"
-        raise UserError(lines(what, f"it must be: {folder}/CLASS/*.jpg, of two classes or more"))
+        raise UserError(what, f"it must be: {folder}/CLASS/*.jpg, of two classes or more")
     return found
 
 
@@ -75,14 +75,14 @@ def _files(folder: Path, classes: Sequence[str], *, of: Path) -> Files:
     own = _classes(folder)
     if more := [each for each in own if each not in classes]:
         what = f"{folder} has a class {short(repr(more[0]))}, which {of} has not"
-        raise UserError(lines(what, f"its classes: {short(', '.join(classes))}"))
+        raise UserError(what, f"its classes: {short(', '.join(classes))}")
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
         here = sorted(_below(folder / name, name)) if name in own else []
         if not here and name in own:
             kinds = ", ".join(each.removeprefix(".") for each in ENDINGS)
-            raise UserError(lines(f"{folder / name} holds no image", f"a file of these kinds is one: {kinds}"))
+            raise UserError(f"{folder / name} holds no image", f"a file of these kinds is one: {kinds}")
         paths += here
         labels += [label] * len(here)
     return Files(folder, paths, labels)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from cn import UserError
-from cn.errors import lines
 from data._dataset import Dataset
 from data._download import fetch, local
 from data._sequences import Sequences, sequences
@@ -34,13 +33,13 @@ def find(layout: Layout, *, root: Path | None, address: str, holder: str = "data
     if root is None:
         if layout.archive is None:
             what = f"{holder}: {layout.folder} is not fetched, since no archive of it with a known md5 is published"
-            raise UserError(lines(what, put))
+            raise UserError(what, put)
         name, md5 = layout.archive
         (archive,) = fetch([name], md5={name: md5}, address=address, folder="glue", nearest=None)
         return Source(archive, layout.folder)
     root = root.expanduser().absolute()
     if not root.is_dir():
-        raise UserError(lines(f"{holder}.root is '{root}', which is not a folder", put))
+        raise UserError(f"{holder}.root is '{root}', which is not a folder", put)
     if layout.archive is not None and (root / layout.archive[0]).is_file():
         name, md5 = layout.archive
         (archive,) = local([name], md5={name: md5}, root=root)
@@ -52,9 +51,9 @@ def find(layout: Layout, *, root: Path | None, address: str, holder: str = "data
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
         held = f"it holds {', '.join(there[:SHOWN])}{more}" if there else "it is empty"
         what = f"{holder}.root is '{root}', which lacks the folder {layout.folder}"
-        raise UserError(lines(what, nearest, held, put))
+        raise UserError(what, nearest, held, put)
     if missing := [name for name in names if not (root / name).is_file()]:
-        raise UserError(lines(f"{holder}.root is '{root}', which lacks {', '.join(missing)}", put))
+        raise UserError(f"{holder}.root is '{root}', which lacks {', '.join(missing)}", put)
     return Source(root, layout.folder)
 
 

@@ -14,7 +14,6 @@ from einops import rearrange
 from torch import Tensor
 
 from cn import UserError
-from cn.errors import lines
 from data import _randaugment
 from data._augment import augment
 from data._dataset import Dataset, Split
@@ -84,7 +83,7 @@ def assemble(
     """
     if randaugment and train[0].shape[1] not in (1, 3):
         what = f"data: randaugment takes images of 1 or 3 channels, and these have {train[0].shape[1]}"
-        raise UserError(lines(what, "leave it out: data.randaugment=0"))
+        raise UserError(what, "leave it out: data.randaugment=0")
     scale, shift = normalisation(torch.from_numpy(train[0]))
     vary = partial(augment, crop=crop, flip=flip, cutout=cutout) if crop or flip or cutout else None
     distort = partial(_randaugment.randaugment, operations=randaugment, magnitude=magnitude) if randaugment else None

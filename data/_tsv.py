@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cn import UserError
-from cn.errors import hint, lines, short
+from cn.errors import hint, short
 
 if TYPE_CHECKING:
     from data.glue import Layout
@@ -68,7 +68,7 @@ def read(source: Source, name: str, layout: Layout) -> Rows:
                 if layout.gaps:
                     continue
                 what = f"{_at(path, number)} has {len(cells)} columns, and must have {len(header)}"
-                raise UserError(lines(what, f"they are: {', '.join(header)}"))
+                raise UserError(what, f"they are: {', '.join(header)}")
             found = [cells[each].strip() for each in texts]
             if not all(found):
                 if layout.gaps:
@@ -92,7 +92,7 @@ def _cells(path: Path, number: int, line: bytes) -> list[str]:
 def _place(path: Path, header: Sequence[str], column: str) -> int:
     if column not in header:
         what = f"{_at(path, 1)} names no column {column}, which the task needs"
-        raise UserError(lines(what, hint(column, header), f"it names: {short(', '.join(header))}"))
+        raise UserError(what, hint(column, header), f"it names: {short(', '.join(header))}")
     return header.index(column)
 
 
@@ -100,7 +100,7 @@ def _label(path: Path, number: int, word: str, layout: Layout) -> float:
     if layout.classes:
         if word not in layout.classes:
             what = f"{_at(path, number)}: {layout.label} is {short(repr(word))}, which is no label of the task"
-            raise UserError(lines(what, f"they are: {', '.join(layout.classes)}"))
+            raise UserError(what, f"they are: {', '.join(layout.classes)}")
         return list(layout.classes).index(word)
     try:
         score = float(word)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cn import UserError
-from cn.errors import hint, lines, short
+from cn.errors import hint, short
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ def create(name: str, *, inputs: tuple[int, int, int], classes: int, dropout: fl
     timm = library()
     names = timm.list_models()
     if name not in names:
-        raise UserError(lines(f"model.name={short(name)}: timm knows no such architecture", hint(name, names), ALL))
+        raise UserError(f"model.name={short(name)}: timm knows no such architecture", hint(name, names), ALL)
     published = timm.models.get_pretrained_cfg(name)
     more: dict[str, Any] = {"drop_rate": dropout} if dropout else {}
     if published is not None and published.fixed_input_size:
@@ -41,7 +41,7 @@ def create(name: str, *, inputs: tuple[int, int, int], classes: int, dropout: fl
         what = f"model.name={name} cannot take images of {_times(inputs)}{dropped}"
         why = short(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": "))
         size = f"it was published for images of {_times(published.input_size)}" if published is not None else None
-        raise UserError(lines(what, why, size, ANY)) from error
+        raise UserError(what, why, size, ANY) from error
     return network.train()
 
 

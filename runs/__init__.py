@@ -163,7 +163,7 @@ def _refuse_text(part: type[CN], name: str) -> None:
     if isinstance(given, str):
         holder = next(base for base in part.__mro__ if name in vars(base))
         what = f"{holder.__name__}.{name} is {given!r}, and not a tuple of texts"
-        raise UserError(lines(what, f'write: {name} = ("{given}",)', f"defined in {place(holder, name)}"))
+        raise UserError(what, f'write: {name} = ("{given}",)', f"defined in {place(holder, name)}")
 
 
 def _reads(model: Any, given: tuple[str, ...]) -> bool:

@@ -9,7 +9,6 @@ from cn import UserError, program
 from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser, TypedPath
 from cn.cli.runs import compared, listed, reported, told
-from cn.errors import lines
 from cn.run_folder.folder import OUTPUTS
 from cn.run_folder.folders import find
 from cn.screen import answering, say
@@ -58,11 +57,11 @@ def _main(words: list[str]) -> None:
         return say(fold(HELP))
     if given.output is not None and verb not in ("plot", "report", "export"):
         what = "-o says where plot, report and export put their file"
-        raise UserError(lines(what, "write: python -m runs plot A B -o FILE"))
+        raise UserError(what, "write: python -m runs plot A B -o FILE")
     if given.output is not None and not given.output.name:
-        raise UserError(lines(f"-o {given.output} names no file", f"write: python -m runs {verb} A -o FILE"))
+        raise UserError(f"-o {given.output} names no file", f"write: python -m runs {verb} A -o FILE")
     if given.last and verb != "export":
-        raise UserError(lines("--last says which weights are exported", "write: python -m runs export A --last"))
+        raise UserError("--last says which weights are exported", "write: python -m runs export A --last")
     if verb == "export":
         return _export(rest, given.output, last=given.last, as_json=given.json)
     if verb == "plot":
@@ -76,7 +75,7 @@ def _main(words: list[str]) -> None:
 
 def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
     if not words:
-        raise UserError(lines("plot of which runs?", "write: python -m runs plot A B", "see: python -m runs"))
+        raise UserError("plot of which runs?", "write: python -m runs plot A B", "see: python -m runs")
     from runs._picture import plot
 
     folders = find(words)
@@ -87,7 +86,7 @@ def _plot(words: list[str], path: Path, *, as_json: bool) -> None:
 def _export(words: list[str], path: Path | None, *, last: bool, as_json: bool) -> None:
     if len(words) != 1:
         what = f"export writes the weights of one run, and {len(words) or 'none'} {'are' if words else 'is'} named"
-        raise UserError(lines(what, "write: python -m runs export A", "see: python -m runs"))
+        raise UserError(what, "write: python -m runs export A", "see: python -m runs")
     from runs._export import export
     from runs._export import told as text_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cn import RunError, UserError, load
-from cn.errors import lines, short
+from cn.errors import short
 from cn.files import replacing
 from cn.paths import without_ending
 from cn.writing.record import FILE
@@ -44,7 +44,7 @@ def export(folder: Path, path: Path, *, last: bool) -> Exported:
     other = path.exists() and not path.is_file()
     if other or own:
         what = "a folder" if path.is_dir() else "no regular file" if other else "a file of the run's own"
-        raise UserError(lines(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}"))
+        raise UserError(f"-o {short(str(path))} is {what}", f"write: -o FILE, or nothing for {WEIGHTS}")
     write = _writer(folder, path)
     state = _checkpoint.load(source, weights=True)
     average = state.get("average")
@@ -89,5 +89,5 @@ def _written(write: Callable[[Path], float | None], path: Path) -> float | None:
     except (OSError, RuntimeError) as error:
         cause = _checkpoint.cause(error)
         what = f"cannot write {short(str(path))}: {getattr(cause, 'strerror', None) or cause}"
-        raise RunError(lines(what, "to put it elsewhere: -o FILE")) from None
+        raise RunError(what, "to put it elsewhere: -o FILE") from None
     return difference

@@ -35,9 +35,7 @@ def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ran
     if told is None and (fails := unfit(error, run)) is not None:
         note(folder, trace, ranks)
         kept = f"its traceback is in {_log(folder, ranks)}" if ranks.first or FILES in os.environ else None
-        told = UserError(
-            lines(*str(fails).split("\n  "), kept, _on(folder) if _has(folder, _checkpoint.LAST) else None)
-        )
+        told = UserError(*str(fails).split("\n  "), kept, _on(folder) if _has(folder, _checkpoint.LAST) else None)
     if told is None:
         say(trace, error=True)
         if ranks.first:
@@ -46,7 +44,7 @@ def explain(error: BaseException, run: Run, folder: Path, stop: Stop, ranks: Ran
         what = first if isinstance(error, CallbackError) else f"{type(error).__name__}{': ' if first else ''}{first}"
         compiling = type(error).__module__.startswith(("torch._inductor", "torch._dynamo"))
         without = "to leave out the compiler: compile=false" if compiling else None
-        told = RunError(lines(what, without, f"its traceback is {_where(folder, ranks)}", _on(folder)))
+        told = RunError(what, without, f"its traceback is {_where(folder, ranks)}", _on(folder))
     note(folder, str(told), ranks)
     return told
 
@@ -92,15 +90,15 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error):
         half, odd = divmod(run.data.batch_size, 2)
         same = f"the same steps in less memory: data.batch_size={half} accumulate={2 * run.accumulate}"
-        return RunError(lines("out of memory", None if odd else same, _on(folder)))
+        return RunError("out of memory", None if odd else same, _on(folder))
     if isinstance(error, OSError) and _concerns(error, folder):
-        return RunError(lines(f"cannot write to {folder}: {error}", _on(folder)))
+        return RunError(f"cannot write to {folder}: {error}", _on(folder))
     if idle := without_gradient(error):
         what = f"parallel=ddp: the loss of a step does not depend on {short(', '.join(idle))}"
         without = f"where no step needs them: {again(folder)} 'freeze=[{','.join(idle)}]'"
-        return UserError(lines(what, "so the processes waited for their gradients in vain", without))
+        return UserError(what, "so the processes waited for their gradients in vain", without)
     if isinstance(error, CNError):
-        return RunError(lines(*str(error).split("\n  "), _on(folder)))
+        return RunError(*str(error).split("\n  "), _on(folder))
     return None
 
 

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cn import CN, UserError
 from cn.discovery.source import file, place
-from cn.errors import lines, short
+from cn.errors import short
 from cn.nodes.traversal import values
 from models import Model
 from runs import Run
@@ -53,7 +53,7 @@ def unfit(error: BaseException, run: Run) -> UserError | None:
         kind = type(module).__name__ if next(module.children(), None) is not None else repr(module)
         inside = f"in {name}, {short(kind)}{f', given {given}' if given else ''}"
     what = f"{address}: the network of {type(node).__name__} fails{on}: {short(raised)}"
-    return UserError(lines(what, inside, _line(error), f"{type(node).__name__} is defined in {place(type(node))}"))
+    return UserError(what, inside, _line(error), f"{type(node).__name__} is defined in {place(type(node))}")
 
 
 def without_gradient(error: BaseException) -> list[str]:

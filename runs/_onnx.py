@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from cn import RunError
-from cn.errors import lines, short
+from cn.errors import short
 from runs._packages import need as need_parts
 from runs._packages import refuse_absent
 from runs._training.built import EXAMPLES
@@ -53,13 +53,13 @@ def write(run: Run, weights: dict[str, Tensor], path: Path) -> float:
             expected = [each for each in pytree.tree_leaves(network(*given)) if isinstance(each, Tensor)]
         found = _outputs(path, given)
         if [each.shape for each in expected] != [each.shape for each in found]:
-            raise RunError(lines(f"onnxruntime gives other shapes than torch for {count} examples", WEIGHTS))
+            raise RunError(f"onnxruntime gives other shapes than torch for {count} examples", WEIGHTS)
         for one, other in zip(expected, found, strict=True):
             difference = float((one.double() - other.double()).abs().max())
             allowed = TOLERANCE * max(1.0, float(one.abs().max()))
             if not difference <= allowed:
                 what = f"the outputs in onnxruntime differ by {difference:.1e} from those in torch"
-                raise RunError(lines(what, f"allowed is {allowed:.1e}", WEIGHTS))
+                raise RunError(what, f"allowed is {allowed:.1e}", WEIGHTS)
             worst = max(worst, difference)
     return worst
 
@@ -73,7 +73,7 @@ def _network(run: Run, weights: dict[str, Tensor]) -> tuple[nn.Module, list[Tens
         network.load_state_dict(weights)
     except RuntimeError as error:
         what = f"the run's weights do not fit the network that {type(run.model).__name__} builds now"
-        raise RunError(lines(what, short(" ".join(str(error).split())), WEIGHTS)) from error
+        raise RunError(what, short(" ".join(str(error).split())), WEIGHTS) from error
     seen: list[tuple[Any, ...]] = []
 
     def watched(*inputs: Any) -> Any:
@@ -85,10 +85,10 @@ def _network(run: Run, weights: dict[str, Tensor]) -> tuple[nn.Module, list[Tens
     inputs = list(seen[0]) if seen else []
     task = type(run.task).__name__
     if not inputs:
-        raise RunError(lines(f"{task} measures without calling its network, so that ONNX has no inputs", WEIGHTS))
+        raise RunError(f"{task} measures without calling its network, so that ONNX has no inputs", WEIGHTS)
     if others := list(dict.fromkeys(short(repr(each)) for each in inputs if not isinstance(each, Tensor))):
         what = f"{task} calls its network with {' and '.join(others)} beside tensors, and ONNX takes tensors alone"
-        raise RunError(lines(what, WEIGHTS))
+        raise RunError(what, WEIGHTS)
     return network, inputs
 
 
@@ -108,7 +108,7 @@ def _graph(run: Run, network: nn.Module, inputs: list[Tensor]) -> bytes:
         return program.model_proto.SerializeToString()
     except Exception as error:  # the exporter raises errors of the network's code and of its own
         what = f"the network of {type(run.model).__name__} cannot be written as ONNX"
-        raise RunError(lines(what, _why(error), WEIGHTS)) from error
+        raise RunError(what, _why(error), WEIGHTS) from error
 
 
 def _outputs(path: Path, inputs: list[Tensor]) -> list[Tensor]:
@@ -121,7 +121,7 @@ def _outputs(path: Path, inputs: list[Tensor]) -> list[Tensor]:
         return [torch.from_numpy(each) for each in session.run(None, given)]
     except Exception as error:  # its exceptions have no common base class
         what = f"onnxruntime cannot run the file on {len(inputs[0])} examples"
-        raise RunError(lines(what, _why(error), WEIGHTS)) from error
+        raise RunError(what, _why(error), WEIGHTS) from error
 
 
 def _why(error: BaseException) -> str:

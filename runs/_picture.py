@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cn import RunError, UserError
-from cn.errors import lines, short
+from cn.errors import short
 from cn.files import replacing
 from cn.paths import without_ending
 from cn.run_folder.differences import ABSENT, differences, text, values
@@ -38,16 +38,16 @@ def plot(folders: list[Path], path: Path) -> Path:
     if ending not in formats:
         raise without_ending(path, "no picture can be", ".png", formats)
     if path.name == "curves.png" and (path.parent / FILE).exists():
-        raise UserError(lines(f"-o {short(str(path))} is a file of the run's own", "write: -o FILE"))
+        raise UserError(f"-o {short(str(path))} is a file of the run's own", "write: -o FILE")
     if path.exists() and not path.is_file():
-        raise UserError(lines(f"-o {short(str(path))} is no regular file", "write: -o FILE"))
+        raise UserError(f"-o {short(str(path))} is no regular file", "write: -o FILE")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, synced=False) as beside:
             figure.savefig(beside, format=ending)
     except OSError as error:
         what = f"cannot write {short(str(path))}: {error.strerror or error}"
-        raise RunError(lines(what, "to put it elsewhere: -o FILE")) from None
+        raise RunError(what, "to put it elsewhere: -o FILE") from None
     return path
 
 
@@ -63,7 +63,7 @@ def draw(folders: list[Path]) -> Figure:
     tests = Tests.of(said)
     if not panels:
         which = short(", ".join(map(str, folders)))
-        raise UserError(lines(f"there is nothing to draw: no metric was written yet in {which}", "see: python -m runs"))
+        raise UserError(f"there is nothing to draw: no metric was written yet in {which}", "see: python -m runs")
     aside = tests if len(folders) > 1 else None
     panels = panels[: PANELS - 1] if aside is not None else panels
     places = len(panels) + (aside is not None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from cn import Job, UserError
-from cn.errors import hint, lines, short
+from cn.errors import hint, short
 from cn.launching.ranks import which
 from cn.paths import at_home
 from cn.run_folder.folder import again
@@ -43,10 +43,10 @@ def asked(run: Run, job: Job) -> Asked:
     if source is not None and named is not None and not CHECKPOINT.fullmatch(named):
         known = sorted(each.name for each in source.iterdir() if CHECKPOINT.fullmatch(each.name))
         what = f"--from {job.source}: {short(named)} is not a checkpoint"
-        raise UserError(lines(what, hint(named, known), f"for the run itself: {again(source)}"))
+        raise UserError(what, hint(named, known), f"for the run itself: {again(source)}")
     if run.mode == "eval" and (source is None or changed):
         write = f"write: {again(job.source or Path('FOLDER'))} mode=eval"
-        raise UserError(lines("mode=eval tests a run that has been trained, as it is", write))
+        raise UserError("mode=eval tests a run that has been trained, as it is", write)
     need(run)
     if run.mode == "train":
         if run.init is not None and (source is None or changed):
@@ -67,7 +67,7 @@ def _refuse_beginning(job: Job, source: Path, changed: list[str]) -> None:
     what = f"--from {job.source}: {'a run with changes begins anew' if changed else 'a run goes on from its last step'}"
     words = " ".join([again(source), *map(shlex.quote, changed)])
     to_test = f"to test this checkpoint: {again(cast('Path', job.source))} mode=eval"
-    raise UserError(lines(what, f"write: {words}", to_test))
+    raise UserError(what, f"write: {words}", to_test)
 
 
 def _is_elsewhere(override: str, run: Run) -> bool:
@@ -85,4 +85,4 @@ def _refuse_absent(init: Path) -> None:
     """Raise UserError if the initial weights do not exist."""
     folder, _ = within(init)
     if not (folder / FILE).is_file() and not init.is_file():
-        raise UserError(lines(f"init={init} is neither a run folder nor a file of weights", runs_near(init)))
+        raise UserError(f"init={init} is neither a run folder nor a file of weights", runs_near(init))

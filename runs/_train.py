@@ -15,7 +15,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cn import CNError, Job, Pruned, RunError, UserError
-from cn.errors import lines
 from cn.job import Past
 from cn.launching.ranks import redirect_output
 from cn.paths import at_home
@@ -70,7 +69,7 @@ def train(run: Run, job: Job, request: Asked | None = None) -> float:
             if found is not None and ranks.broadcast(lambda: _is_spent(folder)):
                 what = f"{folder} has finished, and its last checkpoint is gone: training would replace its best one"
                 new = f"for a new run: {again(folder)} folder=FOLDER"
-                raise RunError(lines(what, f"to test that one: {again(folder)} mode=eval", new))
+                raise RunError(what, f"to test that one: {again(folder)} mode=eval", new)
             if ranks.first:
                 _checkpoint.clean(folder)
             redirect_output(folder, ranks.rank)
@@ -106,7 +105,7 @@ def test(run: Run, folder: Path, ranks: Ranks, checkpoint: str) -> float:
         if isinstance(error, CNError) or (fails := unfit(error, run)) is None:
             raise
         say("".join(traceback.format_exception(error)).rstrip())
-        raise UserError(lines(*str(fails).split("\n  "), "its traceback is above")) from error
+        raise UserError(*str(fails).split("\n  "), "its traceback is above") from error
 
 
 def scored(run: Run) -> str:
@@ -170,7 +169,7 @@ def build(
     hooks = built(run)
     if any(each.observes for each in (rule, *rules.values())) and "validation/loss" not in measured:
         what = f"schedule: {type(run.schedule).__name__} follows the validation loss, and {type(run.task).__name__}"
-        raise UserError(lines(f"{what} measures none", "nearest: schedule=one_cycle"))
+        raise UserError(f"{what} measures none", "nearest: schedule=one_cycle")
     if ranks.size > 1:  # parts that are equal on all ranks have been built
         reseed(run.seed, ranks, 0)
     return Training(

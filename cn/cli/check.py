@@ -17,7 +17,7 @@ from typing import Any, cast
 from cn import program
 from cn.cli import composed
 from cn.cli.parser import Parser
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, UserError, short
 from cn.lazy import needs
 from cn.run_folder.differences import ABSENT, differences, text, values_in
 from cn.run_folder.folder import OUTPUTS
@@ -55,7 +55,7 @@ def check(words: list[str]) -> int:
         return 0
     if not Path(composed.RUNS, "__init__.py").is_file():
         what = "there is no run here to check: runs/__init__.py is not there"
-        raise UserError(lines(what, "go to the folder of a project, or write one: python -m cn new PROJECT"))
+        raise UserError(what, "go to the folder of a project, or write one: python -m cn new PROJECT")
     commit = None if given.against is None else _commit(given.against)
     with _progress() as report:
         found = checked(commit, report)
@@ -165,13 +165,13 @@ def _commit(rev: str) -> str:
     try:
         inside = subprocess.run(["git", "rev-parse", "--show-prefix"], capture_output=True, text=True)
     except FileNotFoundError:
-        raise UserError(lines("--against needs git, which is not installed", "leave out --against")) from None
+        raise UserError("--against needs git, which is not installed", "leave out --against") from None
     if inside.returncode:
-        raise UserError(lines("--against needs a git repository, and this folder is in none", "leave out --against"))
+        raise UserError("--against needs a git repository, and this folder is in none", "leave out --against")
     asked = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"]
     done = subprocess.run(asked, capture_output=True, text=True)
     if done.returncode:
-        raise UserError(lines(f"--against {short(rev)}: there is no such commit", "see: git log --oneline"))
+        raise UserError(f"--against {short(rev)}: there is no such commit", "see: git log --oneline")
     return done.stdout.strip()
 
 
@@ -183,19 +183,19 @@ def _composed_at(commit: str) -> dict[str, Any]:
             ["git", "archive", "--format=tar", "-o", str(archive), commit], capture_output=True, text=True
         )
         if made.returncode:
-            raise UserError(lines(f"git cannot give the code of {commit[:10]}", made.stderr.strip()))
+            raise UserError(f"git cannot give the code of {commit[:10]}", made.stderr.strip())
         code = Path(folder, "code")
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(code, filter="data")
         except tarfile.TarError as error:
-            raise UserError(lines(f"the code of {commit[:10]} cannot be unpacked", short(str(error)))) from None
+            raise UserError(f"the code of {commit[:10]} cannot be unpacked", short(str(error))) from None
         command = [sys.executable, "-c", CODE, str(Path(composed.__file__).resolve())]
         done = subprocess.run(command, cwd=code, capture_output=True, text=True)
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
             what = f"the code of {commit[:10]} cannot say what it composes to"
-            raise UserError(lines(what, short(why), "compare with a later commit"))
+            raise UserError(what, short(why), "compare with a later commit")
         return cast("dict[str, Any]", json.loads(done.stdout))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cn.cli.help import complete
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.screen import say
 
 PROGRAMS = r"@hydra\.main|^ *(from|import) +cn\b"  # the shell script calls only files with such a line
@@ -67,7 +67,7 @@ def completion(contract: Any, words: list[str]) -> None:
 def _choices(contract: Any) -> list[str]:
     if "COMP_LINE" not in os.environ:
         raise UserError(
-            lines("-sc query=... is asked by a shell, which gives the line that is typed as COMP_LINE", "see: --help")
+            "-sc query=... is asked by a shell, which gives the line that is typed as COMP_LINE", "see: --help"
         )
     with contextlib.redirect_stdout(sys.stderr):  # hides the prints of node files
         return complete(contract, _typed(os.environ["COMP_LINE"]))

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from cn.errors import CNError, Notice, UserError, lines, short
+from cn.errors import CNError, Notice, UserError, short
 from cn.screen import OutputError, escaped, flush, say
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -64,4 +64,4 @@ def _expect_folder() -> None:
     try:
         os.getcwd()
     except FileNotFoundError:
-        raise UserError(lines("the current folder has been deleted", "go to one that is there: cd FOLDER")) from None
+        raise UserError("the current folder has been deleted", "go to one that is there: cd FOLDER") from None

@@ -20,7 +20,7 @@ from cn.composing.patches import KEY as PATCHES
 from cn.composing.patches import names_patches, patches_of
 from cn.discovery import source
 from cn.discovery.registry import is_bundle
-from cn.errors import UserError, hint, lines, short
+from cn.errors import UserError, hint, short
 from cn.nodes.bundle import holder_of
 from cn.nodes.derived import Derived, derives
 from cn.nodes.field_types import Bundled, Child, Kind
@@ -145,7 +145,7 @@ def explain_text(contract: Any, base: CN | None, overrides: list[str], address: 
     if not chosen:
         near = hint(asked, [row.address for row in rows])
         why = f"--explain {short(address)}: there is no value at {short(address)}"
-        raise UserError(lines(why, near, f"see: python {program.script} --help"))
+        raise UserError(why, near, f"see: python {program.script} --help")
     return fold("\n".join(_page(chosen))) + note
 
 

@@ -102,12 +102,7 @@ def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
     for name, kind in _plain_fields(node):
         value = "???" if derives(node, name) is None else "derived"
         value = displayed(kind, own[name]) if name in own else value
-        yield (
-            address_of(address, type(node), name),
-            kind.name,
-            value,
-            source.comment(cls, name),
-        )
+        yield (address_of(address, type(node), name), kind.name, value, source.comment(cls, name))
 
 
 def _plain_fields(node: CN) -> Iterator[tuple[str, Kind]]:

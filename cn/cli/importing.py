@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cn import program
 from cn.cli.parser import Parser
-from cn.errors import RunError, UserError, hint, lines
+from cn.errors import RunError, UserError, hint
 from cn.importing import project
 from cn.importing.convert import Converter
 from cn.importing.proof import Proof
@@ -54,18 +54,18 @@ def import_(words: list[str]) -> None:
         return say(HELP)
     if len(given.folders) != 1 or not given.into:
         what = "import reads one folder, and writes another"
-        raise UserError(lines(what, "write: python -m cn import FOLDER --primary NAME --into NEW"))
+        raise UserError(what, "write: python -m cn import FOLDER --primary NAME --into NEW")
     root, new = typed(given.folders[0]), typed(given.into)
     if root.is_file() and root.suffix in (".yaml", ".yml"):
         what = f"write: python -m cn import {quoted(str(root.parent))} --primary {quoted(root.stem)} --into NEW"
-        raise UserError(lines(f"{root} is a file, and import reads a folder", what))
+        raise UserError(f"{root} is a file, and import reads a folder", what)
     if given.sets < 0:
-        raise UserError(lines(f"--sets {given.sets}: a number of override sets is 0 or more"))
+        raise UserError(f"--sets {given.sets}: a number of override sets is 0 or more")
     if not root.is_dir():
         above = root.parent
         folders = [each.name for each in above.iterdir() if each.is_dir()] if above.is_dir() else []
         what = f"{root} is a file, and import reads a folder" if root.is_file() else f"{root} is no folder"
-        raise UserError(lines(what, hint(root.name, folders) if above.is_dir() else None))
+        raise UserError(what, hint(root.name, folders) if above.is_dir() else None)
     project.refuse_taken(new)
     primaries = [name.removesuffix(".yaml").removesuffix(".yml") for name in given.primary]
     converter = Converter(root, primaries, exact=given.exact, schema=given.schema)
@@ -86,7 +86,7 @@ def import_(words: list[str]) -> None:
             new.rmdir()
         unfinished.replace(new)
     except OSError as error:
-        raise RunError(lines(f"{new} cannot be written: {error}", "write: a folder elsewhere")) from None
+        raise RunError(f"{new} cannot be written: {error}", "write: a folder elsewhere") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     told = summary(results) if results else []

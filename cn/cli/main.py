@@ -15,7 +15,7 @@ from cn.cli.exit_status import exit_status
 from cn.cli.parser import parser
 from cn.composing.compose import compose
 from cn.composing.overrides import of_hydra
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.job import Job, Launcher, Request
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
@@ -142,22 +142,17 @@ def _do(
     of_plain = of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides))
     if args.partial and args.cfg != "job":
         write = f"write: python {program.script} --cfg job --partial"
-        raise UserError(lines("--partial says what --cfg job may leave open", write))
+        raise UserError("--partial says what --cfg job may leave open", write)
     for flag, given in (("--package", args.package is not None), ("--resolve", args.resolve)):
         if given and not args.cfg:
             what = "says which part --cfg shows" if flag == "--package" else "says how --cfg shows interpolations"
             write = f"write: python {program.script} --cfg job {flag}{' NAME' if flag == '--package' else ''}"
-            raise UserError(lines(f"{flag} {what}", write))
+            raise UserError(f"{flag} {what}", write)
     if not args.help or (args.multirun and args.overrides):
         _refuse_two(args, bool(of_plain))
     if of_plain:
         if base is not None:
-            raise UserError(
-                lines(
-                    "--from does not go together with Hydra's own options",
-                    "leave out one of the two",
-                )
-            )
+            raise UserError("--from does not go together with Hydra's own options", "leave out one of the two")
         from cn.hydra_compat.options import refuse, run_hydra
 
         refuse(args, contract)
@@ -216,7 +211,7 @@ def _refuse_two(args: argparse.Namespace, of_plain: bool) -> None:
     }
     flags = [flag for flag, given in asked.items() if given]
     if len(flags) > 1 and (flags[0] in ("--explain", "--save-as", "--schema") or flags[1] in ("--cfg", "--help")):
-        raise UserError(lines(f"{flags[0]} does not go together with {flags[1]}", "leave out one of the two"))
+        raise UserError(f"{flags[0]} does not go together with {flags[1]}", "leave out one of the two")
 
 
 def contract_of(function: Callable[..., Any]) -> Any:
@@ -228,7 +223,7 @@ def contract_of(function: Callable[..., Any]) -> Any:
             contract = eval(contract, getattr(inspect.unwrap(function), "__globals__", {}))
         except NameError as error:
             why = f"{function.__name__}({name}: {contract}) has an annotation that cannot be read: {error}"
-            raise UserError(lines(why, "write: its import outside of `if TYPE_CHECKING`")) from None
+            raise UserError(why, "write: its import outside of `if TYPE_CHECKING`") from None
     if not (isinstance(contract, type) and issubclass(contract, CN) and contract is not CN):
         raise UserError(f"{function.__name__}({name}: ...) must be annotated with a node class, such as Run")
     return contract
@@ -239,10 +234,8 @@ def _at(node: CN, address: str | None) -> CN:
     found = next((each for at, each in walk(node) if at.replace("/", ".") == asked), None)
     if found is None:
         raise UserError(
-            lines(
-                f"--package {address}: there is no node at {address}",
-                hint(asked, [at for at, _ in walk(node) if at]),
-                f"see: python {program.script} --help",
-            )
+            f"--package {address}: there is no node at {address}",
+            hint(asked, [at for at, _ in walk(node) if at]),
+            f"see: python {program.script} --help",
         )
     return found

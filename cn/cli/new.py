@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cn import program
 from cn.cli.parser import Parser
-from cn.errors import RunError, UserError, lines, short
+from cn.errors import RunError, UserError, short
 from cn.paths import typed
 from cn.program import quoted
 from cn.screen import answering, say
@@ -36,20 +36,20 @@ def new(words: list[str]) -> None:
         return say(HELP)
     if len(given.folders) != 1:
         what = f"new writes one project, and {len(given.folders) or 'none'} {'are' if given.folders else 'is'} named"
-        raise UserError(lines(what, "write: python -m cn new PROJECT"))
+        raise UserError(what, "write: python -m cn new PROJECT")
     folder = typed(given.folders[0])
     if folder.absolute() == Path.cwd() or folder.name == "..":
-        raise UserError(lines(f"{quoted(given.folders[0])} is no new folder", "write: python -m cn new PROJECT"))
+        raise UserError(f"{quoted(given.folders[0])} is no new folder", "write: python -m cn new PROJECT")
     name = folder.name
     _refuse_name(name, folder)
     try:
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise UserError(lines(f"{folder} is there already, and is no folder", "write: another name"))
+            raise UserError(f"{folder} is there already, and is no folder", "write: another name")
         if folder.is_dir() and any(folder.iterdir()):
-            raise UserError(lines(f"{folder} is there already, and is not empty", "write: another name"))
+            raise UserError(f"{folder} is there already, and is not empty", "write: another name")
         _write(folder, name)
     except OSError as error:
-        raise RunError(lines(f"{folder} cannot be written: {error}", "write: a folder elsewhere")) from None
+        raise RunError(f"{folder} cannot be written: {error}", "write: a folder elsewhere") from None
     say(f"{folder}: a project that runs as it stands\n  next: cd {quoted(str(folder))} && python train.py")
     return None
 
@@ -90,7 +90,7 @@ def _refuse_name(name: str, folder: Path) -> None:
         plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
         plain = f"x{plain}" if plain[:1].isdigit() else f"{plain}_runs" if keyword.iskeyword(plain) else plain
         near = f"nearest: {folder.with_name(plain)}" if plain.isidentifier() else None
-        raise UserError(lines(f"{short(name)!r} cannot be {why}", near))
+        raise UserError(f"{short(name)!r} cannot be {why}", near)
     if name in sys.stdlib_module_names or name == "cn":
         owner = "cn itself" if name == "cn" else "a module of Python's"
-        raise UserError(lines(f"{name!r} would hide {owner}", f"nearest: {folder.with_name(name + '_runs')}"))
+        raise UserError(f"{name!r} would hide {owner}", f"nearest: {folder.with_name(name + '_runs')}")

@@ -7,7 +7,7 @@ import functools
 from typing import Any, NoReturn
 
 from cn import program
-from cn.errors import UserError, lines, nearest, short
+from cn.errors import UserError, nearest, short
 from cn.paths import typed
 
 
@@ -17,7 +17,7 @@ class Once(argparse.Action):
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         if (before := getattr(namespace, self.dest)) is not None:
             both = " and ".join(f"{option_string} {short(str(each))}".rstrip() for each in (before, values))
-            raise UserError(lines(f"{option_string} is given twice: {both}", "keep one of them"))
+            raise UserError(f"{option_string} is given twice: {both}", "keep one of them")
         setattr(namespace, self.dest, self.read(values))
 
     def read(self, value: Any) -> Any:
@@ -47,11 +47,7 @@ class Parser(argparse.ArgumentParser):
         wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
         near = nearest(wrong, self.options()) if wrong.startswith("-") else []
         raise UserError(
-            lines(
-                message,
-                f"nearest: {', '.join(near)}" if near else None,
-                f"see: python {program.script} --help",
-            )
+            message, f"nearest: {', '.join(near)}" if near else None, f"see: python {program.script} --help"
         )
 
 

@@ -50,11 +50,9 @@ def runs(words: list[str]) -> None:
     if given.help:
         return say(fold(HELP))
     if given.output is not None and not given.output.name:
-        raise UserError(lines(f"-o {given.output} names no file", f"write: python {program.script} report A -o FILE"))
+        raise UserError(f"-o {given.output} names no file", f"write: python {program.script} report A -o FILE")
     if given.output is not None and verb != "report":
-        raise UserError(
-            lines("-o says where report puts its page", f"write: python {program.script} report A B -o FILE")
-        )
+        raise UserError("-o says where report puts its page", f"write: python {program.script} report A B -o FILE")
     if verb == "diff":
         return compared(rest, as_json=given.json)
     if verb == "report":
@@ -67,7 +65,7 @@ def compared(words: list[str], compare: Compare | None = None, *, as_json: bool)
     if len(words) < 2:
         what = f"diff compares two runs or more, and {'one is' if words else 'none is'} named"
         write = f"write: python {program.script} diff {shlex.join(words) or 'A'} B"
-        raise UserError(lines(what, write, f"see: python {program.script}"))
+        raise UserError(what, write, f"see: python {program.script}")
     told(*diff(find(words), compare), as_json=as_json)
 
 
@@ -81,7 +79,7 @@ def reported(words: list[str], output: Path | None, *, as_json: bool) -> None:
     found = [each.folder for each in below(*(roots if words else [OUTPUTS] if OUTPUTS.is_dir() else []))]
     found += [each for each in find([word for word in words if not typed(word).is_dir()]) if each not in found]
     if not found:
-        raise UserError(lines(f"there is no run below {short(', '.join(words)) or OUTPUTS} yet", to_train()))
+        raise UserError(f"there is no run below {short(', '.join(words)) or OUTPUTS} yet", to_train())
     told(*report(found, output or OUTPUTS / "report.html"), as_json=as_json)
 
 

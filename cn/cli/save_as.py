@@ -22,7 +22,7 @@ from cn import program
 from cn.composing.class_changes import patches_by
 from cn.composing.compose import compose, root_name
 from cn.discovery import discover, registry
-from cn.errors import RunError, UserError, lines, short
+from cn.errors import RunError, UserError, short
 from cn.files import write_whole
 from cn.nodes.field_types import same
 from cn.nodes.node import CN
@@ -42,14 +42,14 @@ def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder
     """
     if not registry.is_contract(contract):
         why = f"--save-as {short(name)}: {contract.__name__} is all that {program.script} runs, so it has no options"
-        raise UserError(lines(why, f"write: {contract.__name__} in the __init__.py of a folder"))
+        raise UserError(why, f"write: {contract.__name__} in the __init__.py of a folder")
     word = f"{root_name(contract)}={name}"
     path = _free(contract, name)
     run = compose(_anywhere(base, folder) if base is not None and folder is not None else contract, overrides)
     if not changed(run) and not patches_by(type(run)):
         what = f"there is nothing to save: this is {type(run).__name__} as it stands"
         key = registry.key_of(type(run))
-        raise UserError(lines(what, f"to run it: python {program.script} {key}" if key else None))
+        raise UserError(what, f"to run it: python {program.script} {key}" if key else None)
     module, cls = ".".join([registry.home(contract), *name.split("/")]), _class_name(name)
     packages = registry.home(contract).count(".") + 1 + name.count("/")
     text = subclass(
@@ -65,7 +65,7 @@ def save(contract: Any, base: CN | None, overrides: list[str], name: str, folder
     try:
         _write(path, text, lambda: _compare(run, compose(contract, [word]), shown))
     except OSError as error:
-        raise RunError(lines(f"{shown} cannot be written", f"{type(error).__name__}: {error}")) from None
+        raise RunError(f"{shown} cannot be written", f"{type(error).__name__}: {error}") from None
     return f"{shown} is written; to run it: python {program.script} {word}"
 
 
@@ -87,34 +87,34 @@ def _free(contract: Any, name: str) -> Path:
     package = registry.home(contract)
     above = f"{package.replace('.', '/')}/"
     if len(name) > LONGEST:
-        raise UserError(lines(f"--save-as {short(name)}: the name is too long for a file", "write: --save-as NAME"))
+        raise UserError(f"--save-as {short(name)}: the name is too long for a file", "write: --save-as NAME")
     better = "/".join(map(_better, name.removeprefix(above).removesuffix(".py").strip("/").split("/")))
     instead = f"write: --save-as {better}" if all(map(_is_name, better.split("/"))) else "write: --save-as NAME"
     if name.startswith(above):
-        raise UserError(lines(f"--save-as {short(name)}: a name is without {above}", instead))
+        raise UserError(f"--save-as {short(name)}: a name is without {above}", instead)
     for part in name.split("/"):
         if not _is_name(part):
             why = f"--save-as {short(name)}: no file of Python's can be called {short(part)!r} and be chosen"
-            raise UserError(lines(why, "a name is of letters, digits and _, and begins with a letter", instead))
+            raise UserError(why, "a name is of letters, digits and _, and begins with a letter", instead)
     folder = Path(next(iter(importlib.import_module(package).__path__)))
     *folders, last = name.split("/")
     for depth, part in enumerate(folders, 1):
         inner = "/".join(folders[:depth])
         if (folder / f"{inner}.py").exists():
             why = f"--save-as {name}: {above}{inner}.py and a folder {above}{inner}/ would have one name"
-            raise UserError(lines(why, f"write: --save-as {name.replace(f'{part}/', f'{part}_', 1)}"))
+            raise UserError(why, f"write: --save-as {name.replace(f'{part}/', f'{part}_', 1)}")
         if (folder / inner / "__init__.py").exists():
             contracts = discover.nodes(discover.load(f"{package}.{inner.replace('/', '.')}"))
             if any(not issubclass(each, contract) for each in contracts):
                 why = f"--save-as {name}: {above}{inner}/ holds the options of {part}, and no {root_name(contract)}"
-                raise UserError(lines(why, f"write: --save-as {last}"))
+                raise UserError(why, f"write: --save-as {last}")
     path = folder.joinpath(*folders, f"{last}.py")
     if os.path.lexists(path):
         instead = "write: --save-as with another name, or remove the file before"
-        raise UserError(lines(f"--save-as {name}: {above}{name}.py is there already", instead))
+        raise UserError(f"--save-as {name}: {above}{name}.py is there already", instead)
     if any(folder.joinpath(name).glob("**/*.py")):
         why = f"--save-as {name}: {above}{name}.py and the folder {above}{name}/ would have one name"
-        raise UserError(lines(why, f"write: --save-as with another name, such as {name}/NAME"))
+        raise UserError(why, f"write: --save-as with another name, such as {name}/NAME")
     return path
 
 
@@ -159,7 +159,7 @@ def _made(text: str, module: str, cls: str, path: Path, shown: str) -> CN:
         return compose(vars(made)[cls])
     except Exception as error:
         why = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        raise UserError(lines(f"{shown} cannot hold this run", why.split("\n")[0])) from error
+        raise UserError(f"{shown} cannot hold this run", why.split("\n")[0]) from error
     finally:
         del sys.modules[module]
 
@@ -170,7 +170,7 @@ def _compare(run: CN, again: CN, shown: str) -> None:
         old, new = vars(run)[name], vars(again)[name]
         if not same(old, new):
             what = f"{shown} cannot hold this run: its {name} would be {short(repr(new))}"
-            raise UserError(lines(what, f"and is {short(repr(old))}"))
+            raise UserError(what, f"and is {short(repr(old))}")
 
 
 def _write(path: Path, text: str, check: Callable[[], None]) -> None:

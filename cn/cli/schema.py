@@ -173,10 +173,7 @@ def _contract(types: tuple[type, ...]) -> str:
 
 def _choice(types: tuple[type, ...], classes: list[type]) -> Schema:
     cases = [
-        {
-            "if": {"properties": {CLASS: {"const": name_of(cls)}}},
-            "then": {"$ref": f"#/$defs/{quote(name_of(cls))}"},
-        }
+        {"if": {"properties": {CLASS: {"const": name_of(cls)}}}, "then": {"$ref": f"#/$defs/{quote(name_of(cls))}"}}
         for cls in classes
     ]
     return {

@@ -12,7 +12,7 @@ from typing import Any
 from cn import program
 from cn.cli.exit_status import exit_status
 from cn.cli.parser import Parser
-from cn.errors import RunError, UserError, hint, lines
+from cn.errors import RunError, UserError, hint
 from cn.paths import typed
 from cn.screen import answering, as_json_text, pour, say
 from cn.sweeping.planning.named import find
@@ -75,30 +75,30 @@ def sweeps(words: list[str]) -> int:
     if given.multirun:
         raise UserError("-m is train.py's: what a sweep varies are the axes of its class")
     if given.watch and given.verb != "status":
-        raise UserError(lines("-w watches a status", f"write: {verbs()} status NAME -w"))
+        raise UserError("-w watches a status", f"write: {verbs()} status NAME -w")
     if given.raw and (given.verb != "logs" or given.json):
-        raise UserError(lines("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw"))
+        raise UserError("--raw gives the bytes of a log", f"write: {verbs()} logs NAME TRIAL --raw")
     if given.pruned and given.verb != "retry":
-        raise UserError(lines("--pruned goes on with pruned trials", f"write: {verbs()} retry NAME --pruned"))
+        raise UserError("--pruned goes on with pruned trials", f"write: {verbs()} retry NAME --pruned")
     if given.why and given.verb != "plan":
-        raise UserError(lines("--why explains a plan", f"write: {verbs()} plan NAME --why"))
+        raise UserError("--why explains a plan", f"write: {verbs()} plan NAME --why")
     if (given.optuna is None) == (given.verb == "export"):
         what = "--optuna names the file of an export" if given.optuna is not None else "export needs the file to write"
-        raise UserError(lines(what, f"write: {verbs()} export NAME --optuna NAME.db"))
+        raise UserError(what, f"write: {verbs()} export NAME --optuna NAME.db")
     if given.verb is None:
         from cn.sweeping.showing import queries
 
         return _told(queries.every(), as_json=given.json)
     if given.verb not in VERBS:
-        raise UserError(lines(f"there is no verb {given.verb!r}", hint(given.verb, VERBS), f"see: {verbs()} -h"))
+        raise UserError(f"there is no verb {given.verb!r}", hint(given.verb, VERBS), f"see: {verbs()} -h")
     if not given.words or _is_override(given.words[0]):
-        raise UserError(lines(f"{given.verb} of which sweep?", f"see: {verbs()}"))
+        raise UserError(f"{given.verb} of which sweep?", f"see: {verbs()}")
     name, *rest = given.words
     overrides = [word for word in rest if _is_override(word)]
     others = [word for word in rest if not _is_override(word)]
     if others and given.verb not in ("logs", "retry"):
         instead = f"{verbs()} {shlex.join([given.verb, name])}"
-        raise UserError(lines(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: {instead}"))
+        raise UserError(f"{others[0]!r} cannot be read as NAME=VALUE", f"write: {instead}")
     if given.raw:
         from cn.sweeping.showing import queries
 

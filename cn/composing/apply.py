@@ -23,7 +23,7 @@ from cn.composing.overrides import Assignment
 from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import UserError, hint, lines, nearest, short
+from cn.errors import UserError, hint, nearest, short
 from cn.nodes.containers import Table
 from cn.nodes.derived import Derived, Nested, derives
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch
@@ -82,7 +82,7 @@ class Tree:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
                     why = f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}"
-                    raise UserError(lines(why, *words_to_have(kind, path[:at], path[at], entries)))
+                    raise UserError(why, *words_to_have(kind, path[:at], path[at], entries))
                 below = entries[path[at]]
                 at += 1
             if below is None and (only := discover.only(kind.types)) is not None:
@@ -90,10 +90,8 @@ class Tree:
             if below is None:
                 address = "/".join(path[:at])
                 raise UserError(
-                    lines(
-                        f"{each.text}: {address} is not chosen, so it has no fields",
-                        f"write: {address}=NAME too ({kind.name})",
-                    )
+                    f"{each.text}: {address} is not chosen, so it has no fields",
+                    f"write: {address}=NAME too ({kind.name})",
                 )
             if below._frozen:  # it is shared with another tree
                 below = _own(node, name, path[at - 1] if kind.many else None, below)
@@ -104,11 +102,9 @@ class Tree:
         if "." in each.key and each.verb != "delete" and not each.place:
             one = kind.replace(many=False) if kind.many and len(rest) > 1 else kind
             raise UserError(
-                lines(
-                    f"{each.text}: {each.key} is a node ({one.name}), not a value",
-                    where(type(node), rest[0]),
-                    f"to choose it: {words_to_choose(one, each)}",
-                )
+                f"{each.text}: {each.key} is a node ({one.name}), not a value",
+                where(type(node), rest[0]),
+                f"to choose it: {words_to_choose(one, each)}",
             )
         own = vars(node)
         name = rest[0]
@@ -119,7 +115,7 @@ class Tree:
         elif each.verb == "delete" or (each.value is None and each.raw is not None):
             if not kind.optional:
                 raise UserError(
-                    lines(f"{each.text}: {each.key} cannot be left out", where(type(node), name), choose_from(kind))
+                    f"{each.text}: {each.key} cannot be left out", where(type(node), name), choose_from(kind)
                 )
             if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
                 raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")
@@ -128,7 +124,7 @@ class Tree:
             made = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
             if each.verb == "add" and (own.get(name) is not None or _yields(each, derives(node, name))):
                 instead = f"to change it: {each.at(each.key)}"
-                raise UserError(lines(f"{each.text}: {each.key} is chosen already", instead))
+                raise UserError(f"{each.text}: {each.key} is chosen already", instead)
             own[name] = made
 
     def choose_many(self, own: dict[str, Any], kind: Child, rest: list[str], each: Assignment) -> None:
@@ -143,22 +139,22 @@ class Tree:
             dropped = [key] if key is not None else list(before) if each.raw is None else [entry for entry, _ in listed]
             for one in dropped:
                 if one not in before:
-                    raise UserError(lines(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before)))
+                    raise UserError(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before))
             if key is not None and each.raw not in (None, option_of(before[key])):
                 raise UserError(f"{each.text}: {each.key} is not {short(str(each.raw))}, so it is not deleted")
             own[name] = {k: v for k, v in before.items() if k not in dropped}
         elif key is not None:
             if each.value is None:
                 right = f"~{'.'.join(each.path)}"
-                raise UserError(lines(f"{each.text}: an entry of {name} cannot be null", f"to drop it: {right}"))
+                raise UserError(f"{each.text}: an entry of {name} cannot be null", f"to drop it: {right}")
             if key in before and each.verb == "add":
-                raise UserError(lines(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}"))
+                raise UserError(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}")
             made = self.option(kind, each, named_option(each.value, each.texts), before.get(key))
             if key not in before and each.verb == "set":
-                raise UserError(lines(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}"))
+                raise UserError(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}")
             if isinstance(made, Bundled):
                 right = each.at(f"+{key_of_field}")
-                raise UserError(lines(f"{each.text}: {made.of.__name__} is a bundle of several", f"write: {right}"))
+                raise UserError(f"{each.text}: {made.of.__name__} is a bundle of several", f"write: {right}")
             own[name] = {**before, key: made}
         else:
             chosen: dict[str, CN] = {}
@@ -168,11 +164,11 @@ class Tree:
                 for one, node in made.items() if isinstance(made, Bundled) else [(entry, made)]:
                     if not isinstance(node, kind.types):
                         what = f"{each.text}: {name}.{one} is {' or '.join(kind.__name__ for kind in kind.types)}"
-                        raise UserError(lines(f"{what}, not {short(repr(node))}", where(made.of, one)))
+                        raise UserError(f"{what}, not {short(repr(node))}", where(made.of, one))
                     if one in chosen or (each.verb == "add" and one in before):
                         second = f"for a second one: {program.said(f'+{key_of_field}/OTHER_NAME', str(option))}"
                         instead = None if isinstance(made, Bundled) else second  # the names are those of the bundle
-                        raise UserError(lines(f"{each.text}: {name} holds {short(one)!r} already", instead))
+                        raise UserError(f"{each.text}: {name} holds {short(one)!r} already", instead)
                     chosen[one] = node
                 if len(listed) == 1:
                     chosen = made if isinstance(made, Bundled) else chosen
@@ -185,15 +181,15 @@ class Tree:
         """
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
-            raise UserError(lines(f"{each.text}: {one} its name", choose_from(kind)))
+            raise UserError(f"{each.text}: {one} its name", choose_from(kind))
         if isinstance(option, kind.types):
             return thaw(option)
         if isinstance(option, CN):
             one = kind.replace(many=False)
-            raise UserError(lines(f"{each.key} is {one.name}, not {short(repr(option))}", choose_from(one)))
+            raise UserError(f"{each.key} is {one.name}, not {short(repr(option))}", choose_from(one))
         cls = option if isinstance(option, type) else find(kind.types, str(option), each.text, bundles=kind.many)
         if not issubclass(cls, kind.types) and not (kind.many and registry.is_bundle(cls)):
-            raise UserError(lines(f"{each.text}: {each.key} is {kind.replace(many=False).name}", choose_from(kind)))
+            raise UserError(f"{each.text}: {each.key} is {kind.replace(many=False).name}", choose_from(kind))
         there: type = before.of if isinstance(before, Bundled) else type(before)
         if there is not cls:  # a private class is the option that it inherits from, with more fields
             there = next((base for base in there.__mro__ if registry.key_of(base) is not None), there)
@@ -204,11 +200,9 @@ class Tree:
         kind = kinds_of(node)[rest[0]]
         if "/" in each.key and "." not in each.key and rest[0] not in by_key(cast("Any", type(node))).values():
             raise UserError(
-                lines(
-                    f"{each.text}: {each.key} is a value ({kind.name}), not a node",
-                    where(type(node), rest[0]),
-                    f"to set it: {each.at(SIGNS[each.verb] + each.key.replace('/', '.'))}",
-                )
+                f"{each.text}: {each.key} is a value ({kind.name}), not a node",
+                where(type(node), rest[0]),
+                f"to set it: {each.at(SIGNS[each.verb] + each.key.replace('/', '.'))}",
             )
         derived = derives(node, rest[0])
         old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
@@ -223,9 +217,9 @@ class Tree:
             near = nearest(str(each.raw), kind.choices())
             like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
             other = () if each.place else meant(each, lambda one: _fits(kind, old, rest, one))
-            raise UserError(lines(why, where(type(node), rest[0]), like, *other)) from None
+            raise UserError(why, where(type(node), rest[0]), like, *other) from None
         except UserError as error:
-            raise UserError(lines(str(error), where(type(node), rest[0]))) from None
+            raise UserError(str(error), where(type(node), rest[0])) from None
         put(node, rest[0], new)
 
     def derived(self, node: CN, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from cn.discovery import discover
 from cn.discovery.source import place
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, short
 from cn.nodes.patch import Change, Patch
 
 KEEPS = "_keeps_"  # changes that hold whatever is chosen, before all patches: {"optim.lr": 0.1}
@@ -24,7 +24,7 @@ def kept_by(cls: type[Any]) -> list[Change]:
         if not all(isinstance(key, str) for key in keys):
             said = short(repr(cast("object", given)))
             what = f"{base.__name__}.{KEEPS} is {said}, and not changes by their keys"
-            raise UserError(lines(what, f"defined in {place(base, KEEPS)}", f'write: {KEEPS} = {{"seed": 1}}'))
+            raise UserError(what, f"defined in {place(base, KEEPS)}", f'write: {KEEPS} = {{"seed": 1}}')
         for key, value in cast("dict[str, Any]", given).items():
             found[key.lstrip("+").replace("/", ".")] = Change(key, value, place(base, KEEPS, key))
     return list(found.values())
@@ -44,12 +44,10 @@ def patches_by(cls: type[Any]) -> dict[str, type[Patch]]:
     given: Any = vars(holder)[DEFAULTS]
     names = cast("list[Any]", given if isinstance(given, (list, tuple)) else [None])
     if not all(isinstance(name, str) and name for name in names):
-        raise UserError(
-            lines(f"{said} is {short(repr(cast('Any', given)))}", 'write: _patches_ = ["NAME", "NAME"]', there)
-        )
+        raise UserError(f"{said} is {short(repr(cast('Any', given)))}", 'write: _patches_ = ["NAME", "NAME"]', there)
     for name in cast("list[str]", names):
         if name in found:
-            raise UserError(lines(f"{said}: the patch {name} is named twice", "keep one of them", there))
+            raise UserError(f"{said}: the patch {name} is named twice", "keep one of them", there)
         found[name] = find_patch(name, said, there)
     return found
 
@@ -62,9 +60,9 @@ def named_in(cls: type[Any]) -> type[Any] | None:
 def find_patch(name: str, said: str, *there: str) -> type[Patch]:
     """Return the patch of that name. said, there: what names it, and where, for an error."""
     if not any(discover.options((Patch,))):
-        raise UserError(lines(f"{said}: there is no patch", *there, "write: class NAME(Patch) in runs/patches/NAME.py"))
+        raise UserError(f"{said}: there is no patch", *there, "write: class NAME(Patch) in runs/patches/NAME.py")
     try:
         return cast("type[Patch]", discover.find((Patch,), name))
     except UserError as error:
         what, *more = str(error).split("\n  ")
-        raise type(error)(lines(f"{said}: {what}", *there, *more)) from None
+        raise type(error)(f"{said}: {what}", *there, *more) from None

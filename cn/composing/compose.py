@@ -23,7 +23,7 @@ from cn.composing.overrides import Assignment, WordError, expand, of_hydra, pars
 from cn.composing.patches import layers_of, of_patch
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import CNError, Notice, UserError, hint, lines
+from cn.errors import CNError, Notice, UserError, hint
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Child
 from cn.nodes.node import CN
@@ -75,10 +75,10 @@ def assemble(
     for each in assignments:
         if of_hydra(each.text):
             why = f"{each.text} is Hydra's own, and belongs on the command line of the program"
-            raise UserError(lines(why, "leave it out of compose()"))
+            raise UserError(why, "leave it out of compose()")
         if each.path[0] == "hydra":
             why = f"{each.text}: hydra is Hydra's own configuration, and neither a field nor a group"
-            raise UserError(lines(why, "write: hydra.NAME=VALUE or hydra/GROUP=NAME"))
+            raise UserError(why, "write: hydra.NAME=VALUE or hydra/GROUP=NAME")
     if isinstance(what, type):
         root, assignments = _root(what, assignments)
     else:
@@ -159,7 +159,7 @@ def _tell_renamed(tree: Tree, assignments: list[Assignment]) -> None:
     for text, path in tree.renamed.items():
         now, other = ".".join(path), next((each for each in assignments if each.path == path), None)
         if other is not None:
-            raise UserError(lines(f"{text} and {other.text} set one field, which is called {now} now", "keep one"))
+            raise UserError(f"{text} and {other.text} set one field, which is called {now} now", "keep one")
         warnings.warn(f"{text}: this field is called {now} now", RenamedWarning, stacklevel=3)
 
 
@@ -226,7 +226,7 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
     if not registry.is_contract(what):
         if inspect.isabstract(what):
             missing = ", ".join(f"{method}()" for method in sorted(what.__abstractmethods__))
-            raise UserError(lines(f"{what.__name__} cannot be composed: it does not define {missing}", where(what)))
+            raise UserError(f"{what.__name__} cannot be composed: it does not define {missing}", where(what))
         return what(), assignments
     name = root_name(what)
     chosen = next((each for each in assignments if each.path == (name,)), None)
@@ -236,9 +236,9 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
         except discover.NoOptionError:
             choices = hint("", discover.options((what,))[0])
             why = f"no {name} is chosen, and none is called 'default'"
-            raise discover.NoDefaultError(lines(why, choices, f"write: {name}=NAME")) from None
+            raise discover.NoDefaultError(why, choices, f"write: {name}=NAME") from None
     if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
-        raise UserError(lines(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME"))
+        raise UserError(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME")
     option = str(worked_out({}, [chosen], CHOSEN)[0]) if chosen.interpolated else str(chosen.texts or "")
     rest = [each for each in assignments if each is not chosen]
     return cast("type[T]", find((what,), option, chosen.text))(), rest

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from cn.discovery import discover
 from cn.discovery.source import where
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, UserError, short
 from cn.nodes.derived import Deriving, derives, deriving
 from cn.nodes.field_types import Child, Mismatch, same
 from cn.nodes.node import CN, put
@@ -88,19 +88,17 @@ def _deriving(root: CN, *, keep: bool) -> Generator[None]:
         kind = kinds_of(node)[name]
         if isinstance(kind, Child) and address.count(".") >= DEEPEST:
             why = f"nodes are derived in one another without an end: {short(address)}"
-            raise UserError(
-                lines(why, where(type(node), name), "write: a function that returns a node with given nodes")
-            )
+            raise UserError(why, where(type(node), name), "write: a function that returns a node with given nodes")
         try:
             accepted = kind.accept(_chosen(kind, value) if isinstance(kind, Child) else value)
         except Mismatch as error:
             why = f"{address} is {error}, but it is derived as {short(repr(value))}"
-            raise UserError(lines(why, where(type(node), name))) from None
+            raise UserError(why, where(type(node), name)) from None
         except UserError as error:
-            raise UserError(lines(f"{address} cannot be derived: {error}", where(type(node), name))) from None
+            raise UserError(f"{address} cannot be derived: {error}", where(type(node), name)) from None
         if isinstance(kind, Child) and _holds(accepted, node):
             why = f"{address} is derived as the node that holds it, which has no end"
-            raise UserError(lines(why, where(type(node), name), "write: a function that returns a part of that node"))
+            raise UserError(why, where(type(node), name), "write: a function that returns a part of that node")
         if name not in node._late:
             object.__setattr__(node, "_derived", node._derived | {name})
         put(node, name, accepted)

@@ -10,7 +10,7 @@ from typing import cast
 
 from cn.composing.deriving import derive_absent
 from cn.discovery.source import where
-from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError, lines
+from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Bundled, Child
 from cn.nodes.node import CN, NONE
@@ -62,12 +62,7 @@ def _require(fields: list[tuple[str, CN, str]]) -> None:
         given = key.replace(".", "/") if isinstance(kind, Child) else key
         also = f"also required: {', '.join(key for key, *_ in missing[1:])}" if missing[1:] else None
         raise UserError(
-            lines(
-                f"{key} is required and was not given",
-                where(type(node), name),
-                also,
-                f"write: {given}=... ({kind.name})",
-            )
+            f"{key} is required and was not given", where(type(node), name), also, f"write: {given}=... ({kind.name})"
         )
 
 
@@ -80,7 +75,7 @@ def _check(node: CN, subject: str) -> None:
     except CNError:
         raise
     except ValueError as error:
-        raise UserError(lines(f"{subject}{error}", f"{type(node).__name__} is {where(type(node))}")) from None
+        raise UserError(f"{subject}{error}", f"{type(node).__name__} is {where(type(node))}") from None
     except Exception as error:
         why = f"{subject}{type(node).__name__} cannot be checked: {type(error).__name__}: {error}"
-        raise UserError(lines(why, where(type(node)))) from error
+        raise UserError(why, where(type(node))) from error

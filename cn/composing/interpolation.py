@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from cn.composing.overrides import Assignment, read
-from cn.errors import UserError, hint, lines, nearest, short
+from cn.errors import UserError, hint, nearest, short
 from cn.nodes.field_types import same
 from cn.nodes.texts import Texts, texts_of
 
@@ -56,10 +56,10 @@ def worked_out(
                 value = OmegaConf.select(tree, ".".join(each.path), throw_on_missing=True)
                 found.append(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
     except GrammarParseError:
-        raise UserError(lines(f"{text} cannot be worked out", UNREADABLE)) from None
+        raise UserError(f"{text} cannot be worked out", UNREADABLE) from None
     except OmegaConfBaseException as error:
         raise UserError(
-            lines(f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among, later))
+            f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among, later)
         ) from None
     return found
 

@@ -87,7 +87,7 @@ class Assignment(Immutable):
 def parse(texts: Iterable[str]) -> list[Assignment]:
     """Parse the texts into assignments, in order; UserError for a syntax error or a repeated key."""
     if isinstance(texts, str):
-        raise UserError(lines(f"overrides are a list of texts, not {texts!r}", f"write: [{texts!r}]"))
+        raise UserError(f"overrides are a list of texts, not {texts!r}", f"write: [{texts!r}]")
     assignments = [_assignment(text) for text in texts]
     seen: dict[tuple[str, ...], Assignment] = {}
     for each in assignments:
@@ -96,7 +96,7 @@ def parse(texts: Iterable[str]) -> list[Assignment]:
         other = seen.get(each.path)
         seen[each.path] = each
         if other is not None:
-            raise UserError(lines(f"{each.key} is given twice: {other.text} and {each.text}", "keep one of them"))
+            raise UserError(f"{each.key} is given twice: {other.text} and {each.text}", "keep one of them")
     return assignments
 
 
@@ -137,9 +137,7 @@ def expand(texts: Iterable[str], options: Callable[[str], list[str]]) -> list[li
     if (count := math.prod(map(len, axes))) > MOST:
         swept = " ".join(text for text, axis in zip(texts, axes, strict=True) if len(axis) > 1)
         why = f"{short(swept)}: these are {count} runs, and one command may stand for {MOST}"
-        raise UserError(
-            lines(why, "write: fewer values, or a class in sweeps/ with random(...), which draws some of them")
-        )
+        raise UserError(why, "write: fewer values, or a class in sweeps/ with random(...), which draws some of them")
     return [list(row) for row in itertools.product(*axes)]
 
 
@@ -154,13 +152,13 @@ def _values(text: str, override: Override, options: Callable[[str], list[str]]) 
     value: Any = override.value()
     if override.value_type == ValueType.INTERVAL_SWEEP:
         instead = program.quoted(f"{name}=range({value.start:g},{value.end:g},STEP)")
-        raise UserError(lines(f"{text}: an interval has no list of values to run", f"write: {instead}"))
+        raise UserError(f"{text}: an interval has no list of values to run", f"write: {instead}")
     if isinstance(value, Glob):
         known = options(override.key_or_group)
         if not known:
-            raise UserError(lines(f"{text}: glob chooses options, and {name} has none", f"write: {name}=VALUE,VALUE"))
+            raise UserError(f"{text}: glob chooses options, and {name} has none", f"write: {name}=VALUE,VALUE")
         if not (chosen := value.filter(known)):
-            raise UserError(lines(f"{text} matches none of the options", f"choose from: {', '.join(known)}"))
+            raise UserError(f"{text} matches none of the options", f"choose from: {', '.join(known)}")
         return [f"{name}={option}" for option in chosen]
     try:
         items = (
@@ -173,7 +171,7 @@ def _values(text: str, override: Override, options: Callable[[str], list[str]]) 
         raise UserError(f"{text} has no values")
     if isinstance(value, RangeSweep) and len(found) > MOST:
         why = f"{text} has more than {MOST} values, and one command may stand for {MOST} runs"
-        raise UserError(lines(why, f"write: a larger step, {name}=range(FIRST,END,STEP)"))
+        raise UserError(why, f"write: a larger step, {name}=range(FIRST,END,STEP)")
     return found
 
 

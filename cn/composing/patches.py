@@ -78,7 +78,7 @@ def patches_of(
         for name in _named(each, at):
             if name in found:
                 twice = "is applied by the class" if found[name][1] else "is named twice"
-                raise UserError(lines(f"{each.text}: the patch {name} {twice}", "keep one of them"))
+                raise UserError(f"{each.text}: the patch {name} {twice}", "keep one of them")
             found[name] = find_patch(name, each.text), ""
     return found
 
@@ -115,7 +115,7 @@ def of_patch(root: CN, each: Assignment) -> Generator[None]:
         if (held := _run_with(root, each)) is not None:
             name = each.place.partition(",")[0].removeprefix("patch ")
             more = [*more[:1], f"write: {held}.{KEY}={name}", *more[-1:]]
-        raise type(told)(lines(what, each.place, *more[:4])) from None
+        raise type(told)(what, each.place, *more[:4]) from None
 
 
 def _run_with(root: CN, each: Assignment) -> str | None:
@@ -190,7 +190,7 @@ def _named(each: Assignment, at: str) -> list[str]:
     key = f"{at}.{KEY}" if at else KEY
     named = all(isinstance(name, str) and name for name in names)
     if len(each.path) > 1 + bool(at) or each.verb == "delete" or not named:
-        raise UserError(lines(f"{each.text}: patches are chosen by their names", f"write: {key}=[NAME,NAME]"))
+        raise UserError(f"{each.text}: patches are chosen by their names", f"write: {key}=[NAME,NAME]")
     return names
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from cn.discovery import source
 from cn.discovery.registry import bears, folders, group_of, home, homes, is_bundle, key_of, path_below
 from cn.discovery.typable import LONGEST, better, why_not
-from cn.errors import CNError, UserError, hint, lines, short
+from cn.errors import CNError, UserError, hint, short
 
 
 class NoOptionError(UserError):
@@ -67,11 +67,11 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
         if inspect.isabstract(seen):
             missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
             why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
-        raise UserError(lines(why, f"defined in {source.place(seen)}", _choices(types, option, bundles)))
+        raise UserError(why, f"defined in {source.place(seen)}", _choices(types, option, bundles))
     if alone := only(types):
         fields = ", ".join(each.name for each in dataclasses.fields(alone))
         what = f"{alone.__name__} has no options, so {short(option)!r} cannot be chosen"
-        raise NoOptionError(lines(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}"))
+        raise NoOptionError(what, f"defined in {source.place(alone)}", fields and f"set its fields: {fields}")
     if strange is not None:
         raise _without_node(strange, types[0])
     for package in _homes(types):
@@ -80,7 +80,7 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
                 _refuse_name(package, parts)
     what = f"no {asked} is called {short(option)!r}"
     contracts = ", ".join(f"{kind.__name__} ({source.place(kind)})" for kind in types)
-    raise NoOptionError(lines(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles)))
+    raise NoOptionError(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles))
 
 
 def _without_node(module: ModuleType, kind: type) -> NoOptionError:
@@ -88,7 +88,7 @@ def _without_node(module: ModuleType, kind: type) -> NoOptionError:
     own = [name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__]
     name = next((name for name in own if bears(name, module.__name__.rpartition(".")[2])), None)
     what, see = f"{_file(module.__name__)} holds no subclass of {kind.__name__}", f"see: {source.place(kind)}"
-    return NoOptionError(lines(what, name and f"write: class {name}({kind.__name__})", see))
+    return NoOptionError(what, name and f"write: class {name}({kind.__name__})", see)
 
 
 def _fits(cls: type, types: tuple[Any, ...], bundles: bool) -> bool:
@@ -169,13 +169,13 @@ def load(module: str) -> ModuleType:
     except CNError as error:
         told = str(error).split("\n")
         at = None if any(f"{_file(module)}:" in line for line in told) else f"at {_line(module, error)}"
-        raise UserError(lines(what, *told, at)) from error
+        raise UserError(what, *told, at) from error
     except SyntaxError as error:
         file = error.filename or ""
         file = _file(module) if file.endswith(_file(module)) else os.path.relpath(file)
-        raise UserError(lines(what, f"{file}:{error.lineno}: {type(error).__name__}: {error.msg}")) from None
+        raise UserError(what, f"{file}:{error.lineno}: {type(error).__name__}: {error.msg}") from None
     except (Exception, SystemExit) as error:
-        raise UserError(lines(what, f"{_line(module, error)}: {type(error).__name__}: {short(str(error))}")) from error
+        raise UserError(what, f"{_line(module, error)}: {type(error).__name__}: {short(str(error))}") from error
 
 
 def _line(module: str, error: BaseException) -> str:
@@ -202,14 +202,14 @@ def _candidates(package: str, option: str) -> Iterator[tuple[str, bool]]:
 def _refuse_name(package: str, parts: list[str]) -> None:
     """Raise UserError if the name of a file cannot be typed."""
     if why := why_not(parts):
-        raise UserError(lines(f"{'/'.join([*package.split('.'), *parts])}.py cannot be used", why))
+        raise UserError(f"{'/'.join([*package.split('.'), *parts])}.py cannot be used", why)
 
 
 def _refuse_twice(path: Path, file: str) -> None:
     """Raise UserError if a file and a folder with nodes beside it have the same name."""
     if path.is_file() and path.with_suffix("").is_dir() and any(path.with_suffix("").glob("*.py")):
         why = f"{file} and {file[:-3]}/ have one name, so Python sees only one of them"
-        raise UserError(lines(why, "rename one of the two"))
+        raise UserError(why, "rename one of the two")
 
 
 def _folders(package: str) -> list[str]:

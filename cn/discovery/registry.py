@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from cn.after_import import after_import, waits_for
 from cn.discovery import source
-from cn.errors import DefinitionError, lines
+from cn.errors import DefinitionError
 
 ROOT = "runs"  # the folder whose nodes are whole runs
 LIBRARY = "cn"  # whose own contracts are groups of every project: cn/launching/launch/ is `launch`
@@ -66,12 +66,10 @@ def register(cls: Any) -> None:
             return
     elif other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
         raise DefinitionError(
-            lines(
-                f"two nodes have the key {key}",
-                f"{other.__name__} at {source.place(other)}",
-                f"{cls.__name__} at {source.place(cls)}",
-                f"write: another name for class {cls.__name__}, or an underscore before it if nobody chooses it",
-            )
+            f"two nodes have the key {key}",
+            f"{other.__name__} at {source.place(other)}",
+            f"{cls.__name__} at {source.place(cls)}",
+            f"write: another name for class {cls.__name__}, or an underscore before it if nobody chooses it",
         )
     _classes[key] = cls
     if _store is None and HYDRA in sys.modules and not waits_for(HYDRA):

@@ -14,7 +14,7 @@ from cn.composing.compose import root_name
 from cn.discovery import discover
 from cn.discovery.registry import is_bundle
 from cn.discovery.source import place
-from cn.errors import DefinitionError, UserError, lines
+from cn.errors import DefinitionError, UserError
 from cn.hydra_compat.config import HIDDEN, Slot, entry_name, package, slots
 from cn.hydra_compat.store import Entry, folder, store, store_values
 from cn.nodes.field_types import Child
@@ -39,10 +39,8 @@ def prepare(contract: Any) -> None:
     known = ConfigStore.instance().repo.get(f"{PRIMARY}.yaml")
     if known is not None and known.provider != "cn":
         raise UserError(
-            lines(
-                f"the ConfigStore holds {PRIMARY!r} already, stored by {known.provider or 'your code'}",
-                "store it under another name",
-            )
+            f"the ConfigStore holds {PRIMARY!r} already, stored by {known.provider or 'your code'}",
+            "store it under another name",
         )
     store_values(PRIMARY, {"defaults": [{name: "default"}, "_self_"]})
     _Groups().fill(name, Child((contract,)), "", "_global_", ())
@@ -100,12 +98,10 @@ def _put(entry: Entry) -> None:
         old, new = _class(known), _class(entry)
         if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
             raise UserError(
-                lines(
-                    f"{entry.group}={entry.option} is two nodes, and Hydra's groups can hold one",
-                    f"{old.__name__} at {place(old)}",
-                    f"{new.__name__} at {place(new)}",
-                    "write: another name for the attribute, or for one of the classes",
-                )
+                f"{entry.group}={entry.option} is two nodes, and Hydra's groups can hold one",
+                f"{old.__name__} at {place(old)}",
+                f"{new.__name__} at {place(new)}",
+                "write: another name for the attribute, or for one of the classes",
             )
     store(entry)
 

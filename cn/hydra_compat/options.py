@@ -26,7 +26,7 @@ from cn import program
 from cn.composing.compose import fitting, root_name
 from cn.composing.overrides import WordError, check, parse
 from cn.discovery.discover import options
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.hydra_compat.groups import PRIMARY
 from cn.hydra_compat.groups import prepare as prepare
 from cn.hydra_compat.loader import Loader, Task, key_of, told
@@ -44,14 +44,12 @@ def refuse(args: Any, contract: Any) -> None:
     if len(asked) > 1:
         raise UserError(f"{' and '.join(asked)} do not go together; keep one of them")
     if args.info and args.info not in INFO:
-        raise UserError(lines(f"--info {args.info} is not known", hint(args.info, INFO)))
+        raise UserError(f"--info {args.info} is not known", hint(args.info, INFO))
     if args.config_name:
         raise UserError(
-            lines(
-                f"--config-name {args.config_name}: a run is a class, chosen by its name",
-                _chosen(args.config_name, contract),
-                f"see: python {program.script} --help",
-            )
+            f"--config-name {args.config_name}: a run is a class, chosen by its name",
+            _chosen(args.config_name, contract),
+            f"see: python {program.script} --help",
         )
     if args.config_dir and not args.config_dir.is_dir():
         raise UserError(f"--config-dir {args.config_dir} is not a folder")

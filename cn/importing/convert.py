@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.importing.axes import take_in
 from cn.importing.bundles import Bundles, join
 from cn.importing.classes import Change
@@ -44,7 +44,7 @@ class Converter:
         self.root, self.exact, self.schema = root, exact, schema or []
         found = files(root)
         if not found:
-            raise UserError(lines(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names"))
+            raise UserError(f"{root} holds no YAML file", "write: the folder that Hydra's config_path names")
         mark_loops(found)
         self.files = {config: file for config, file in found.items() if not file.error}
         self.unread = [file for file in found.values() if file.error]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.importing.yaml_files import File
 
 
@@ -13,14 +13,14 @@ def primaries(root: Path, files: dict[str, File], named: list[str]) -> list[str]
     top = [file.name for file in files.values() if not file.group and not file.types]
     if not top:
         why = f"{root} holds no YAML file itself, so it has no primary config"
-        raise UserError(lines(why, _below(root, files, named) or "write: the folder that Hydra's config_path names"))
+        raise UserError(why, _below(root, files, named) or "write: the folder that Hydra's config_path names")
     for name in named:
         if name in top:
             continue
         if name in files:
             what = f"{name}.yaml is an option of the group {files[name].group}, and a primary config is no option"
-            raise UserError(lines(f"--primary {name}: {what}", f"choose from: {', '.join(sorted(top))}"))
-        raise UserError(lines(f"--primary {name}: {root} has no {name}.yaml", hint(name, top)))
+            raise UserError(f"--primary {name}: {what}", f"choose from: {', '.join(sorted(top))}")
+        raise UserError(f"--primary {name}: {root} has no {name}.yaml", hint(name, top))
     return named or sorted(top)
 
 

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from cn.errors import RunError, UserError, lines, short
+from cn.errors import RunError, UserError, short
 from cn.importing.axes import NoAxis
 from cn.importing.conversion import Conversion
 from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm
@@ -61,9 +61,9 @@ class Default({name}):
 def refuse_taken(folder: Path) -> None:
     """Raise UserError if the folder cannot be a new one."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UserError(lines(f"{folder} is there already, and is no folder", "write: another name"))
+        raise UserError(f"{folder} is there already, and is no folder", "write: another name")
     if folder.is_dir() and any(folder.iterdir()):
-        raise UserError(lines(f"{folder} is there already, and is not empty", "write: another name"))
+        raise UserError(f"{folder} is there already, and is not empty", "write: another name")
 
 
 def beside(folder: Path) -> Path:
@@ -153,7 +153,7 @@ def refuse_broken(found: dict[str, str]) -> None:
             shown = short(text.split("\n")[line - 1].strip()) if line else None
             fault = "this is a fault of the importer, not of the YAML, and nothing is written"
             next_ = "write: the YAML of this line in another form, then the same command; and tell the authors of CN"
-            raise RunError(lines(what, shown, fault, next_)) from None
+            raise RunError(what, shown, fault, next_) from None
 
 
 def write(found: dict[str, str], folder: Path) -> None:

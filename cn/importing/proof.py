@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import cn
-from cn.errors import RunError, UserError, lines
+from cn.errors import RunError, UserError
 from cn.importing.causes import Causes, cause_of
 from cn.importing.conversion import Conversion
 from cn.importing.equal import Comparison
@@ -110,7 +110,7 @@ class Proof:
                 why = str(answer["error"]).split("\n")[0]
                 stored = "if a module of the program stores it in Hydra's ConfigStore: --schema MODULE"
                 more = stored if why.startswith("MissingConfigException") else None
-                raise UserError(lines(f"{file} cannot be composed by Hydra either, so it is not imported", why, more))
+                raise UserError(f"{file} cannot be composed by Hydra either, so it is not imported", why, more)
         return answers
 
     def run(self, project: Path, most: int, seed: int, progress: Progress) -> list[Result]:
@@ -203,7 +203,7 @@ def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str,
     answers = [cast("dict[str, Any]", json.loads(line)) for line in done.stdout.splitlines()]
     if len(answers) < expected:
         told = _last(done.stderr) or [f"exit status {done.returncode}"]
-        raise RunError(lines(f"python -m {module} ended after {len(answers)} of {expected} override sets", *told))
+        raise RunError(f"python -m {module} ended after {len(answers)} of {expected} override sets", *told)
     return answers
 
 

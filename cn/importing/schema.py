@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import cn
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.importing.yaml_files import File, files
 
 
@@ -28,7 +28,7 @@ def stored(modules: list[str]) -> dict[str, File]:
     )
     if done.returncode:
         last = done.stderr.strip().split("\n")[-1]
-        raise UserError(lines(f"--schema {' '.join(modules)} cannot be imported from here", last))
+        raise UserError(f"--schema {' '.join(modules)} cannot be imported from here", last)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "schema"
         options = cast("list[dict[str, Any]]", json.loads(done.stdout))

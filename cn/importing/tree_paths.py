@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 
 ENDINGS = (".yaml", ".yml")
 
@@ -21,7 +21,7 @@ def _below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
-        raise UserError(lines(f"{folder} cannot be read", f"{type(error).__name__}: {error.strerror}")) from None
+        raise UserError(f"{folder} cannot be read", f"{type(error).__name__}: {error.strerror}") from None
     for each in entries:
         path = folder / each.name
         if each.is_dir():

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, short
 from cn.importing.comment_rows import attach
 from cn.importing.headers import package_in, without_effect, written_in
 from cn.importing.plain_values import keep_plain
@@ -213,4 +213,4 @@ def _lines(file: File, node: Any, at: Keys) -> None:
 
 def refuse_unread(file: File) -> NoReturn:
     """Raise UserError for a file that cannot be read."""
-    raise UserError(lines(f"{file.where} cannot be read", file.error))
+    raise UserError(f"{file.where} cannot be read", file.error)

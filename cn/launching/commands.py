@@ -75,7 +75,7 @@ def seconds(command: str) -> float:
         most = 0.0
     if not 0 < most < threading.TIMEOUT_MAX:
         what = f"{LONGER}={short(told)!r} is no number of seconds above 0"
-        raise UserError(lines(what, f"write: export {LONGER}={SECONDS:g}"))
+        raise UserError(what, f"write: export {LONGER}={SECONDS:g}")
     return most * RETRYING if command in ("sbatch", "scancel") else most
 
 
@@ -111,7 +111,7 @@ def _answer(process: subprocess.Popen[str], name: str, most: float) -> tuple[str
         return process.communicate(timeout=max(0.0, most - NOTED))
     except subprocess.TimeoutExpired:
         what = f"{name} has not answered in {most:g} s, and was killed"
-        raise HangsError(lines(what, f"to wait longer: export {LONGER}={4 * SECONDS:g}")) from None
+        raise HangsError(what, f"to wait longer: export {LONGER}={4 * SECONDS:g}") from None
 
 
 def sentence(said: str) -> str:
@@ -141,11 +141,7 @@ def absent(command: str) -> RunError:
         return AbsentError(NO_CLUSTER.format(command))
     what = f"{command} is not on PATH, though {there} is there: a sweep needs {', '.join(USED)}"
     return RunError(
-        lines(
-            what,
-            f"to see what is there: ls {shlex.quote(os.path.dirname(there))}",
-            "to run on this machine: launch=local",
-        )
+        what, f"to see what is there: ls {shlex.quote(os.path.dirname(there))}", "to run on this machine: launch=local"
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from cn.errors import RunError, lines
+from cn.errors import RunError
 from cn.launching.locks import LOCK, held_below, host, locked
 from cn.launching.queue import Here, Job, Jobs, Queue, Why
 from cn.launching.signals import stopping
@@ -87,7 +87,7 @@ class LocalQueue(Queue):
     def cancel(self, name: str, folder: Path) -> None:
         for held in held_below(folder):
             if held.host != host():
-                raise RunError(lines(f"{held.label} runs on {held.host}", "cancel it there"))
+                raise RunError(f"{held.label} runs on {held.host}", "cancel it there")
             with suppress(ProcessLookupError):  # it was killed, but its subprocesses hold the lock under its pid
                 os.kill(int(held.number), signal.SIGTERM)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cn.errors import RunError, lines
+from cn.errors import RunError
 from cn.launching.queue import Jobs
 from cn.run_folder.state_files import DamagedError, built, content, parsed
 
@@ -54,7 +54,7 @@ def locked(jobs: Jobs, after: list[str]) -> IO[str]:
     except OSError as error:
         lock.close()
         what = f"{lock.name} cannot be locked, so nothing would say whether its process lives: {error.strerror}"
-        raise RunError(lines(what, "go to a folder on another file system")) from None
+        raise RunError(what, "go to a folder on another file system") from None
     return lock
 
 

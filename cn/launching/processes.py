@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.job import Job
 from cn.launching.local_queue import gpus
 from cn.launching.rank import Rank, outcome
@@ -65,11 +65,11 @@ def start(
     there, on_cpu = len(gpus()), getattr(run, "gpu", None) == -1
     if 0 < there < count and not on_cpu:
         what = f"launch.processes={count}: this machine has {there} GPUs"
-        raise UserError(lines(what, f"nearest: launch.processes={there}", "on the CPU: gpu=-1"))
+        raise UserError(what, f"nearest: launch.processes={there}", "on the CPU: gpu=-1")
     cores = len(os.sched_getaffinity(0))
     if (there == 0 or on_cpu) and count > cores * SHARE:
         what = f"launch.processes={count}: {cores} cores have room for {cores * SHARE} processes"
-        raise UserError(lines(what, f"nearest: launch.processes={cores * SHARE}"))
+        raise UserError(what, f"nearest: launch.processes={cores * SHARE}")
     part = part or Part(0, count, "127.0.0.1", free_port())
     ranks: list[Rank] = []
     with _passing_on(ranks) as asked:

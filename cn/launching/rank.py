@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from cn.errors import RunError, UserError, lines
+from cn.errors import RunError, UserError
 from cn.job import Diverged
 from cn.launching.ranks import Lost
 from cn.launching.signals import Asked
@@ -138,6 +138,6 @@ def _refuse_killed(ranks: list[Rank], asked: Asked) -> None:
     if first.folder is not None:
         tell(first.folder, RunStatus.INTERRUPTED if status > 128 else RunStatus.FAILED, what)
         advice = advice or [f"to go on from the last checkpoint: {again(first.folder)}"]
-    error = RunError(lines(what, *advice))
+    error = RunError(what, *advice)
     error.status = status
     raise error

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from cn import lazy
-from cn.errors import RunError, UserError, hint, lines, short
+from cn.errors import RunError, UserError, hint, short
 from cn.launching.commands import USED, FailedError, ask, needs, sentence
 from cn.launching.queue import Jobs
 
@@ -57,7 +57,7 @@ def submit(
         said = ask("sbatch", "--parsable", str(path), env=env)
         numbers = NUMBER.findall(said)
         if not numbers:
-            raise RunError(lines(f"sbatch tells no number of a job: {short(said.strip()) or 'it says nothing'}", AGAIN))
+            raise RunError(f"sbatch tells no number of a job: {short(said.strip()) or 'it says nothing'}", AGAIN)
         return numbers[-1]
     except BaseException as error:
         path.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def parameters(jobs: Jobs, options: dict[str, Any], setup: list[str], others: di
     exported = [f"export {name}={shlex.quote(value)}" for name, value in jobs.environment.items()]
     folder = str(jobs.folder.absolute())
     if "\\" in folder:  # SLURM then expands no pattern in the path, and drops the backslash
-        raise UserError(lines(f"SLURM cannot print to a path with a backslash: {folder}", "another: folder=PATH"))
+        raise UserError(f"SLURM cannot print to a path with a backslash: {folder}", "another: folder=PATH")
     output = folder.replace("%", "%%") + "/%a.out"
     srun = ["--output", output, "--kill-on-bad-exit=1"]
     if "nodes" in options:  # the other nodes need time to report that one is gone
@@ -128,13 +128,13 @@ def hiding(options: dict[str, Any]) -> list[str]:
 def refused(said: str, options: dict[str, Any]) -> UserError | RunError:
     """Return the error with SLURM's own sentence and what to change; RunError if it may have taken the jobs."""
     if LOST.search(said) or not said:
-        return RunError(lines(f"sbatch failed: {sentence(said)}", AGAIN))
+        return RunError(f"sbatch failed: {sentence(said)}", AGAIN)
     what = f"SLURM did not take the jobs: {sentence(said)}"
     if "partition name" in said:
         try:
             near = hint(options.get("partition", ""), ask("sinfo", "-h", "-o", "%R").split())
         except RunError:  # the hint is optional
             near = None
-        return UserError(lines(what, near, "to change it: launch.partition=NAME"))
+        return UserError(what, near, "to change it: launch.partition=NAME")
     change = next((told for word, told in CHANGES.items() if word in said), None)
-    return UserError(lines(what, f"to change it: {change}" if change else None))
+    return UserError(what, f"to change it: {change}" if change else None)

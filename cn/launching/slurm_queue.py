@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cn.errors import RunError, lines, short
+from cn.errors import RunError, short
 from cn.launching import commands, sbatch
 from cn.launching.commands import HangsError
 from cn.launching.ended import Alive, accounted, remembered
@@ -74,7 +74,7 @@ class SlurmQueue(Queue):
         said = commands.ask("squeue", "--all", "--me", f"--name={name}", "-o", "%F|%K|%T|%r|%k").splitlines()
         if HEADER not in said:  # squeue always prints the header
             what = short(" ".join(said)) or "it says nothing"
-            raise RunError(lines(f"squeue does not list jobs: {what}", "try again"))
+            raise RunError(f"squeue does not list jobs: {what}", "try again")
         found: list[Job] = []
         for row in filter(None, map(ROW.fullmatch, said[said.index(HEADER) + 1 :])):
             array, tasks, state, reason, label = row.groups()
@@ -97,7 +97,7 @@ class SlurmQueue(Queue):
         for number in numbers:
             if isinstance(state := known.get(number), Alive):
                 what = f"squeue does not list {number}, of which scontrol says that it is {state}"
-                raise RunError(lines(what, "try again"))
+                raise RunError(what, "try again")
         try:
             for number, why in accounted(arrays).items():
                 if number not in known or why.startswith("cancelled by"):

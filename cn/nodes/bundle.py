@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cn.discovery.source import where
-from cn.errors import DefinitionError, lines, short
+from cn.errors import DefinitionError, short
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Bundled
 from cn.nodes.node import CN
@@ -41,11 +41,11 @@ def holder_of(cls: type[CN], nodes: dict[str, Any] | None = None) -> CN:
             is_derived = derives(holder, name) is not None
             what = "is derived, and each field of a bundle is a node" if is_derived else "has no default"
             instead = f"write: {name}: ... = NODE(); to leave it out: {name}: ... | None = None"
-            raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", instead, where(cls, name)))
+            raise DefinitionError(f"{cls.__name__}.{name} {what}", instead, where(cls, name))
     for name, value in values(holder).items():
         if value is None:
             del vars(holder)[name]
         elif not isinstance(type(value), NodeType):
             what = f"{cls.__name__}.{name} is {short(repr(value))}, and each field of a bundle is a node"
-            raise DefinitionError(lines(what, where(cls, name)))
+            raise DefinitionError(what, where(cls, name))
     return holder

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from cn.discovery.source import own_annotations, place
 from cn.discovery.typable import better
-from cn.errors import DefinitionError, lines, short
+from cn.errors import DefinitionError, short
 from cn.nodes.annotations import written
 from cn.nodes.derived import Derived, Fallback
 
@@ -80,16 +80,16 @@ def refuse_bases(name: str, bases: tuple[type, ...], body: dict[str, Any], node:
                 what = f"{name}.{fields[0]} would be no field: {each.__name__}, where it comes from, is no node"
                 plain = ", without @dataclass" if "__dataclass_fields__" in own else ""
                 instead = f"write: class {each.__name__}(CN){plain}; for a constant: {fields[0]}: ClassVar[...]"
-                raise DefinitionError(lines(what, instead, f"defined in {place(each, fields[0])}"))
+                raise DefinitionError(what, instead, f"defined in {place(each, fields[0])}")
             if made or own.get("__slots__"):
                 cls = type(name, (), {key: body[key] for key in ("__module__", "__qualname__")})
                 what = f"{name} cannot have {each.__name__} as a base, which defines {(*made, '__slots__')[0]}"
                 instead = "write: a base of methods alone; what it holds goes into fields"
-                raise DefinitionError(lines(what, instead, f"defined in {place(cls)}"))
+                raise DefinitionError(what, instead, f"defined in {place(cls)}")
 
 
 def _stop(cls: type, name: str, what: str, instead: str) -> NoReturn:
-    raise DefinitionError(lines(f"{cls.__name__}.{name} {what}", f"write: {instead}", f"defined in {place(cls, name)}"))
+    raise DefinitionError(f"{cls.__name__}.{name} {what}", f"write: {instead}", f"defined in {place(cls, name)}")
 
 
 def _is_constant(cls: type, name: str) -> bool:

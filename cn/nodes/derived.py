@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from cn.discovery.source import where
-from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError, lines
+from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError
 
 if TYPE_CHECKING:
     from cn.nodes.node import CN
@@ -139,9 +139,7 @@ def computed(node: CN, name: str, value: Derived) -> Any:
     except Exception as error:
         why = f"{type(node).__name__}.{name} cannot be derived: {type(error).__name__}: {error}"
         address = _roots[-1].address_of(node) if _roots else ""
-        raise UserError(
-            lines(why, where(type(node), name), f"to give it: {address and f'{address}.'}{name}=VALUE")
-        ) from error
+        raise UserError(why, where(type(node), name), f"to give it: {address and f'{address}.'}{name}=VALUE") from error
     return _roots[-1].keep(node, name, found) if _roots else found
 
 
@@ -160,7 +158,7 @@ def _activated(here: tuple[CN, str | Derived]) -> Generator[None]:
         named = [(each, name) for each, name in [*_active, here] if isinstance(name, str)]
         circle = " -> ".join(f"{type(each).__name__}.{name}" for each, name in named)
         node, name = named[-1]
-        raise Circle(lines(f"values are derived in a circle: {circle}", where(type(node), name.partition("[")[0])))
+        raise Circle(f"values are derived in a circle: {circle}", where(type(node), name.partition("[")[0]))
     _active.append(here)
     try:
         yield

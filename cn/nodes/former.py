@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING
 from typing import Any, NamedTuple, cast
 
-from cn.errors import DefinitionError, lines
+from cn.errors import DefinitionError
 from cn.nodes.derived import Derived
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral, Was
@@ -62,7 +62,7 @@ def _check_moved(cls: Any, old: str, child: str, field: str) -> bool:
     there = child in cls._nodes and cls._fields[child].default_factory is not MISSING
     if "_moved_" in vars(cls) and not (there and field in cast("Any", type(default_of(cls._fields[child])))._fields):
         what = f"{cls.__name__}._moved_ puts {old!r} at {f'{child}.{field}'!r}, which is no field of a child node"
-        raise DefinitionError(lines(what, 'write: {"old": "child.field"}, of a child that has a default'))
+        raise DefinitionError(what, 'write: {"old": "child.field"}, of a child that has a default')
     return there
 
 
@@ -79,7 +79,7 @@ def _before(cls: Any, name: str) -> Any:
         return _given(before(default, plain(default)))
     if default is MISSING or isinstance(default, Derived):
         what = f"{home.__name__}.{name} is Neutral(), and has no default that says what was done before"
-        raise DefinitionError(lines(what, "write: a plain default, or no Neutral()"))
+        raise DefinitionError(what, "write: a plain default, or no Neutral()")
     return kinds_of(home)[name].plain(default)
 
 

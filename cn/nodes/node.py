@@ -55,7 +55,7 @@ class CNMeta(NodeType):
         try:
             dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=True)(cls)
         except (TypeError, ValueError) as error:
-            raise DefinitionError(lines(f"{name} cannot be made: {error}", where(cls))) from None
+            raise DefinitionError(f"{name} cannot be made: {error}", where(cls)) from None
         cls.__doc__ = doc
         cls._kinds = cls._nodes = None
         if len(bases) > 1:
@@ -68,7 +68,7 @@ class CNMeta(NodeType):
     def __setattr__(cls, name: str, value: Any) -> None:
         if name == "__dataclass_params__" and "_fields" in cls.__dict__:
             what = f"{cls.__name__} is a node, which is a dataclass already"
-            raise DefinitionError(lines(what, "write: no @dataclass above it", where(cls)))
+            raise DefinitionError(what, "write: no @dataclass above it", where(cls))
         super().__setattr__(name, value)
 
 
@@ -104,7 +104,7 @@ class CN(metaclass=CNMeta):
             cls = type(self)
             if args:
                 given = ", ".join(f"{name}=..." for name in list(cls._fields)[: len(args)])
-                raise UserError(lines(f"{cls.__name__} takes its values by name: {cls.__name__}({given})", where(cls)))
+                raise UserError(f"{cls.__name__} takes its values by name: {cls.__name__}({given})", where(cls))
             object.__setattr__(self, "_frozen", False)
             object.__setattr__(self, "_derived", frozenset())
             object.__setattr__(self, "_late", NONE)
@@ -129,7 +129,7 @@ class CN(metaclass=CNMeta):
                 if (late := self._late.get(name)) is not None:
                     return computed(self, name, late)
                 raise MissingValueError(
-                    lines(f"{type(self).__name__}.{name} is required and has no value yet", where(type(self), name))
+                    f"{type(self).__name__}.{name} is required and has no value yet", where(type(self), name)
                 )
             extra = self.__dict__.get("extra")
             if isinstance(extra, dict) and name in extra:  # `extra: dict[str, Any]` holds what has no field
@@ -144,11 +144,9 @@ class CN(metaclass=CNMeta):
             if self._frozen:
                 caller = sys._getframe(1)
                 raise FrozenError(
-                    lines(
-                        f"{cls.__name__}.{name} cannot be set: a composed node is frozen",
-                        f"it was tried in {os.path.relpath(caller.f_code.co_filename)}:{caller.f_lineno}",
-                        f"make another with dataclasses.replace(node, {name}=...)",
-                    )
+                    f"{cls.__name__}.{name} cannot be set: a composed node is frozen",
+                    f"it was tried in {os.path.relpath(caller.f_code.co_filename)}:{caller.f_lineno}",
+                    f"make another with dataclasses.replace(node, {name}=...)",
                 )
             if name not in cls._fields and (name := by_key(cls).get(name, name)) not in cls._fields:
                 raise UserError(unknown_field(cls, name))
@@ -207,9 +205,7 @@ def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
     try:
         return kind.accept(value)
     except Mismatch as error:
-        raise UserError(
-            lines(f"{cls.__name__}.{name} is {error}, not {short(repr(value))}", where(cls, name))
-        ) from None
+        raise UserError(f"{cls.__name__}.{name} is {error}, not {short(repr(value))}", where(cls, name)) from None
 
 
 def unknown_field(cls: type[CN], name: str) -> str:

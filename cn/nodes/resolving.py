@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cn.discovery.source import own_annotations, place, where
 from cn.discovery.typable import KEY, better
-from cn.errors import DefinitionError, lines, short
+from cn.errors import DefinitionError, short
 from cn.nodes.annotations import kind_of, written
 from cn.nodes.derived import Derived, Nested
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
@@ -59,12 +59,12 @@ def resolve(cls: NodeType, *, strict: bool = True) -> dict[str, Kind] | None:
                 return None
             why = f"{cls.__name__}.{name} is annotated with a name that is not defined: {error}"
             instead = "write: its import outside of `if TYPE_CHECKING`, so that it is there when the program runs"
-            raise DefinitionError(lines(why, instead, where(cls, name))) from None
+            raise DefinitionError(why, instead, where(cls, name)) from None
         except DefinitionError as error:
-            raise DefinitionError(lines(f"{cls.__name__}.{name} {error}", where(cls, name))) from None
+            raise DefinitionError(f"{cls.__name__}.{name} {error}", where(cls, name)) from None
         except Exception as error:
             why = f"{cls.__name__}.{name} has an annotation that cannot be read: {type(error).__name__}: {error}"
-            raise DefinitionError(lines(why, where(cls, name))) from None
+            raise DefinitionError(why, where(cls, name)) from None
     for name, kind in own.items():
         _check_default(cls, cls._fields[name], kind)
     cls._noted, cls._notes = noted, notes | noted
@@ -82,7 +82,7 @@ def _redeclared(cls: NodeType, name: str, own: Kind, base: Kind | None) -> Kind:
         above = next(each for each in cls.__mro__[1:] if name in own_annotations(each))
         said = f"is {own.name}, and {above.__name__} says {base.name} ({place(above, name)})"
         instead = f"write: {name}: {written(own_annotations(above)[name])}, a narrower type, or another name"
-        raise DefinitionError(lines(said, instead))
+        raise DefinitionError(said, instead)
     return inherited(own, base)
 
 
@@ -128,14 +128,14 @@ def _check_names(cls: NodeType, keys: dict[str, str]) -> None:
     for name, key in keys.items():
         if key in cls._fields or list(keys.values()).count(key) > 1:
             what = f"{cls.__name__}.{name} has the key {key!r}, which is that of another field too"
-            raise DefinitionError(lines(what, where(cls, name), "give one of them another key"))
+            raise DefinitionError(what, where(cls, name), "give one of them another key")
     taken: dict[str, str] = dict.fromkeys(cls._fields, "")
     for name, notes in cls._notes.items():
         for old in (old for note in notes if isinstance(note, Was) for old in note.names):
             if old in taken:
                 other = f"an old name of {taken[old]} too" if taken[old] else "a field now"
                 what = f"{cls.__name__}.{name} was {old!r}, which is {other}: a record could mean either"
-                raise DefinitionError(lines(what, where(cls, name), "give one of them another name"))
+                raise DefinitionError(what, where(cls, name), "give one of them another name")
             taken[old] = name
 
 
@@ -148,13 +148,13 @@ def _check_default(cls: NodeType, field: dataclasses.Field[Any], kind: Kind) -> 
         value = kind.accept(default)
     except Mismatch as error:
         why = f"{cls.__name__}.{field.name} is {error}, but its default is {short(repr(default))}"
-        raise DefinitionError(lines(why, where(cls, field.name), _instead(kind, field.name, default))) from None
+        raise DefinitionError(why, where(cls, field.name), _instead(kind, field.name, default)) from None
     if isinstance(kind, Child) and isinstance(value, dict):
         for key in cast("dict[str, Any]", value):
             if not KEY.fullmatch(key):
                 why = f"{cls.__name__}.{field.name} has a node called {short(repr(key))}, which cannot be typed"
                 instead = f"write: {better(key)!r}, or another name of A-Z, a-z, 0-9, _ and -"
-                raise DefinitionError(lines(why, where(cls, field.name), instead))
+                raise DefinitionError(why, where(cls, field.name), instead)
     if same(value, default):
         return
     if isinstance(given, Nested):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from cn.discovery.source import where
-from cn.errors import UserError, hint, lines, short
+from cn.errors import UserError, hint, short
 from cn.nodes.node import CN
 from cn.nodes.traversal import NodeType, is_field, values
 
@@ -36,7 +36,7 @@ def locate(name: str) -> Any:
         for part in parts[depth:]:
             if not hasattr(found, part):
                 raise UserError(
-                    lines(f"{name} does not exist: {module} has no {part!r}", hint(part, filter(is_field, dir(found))))
+                    f"{name} does not exist: {module} has no {part!r}", hint(part, filter(is_field, dir(found)))
                 )
             found = getattr(found, part)
         return found
@@ -44,16 +44,14 @@ def locate(name: str) -> Any:
     instead = (
         f"write: builtins.{name}" if name in dir(builtins) else "install the package, or mend the name in `_target_`"
     )
-    raise UserError(lines(f"{name} does not exist: {what}", instead))
+    raise UserError(f"{name} does not exist: {what}", instead)
 
 
 def _function(name: str) -> Callable[..., Any]:
     """Return the object of a dotted name; UserError if it does not exist or cannot be called."""
     found = locate(name)
     if not callable(found):
-        raise UserError(
-            lines(f"{name} cannot be called: it is a {type(found).__name__}", "mend the name in `_target_`")
-        )
+        raise UserError(f"{name} cannot be called: it is a {type(found).__name__}", "mend the name in `_target_`")
     return found
 
 
@@ -86,7 +84,7 @@ def _called(target: str, own: dict[str, Any], args: tuple[Any, ...], later: dict
         fits = value in CONVERT if name == "_convert_" else isinstance(value, type(FLAGS[name]))
         if not fits:
             expected = f"one of {', '.join(CONVERT)}" if name == "_convert_" else f"a {type(FLAGS[name]).__name__}"
-            raise UserError(lines(f"{target}: {name} is {expected}, not {short(repr(value))}", place))
+            raise UserError(f"{target}: {name} is {expected}, not {short(repr(value))}", place)
 
     def build(value: Any) -> Any:
         return built(value, every=flags["_convert_"] == "all") if flags["_recursive_"] else value
@@ -110,7 +108,7 @@ def target_of(node: CN | type[CN]) -> str:
                 f"{cls.__name__} does not define build(), and names no target",
                 f"def build(self, ...), or {instead}",
             )
-        raise UserError(lines(what, where(cls), f"write: {instead}"))
+        raise UserError(what, where(cls), f"write: {instead}")
     return target
 
 
@@ -131,7 +129,7 @@ def check_target(cls: type[CN]) -> None:
             continue
         name = cast("NodeType", cls)._keys.get(field, field)
         if name not in takes or takes[name].kind is inspect.Parameter.POSITIONAL_ONLY:
-            raise UserError(lines(f"{target_of(cls)} takes no {name!r}", where(cls, field), hint(name, takes)))
+            raise UserError(f"{target_of(cls)} takes no {name!r}", where(cls, field), hint(name, takes))
 
 
 def built(value: Any, *, every: bool) -> Any:

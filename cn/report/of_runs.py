@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.report.content import Content, Entry, content, curve
 from cn.report.page import write
 from cn.run_folder.differences import record_of, values_in
@@ -33,7 +33,7 @@ def of_runs(folders: list[Path]) -> Content:
     wanted = {(each.name, each.less) for each in goals}
     if len(wanted) > 1:
         told = " and ".join(sorted(name for name, _ in wanted))
-        raise UserError(lines(f"these runs have several goals: {told}", "name runs of one goal"))
+        raise UserError(f"these runs have several goals: {told}", "name runs of one goal")
     ((metric, less),) = wanted
     entries: list[Entry] = []
     where: set[str] = set()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, UserError, short
 from cn.nodes.former import current
 from cn.nodes.resolving import by_key
 from cn.nodes.to_json import CLASS, renamed
@@ -59,9 +59,9 @@ def record_of(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads((folder / FILE).read_bytes())
     except (ValueError, OSError) as error:
-        raise UserError(lines(f"{folder / FILE} cannot be read", f"{type(error).__name__}: {error}")) from None
+        raise UserError(f"{folder / FILE} cannot be read", f"{type(error).__name__}: {error}") from None
     if not is_node(record):
-        raise UserError(lines(f"{folder / FILE} cannot be read", "it holds no run"))
+        raise UserError(f"{folder / FILE} cannot be read", "it holds no run")
     return record
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from cn import program
-from cn.errors import RunError, UserError, lines
+from cn.errors import RunError, UserError
 from cn.files import replacing
 from cn.job import Job
 from cn.nodes.node import CN
@@ -47,9 +47,7 @@ def create(run: CN, job: Job) -> Path:
             (folder / "command.txt").write_bytes(os.fsencode(command_line(job) + "\n"))  # the letters that were typed
             dump(run, folder)
     except OSError as error:
-        raise RunError(
-            lines(f"cannot make a run folder: {error}", f"to put it elsewhere: {key(type(run))}=PATH")
-        ) from None
+        raise RunError(f"cannot make a run folder: {error}", f"to put it elsewhere: {key(type(run))}=PATH") from None
     return folder
 
 
@@ -133,15 +131,15 @@ def claimed(folder: Path, instead: str | None = None) -> Generator[None]:
     try:
         lock = (folder / ".lock").open("w")
     except OSError as error:
-        raise RunError(lines(f"cannot write to {folder}: {error}", instead)) from None
+        raise RunError(f"cannot write to {folder}: {error}", instead) from None
     with lock:
         try:
             if not _locked(lock):
                 what = f"{folder} is being written to by another process"
-                raise RunError(lines(what, "wait for it to end, or stop it"))
+                raise RunError(what, "wait for it to end, or stop it")
         except OSError as error:
             what = f"{folder} cannot be locked, so two processes could write to it: {error}"
-            raise RunError(lines(what, "choose a folder on another file system: folder=PATH")) from None
+            raise RunError(what, "choose a folder on another file system: folder=PATH") from None
         yield
 
 
@@ -159,7 +157,7 @@ def _exactly(folder: Path, key: str) -> Path:
     refuse_taken(folder, key)
     if folder.absolute() == OUTPUTS.absolute() or next(folder.glob(f"*/{FILE}"), None) is not None:
         what = f"{key}={near(folder)}: runs have folders in it, and no command would find them beside its own run"
-        raise UserError(lines(what, f"write: {key}={shlex.quote(str(near(folder) / 'NAME'))}"))
+        raise UserError(what, f"write: {key}={shlex.quote(str(near(folder) / 'NAME'))}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -170,7 +168,7 @@ def _refuse_unread(folder: Path) -> None:
         str(folder.absolute()).encode()
     except UnicodeEncodeError:
         what = f"{folder.absolute()}: some letters of this path are none in the locale of this shell"
-        raise UserError(lines(what, "type first: export PYTHONUTF8=1")) from None
+        raise UserError(what, "type first: export PYTHONUTF8=1") from None
 
 
 def refuse_taken(folder: Path, key: str = "folder") -> None:
@@ -178,7 +176,7 @@ def refuse_taken(folder: Path, key: str = "folder") -> None:
     if (folder / FILE).exists():
         folder = near(folder)
         again_there = f"to {'go on with it' if key == 'folder' else 'run it again'}: {again(folder)}"
-        raise UserError(lines(f"{key}={folder}: a run is there already", again_there, "for a new run: another folder"))
+        raise UserError(f"{key}={folder}: a run is there already", again_there, "for a new run: another folder")
 
 
 def name_of(overrides: Sequence[str]) -> str:

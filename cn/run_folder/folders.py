@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cn import program
-from cn.errors import UserError, hint, lines, short
+from cn.errors import UserError, hint, short
 from cn.paths import typed
 from cn.run_folder.folder import OUTPUTS
 from cn.screen import say
@@ -70,7 +70,7 @@ def find(words: Iterable[str]) -> list[Path]:
             folders = [each.folder for each in below(OUTPUTS)] if folders is None and OUTPUTS.is_dir() else folders
             folder = _beginning(str(folder), folders or [])
         if folder in found:
-            raise UserError(lines(f"{short(str(folder))} is named twice", f"see: python {program.script}"))
+            raise UserError(f"{short(str(folder))} is named twice", f"see: python {program.script}")
         found.append(folder)
     return found
 
@@ -86,14 +86,14 @@ def _beginning(word: str, folders: list[Path]) -> Path:
         inside = below(Path(word))
         what = f"{short(word)} is not a run folder: it has no {FILE}"
         near = f"it holds {len(inside)} of them, the last: {short(str(inside[-1].folder))}" if inside else None
-        raise UserError(lines(what, near, f"{see} {shlex.quote(word)}" if inside else see))
+        raise UserError(what, near, f"{see} {shlex.quote(word)}" if inside else see)
     if not folders:
-        raise UserError(lines(f"there is no run below {OUTPUTS}", to_train()))
+        raise UserError(f"there is no run below {OUTPUTS}", to_train())
     if fitting:
         some = ", ".join(str(folder) for folder in fitting[:3]) + (", ..." if len(fitting) > 3 else "")
-        raise UserError(lines(f"{len(fitting)} runs begin with {short(word)!r}: {some}", "type more of one", see))
+        raise UserError(f"{len(fitting)} runs begin with {short(word)!r}: {some}", "type more of one", see)
     known = {form: name for folder, name in names(folders).items() for form in (name, folder.name)}
-    raise UserError(lines(f"no run begins with {short(word)!r}", hint(word, known, most=3), see))
+    raise UserError(f"no run begins with {short(word)!r}", hint(word, known, most=3), see)
 
 
 def to_train() -> str | None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cn.errors import RunError, lines, short
+from cn.errors import RunError, short
 from cn.run_folder.state_files import content
 
 Record = dict[str, float]  # metrics by name, including `step` and `epoch`
@@ -28,6 +28,6 @@ def records(found: list[bytes], path: Path) -> list[dict[str, Any]]:
                 raise TypeError
         except (ValueError, TypeError, KeyError, RecursionError):
             what = f"{path} holds a line that is no record: {short(line.decode(errors='replace'))}"
-            raise RunError(lines(what, "delete that line to have the others")) from None
+            raise RunError(what, "delete that line to have the others") from None
         result.append(record)
     return result

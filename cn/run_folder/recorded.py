@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TextIO, cast
 
-from cn.errors import CNError, RunError, lines
+from cn.errors import CNError, RunError
 from cn.job import Job, Pruned
 from cn.run_folder.folder import claimed, command_line, create, log, write_json
 from cn.run_folder.progress import OWN, TIMES
@@ -76,7 +76,7 @@ def numbers(result: Any) -> dict[str, float]:
     found = {name: number for name, number in named.items() if number is not None}
     if taken := [name for name in found if name in (*OWN, *TIMES)]:
         what = f"the function returned {taken[0]!r}, which is a name that summary.json needs for something else"
-        raise RunError(lines(what, f"return it under another name, such as 'final_{taken[0]}'"))
+        raise RunError(what, f"return it under another name, such as 'final_{taken[0]}'")
     return found
 
 

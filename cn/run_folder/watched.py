@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.immutable import Immutable
 
 Mode = Literal["min", "max"]
@@ -68,7 +68,7 @@ class Watched(Immutable):
             watched.of(dict.fromkeys(measured, 0.0))
         if watched.mode is None and of_less(self.name) is None:
             what = f"{by}.metric={self.name}: its name does not say whether less of it is better"
-            raise UserError(lines(what, f"write: {by}.mode=min or {by}.mode=max"))
+            raise UserError(what, f"write: {by}.mode=min or {by}.mode=max")
         return watched
 
     def of(self, metrics: dict[str, float]) -> float:
@@ -77,7 +77,7 @@ class Watched(Immutable):
             known = [name for name in metrics if name not in ("step", "epoch")]
             measured = "a callback that measures it stands before the one that asks for it"
             what = f"{self.by}metric={self.name}: no validation measures it"
-            raise UserError(lines(what, hint(self.name, known), measured))
+            raise UserError(what, hint(self.name, known), measured)
         value = float(metrics[self.name])
         return -math.inf if math.isnan(value) else -value if self.less else value
 

@@ -99,7 +99,7 @@ def retry(named: Named, others: Sequence[str], *, every: bool, pruned: bool = Fa
                 what = f"{each.trial.id} is {each.state}, and is not run again"
                 see = f"see: {named.command('status')}"
                 on = f"to go on with it: {named.command('retry')} {each.trial.id} --pruned"
-                raise UserError(lines(what, on if each.state == TrialStatus.PRUNED else see))
+                raise UserError(what, on if each.state == TrialStatus.PRUNED else see)
         again = [each for each in picked if _may_run_again(each, pruned)]
         chosen = [
             wanted.get(each.trial.id) or Planned(each.trial, _launch(named, each, found))
@@ -146,7 +146,7 @@ def cancel(named: Named, others: Sequence[str], *, every: bool) -> tuple[str, An
     if found.unknown:
         said.append(f"cancelled {', '.join(found.unknown)}, of which no file of {named.name} tells")
     if silent:
-        raise RunError(lines(*silent[0].split("\n  "), *said))
+        raise RunError(*silent[0].split("\n  "), *said)
     text = "\n".join(said) or f"{named.name} has nothing in the queue"
     return text, {"cancelled": ended, "unknown": found.unknown}
 
@@ -199,7 +199,7 @@ def _refuse_stopped(named: Named, found: Sweeping, code: str, give_up: int | Non
     if (stop := found.stop) is not None and stop.holds(code, give_up):
         what = f"no trial would start: {stop.count} failed with: {short(str(stop.reason))}"
         run_again = f"if it is mended elsewhere than in the code: {named.command('retry')}"
-        raise UserError(lines(what, run_again, f"to start others all the same: {named.command('submit')} give_up=null"))
+        raise UserError(what, run_again, f"to start others all the same: {named.command('submit')} give_up=null")
 
 
 def _is_known(each: Standing, found: Sweeping) -> bool:
@@ -213,7 +213,7 @@ def _launch(named: Named, each: Standing, found: Sweeping) -> Launch:
         return launch_of(found.batches.get(each.label) or next(iter(found.batches.values())))
     what = f"{each.trial.id} cannot be queued: no file says any more what it needs"
     folder = named.store.at(each.trial)
-    raise UserError(lines(what, *map(str, found.damaged[:3]), f"to go on with it: {again(folder)}"))
+    raise UserError(what, *map(str, found.damaged[:3]), f"to go on with it: {again(folder)}")
 
 
 def _set_aside(store: Store, chosen: list[Planned], found: Sweeping, code: str) -> None:

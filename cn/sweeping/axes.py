@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from cn.composing.overrides import MOST
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, short
 from cn.nodes.node import CN
 from cn.nodes.to_json import plain
 from cn.sweeping.ranges import Sampler as Sampler
@@ -37,7 +37,7 @@ class Axes(CN):
         for key in self.names():
             if address(key) in theirs:
                 both = " and ".join(dict.fromkeys([key, theirs[address(key)]]))
-                raise UserError(lines(f"both factors of a product give {both} values", "keep it in one of them"))
+                raise UserError(f"both factors of a product give {both} values", "keep it in one of them")
         _few(len(self) * len(other), "a product")
         return Axes(points=[mine | others for mine in self.points for others in other.points])
 
@@ -76,7 +76,7 @@ def zipped(axes: Mapping[str, Sequence[Any]]) -> Axes:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
         what = f"zipped(...) takes as many values for each key: {told}"
-        raise UserError(lines(what, "for every combination: grid(...)"))
+        raise UserError(what, "for every combination: grid(...)")
     _few(next(iter(lengths.values())), "zipped(...)")
     return Axes(points=[dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
 
@@ -86,9 +86,9 @@ def points(each: Sequence[Mapping[str, Any]]) -> Axes:
     given = cast("Any", each)
     if not isinstance(given, (list, tuple)) or not all(isinstance(point, Mapping) for point in cast("list[Any]", each)):
         what = f"points(...) takes a list of dicts, not {short(repr(given))}"
-        raise UserError(lines(what, 'write: points([{"seed": 1}, {"seed": 2}])'))
+        raise UserError(what, 'write: points([{"seed": 1}, {"seed": 2}])')
     if not each:
-        raise UserError(lines("points([]) holds no point", "for the base alone: Axes()"))
+        raise UserError("points([]) holds no point", "for the base alone: Axes()")
     _few(len(each), "points(...)")
     for point in each:
         check_axes(point)
@@ -101,7 +101,7 @@ def random(count: int, axes: Mapping[str, Sampler | Sequence[Any]], *, seed: int
     A larger count adds points, and another key adds values: earlier draws stay the same.
     """
     if count < 1:
-        raise UserError(lines(f"random({count}, ...) draws no point", "write: random(25, ...)"))
+        raise UserError(f"random({count}, ...) draws no point", "write: random(25, ...)")
     from random import Random  # only here, since it takes long to import
 
     _few(count, "random(...)")
@@ -122,13 +122,13 @@ def seeds(each: int | Sequence[int]) -> Axes:
     """`seeds(3)` repeats a run with the seeds 0, 1 and 2; `seeds([5, 7])` with these."""
     if isinstance(each, int):
         if each < 1 or each is True:
-            raise UserError(lines(f"seeds({each}) gives no seed", "write: seeds(3), or seeds([5, 7])"))
+            raise UserError(f"seeds({each}) gives no seed", "write: seeds(3), or seeds([5, 7])")
         each = range(each)
     _few(len(each), "seeds(...)")
     values = values_of("seed", each)
     wrong = [value for value in values if type(value) is not int]
     if wrong:
-        raise UserError(lines(f"a seed is a whole number, not {short(repr(wrong[0]))}", "write: seeds([5, 7])"))
+        raise UserError(f"a seed is a whole number, not {short(repr(wrong[0]))}", "write: seeds([5, 7])")
     return grid({"seed": values})
 
 
@@ -141,9 +141,9 @@ def _some(axes: Mapping[str, Any], name: str) -> None:
     given = cast("Any", axes)
     if not isinstance(given, Mapping):
         what = f"{name}(...) takes a dict from key to values, not {short(repr(given))}"
-        raise UserError(lines(what, f'write: {name}({"25, " if name == "random" else ""}{{"seed": [1, 2]}})'))
+        raise UserError(what, f'write: {name}({"25, " if name == "random" else ""}{{"seed": [1, 2]}})')
     if not axes:
-        raise UserError(lines(f"{name}(...) names no axis", "for the base alone: Axes()"))
+        raise UserError(f"{name}(...) names no axis", "for the base alone: Axes()")
     check_axes(axes)
 
 
@@ -152,7 +152,7 @@ def check_axes(keys: Iterable[Any]) -> None:
     seen: dict[str, str] = {}
     for key in keys:
         if not isinstance(key, str):
-            raise UserError(lines(f"an axis is named by a text, not by {short(repr(key))}", 'write: "model.depth"'))
+            raise UserError(f"an axis is named by a text, not by {short(repr(key))}", 'write: "model.depth"')
         if not re.fullmatch(r"[A-Za-z_]\w*([./]\w[\w-]*)*", key, re.ASCII):
             what = f"the axis {short(repr(key))} is not the name of a field"
             instead = "model.depth, or model/head for a node"
@@ -163,9 +163,9 @@ def check_axes(keys: Iterable[Any]) -> None:
                 name, _, value = key.partition("=")
                 what = f"the axis {short(repr(key))} holds a value"
                 instead = short(f'"{name}": ["{value}"]')
-            raise UserError(lines(what, f"write: {instead}"))
+            raise UserError(what, f"write: {instead}")
         if address(key) in seen:
-            raise UserError(lines(f"{seen[address(key)]} and {key} are one axis", "keep one of them"))
+            raise UserError(f"{seen[address(key)]} and {key} are one axis", "keep one of them")
         seen[address(key)] = key
 
 
@@ -176,7 +176,7 @@ def address(key: str) -> str:
 def _few(count: int, what: str) -> None:
     if count > MOST:
         instead = "random(...) draws some of the combinations"
-        raise UserError(lines(f"{what} has {count} points, and a sweep may have {MOST}", instead))
+        raise UserError(f"{what} has {count} points, and a sweep may have {MOST}", instead)
 
 
 def values_of(key: str, values: Any) -> list[Any]:
@@ -185,13 +185,13 @@ def values_of(key: str, values: Any) -> list[Any]:
         _value(key, values)
     if isinstance(values, (set, frozenset)):
         what = f"the axis {key} is a set, which has no certain order"
-        raise UserError(lines(what, f'write: "{key}": sorted(...), or a list'))
+        raise UserError(what, f'write: "{key}": sorted(...), or a list')
     if not isinstance(values, (list, tuple, range)):
         what = f"the axis {key} is {short(repr(values))}, and must be a list of values"
         several = isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping, CN))
-        raise UserError(lines(what, f'write: "{key}": {"list(...)" if several else f"[{short(repr(values))}]"}'))
+        raise UserError(what, f'write: "{key}": {"list(...)" if several else f"[{short(repr(values))}]"}')
     if not values:
-        raise UserError(lines(f"the axis {key} has no values", f'write: "{key}": [VALUE, ...]'))
+        raise UserError(f"the axis {key} has no values", f'write: "{key}": [VALUE, ...]')
     _few(len(cast("list[Any]", values)), f"the axis {key}")
     return [_value(key, value) for value in cast("list[Any]", values)]
 
@@ -220,7 +220,7 @@ def _value(key: str, value: Any) -> Any:
     what = f"the axis {key} holds {short(repr(value))}, which is neither a plain value nor a node"
     if isinstance(value, Sampler):
         what = f"the axis {key} is {value.text}, from which only random and space draw"
-        raise UserError(lines(what, f'write: random(25, {{"{key}": {value.text}}})'))
+        raise UserError(what, f'write: random(25, {{"{key}": {value.text}}})')
     if isinstance(value, type) and issubclass(value, CN):
-        raise UserError(lines(f"the axis {key} holds the class {value.__name__}", f"write: {value.__name__}()"))
-    raise UserError(lines(what, "write: a number, a text, None, a list or dict of such, or a node"))
+        raise UserError(f"the axis {key} holds the class {value.__name__}", f"write: {value.__name__}()")
+    raise UserError(what, "write: a number, a text, None, a list or dict of such, or a node")

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.nodes.node import CN
 from cn.nodes.notes import Neutral
 from cn.run_folder.progress import value_of
@@ -37,7 +37,7 @@ class Goal(CN):
         theirs: dict[str, Direction] = {each.metric: each.direction for each in other.each()}
         mine = {each.metric for each in self.each()}
         if twice := mine & theirs.keys():
-            raise UserError(lines(f"{min(twice)} is a goal twice", "keep it in one of them"))
+            raise UserError(f"{min(twice)} is a goal twice", "keep it in one of them")
         found = Goal(
             metric=self.metric,
             direction=self.direction,
@@ -56,7 +56,7 @@ class Goal(CN):
         """Return the goal with a further limit."""
         known = self.at_most if limit.upper else self.at_least
         if limit.metric in known:
-            raise UserError(lines(f"{limit.metric} is limited twice", "keep one of the two"))
+            raise UserError(f"{limit.metric} is limited twice", "keep one of the two")
         own = {limit.metric: limit.bound}
         return Goal(
             metric=self.metric,

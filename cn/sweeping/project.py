@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cn.discovery.discover import load
 from cn.discovery.registry import folders
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.sweeping.sweep import Sweep
 
 SWEEPS = "sweeps"  # the folder of a project's sweeps
@@ -55,6 +55,6 @@ def root_of(function: str) -> Path:
     if spec is None or spec.origin is None:
         what = f"there is no {module}.py here, whose function each trial calls"
         instead = "go to the folder of the project, or write one: python -m cn new PROJECT"
-        raise UserError(lines(what, _program() or instead))
+        raise UserError(what, _program() or instead)
     path = Path(spec.origin).resolve()
     return path.parents[1] if path.name == "__init__.py" else path.parent

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def integers(low: int, high: int) -> Sampler:
     """Uniform integers: every whole number is equally likely, both ends included."""
     text = f"integers({low}, {high})"
     if type(low) is not int or type(high) is not int:
-        raise UserError(lines(f"{text} must have whole numbers at its ends", f"write: uniform({low}, {high})"))
+        raise UserError(f"{text} must have whole numbers at its ends", f"write: uniform({low}, {high})")
     _rising(text, low, high)
     return Sampler(text, lambda part: low + place(part, high - low + 1), {"integers": [low, high]})
 
@@ -70,9 +70,9 @@ def rounded(value: float, low: float, high: float) -> float:
 def _range(text: str, first: float, last: float, count: int, at: Callable[[float], float]) -> list[float]:
     _finite(text, first, last)
     if count < 1:
-        raise UserError(lines(f"{text} gives no value", f"write: {text.partition('(')[0]}({first}, {last}, 4)"))
+        raise UserError(f"{text} gives no value", f"write: {text.partition('(')[0]}({first}, {last}, 4)")
     if count == 1:
-        raise UserError(lines(f"{text} gives one value, and has two ends", f"write: [{first}]"))
+        raise UserError(f"{text} gives one value, and has two ends", f"write: [{first}]")
     low, high = min(first, last), max(first, last)
     inner = [_rounded(at(i / (count - 1)), 6, low, high) for i in range(1, count - 1)]
     return [float(first), *inner, float(last)]
@@ -91,15 +91,15 @@ def _rounded(value: float, digits: int, low: float, high: float) -> float:
 def _above_zero(text: str, first: float, last: float, instead: str) -> None:
     _finite(text, first, last)
     if min(first, last) <= 0:
-        raise UserError(lines(f"{text} must have both ends above 0", f"write: {instead}, or another end"))
+        raise UserError(f"{text} must have both ends above 0", f"write: {instead}, or another end")
 
 
 def _rising(text: str, low: float, high: float) -> None:
     if low > high:
         name = text.partition("(")[0]
-        raise UserError(lines(f"{text} must have its lower end first", f"write: {name}({high}, {low})"))
+        raise UserError(f"{text} must have its lower end first", f"write: {name}({high}, {low})")
 
 
 def _finite(text: str, *ends: float) -> None:
     if not all(map(math.isfinite, ends)):
-        raise UserError(lines(f"{text} must have two finite ends", "write: the numbers between which to look"))
+        raise UserError(f"{text} must have two finite ends", "write: the numbers between which to look")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from cn.errors import UserError, hint, lines, short
+from cn.errors import UserError, hint, short
 from cn.sweeping.axes import Axes, Sampler, address, check_axes, values_of
 from cn.sweeping.ranges import integers, log_uniform, place, uniform
 
@@ -35,7 +35,7 @@ class Space(Axes):
         for key in (*self.keys(), *self.names()):
             if address(key) in theirs:
                 both = " and ".join(dict.fromkeys([key, theirs[address(key)]]))
-                raise UserError(lines(f"both factors of a product give {both} values", "keep it in one of them"))
+                raise UserError(f"both factors of a product give {both} values", "keep it in one of them")
         measured = (Axes(points=self.points) * Axes(points=other.points)).points
         spaces = cast("list[Values]", other.spaces if isinstance(other, Space) else [{}])
         return Space(points=measured, spaces=[mine | others for mine in self.spaces for others in spaces])
@@ -45,10 +45,10 @@ class Space(Axes):
     def __add__(self, other: Axes) -> Space:
         if not isinstance(other, Space):
             what = "a space and points are added: a search draws from spaces alone"
-            raise UserError(lines(what, 'write: space({"optim.lr": [0.1]}) for points as a space'))
+            raise UserError(what, 'write: space({"optim.lr": [0.1]}) for points as a space')
         if other.points != self.points:
             what = "the terms of a sum are measured differently often"
-            raise UserError(lines(what, "write: (a + b) * seeds(3)"))
+            raise UserError(what, "write: (a + b) * seeds(3)")
         return Space(points=self.points, spaces=[*self.spaces, *other.spaces])
 
     __radd__ = __add__
@@ -99,7 +99,7 @@ def space(axes: Mapping[str, Sampler | Sequence[Any]]) -> Space:
     given = cast("Any", axes)
     if not isinstance(given, Mapping) or not given:
         what = f"space(...) takes a dict from key to distribution, not {short(repr(given))}"
-        raise UserError(lines(what, 'write: space({"optim.lr": log_uniform(1e-5, 1e-3)})'))
+        raise UserError(what, 'write: space({"optim.lr": log_uniform(1e-5, 1e-3)})')
     check_axes(axes)
     forms = {
         key: axis.form if isinstance(axis, Sampler) else {"choices": values_of(key, axis)} for key, axis in axes.items()

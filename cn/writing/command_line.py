@@ -20,7 +20,7 @@ from cn.composing.plain_words import KEY
 from cn.composing.verbs import SIGNS, Verb
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, short
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch, same
 from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
@@ -56,7 +56,7 @@ def words(node: CN, base: CN | None = None, at: str = "") -> list[str]:
     if at:
         return list(_child(_Place(cls, None, (cls,)), node, base, at.replace("/", ".").split(".")))
     if base is not None and type(base) is not cls:
-        raise UserError(lines(f"no overrides make a {cls.__name__} of a {type(base).__name__}", where(cls)))
+        raise UserError(f"no overrides make a {cls.__name__} of a {type(base).__name__}", where(cls))
     return list(_differences(node, cls() if base is None else base, []))
 
 
@@ -160,7 +160,7 @@ def _value(place: _Place, kind: Kind, new: Any, old: Any, path: list[str]) -> li
         except (UserError, Mismatch) as error:
             why = why or str(error).split("\n")[0]
     what = f"{place.owner.__name__}.{name} cannot be made {short(repr(new))} on a command line"
-    raise UnwritableError(lines(what, where(place.owner, name), why))
+    raise UnwritableError(what, where(place.owner, name), why)
 
 
 def _ways(new: Any, old: Any, path: list[str]) -> Iterator[Iterable[Assignment]]:
@@ -229,7 +229,7 @@ def _choice(place: _Place, sign: str, path: list[str], option: str | None = None
     is_entry = place.field is not None and path[-1] != address_of("", place.owner, place.field)
     if not MIXED.fullmatch(key) or any("." in part for part in path) or (is_entry and "/" in path[-1]):
         why = f"{short(repr(key))} cannot be a key on a command line, so no node is chosen there"
-        raise UnwritableError(lines(why, where(place.owner, place.field)))
+        raise UnwritableError(why, where(place.owner, place.field))
     return f"{sign}{key}" if option is None else f"{sign}{key}={option}"
 
 
@@ -248,14 +248,14 @@ def _option(types: tuple[type, ...], cls: type[CN]) -> str:
             if any(part.startswith("_") for part in [*cls.__module__.split("."), cls.__name__])
             else "its file is in no folder"
         )
-        raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {why}", where(cls)))
+        raise UnwritableError(f"{name} cannot be chosen on a command line: {why}", where(cls))
     found: Any = None
     for option in filter(None, (key.option, discover.longer(cls, types))):
         try:
             found = discover.find(types, option)
         except UserError as error:
             more = str(error).split("\n  ")
-            raise UnwritableError(lines(f"{name} cannot be chosen on a command line: {more[0]}", where(cls))) from None
+            raise UnwritableError(f"{name} cannot be chosen on a command line: {more[0]}", where(cls)) from None
         if found is cls:
             return option
-    raise UnwritableError(lines(f"{key} chooses another class than {name}", where(cls), where(found)))
+    raise UnwritableError(f"{key} chooses another class than {name}", where(cls), where(found))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cn.discovery.source import where
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.nodes.field_types import same
 from cn.nodes.node import CN
 from cn.nodes.traversal import default_of, is_field, values, walk
@@ -41,7 +41,7 @@ class Writer:
         for cls in sorted(types, key=lambda cls: (cls.__module__, cls.__qualname__)):
             if "<locals>" in cls.__qualname__:
                 why = f"{cls.__qualname__} is defined in a function, so no Python elsewhere can name it"
-                raise UserError(lines(why, f"write: class {cls.__name__} at the top of a file", where(cls)))
+                raise UserError(why, f"write: class {cls.__name__} at the top of a file", where(cls))
             top = cls.__qualname__.split(".")[0]
             alone = all(o.__module__ == cls.__module__ for o in types if o.__qualname__.split(".")[0] == top)
             if alone:
@@ -86,11 +86,7 @@ class Writer:
         if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
             return f'float("{value}")', [], None
         if isinstance(value, dict):
-            return (
-                "{",
-                [(f"{self.parts(k)[0]}: ", v) for k, v in cast("dict[Any, Any]", value).items()],
-                "}",
-            )
+            return ("{", [(f"{self.parts(k)[0]}: ", v) for k, v in cast("dict[Any, Any]", value).items()], "}")
         if isinstance(value, list):
             return "[", [("", item) for item in cast("list[Any]", value)], "]"
         if isinstance(value, tuple):

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from cn.composing.deriving import derive_absent, share_derived
 from cn.discovery.source import where
-from cn.errors import Notice, UserError, hint, lines, nearest, short
+from cn.errors import Notice, UserError, hint, nearest, short
 from cn.files import write_whole
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Child, Mismatch
@@ -60,11 +60,9 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
             continue
         if name not in kinds:
             raise UserError(
-                lines(
-                    f"{place} gives {cls.__name__} a value for {name!r}, which is not a field now",
-                    where(cls),
-                    hint(name, cls._fields),
-                )
+                f"{place} gives {cls.__name__} a value for {name!r}, which is not a field now",
+                where(cls),
+                hint(name, cls._fields),
             )
         kind = kinds[name]
         if isinstance(kind, Child) and isinstance(value, dict):
@@ -82,21 +80,19 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
         if name == TARGET and value not in (cls._fields[name].default, *named):
             what = f"{place} gives {cls.__name__} the target {short(repr(value))}, and its class names another"
             instead = "a record cannot say what is called: put a class with that target there, or edit the record"
-            raise UserError(lines(what, where(cls, name), instead))
+            raise UserError(what, where(cls, name), instead)
         try:
             given[name] = kind.accept(value)
         except Mismatch as error:
             raise UserError(
-                lines(
-                    f"{place} gives {cls.__name__}.{name} the value {short(repr(value))}, which is not {error}",
-                    where(cls, name),
-                )
+                f"{place} gives {cls.__name__}.{name} the value {short(repr(value))}, which is not {error}",
+                where(cls, name),
             ) from None
     absent = {name: field for name, field in cls._fields.items() if name not in given}
     required = [name for name, field in absent.items() if field.default is field.default_factory is MISSING]
     if required:
         what = f"{place} has no value for {cls.__name__}.{required[0]}, which is required now"
-        raise UserError(lines(what, where(cls, required[0]), "edit the record, or give the field a default"))
+        raise UserError(what, where(cls, required[0]), "edit the record, or give the field a default")
     known = past(cls).neutral
     new = [name for name, field in absent.items() if name not in known and not isinstance(field.default, Derived)]
     if new:
@@ -154,12 +150,12 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
     try:
         record = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(lines(f"{folder} is not a run folder: it has no {FILE}", runs_near(Path(folder)))) from None
+        raise UserError(f"{folder} is not a run folder: it has no {FILE}", runs_near(Path(folder))) from None
     except (ValueError, OSError, RecursionError) as error:
-        raise UserError(lines(f"{path} cannot be read", f"{type(error).__name__}: {error}")) from None
+        raise UserError(f"{path} cannot be read", f"{type(error).__name__}: {error}") from None
     if not isinstance(record, dict) or CLASS not in record:
         what = "it names no class" if isinstance(record, dict) else "it holds no object"
-        raise UserError(lines(f"{path} cannot be read", what))
+        raise UserError(f"{path} cannot be read", what)
     node = unplain(cast("dict[str, Any]", record), str(path), types)
     freeze(node)
     return node

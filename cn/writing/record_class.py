@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from cn.discovery import discover
 from cn.discovery.registry import home
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, UserError, short
 from cn.nodes.former import former_classes
 from cn.nodes.node import CN, CNMeta
 
@@ -42,7 +42,7 @@ def recorded(name: str, place: str, types: tuple[type, ...] = ()) -> type[CN]:
             return now
         why = f"{type(error).__name__}: {error}"
         instead = f'if it was renamed or moved, write in the class: _was_ = ("{name.replace(":", ".")}",)'
-        raise UserError(lines(f"{what}, which cannot be found", why, instead)) from None
+        raise UserError(f"{what}, which cannot be found", why, instead) from None
     if not isinstance(found, CNMeta) or found is CN:
         raise UserError(f"{what}, which is not a node")
     return cast("type[CN]", found)
@@ -90,7 +90,7 @@ def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:
         except Exception:
             return discover.load(module)  # its error names the file and the line
     why = "a record may import only modules in a folder of nodes, whose __init__.py imports cn"
-    raise UserError(lines(f"{what}, and {short(module)!r} is not a module of nodes", why, "edit the record"))
+    raise UserError(f"{what}, and {short(module)!r} is not a module of nodes", why, "edit the record")
 
 
 def _inside(holder: Any, part: str) -> Any:

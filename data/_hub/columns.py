@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from cn import UserError
-from cn.errors import lines, short
+from cn.errors import short
 from data._hub.source import Source
 
 pc: Any = pyarrow.compute  # pyright cannot see its functions
@@ -56,12 +56,12 @@ def classes(source: Source, target: str) -> tuple[dict[str, npt.NDArray[np.int64
     if (held := kind(feature)) not in (CLASSES, WHOLE, TRUTH, TEXT):
         numbers = "to predict numbers: task=regress data=hub/numbers" if held == BROKEN else None
         what = f"data.target={short(target)}: {source.said} holds {held} there, and a class is text or a whole number"
-        raise UserError(lines(what, numbers))
+        raise UserError(what, numbers)
     known = sorted(pc.unique(columns["train"]).to_pylist())
     names = [_name(feature, each) for each in known]
     if len(known) < 2:
         what = f"data.target={short(target)}: {source.said} has 1 class there, {short(repr(names[0]))}"
-        raise UserError(lines(what, "a classifier needs two or more"))
+        raise UserError(what, "a classifier needs two or more")
     labels: dict[str, npt.NDArray[np.int64]] = {}
     for part, column in columns.items():
         found = pc.index_in(column, value_set=pa.array(known, column.type))
@@ -69,7 +69,7 @@ def classes(source: Source, target: str) -> tuple[dict[str, npt.NDArray[np.int64
             other = _name(feature, column.filter(pc.is_null(found))[0].as_py())
             split, train = source.splits[part], source.splits["train"]
             what = f"split {split} of {source.said} has a class {short(repr(other))}, which split {train} has not"
-            raise UserError(lines(what, f"its classes: {short(', '.join(names))}"))
+            raise UserError(what, f"its classes: {short(', '.join(names))}")
         labels[part] = found.to_numpy().astype(np.int64)
     return labels, names
 
@@ -93,7 +93,7 @@ def numbers(source: Source, field: str, names: Sequence[str]) -> dict[str, npt.N
             what = f"data.{field}: {source.said} holds {held} in column {short(name)}, and numbers are needed"
             there = numeric(source, but=())
             told = f"its columns of numbers: {short(', '.join(there))}" if there else "it has no column of numbers"
-            raise UserError(lines(what, told))
+            raise UserError(what, told)
     found: dict[str, npt.NDArray[np.float64]] = {}
     for part in source.parts:
         columns: list[npt.NDArray[np.float64]] = []
@@ -115,4 +115,4 @@ def _refuse_lack(source: Source, column: str, part: str, lacking: npt.NDArray[np
         place = f"split {source.splits[part]} of {source.said}"
         told = f"column {short(column)} has {what} in {len(rows)} of {len(lacking)} rows of {place}"
         hold = None if part == "train" else f"to hold {part} out of train instead: data.{part}_split=null"
-        raise UserError(lines(told, f"the first of them is row {rows[0] + 1}, counted from 1", hold))
+        raise UserError(told, f"the first of them is row {rows[0] + 1}, counted from 1", hold)

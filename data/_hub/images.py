@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cn import UserError
-from cn.errors import lines, short
+from cn.errors import short
 from data._hub.columns import classes, kind
 from data._hub.source import Source
 
@@ -52,7 +52,7 @@ def stored(source: Source, *, image: str | None, target: str) -> tuple[Mapping[s
     if not _has_images(source.features[column]):
         held = kind(source.features[column])
         what = f"data.image={short(column)}: {source.said} holds {held} there, and no images"
-        raise UserError(lines(what, _others(source)))
+        raise UserError(what, _others(source))
     labels, names = classes(source, target)
     return {part: Column(source, part, column, own) for part, own in labels.items()}, names
 
@@ -63,9 +63,9 @@ def _only(source: Source) -> str:
         return found[0]
     if found:
         what = f"{source.said} has {len(found)} columns of images: {short(', '.join(found))}"
-        raise UserError(lines(what, f"write: data.image={found[0]}"))
+        raise UserError(what, f"write: data.image={found[0]}")
     what = f"{source.said} has no column of images; its columns: {short(', '.join(source.features))}"
-    raise UserError(lines(what, _others(source)))
+    raise UserError(what, _others(source))
 
 
 def _others(source: Source) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cn import UserError
-from cn.errors import lines, short
+from cn.errors import short
 from data import _table
 from data._dataset import Dataset
 from data._hub.columns import classes, numbers, numeric
@@ -47,7 +47,7 @@ def _features(source: Source, names: Sequence[str], targets: Sequence[str]) -> d
     chosen = names or numeric(source, but=targets)
     if not chosen:
         what = f"{source.said} has no column of numbers besides the target {short(', '.join(targets))}"
-        raise UserError(lines(what, f"its columns: {short(', '.join(source.features))}"))
+        raise UserError(what, f"its columns: {short(', '.join(source.features))}")
     return numbers(source, "features", chosen)
 
 

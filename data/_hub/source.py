@@ -57,7 +57,7 @@ class Source:
             there = f"its columns: {short(', '.join(self.features))}"
             near = hint(column, self.features)
             what = f"data.{field}={short(column)}: {self.said} has no such column"
-            raise UserError(lines(what, near if near.startswith("nearest") else None, there))
+            raise UserError(what, near if near.startswith("nearest") else None, there)
 
     def values(self, part: str, column: str) -> pa.ChunkedArray:
         """Return a column as stored."""
@@ -81,22 +81,22 @@ def load(
         said = f"data.name={name}"
         if name in KINDS or Path(name).exists():
             what = "is a kind of file" if name in KINDS else "is a file or folder here"
-            raise UserError(lines(f"{said} {what}, and no data set on the Hub", WRITE))
+            raise UserError(f"{said} {what}, and no data set on the Hub", WRITE)
         found = _read(said, name, config, {"revision": revision}, f"without a network: {OURS}")
         return _chosen(said, found, splits)
     path = path.expanduser()
     said = f"data.path={short(str(path))}"
     if not path.exists():
-        raise UserError(lines(f"{said}: there is no such file or folder", WRITE))
+        raise UserError(f"{said}: there is no such file or folder", WRITE)
     saved = any((path / each).is_file() for each in SAVED)
     if config is not None and (saved or path.is_file()):
         what = f"data.config={short(config)}: {said} has no configurations"
-        raise UserError(lines(what, "leave out data.config"))
+        raise UserError(what, "leave out data.config")
     if path.is_dir():
         return _chosen(said, _read(said, str(path.absolute()), config, {}, saved=saved), splits)
     if path.suffix.lower() not in ENDINGS:
         folder = "images are read from their folder: data.path=DIR, with DIR/train/CLASS/*"
-        raise UserError(lines(f"{said} is a file of an unknown kind", f"known: {TOLD}", folder))
+        raise UserError(f"{said} is a file of an unknown kind", f"known: {TOLD}", folder)
     kind, how = ENDINGS[path.suffix.lower()]
     return _chosen(said, _read(said, kind, None, {"data_files": {"train": [str(path.absolute())]}, **how}), splits)
 
@@ -116,13 +116,13 @@ def _read(
             return datasets.load_dataset(what, config, **how)
     except DatasetNotFoundError:
         told = f"{said}: the Hub has no such data set, or you may not read it"
-        raise UserError(lines(told, "to be let in: hf auth login", *more)) from None
+        raise UserError(told, "to be let in: hf auth login", *more) from None
     except ConnectionError as error:
-        raise UserError(lines(f"{said} cannot be fetched", short(str(error)), *more)) from None
+        raise UserError(f"{said} cannot be fetched", short(str(error)), *more) from None
     except Exception as error:  # each file type has its own errors
         if isinstance(error, ValueError) and "onfig" in str(error):
             raise UserError(_configuration(said, what, config, how)) from None
-        raise UserError(lines(f"{said} cannot be read", *_why(error.__cause__ or error), *more)) from error
+        raise UserError(f"{said} cannot be read", *_why(error.__cause__ or error), *more) from error
 
 
 def _why(error: BaseException) -> list[str]:
@@ -155,7 +155,7 @@ def _chosen(said: str, found: Mapping[str, Any], splits: Mapping[str, str | None
         if part not in used and split is not None and (split != part or part == "train"):
             what = f"data.{part}_split={short(split)}: {said} has no such split"
             write = f"write: data.{part}_split={(nearest(split, found) or list(found))[0]}"
-            raise UserError(lines(what, f"its splits: {short(', '.join(map(str, found)))}", write))
+            raise UserError(what, f"its splits: {short(', '.join(map(str, found)))}", write)
     return Source(said, {part: found[split] for part, split in used.items()}, used)
 
 

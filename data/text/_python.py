@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 from cn import UserError
-from cn.errors import lines
 from cn.files import write_whole
 from data._download import cache, writing
 
@@ -17,7 +16,7 @@ def written() -> Path:
         from pydoc_data.topics import topics
     except ImportError:
         what = "data: this Python lacks pydoc_data, the text that data=text/python is made of"
-        raise UserError(lines(what, "nearest: data=text/file data.path=FILE")) from None
+        raise UserError(what, "nearest: data=text/file data.path=FILE") from None
     text = "\n\n".join(topics[name].strip() for name in sorted(topics)) + "\n"
     encoded = text.encode()
     path = cache("text") / f"python-{hashlib.sha256(encoded).hexdigest()[:16]}.txt"

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from cn import UserError
-from cn.errors import lines
 from cn.files import sync
 from cn.nodes.to_json import plain
 from data._download import cache, writing
@@ -50,7 +49,7 @@ class Span:
                 except UnicodeDecodeError as error:
                     what = f"'{self.path}' is no text in UTF-8: byte {at + error.start} is {block[error.start]:#04x}"
                     write = f"write: iconv -f ENCODING -t UTF-8 '{self.path}' > FILE, and data=text/file data.path=FILE"
-                    raise UserError(lines(what, write)) from None
+                    raise UserError(what, write) from None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cn import UserError
-from cn.errors import lines
 from data._batch import send
 from data._dataset import Dataset, Epoch, Split
 from data._seed import seed_of
@@ -68,9 +67,7 @@ def load(
         if len(split) < 1:
             what = f"data.length is {length}, and the {part} text has {len(split.tokens.numbers)} tokens"
             longest = min(len(parts["train"].numbers) // 2, *(len(each.numbers) - 1 for each in parts.values()))
-            raise UserError(
-                lines(f"{what}: too few for a window", f"nearest: data.length={longest}" if longest > 1 else None)
-            )
+            raise UserError(f"{what}: too few for a window", f"nearest: data.length={longest}" if longest > 1 else None)
     return Dataset(
         splits["train"],
         splits["validation"],

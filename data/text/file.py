@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cn import UserError
-from cn.errors import lines
 from data._parts import PARTS
 from data._text import Text
 
@@ -31,7 +30,7 @@ class File(Text):
             parts = {"train": _below(path)}
         if not parts["train"]:
             what = f"data.path is '{path}', a folder without a text: no file in it ends in .txt"
-            raise UserError(lines(what, "write: data.path=FILE for a file of another name"))
+            raise UserError(what, "write: data.path=FILE for a file of another name")
         return {part: found for part, found in parts.items() if found}
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from cn import UserError
-from cn.errors import lines, short
+from cn.errors import short
 from data.tokenizer._vocabulary import Vocabulary, from_record
 
 FORMS = "it must be a tokenizer.json, or BERT's vocab.txt with a token in each line"
@@ -18,11 +18,9 @@ def read(path: Path, *, lowercase: bool) -> Vocabulary:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(
-            lines(f"data.tokenizer.path is '{path}', which cannot be read: {error.strerror}", FORMS)
-        ) from None
+        raise UserError(f"data.tokenizer.path is '{path}', which cannot be read: {error.strerror}", FORMS) from None
     except UnicodeDecodeError:
-        raise UserError(lines(f"data.tokenizer.path is '{path}', which is no text", FORMS)) from None
+        raise UserError(f"data.tokenizer.path is '{path}', which is no text", FORMS) from None
     try:
         if path.suffix == ".json":
             return from_record(json.loads(text))
@@ -37,4 +35,4 @@ def read(path: Path, *, lowercase: bool) -> Vocabulary:
         return from_vocabulary(tokens, lowercase=lowercase)
     except ValueError as error:
         what = f"data.tokenizer.path is '{path}', which holds no vocabulary: {str(error).splitlines()[0]}"
-        raise UserError(lines(what, FORMS)) from None
+        raise UserError(what, FORMS) from None

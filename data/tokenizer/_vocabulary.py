@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cn import UserError
-from cn.errors import lines
 
 Numbers = npt.NDArray[np.int64]
 PAD, UNKNOWN, FIRST, SEPARATOR, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -47,7 +46,7 @@ class Vocabulary(ABC):
         if token in self.special:
             return self.special[token]
         what = f"data.tokenizer: its {self.size} tokens lack {token}, which this task needs"
-        raise UserError(lines(what, "nearest: data/tokenizer=wordpiece, whose vocabulary is learnt from the text"))
+        raise UserError(what, "nearest: data/tokenizer=wordpiece, whose vocabulary is learnt from the text")
 
     def save(self, path: Path) -> None:
         """Write a file that `data/tokenizer=file` reads."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cn import CN, UserError
 from cn.discovery import source
-from cn.errors import hint, lines, short
+from cn.errors import hint, short
 from data import Dataset, size
 from runs import Run
 from runs._training.device import Device
@@ -53,14 +53,14 @@ def try_out(objective: Objective, module: nn.Module, data: Dataset, device: Devi
     for each in run.task.goal():
         if (asked := each.name.removeprefix("validation/")) not in found:
             what = f"the goal of {type(run.task).__name__} is {asked}, which it does not measure"
-            raise UserError(lines(f"task: {what}", hint(asked, found), source.where(type(run.task))))
+            raise UserError(f"task: {what}", hint(asked, found), source.where(type(run.task)))
     return tuple(f"validation/{name}" for name in found)
 
 
 def _wrong(address: str, node: CN, what: str) -> UserError:
     cls = type(node)
     text = f"{address}: {cls.__name__}.build() {what}"
-    return UserError(lines(text, f"{cls.__name__} is defined in {source.place(cls)}"))
+    return UserError(text, f"{cls.__name__} is defined in {source.place(cls)}")
 
 
 def _article(name: str) -> str:

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from cn import UserError
-from cn.errors import lines
 from runs import Run
 from runs._course import COMPILES
 from runs._processes.collectives import ALONE, Ranks
@@ -51,20 +50,20 @@ def choose(run: Run, *, steps: int, ranks: Ranks = ALONE) -> Device:
             if count
             else "it has none that torch can use"
         )
-        raise UserError(lines(f"gpu={run.gpu}: this machine has no GPU {run.gpu}", there, "for the CPU: gpu=-1"))
+        raise UserError(f"gpu={run.gpu}: this machine has no GPU {run.gpu}", there, "for the CPU: gpu=-1")
     cuda = run.gpu != -1 and count > 0
     number = run.gpu or 0
     if cuda and ranks.size > 1:
         if run.gpu is not None:
             what = f"gpu={run.gpu}: each of the {ranks.size} processes of this run has a GPU of its own"
-            raise UserError(lines(what, "leave out gpu; for the CPU: gpu=-1"))
+            raise UserError(what, "leave out gpu; for the CPU: gpu=-1")
         if count > 1:  # srun may show each process only its own GPU
             number = ranks.local
         if number >= count:
-            raise UserError(lines(f"this machine has {count} GPUs, and this run more processes on it", "start fewer"))
+            raise UserError(f"this machine has {count} GPUs, and this run more processes on it", "start fewer")
     device = torch.device("cuda", number) if cuda else torch.device("cpu")
     if run.precision == "fp16" and not cuda:
-        raise UserError(lines("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16"))
+        raise UserError("precision=fp16: a CPU does not train in fp16", "nearest: precision=bf16")
     precision = _auto(run, device, ranks) if run.precision == "auto" else run.precision
     compiled = run.compile if run.compile is not None else cuda and steps >= COMPILES
     return Device(device, PRECISIONS[precision], precision == "fp16", compiled)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cn import UserError
-from cn.errors import hint, lines, short
+from cn.errors import hint, short
 from cn.writing.record import within
 from runs import _checkpoint, _safetensors
 from runs._checkpoint import Unreadable
@@ -46,7 +46,7 @@ def begin(module: nn.Module, source: Path) -> str:
     if not fits:
         what = f"init={source}: none of its {len(found)} tensors fits the network"
         its, ours = (short(", ".join(list(each)[:SHOWN])) for each in (found, own))
-        raise UserError(lines(what, f"it has: {its}", f"the network has: {ours}"))
+        raise UserError(what, f"it has: {its}", f"the network has: {ours}")
     for name, each in fits.items():
         own[name].copy_(each)
     told = [f"begins from {path}: {len(fits)} of {len(own)} tensors", *_named("new", new), *_named("left out", left)]
@@ -58,7 +58,7 @@ def refuse_other_tokens(source: Path, vocabulary: Vocabulary | None) -> None:
     folder, _ = within(source)
     if other_tokens(folder, vocabulary):
         what = f"init={source}: its embeddings are those of other tokens than the data have"
-        raise UserError(lines(what, f"write: {tokens(folder)}"))
+        raise UserError(what, f"write: {tokens(folder)}")
 
 
 def freeze(module: nn.Module, patterns: list[str]) -> None:
@@ -68,7 +68,7 @@ def freeze(module: nn.Module, patterns: list[str]) -> None:
         fitting = [name for name in named if fnmatchcase(name, pattern)]
         if not fitting:
             what = f"freeze: no weight of the network is called {short(repr(pattern))}"
-            raise UserError(lines(what, hint(pattern, named), f"it has: {short(', '.join(list(named)[:SHOWN]))}"))
+            raise UserError(what, hint(pattern, named), f"it has: {short(', '.join(list(named)[:SHOWN]))}")
         for name in fitting:
             named[name].requires_grad_(False)
     if patterns and not any(each.requires_grad for each in named.values()):

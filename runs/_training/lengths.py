@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cn import UserError
-from cn.errors import lines
 from data import Dataset
 from runs import Run
 from runs._course import steps_per_epoch
@@ -20,14 +19,14 @@ def lengths(run: Run, data: Dataset, ranks: Ranks) -> tuple[int, int]:
     batch = run.data.batch_size if examples is None else min(run.data.batch_size, examples)
     if examples is not None and examples < batch * run.accumulate:
         what = f"accumulate={run.accumulate}: {run.accumulate} batches of {batch} are more than "
-        raise UserError(lines(f"{what}the {examples} training {noun}", f"nearest: accumulate={examples // batch}"))
+        raise UserError(f"{what}the {examples} training {noun}", f"nearest: accumulate={examples // batch}")
     if batch < ranks.size:
         what = f"data.batch_size={run.data.batch_size}: {batch} {noun} are no batch for {ranks.size} processes"
-        raise UserError(lines(what, f"nearest: data.batch_size={ranks.size}"))
+        raise UserError(what, f"nearest: data.batch_size={ranks.size}")
     if examples is None:
         if run.steps is None:
             what = f"data: {type(run.data).__name__} has no end, and a run must have one"
-            raise UserError(lines(what, "write: steps=10000"))
+            raise UserError(what, "write: steps=10000")
         return batch, run.steps
     return batch, steps_per_epoch(run, examples)
 
@@ -42,5 +41,5 @@ def own_device(run: Run, device: Device, ranks: Ranks) -> Device:
     ):
         if asked:
             what = f"{word}: {type(run.task).__name__} takes its steps itself, and cannot have it"
-            raise UserError(lines(what, f"nearest: {nearest}"))
+            raise UserError(what, f"nearest: {nearest}")
     return replace(device, compiled=False)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cn import RunError
-from cn.errors import hint, lines
+from cn.errors import hint
 from runs._training.forward import Losses
 from runs._training.state import Training
 from runs._training.update import update
@@ -53,7 +53,7 @@ class Minimize:
             own, known = type(self.training.objective).__name__, [each for each in self.optimizers if each]
             what = f"{own}.step() minimises by an optimiser called {name!r}" if name else f"{own}.step() names none"
             has = f"it has: {', '.join(known)}" if known else "it has one, without a name: minimize(loss)"
-            raise RunError(lines(what, hint(name, known), has))
+            raise RunError(what, hint(name, known), has)
         return self.optimizers[name]
 
     def _average(self, parameters: list[nn.Parameter]) -> None:

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 from cn import UserError
-from cn.errors import lines
 from runs._training.state import Training
 from runs.callbacks._hooks import Hooks
 
@@ -21,11 +20,9 @@ class CleanTree(Hooks):
         if changed:
             more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
             raise UserError(
-                lines(
-                    f"{name}: the git tree is not clean, so this run could not be repeated",
-                    f"changed: {', '.join(changed[:4])}{more}",
-                    f"commit them (git add -A; git commit), or leave it out: ~{name}",
-                )
+                f"{name}: the git tree is not clean, so this run could not be repeated",
+                f"changed: {', '.join(changed[:4])}{more}",
+                f"commit them (git add -A; git commit), or leave it out: ~{name}",
             )
 
 

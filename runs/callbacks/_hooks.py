@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from cn import CNError, DefinitionError
-from cn.errors import hint, lines, short
+from cn.errors import hint, short
 from cn.nodes.field_types import Child
 from cn.nodes.resolving import kinds_of
 from cn.run_folder.progress import OWN
@@ -34,7 +34,7 @@ class Hooks:
             if name.startswith("on_") and not hasattr(Hooks, name):
                 moments = [each for each in vars(Hooks) if each.startswith("on_")]
                 what = f"{cls.__name__}.{name} would never be called: there is no such moment"
-                raise DefinitionError(lines(what, f"it is in {cls.__module__}", hint(name, moments)))
+                raise DefinitionError(what, f"it is in {cls.__module__}", hint(name, moments))
 
     def on_start(self, training: Training) -> None:
         """Before the first step, and again when a run is resumed."""

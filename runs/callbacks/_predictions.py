@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from cn import UserError
-from cn.errors import lines
 from runs._training.state import Training
 from runs.callbacks._hooks import Hooks, Metrics
 
@@ -20,7 +19,7 @@ class Shown(Hooks):
         if self._shown(training) is None:
             name, run = training.name_of(self), training.run
             what = f"{name}: {type(run.task).__name__} has nothing to show of {type(run.data).__name__}"
-            raise UserError(lines(what, f"leave it out: ~{name}"))
+            raise UserError(what, f"leave it out: ~{name}")
 
     def on_validation(self, training: Training, metrics: Metrics) -> None:
         shown = self._shown(training)

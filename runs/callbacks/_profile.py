@@ -7,7 +7,6 @@ import os
 from torch.profiler import ProfilerActivity, profile
 
 from cn import UserError
-from cn.errors import lines
 from runs._training.state import Training
 from runs.callbacks._hooks import Hooks
 
@@ -21,7 +20,7 @@ class Profiler(Hooks):
         if self.start >= training.steps:
             start = f"{training.name_of(self)}.start"
             what = f"{start}={self.start}: the run has {training.steps} steps, so none would be watched"
-            raise UserError(lines(what, f"nearest: {start}={training.steps - 1}"))
+            raise UserError(what, f"nearest: {start}={training.steps - 1}")
         self._begin(training)
 
     def on_step(self, training: Training) -> None:

@@ -13,7 +13,6 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from cn import UserError
-from cn.errors import lines
 
 LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
 
@@ -28,7 +27,7 @@ def shard(module: nn.Module, device: torch.device) -> None:
     scalars = [name for name, each in module.named_parameters() if each.ndim == 0]
     if scalars:
         what = f"parallel=fsdp: {scalars[0]} of {type(module).__name__} is a scalar, which cannot be divided"
-        raise UserError(lines(what, "make it a vector of one, torch.zeros(1), or write parallel=ddp"))
+        raise UserError(what, "make it a vector of one, torch.zeros(1), or write parallel=ddp")
     for each in module.parameters():
         each.data = each.data.contiguous()  # FSDP does not support channels_last
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cn import UserError
-from cn.errors import lines
 from data import seed_of
 from runs.schedule._rule import Factors, Rule
 from runs.task._corrupt import Corruption
@@ -58,7 +57,7 @@ class DepthTime(LanguageObjective):
         rules = [super(DepthTime, self).schedule(schedule, steps=each.stop - each.start) for each in self.phases]
         if any(each.observes for each in rules):
             what = f"schedule: {type(schedule).__name__} follows the loss of a run, and here each block has its own"
-            raise UserError(lines(what, "nearest: schedule=cosine"))
+            raise UserError(what, "nearest: schedule=cosine")
         starts = [each.start for each in self.phases]
 
         def factor(step: int) -> float:

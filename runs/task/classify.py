@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge, Lt
 
 from cn import Neutral, UserError
-from cn.errors import lines
 from cn.run_folder.watched import Watched
 from models import Model
 from runs.task import Task, maximize, minimize
@@ -51,4 +50,4 @@ class Classify(Task):
         if self.cutmix and len(data.inputs) != 3:
             shape = "x".join(map(str, data.inputs))
             what = f"task.cutmix is {self.cutmix}, and takes images (three sizes), where an example here is {shape}"
-            raise UserError(lines(what, f"nearest: task.cutmix=0 task.mixup={self.cutmix}"))
+            raise UserError(what, f"nearest: task.cutmix=0 task.mixup={self.cutmix}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from annotated_types import Ge, Lt, MinLen
 
 from cn import UserError, derive
-from cn.errors import lines
 from cn.run_folder.watched import Watched
 from data import Data
 from models import Model
@@ -73,4 +72,4 @@ class Sentence(Task):
             many = f"{len(data.classes)} classes" if data.classes else "numbers"
             nearest = ",".join(fits) or ("accuracy" if data.classes else "pearson")
             what = f"task.metrics has {', '.join(wrong)}, which is no metric of {many}"
-            raise UserError(lines(what, f"nearest: task.metrics=[{nearest}]"))
+            raise UserError(what, f"nearest: task.metrics=[{nearest}]")

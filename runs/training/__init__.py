@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge
 
 from cn import CN, UserError
-from cn.errors import lines
 from cn.nodes.traversal import values
 from runs.schedule import Length, Schedule
 
@@ -49,7 +48,7 @@ class Training(CN):
             if self.weight_decay is not None and any(each.ndim > 1 for each in group["params"]):
                 if "weight_decay" not in group:
                     what = f"training.weight_decay is {self.weight_decay}, and {type(optimizer).__name__} has none"
-                    raise UserError(lines(what, "nearest: optim=adamw"))
+                    raise UserError(what, "nearest: optim=adamw")
                 group["weight_decay"] = self.weight_decay
         return optimizer
 
@@ -60,5 +59,5 @@ class Training(CN):
         own: dict[str, Any] = values(schedule)
         if "warmup" not in own:
             what = f"training.warmup is {self.warmup}, and schedule: {type(schedule).__name__} has none"
-            raise UserError(lines(what, "nearest: schedule=cosine, schedule=trapezoid"))
+            raise UserError(what, "nearest: schedule=cosine, schedule=trapezoid")
         return type(schedule)(**{**own, "warmup": self.warmup}).build(steps=steps)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from annotated_types import Ge, Gt, Le, Lt
 
 from cn import UserError, derive
-from cn.errors import lines
 from models import Language
 from runs.training import Training
 from runs.training._flops import classical, depth_time, flops
@@ -57,7 +56,7 @@ class DepthTime(Training):
         """Return the fraction of tokens that each block masks, first block first; UserError for a wrong number."""
         if self.ratios and len(self.ratios) != layers:
             what = f"training.ratios has {len(self.ratios)} numbers, and the model {layers} blocks"
-            raise UserError(lines(what, "write: one for each block, or training.ratios=[] for the usual ones"))
+            raise UserError(what, "write: one for each block, or training.ratios=[] for the usual ones")
         if self.ratios:
             return self.ratios
         places = [each / max(1, layers - 1) if layers > 1 else 1.0 for each in range(layers)]
@@ -75,9 +74,7 @@ class DepthTime(Training):
         start, layers = round(steps * whole / (whole + by_block)), model.layers
         if steps - start < layers:
             what = f"training: {steps - start} steps are too few for {layers} blocks, each of which learns by itself"
-            raise UserError(
-                lines(what, f"nearest: training.max_steps={self.max_steps * layers // max(1, steps - start)}")
-            )
+            raise UserError(what, f"nearest: training.max_steps={self.max_steps * layers // max(1, steps - start)}")
         ends = [start + (steps - start) * each // layers for each in range(layers + 1)]
         found = [Phase(ends[each], ends[each + 1], layers - 1 - each) for each in range(layers)]
         return [Phase(0, start, None), *found] if start else found
@@ -92,7 +89,7 @@ class DepthTime(Training):
             return whole, rest
         if model.vocabulary is None:
             what = "training.counts=flops must know how many tokens the model's head predicts"
-            raise UserError(lines(what, "write: model.vocabulary=NUMBER"))
+            raise UserError(what, "write: model.vocabulary=NUMBER")
         own = flops(model, length, model.vocabulary)
         each = depth_time(own, self.rates(model.layers))
         step = classical(own, model.layers, 1.0 if model._causal else rate)

@@ -64,7 +64,7 @@ def _class(written: Written, contract: Any) -> type[CN]:
         near = hint(written.run, options) if options else None
         told = [f"{each.file} cannot be used: {each.why}" for each in broken[:2]]
         module = f"{contract.__module__}.{slug(written.run)}.{camel(written.run)}"
-        raise UserError(lines(what, near, *told, f'if it was renamed, write in its class: _was_ = ("{module}",)'))
+        raise UserError(what, near, *told, f'if it was renamed, write in its class: _was_ = ("{module}",)')
     return min(fitting, key=lambda cls: fit(cls, written.body, None, None))
 
 

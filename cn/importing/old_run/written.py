@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, cast
 
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.importing.packages import option_of, override_key, place_of
 from cn.importing.tree_paths import ENDINGS
 from cn.importing.yaml_files import File, read_one, refuse_unread
@@ -31,7 +31,7 @@ def config_of(source: Path) -> Path | None:
     inner = sorted(source.glob(f"*/{FOLDER}/{CONFIG}")) if source.is_dir() else []
     if inner:
         names = [str(each.parents[1]) for each in inner]
-        raise UserError(lines(f"{source} holds several runs of Hydra, and --from takes one", hint("", names)))
+        raise UserError(f"{source} holds several runs of Hydra, and --from takes one", hint("", names))
     return None
 
 
@@ -47,7 +47,7 @@ class Written:
         self.file = _read(path)
         body: Any = self.file.body
         if not isinstance(body, dict):
-            raise UserError(lines(f"{path} holds no configuration: it is a {type(body).__name__}"))
+            raise UserError(f"{path} holds no configuration: it is a {type(body).__name__}")
         self.body = cast("dict[Hashable, Any]", body)
         beside = path.with_name(HYDRA)
         self.hydra: dict[str, Any] = {}
@@ -92,7 +92,7 @@ def _read(path: Path) -> File:
     """Read a file as Hydra does; UserError if that cannot be done."""
     if not path.exists():
         near = sorted(str(each) for each in path.parent.glob("*") if each.suffix in ENDINGS)
-        raise UserError(lines(f"{path} is not there", hint(str(path), near) if near else None))
+        raise UserError(f"{path} is not there", hint(str(path), near) if near else None)
     file = read_one(path)
     if file.error:
         refuse_unread(file)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.nodes.node import CN
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ class Launch(CN):
         """Return one launch for the runs of one `-m` that `train.py` trains itself; `others` includes this one."""
         if any(each != self for each in others):
             what = "runs with different launch=... that are trained here do not go together in one -m"
-            raise UserError(lines(what, "write: a command for each"))
+            raise UserError(what, "write: a command for each")
         return self

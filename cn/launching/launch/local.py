@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from cn.errors import UserError, lines
+from cn.errors import UserError
 from cn.launching.launch import Launch
 from cn.nodes.notes import Was
 from cn.nodes.traversal import freeze, thaw
@@ -42,7 +42,7 @@ class Local(Launch):
         processes = sorted({each.processes for each in alike})
         if len(processes) > 1:
             what = f"runs of {' and '.join(map(str, processes))} processes do not go together in one -m"
-            raise UserError(lines(what, f"write: {len(processes)} commands, each with one launch.processes=NUMBER"))
+            raise UserError(what, f"write: {len(processes)} commands, each with one launch.processes=NUMBER")
         one = thaw(self)
         one.parallel = max(each.parallel for each in alike)
         freeze(one)

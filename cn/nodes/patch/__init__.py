@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, NamedTuple, cast
 
 from cn.discovery import source
-from cn.errors import DefinitionError, lines, short
+from cn.errors import DefinitionError, short
 from cn.nodes.node import CN
 
 
@@ -38,7 +38,7 @@ class Patch(CN):
                 instead = f"to begin with the changes of another: class {cls.__name__}(OTHER)"
         if what:
             raise DefinitionError(
-                lines(f"{cls.__name__}.changes{what}", instead, f"defined in {source.place(cls, 'changes')}")
+                f"{cls.__name__}.changes{what}", instead, f"defined in {source.place(cls, 'changes')}"
             )
 
     @classmethod
@@ -61,7 +61,7 @@ def _refuse_fields(cls: type[Patch]) -> None:
             is_dict = name == "changes" or isinstance(own.get(name), dict)
             instead = "changes = {...}" if is_dict else f'changes = {{"{name}": {short(repr(own.get(name, ...)))}}}'
             what = f"{cls.__name__}.{name} would change nothing: a patch is what its changes name"
-            raise DefinitionError(lines(what, f"write: {instead}", f"defined in {source.place(cls, name)}"))
+            raise DefinitionError(what, f"write: {instead}", f"defined in {source.place(cls, name)}")
 
 
 def _is_method(value: object) -> bool:

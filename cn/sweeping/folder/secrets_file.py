@@ -7,7 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from cn.errors import RunError, lines
+from cn.errors import RunError
 
 SIZE = 32  # bytes
 
@@ -41,4 +41,4 @@ def read(path: Path) -> bytes:
 
 def _unusable(path: Path, what: str) -> RunError:
     why = f"{path} {what}: by this secret the nodes of a job know each other"
-    return RunError(lines(why, "to have a new one, in a folder that keeps it: cancel the sweep, then retry it"))
+    return RunError(why, "to have a new one, in a folder that keeps it: cancel the sweep, then retry it")

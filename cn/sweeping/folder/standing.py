@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cn.errors import UserError, hint, lines
+from cn.errors import UserError, hint
 from cn.launching.queue import Job
 from cn.run_folder.state_files import DamagedError
 from cn.sweeping.folder.batches import Batch, Trial
@@ -69,7 +69,7 @@ class Sweeping:
         what = f"{len(fitting)} trials of {sweep} begin with {word!r}"
         if not fitting:
             what = f"no trial of {sweep} is called {word!r}"
-        raise UserError(lines(what, hint(word, self.trials), f"see: {verbs()} status {sweep}"))
+        raise UserError(what, hint(word, self.trials), f"see: {verbs()} status {sweep}")
 
 
 def far(found: Sweeping, points: int | None) -> str:

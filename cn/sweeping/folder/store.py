@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cn.errors import RunError, lines
+from cn.errors import RunError
 from cn.files import replacing, sync
 from cn.run_folder.folder import write_json
 from cn.run_folder.progress import summary
@@ -249,7 +249,7 @@ class Store:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             except OSError as error:
                 what = f"{self.folder} cannot be locked, so two processes could submit to it: {error.strerror}"
-                raise RunError(lines(what, "choose a folder on another file system: folder=PATH")) from None
+                raise RunError(what, "choose a folder on another file system: folder=PATH") from None
             yield
 
     @contextmanager
@@ -259,7 +259,7 @@ class Store:
             yield
         except OSError as error:
             what = f"cannot write to {self.folder}: {error.strerror or error}"
-            raise RunError(lines(what, "to put the sweep elsewhere: folder=PATH")) from None
+            raise RunError(what, "to put the sweep elsewhere: folder=PATH") from None
 
 
 def of_trial(folder_id: str) -> str:

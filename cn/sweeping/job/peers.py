@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from cn.errors import RunError, lines
+from cn.errors import RunError
 from cn.launching.processes import GRACE, Part, free_port
 from cn.launching.queue import Here
 from cn.screen import say
@@ -65,7 +65,7 @@ class Others:
         if absent and time.monotonic() > self.end:
             names = f"{'node' if len(absent) == 1 else 'nodes'} {', '.join(map(str, absent))} of 0 to {self.nodes - 1}"
             where = ", ".join(self.here.first) or "no address"
-            raise RunError(lines(f"{names} did not begin in {WAIT} s", f"they look for the first at: {where}"))
+            raise RunError(f"{names} did not begin in {WAIT} s", f"they look for the first at: {where}")
         return absent
 
     @property
@@ -153,7 +153,7 @@ class Others:
                 return found
             names = ", ".join(self.here.first) or "no address"
             what = f"the nodes of the job cannot meet: {self.here.host} is not at {names}"
-            raise RunError(lines(what, "to say where it is: launch.setup='[export MASTER_ADDR=ADDRESS]'"))
+            raise RunError(what, "to say where it is: launch.setup='[export MASTER_ADDR=ADDRESS]'")
         taken = ", ".join(map(str, ports(self.here)))
         raise RunError(f"the nodes of the job cannot meet: {self.here.host} has all of these ports taken: {taken}")
 

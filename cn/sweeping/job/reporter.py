@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from cn.errors import RunError, hint, lines, short
+from cn.errors import RunError, hint, short
 from cn.job import Diverged
 from cn.run_folder.progress import summary
 from cn.run_folder.state_files import DamagedError, content
@@ -80,10 +80,8 @@ def _without_value(metric: str, step: int, metrics: Mapping[str, Any]) -> RunErr
         return Diverged(f"{metric} is {found} after step {step}")
     what = f"prune follows {metric}, and the validation after step {step} came to none"
     if found is None:
-        return RunError(lines(what, hint(metric, metrics), "without it: prune=null"))
-    return RunError(
-        lines(f"{what}, but to {short(repr(found))}", f"write: job.report(step, {{{metric!r}: float(...)}})")
-    )
+        return RunError(what, hint(metric, metrics), "without it: prune=null")
+    return RunError(f"{what}, but to {short(repr(found))}", f"write: job.report(step, {{{metric!r}: float(...)}})")
 
 
 def reporter(batch: Batch, store: Path, folder: Path) -> Reporter | None:

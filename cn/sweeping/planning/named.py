@@ -15,7 +15,7 @@ from cn import program
 from cn.composing.compose import compose
 from cn.discovery import discover, registry
 from cn.discovery.source import where
-from cn.errors import CNError, UserError, lines
+from cn.errors import CNError, UserError
 from cn.lazy import needs
 from cn.nodes.former import former_classes
 from cn.nodes.to_json import plain
@@ -60,7 +60,7 @@ class Named(NamedTuple):
         """Return the planned trials, of a search those that were asked; UserError if the sweep has no class."""
         if self.sweep is None:
             what = f"{self.name} is the folder of a sweep that has no class, so there is nothing to plan"
-            raise UserError(lines(what, f"to run again what failed: {self.command('retry')}"))
+            raise UserError(what, f"to run again what failed: {self.command('retry')}")
         from cn.sweeping.planning.plan import Planned, plan  # only here, since a status needs none of it
 
         if self.sweep.search is not None:  # what it will ask is not known yet
@@ -79,7 +79,7 @@ class Named(NamedTuple):
 
     def never(self) -> UserError:
         write = f"write: {self.command('submit')}" if self.sweep is not None else None
-        return UserError(lines(f"nothing of {self.name} was submitted", write))
+        return UserError(f"nothing of {self.name} was submitted", write)
 
 
 def find(name: str, overrides: Sequence[str] = ()) -> Named:
@@ -90,7 +90,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
     folder = typed(name)
     if _holds_sweep(folder):
         if overrides:
-            raise UserError(lines(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides"))
+            raise UserError(f"{overrides[0]}: {name} is a folder, and only a sweep's class takes overrides")
         return _recorded(name, folder)
     try:
         kind = cast("type[Sweep]", discover.find((contract(),), name))
@@ -98,7 +98,7 @@ def find(name: str, overrides: Sequence[str] = ()) -> Named:
         here = f"a folder is one if it holds {FILE}" if folder.is_dir() else None
         if _holds_sweep(left := OUTPUTS / name):
             here = f"its trials are in {left}: {verbs()} status {shlex.quote(str(left))}"
-        raise UserError(lines(*str(error).split("\n  "), here, f"see: {verbs()}")) from None
+        raise UserError(*str(error).split("\n  "), here, f"see: {verbs()}") from None
     program.script = f"{script()} plan {name}"  # its --help shows the fields
     sweep = compose(kind, overrides)
     _refuse_without_effect(sweep, overrides)
@@ -144,10 +144,10 @@ def _refuse_without_effect(sweep: Sweep, overrides: Sequence[str]) -> None:
         key, _, value = each.lstrip("+~").partition("=")
         if re.match(r"base\.launch(\.|$)", address(key)) and "launch" in names(type(sweep.base)):
             what = f"{each} has no effect: the launch of the sweep says where its trials run"
-            raise UserError(lines(what, f"write: {program.said(key[len('base.') :], value)}"))
+            raise UserError(what, f"write: {program.said(key[len('base.') :], value)}")
         if (axis := axes.get(address(key))) is not None:
             what = f"{each} has no effect: the axis {axis} sets it in every trial"
-            raise UserError(lines(what, where(type(sweep), "axes"), "leave it out, or change the axis"))
+            raise UserError(what, where(type(sweep), "axes"), "leave it out, or change the axis")
 
 
 def _refuse_other_way(goal: Goal, overrides: Sequence[str]) -> None:
@@ -157,7 +157,7 @@ def _refuse_other_way(goal: Goal, overrides: Sequence[str]) -> None:
         return
     what = f"{metric}: {'less' if goal.other_way == 'minimize' else 'more'} of it is better, and the goal is to"
     write = f"write: {program.quoted(metric)} goal.direction={goal.other_way}"
-    raise UserError(lines(f"{what} {goal.direction} it", write, f"if that is meant: goal.direction={goal.direction}"))
+    raise UserError(f"{what} {goal.direction} it", write, f"if that is meant: goal.direction={goal.direction}")
 
 
 def describe(store: Store, goal: Goal, sweep: Sweep | None) -> None:

@@ -15,7 +15,7 @@ from cn import program
 from cn.composing.class_changes import patches_by
 from cn.composing.patches import KEY
 from cn.discovery.source import file, where
-from cn.errors import CNError, UserError, lines, short
+from cn.errors import CNError, UserError, short
 from cn.launching.launch import Launch
 from cn.nodes.former import before, oldest, past
 from cn.nodes.node import CN
@@ -136,10 +136,8 @@ def apart(planned: list[Planned]) -> list[Planned]:
         other = seen.setdefault(each.trial.folder, each.trial)
         if other is not each.trial:
             raise UserError(
-                lines(
-                    f"folder={each.trial.folder} is one folder, and {len(planned)} runs are to lie in it",
-                    "leave out folder: each run gets its own",
-                )
+                f"folder={each.trial.folder} is one folder, and {len(planned)} runs are to lie in it",
+                "leave out folder: each run gets its own",
             )
     return planned
 
@@ -148,9 +146,7 @@ def _refuse_function(cls: type[Sweep]) -> None:
     """Raise UserError if the class does not name the function as `module:name`."""
     if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", str(cls._function_)):
         what = f"{cls.__name__}._function_ is {cls._function_!r}, and names no function of a module"
-        raise UserError(
-            lines(what, where(cls), 'write, for the function `train` of train.py: _function_ = "train:train"')
-        )
+        raise UserError(what, where(cls), 'write, for the function `train` of train.py: _function_ = "train:train"')
 
 
 def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:
@@ -166,14 +162,14 @@ def _asked(sweep: Sweep, name: str, run: CN, own: list[str]) -> Any:
         what = (
             f"{type(sweep).__name__}.{name}() fails for {' '.join(own) or 'the base'}: {type(error).__name__}: {error}"
         )
-        raise UserError(lines(short(what), f"at {file(method.__module__)}:{line}")) from error
+        raise UserError(short(what), f"at {file(method.__module__)}:{line}") from error
 
 
 def _refuse_half(base: CN, point: dict[str, Any], applied: list[str]) -> None:
     """Refuse a point without patches beside points with them, if the base applies patches by default."""
     names = ",".join(applied)
     what = f"the point {short(str(point))} names no patches, and others do, which take the place of [{names}]"
-    raise UserError(lines(what, where(type(base)), f'write in each point: "{KEY}": [...]'))
+    raise UserError(what, where(type(base)), f'write in each point: "{KEY}": [...]')
 
 
 def _refuse_own(node: CN) -> None:
@@ -181,7 +177,7 @@ def _refuse_own(node: CN) -> None:
     for _, each in walk(node):
         if type(each).__module__.startswith("sweeps."):
             what = f"{type(each).__name__} is defined in a file of sweeps/, which does not count as a trial's code"
-            raise UserError(lines(what, where(type(each)), "move it to runs/, models/ or data/"))
+            raise UserError(what, where(type(each)), "move it to runs/, models/ or data/")
 
 
 def _written(base: CN, key: str, value: Any) -> list[str]:

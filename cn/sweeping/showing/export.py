@@ -68,9 +68,9 @@ def export(named: Named, path: Path) -> tuple[str, Any]:
 def _refuse(named: Named, path: Path) -> None:
     if path.suffix not in (*DATABASES, *JOURNALS):
         what = f"--optuna {path}: a study is a database, NAME.db, or a journal, NAME.log"
-        raise UserError(lines(what, f"write: {named.command('export')} --optuna {shlex.quote(str(path))}.db"))
+        raise UserError(what, f"write: {named.command('export')} --optuna {shlex.quote(str(path))}.db")
     if os.path.lexists(path):
-        raise UserError(lines(f"{path} is there already, and is not overwritten", "name another file, or remove it"))
+        raise UserError(f"{path} is there already, and is not overwritten", "name another file, or remove it")
 
 
 def _write(found: list[FrozenTrial], name: str, named: Named, path: Path) -> None:

@@ -105,20 +105,20 @@ def raw_log(named: Named, others: Sequence[str]) -> bytes:
         what = f"{path} cannot be read: No such file or directory"
     except DamagedError as damaged:
         what = str(damaged)
-    raise UserError(lines(what, f"what its job printed: {named.command('logs')} {each.trial.id}"))
+    raise UserError(what, f"what its job printed: {named.command('logs')} {each.trial.id}")
 
 
 def _logged(named: Named, others: Sequence[str]) -> tuple[Standing, Path]:
     """Return the trial whose log is requested, and the log file."""
     found = look(named.store)
     if len(others) > 1:
-        raise UserError(lines(f"one trial's log is shown, and {len(others)} are named", f"write: {others[0]} alone"))
+        raise UserError(f"one trial's log is shown, and {len(others)} are named", f"write: {others[0]} alone")
     if others:
         each = found.one(others[0], named.name)
     else:
         begun = [each for each in found.trials.values() if each.report is not None or each.state == TrialStatus.FAILED]
         if not begun:
-            raise UserError(lines(f"no trial of {named.name} has begun", f"see: {named.command('status')}"))
+            raise UserError(f"no trial of {named.name} has begun", f"see: {named.command('status')}")
         each = max(
             begun, key=lambda each: (each.state == TrialStatus.FAILED, each.report.started if each.report else 0)
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cn import program
-from cn.errors import UserError, hint, lines, nearest, short
+from cn.errors import UserError, hint, nearest, short
 from cn.nodes.to_json import DERIVED
 from cn.run_folder.differences import ABSENT, differences, texts, values_in
 from cn.run_folder.progress import value_of, whole_summary
@@ -88,7 +88,7 @@ def outcomes(named: Named) -> list[Outcome]:
     if named.guessed:
         (damaged,) = named.damaged
         what = f"the goal of {named.name} is not known: {damaged}"
-        raise UserError(lines(what, f"see: {named.command('status')}"))
+        raise UserError(what, f"see: {named.command('status')}")
     sweeping = look(named.store)
     found = sweeping.trials
     if named.sweep is not None:
@@ -100,7 +100,7 @@ def outcomes(named: Named) -> list[Outcome]:
     if not found and sweeping.trials:
         what = f"no trial of {named.name} that was submitted is planned now"
         those = f"for the results of those: {verbs()} results {shlex.quote(str(named.store.folder))}"
-        raise UserError(lines(what, those, f"see: {named.command('plan')}"))
+        raise UserError(what, those, f"see: {named.command('plan')}")
     if not found:
         raise named.never()
     outcomes: list[Outcome] = []
@@ -213,12 +213,12 @@ def best(rows: list[Row], name: str) -> Row:
         counts = Counter(why for row in rows for _, why in row.missing)
         stand = ", ".join(f"{count} {why}" for why, count in counts.items())
         what = f"no trial of {name} has a result yet" + (f": {stand}" if stand else "")
-        raise UserError(lines(what, f"see: {verbs()} status {name}"))
+        raise UserError(what, f"see: {verbs()} status {name}")
     if not rows[0].within:
         means = dict(zip(rows[0].excess, rows[0].limited, strict=True))
         beyond = ", ".join(f"{means[name]:g} for {name}" for name, excess in rows[0].excess.items() if excess > 0)
         what = f"no setting of {name} is within the limits; the nearest has {beyond}"
-        raise UserError(lines(what, f"see: {verbs()} results {name}"))
+        raise UserError(what, f"see: {verbs()} results {name}")
     return rows[0]
 
 
@@ -252,7 +252,7 @@ def _unrecorded(goal: Goal | Limit, done: list[Outcome], *, further: bool) -> Us
     names = {name.removeprefix("best/") for each in done for name in numbers(each.summary)}
     what = f"no finished trial recorded {goal.metric!r}"
     if not names:
-        return UserError(lines(what, "none of them has a number in its summary.json, nor returned one"))
+        return UserError(what, "none of them has a number in its summary.json, nor returned one")
     write = (nearest(goal.metric, names, most=1) or ["NAME"])[0]
     more = ""
     if isinstance(goal, Limit):
@@ -262,4 +262,4 @@ def _unrecorded(goal: Goal | Limit, done: list[Outcome], *, further: bool) -> Us
     else:
         word, other = f"goal.metric={write}", Goal(metric=write, direction=goal.direction).other_way
         more = f" goal.direction={other}" if other is not None else ""
-    return UserError(lines(what, hint(goal.metric, names), f"write: {program.quoted(word)}{more}"))
+    return UserError(what, hint(goal.metric, names), f"write: {program.quoted(word)}{more}")

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, short
 
 RESULTS = ("outputs", "downloads")  # never code, ignored by git or not
 MADE = (*RESULTS, "build", "dist")  # without git, not code either
@@ -64,7 +64,7 @@ def _member(real: str, name: str, known: set[str]) -> str | None:
         return None
     if os.path.exists(os.path.join(target, "__init__.py")):
         what = f"{short(name)} is a link to a package outside of the code, so it would not be copied: {target}"
-        raise UserError(lines(what, "put the package itself there, or install it and remove the link"))
+        raise UserError(what, "put the package itself there, or install it and remove the link")
     return target
 
 
@@ -91,7 +91,7 @@ def _git_lists(root: Path) -> list[str]:
         if "dubious ownership" in said:
             owned = shlex.quote(said.rpartition(" at ")[2].strip("'"))
             cure = f"if you trust its owner: git config --global --add safe.directory {owned}"
-        raise UserError(lines(f"git cannot list the files of {root}: {said}", cure))
+        raise UserError(f"git cannot list the files of {root}: {said}", cure)
     names: list[str] = []
     for name in filter(None, os.fsdecode(asked.stdout).split("\0")):
         nested = os.path.join(root, name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cn.composing.results import first_of_each, refuse_failed, results_table
-from cn.errors import CNError, RunError, UserError, lines
+from cn.errors import CNError, RunError, UserError
 from cn.job import Job, Request, asked_for
 from cn.launching.launch import Launch
 from cn.run_folder.recorded import Recorded
@@ -57,10 +57,10 @@ def dispatch(
     from cn.launching.ranks import which
 
     if which().size > 1:
-        raise UserError(lines("these processes are those of one run, here", "leave out: -m and launch=..."))
+        raise UserError("these processes are those of one run, here", "leave out: -m and launch=...")
     launches: list[Launch] = [each.run.launch for each in asked]
     if len({each.is_here for each in launches}) > 1:
-        raise UserError(lines("launch=local and others do not go together in one -m", "write: two commands"))
+        raise UserError("launch=local and others do not go together in one -m", "write: two commands")
     together = launches[0].joined(launches) if launches[0].is_here else None
     for each in asked:
         refuse(each)
@@ -141,7 +141,7 @@ def _here(
         sys.exit(status)
     refuse_failed(results)
     if len(results) < len(asked):
-        raise RunError(lines(f"{len(asked) - len(results)} of {len(asked)} runs were not begun", "why is said above"))
+        raise RunError(f"{len(asked) - len(results)} of {len(asked)} runs were not begun", "why is said above")
 
 
 def _away(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cn.errors import RunError, UserError, lines
+from cn.errors import RunError, UserError
 from cn.launching.queue import PAUSE
 from cn.screen import say
 from cn.sweeping.folder.identity import identity
@@ -43,7 +43,7 @@ def settled(named: Named, verb: str, others: Sequence[str] = (), *, search: bool
         elif time.monotonic() > end:
             what = f"what was cancelled has not ended in {PATIENCE:g} s"
             again = f"to wait again: {' '.join([named.command(verb), *others])}"
-            raise RunError(lines(what, f"to end it at once: {named.command('cancel')}", again))
+            raise RunError(what, f"to end it at once: {named.command('cancel')}", again)
         time.sleep(PAUSE)
 
 
@@ -60,4 +60,4 @@ def refuse_copy(named: Named, verb: str) -> None:
         what = f"{named.store.folder} is a copy of {found.home}, which has jobs in the queue"
         there = f"{verbs()} {'cancel' if verb == 'cancel' else 'status'} {shlex.quote(str(found.home))}"
         rest = None if verb == "cancel" else f"to {verb} the copy: when they are over"
-        raise UserError(lines(what, f"these are that one's: {there}", rest))
+        raise UserError(what, f"these are that one's: {there}", rest)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cn.errors import RunError, UserError, lines, short
+from cn.errors import RunError, UserError, short
 from cn.files import sync
 from cn.run_folder.state_files import set_aside
 from cn.sweeping.submitting.code_files import Members, copied, members, parents
@@ -63,9 +63,9 @@ def take(root: Path, into: Path) -> str:
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        raise RunError(lines(f"cannot copy the code to {into}: {error.strerror or error}", ELSEWHERE)) from None
+        raise RunError(f"cannot copy the code to {into}: {error.strerror or error}", ELSEWHERE) from None
     what = f"the Python files of {root} were changed while they were copied, {TRIES} times"
-    raise RunError(lines(what, "submit again when nothing writes there"))
+    raise RunError(what, "submit again when nothing writes there")
 
 
 def is_whole(snapshot: Path, *, others: bool = False) -> bool:
@@ -83,26 +83,22 @@ def is_whole(snapshot: Path, *, others: bool = False) -> bool:
 def refuse_damaged(snapshot: Path) -> None:
     """Raise RunError if the Python files of a snapshot have changed since the submission."""
     if snapshot.is_dir() and not is_whole(snapshot):
-        raise RunError(
-            lines(f"the code that was submitted is damaged: {snapshot}", "to copy it again: submit or retry")
-        )
+        raise RunError(f"the code that was submitted is damaged: {snapshot}", "to copy it again: submit or retry")
 
 
 def verify(snapshot: Path) -> None:
     """Raise RunError if a loaded module of the snapshot was imported from anywhere else."""
     if not snapshot.is_dir():
-        raise RunError(lines(f"the code that was submitted is no more: {snapshot}", "submit again"))
+        raise RunError(f"the code that was submitted is no more: {snapshot}", "submit again")
     inside = os.path.realpath(snapshot) + os.sep
     wrong = [f"{name} from {file}" for name, file in _loaded(snapshot) if not os.path.realpath(file).startswith(inside)]
     if wrong:
         more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise RunError(
-            lines(
-                f"this process does not run the code that was submitted, {snapshot}",
-                f"it imported {', '.join(sorted(wrong)[:3])}{more}",
-                f"its PYTHONPATH: {os.environ.get('PYTHONPATH', 'not set')}",
-                "look for what sets that, or imports before it: a setup line, sitecustomize, an editable install",
-            )
+            f"this process does not run the code that was submitted, {snapshot}",
+            f"it imported {', '.join(sorted(wrong)[:3])}{more}",
+            f"its PYTHONPATH: {os.environ.get('PYTHONPATH', 'not set')}",
+            "look for what sets that, or imports before it: a setup line, sitecustomize, an editable install",
         )
 
 
@@ -110,7 +106,7 @@ def environment(snapshot: Path) -> dict[str, str]:
     """Return the environment that puts the snapshot first on the import path, before the inherited PYTHONPATH."""
     first = os.path.abspath(snapshot)
     if os.pathsep in first:
-        raise UserError(lines(f"PYTHONPATH cannot hold a folder with {os.pathsep!r} in its name: {first}", ELSEWHERE))
+        raise UserError(f"PYTHONPATH cannot hold a folder with {os.pathsep!r} in its name: {first}", ELSEWHERE)
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     # an empty entry means the current folder; without PYTHONSAFEPATH, `python -m` puts that folder first
     path = dict.fromkeys([first, *(each for each in inherited if each)])
@@ -174,7 +170,7 @@ def _read(path: str, name: str) -> tuple[bytes | None, bool]:
         return None, False
     except OSError as error:
         what = f"{short(name)} belongs to the code and cannot be read: {error.strerror}"
-        raise UserError(lines(what, f"to leave it out: {_ignore(name)}")) from None
+        raise UserError(what, f"to leave it out: {_ignore(name)}") from None
 
 
 def _copy(root: Path, found: Members, to: Path) -> None:
@@ -232,14 +228,12 @@ def _check_size(root: Path, found: Members) -> None:
     largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
     total = f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files"
     raise UserError(
-        lines(
-            f"{root} is too large to be copied for a sweep: {total}",
-            f"the most is {MOST / 1e6:.0f} MB in all, and {MOST_OF_ONE / 1e6:.0f} MB in one file",
-            f"largest: {', '.join(f'{short(name)} ({sizes[name] / 1e6:.1f} MB)' for name in largest)}",
-            f"to leave out what is no code: {_ignore(largest[0])}",
-            f"if git tracks it: git rm --cached {shlex.quote(largest[0])}",
-            "without git: move it into downloads, which is never copied",
-        )
+        f"{root} is too large to be copied for a sweep: {total}",
+        f"the most is {MOST / 1e6:.0f} MB in all, and {MOST_OF_ONE / 1e6:.0f} MB in one file",
+        f"largest: {', '.join(f'{short(name)} ({sizes[name] / 1e6:.1f} MB)' for name in largest)}",
+        f"to leave out what is no code: {_ignore(largest[0])}",
+        f"if git tracks it: git rm --cached {shlex.quote(largest[0])}",
+        "without git: move it into downloads, which is never copied",
     )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import NamedTuple
 
 from cn import program
-from cn.errors import UserError, lines, short
+from cn.errors import UserError, short
 from cn.run_folder.state_files import DamagedError
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.store import Store
@@ -36,11 +36,9 @@ def start_of(named: Named) -> Start:
         other = find(name)
         program.script = before
         if other.store.folder.resolve() == named.store.folder.resolve():
-            raise UserError(
-                lines(f"search.start={name} is this sweep, whose own points are told anyway", "leave it out")
-            )
+            raise UserError(f"search.start={name} is this sweep, whose own points are told anyway", "leave it out")
         if not other.store.labels():
-            raise UserError(lines(f"nothing of search.start={name} was submitted", f"write: {other.command('submit')}"))
+            raise UserError(f"nothing of search.start={name} was submitted", f"write: {other.command('submit')}")
         _refuse_other_goal(name, other.store, named.goal)
         _add(found, name, other.store, named.goal, named.sweep.axes)
     return found
@@ -50,12 +48,10 @@ def _refuse_other_goal(name: str, store: Store, goal: Goal) -> None:
     try:
         theirs = goal_in(store.folder / FILE)
     except DamagedError as why:
-        raise UserError(
-            lines(f"search.start={name} cannot be told: {why}", f"to mend it: {verbs()} retry {name}")
-        ) from None
+        raise UserError(f"search.start={name} cannot be told: {why}", f"to mend it: {verbs()} retry {name}") from None
     if theirs.each() != goal.each():  # limits are looked up in the summaries
         what = f"search.start={name} has another goal: {theirs.described()}, and here it is {goal.described()}"
-        raise UserError(lines(what, "leave it out, or give both the same goal"))
+        raise UserError(what, "leave it out, or give both the same goal")
 
 
 def _add(found: Start, name: str, store: Store, goal: Goal, space: Space) -> None:
@@ -79,6 +75,6 @@ def _add(found: Start, name: str, store: Store, goal: Goal, space: Space) -> Non
     left = "; ".join(reasons)
     if not told:
         what = f"no point of search.start={name} can be told: {left or 'it is no search, or has asked none yet'}"
-        raise UserError(lines(what, "leave it out"))
+        raise UserError(what, "leave it out")
     found.points.extend(dataclasses.replace(each, attributes={}) for each in told)
     found.said.append(f"{len(told)} of {len(every)} points of {name} are told first" + (f"; {left}" if left else ""))

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from cn.errors import RunError, UserError, lines
+from cn.errors import RunError, UserError
 from cn.launching.launch import Launch
 from cn.launching.queue import Jobs
 from cn.nodes.to_json import plain
@@ -189,7 +189,7 @@ def _taken(store: Store, batch: Batch, error: Exception, before: dict[str, str])
         if not refused:
             what, unsaid = (str(each).partition("\n")[0] for each in (error, silent))
             nor = f"nor does it say whether it has them: {unsaid}"
-            raise RunError(lines(what, nor, f"what it has of them: {see}")) from None
+            raise RunError(what, nor, f"what it has of them: {see}") from None
         jobs = []
     number = next((job.number for job in jobs if job.label == batch.label), None)
     if number is None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cn import UserError
-from cn.errors import lines, short
+from cn.errors import short
 from data import Dataset
 from data.text._windows import Windows
 from runs._training.state import Training
@@ -97,14 +97,14 @@ def read(path: Path, *, name: str) -> list[tuple[int, str]]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         what = f"{name}.path is '{path}', and there is no such file"
-        raise UserError(lines(what, f"to have the published one: curl -O {ADDRESS}")) from None
+        raise UserError(what, f"to have the published one: curl -O {ADDRESS}") from None
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise UserError(f"{name}.path is '{path}', which cannot be read: {why}") from None
     written = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     found = [(number, _passage(line, path, number) if path.suffix == ".jsonl" else line) for number, line in written]
     if not found:
-        raise UserError(lines(f"{name}.path is '{path}', which holds no passage", "it must hold one a line"))
+        raise UserError(f"{name}.path is '{path}', which holds no passage", "it must hold one a line")
     for number, passage in found:
         if len(passage.split()) < 2:
             what = f"'{path}', line {number}, is {short(repr(passage))}: a passage has two words or more"
@@ -119,7 +119,7 @@ def _passage(line: str, path: Path, number: int) -> str:
         record = None
     if isinstance(record, dict) and isinstance(text := cast("dict[str, Any]", record).get("text"), str):
         return text
-    raise UserError(lines(f"'{path}', line {number}, is {short(repr(line))}", 'it must be: {"text": "a passage"}'))
+    raise UserError(f"'{path}', line {number}, is {short(repr(line))}", 'it must be: {"text": "a passage"}')
 
 
 def _tokens(text: str, dataset: Dataset, length: int, where: str) -> Passage:
@@ -129,7 +129,7 @@ def _tokens(text: str, dataset: Dataset, length: int, where: str) -> Passage:
     context, last = (each.tolist() for each in dataset.vocabulary.encode([before, f" {word}"]))
     if not context or not 0 < len(last) <= length:
         what = f"{where}: its last word {short(repr(word))} is {len(last)} tokens after {len(context)}"
-        raise UserError(lines(what, f"it must be 1 to {length} tokens, as a window is, after 1 or more"))
+        raise UserError(what, f"it must be 1 to {length} tokens, as a window is, after 1 or more")
     return Passage([*context, *last][-length - 1 :], len(last))
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from cn import UserError
-from cn.errors import lines
 from data.text._windows import Windows
 from runs._training.state import Training
 from runs.benchmark._report import bounds, report
@@ -34,7 +33,7 @@ class Perplexity(Hooks):
         length = cast("Windows", training.dataset.test).length
         if self.stride > length:
             what = f"{training.name_of(self)}.stride is {self.stride}, longer than a window of {length} tokens"
-            raise UserError(lines(what, f"nearest: {training.name_of(self)}.stride={length}"))
+            raise UserError(what, f"nearest: {training.name_of(self)}.stride={length}")
 
     @torch.no_grad()
     def on_test(self, training: Training, metrics: Metrics) -> None:

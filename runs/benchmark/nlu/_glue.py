@@ -16,7 +16,6 @@ from torch import Tensor
 
 from cn import RunError, UserError, load
 from cn.discovery import discover
-from cn.errors import lines
 from cn.process import end_with_parent
 from cn.run_folder.progress import summary
 from cn.run_folder.status import is_finished
@@ -71,14 +70,14 @@ class FineTuned(Hooks):
         most = getattr(model, "length", None)
         if most is not None and node.length > most:
             what = f"{name}.length is {node.length}, longer than the {most} tokens that {type(model).__name__} takes"
-            raise UserError(lines(what, f"nearest: {name}.length={most}"))
+            raise UserError(what, f"nearest: {name}.length={most}")
         for task in self.tasks:
             try:
                 find(self._kind(task)().layout(), root=node.root, address=ADDRESS, holder=name)
             except UserError as error:
                 rest = ",".join(each for each in self.tasks if each != task)
                 without = f"or leave it out: {name}.tasks=[{rest}]" if rest else None
-                raise UserError(lines(*str(error).split("\n  "), without)) from None
+                raise UserError(*str(error).split("\n  "), without) from None
 
     def on_test(self, training: Training, metrics: Metrics) -> None:
         """Of several processes each runs every so many tasks, and the first one reports all."""
@@ -173,7 +172,7 @@ class FineTuned(Hooks):
         ended = subprocess.run(words, cwd=CODE, env=alone, preexec_fn=dies, capture_output=True, text=True, check=False)
         if ended.returncode:
             told = (ended.stderr.strip() or ended.stdout.strip()).splitlines()
-            raise RunError(lines(f"benchmark: the run of {task} failed", *told[-4:]))
+            raise RunError(f"benchmark: the run of {task} failed", *told[-4:])
 
 
 def _resampled(folder: Path, task: str) -> dict[str, Resampled]:
