@@ -233,7 +233,7 @@ def uses(file: Path) -> list[Use]:
 def offers(room: str) -> set[tuple[str, str]]:
     """What the face of a room says others may use: module and name."""
     face = importlib.import_module(f"cn.{room}")
-    return {(f"cn.{room}.{file}", name) for file, names in face.OFFERS.items() for name in names}
+    return {(f"cn.{room}.{file}", name) for file, names in face.OFFERS.items() for name in names.split()}
 
 
 @pytest.mark.parametrize("room", ROOMS)

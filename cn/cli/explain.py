@@ -1,6 +1,5 @@
 """`--explain`: for each value of a composed run, the chain of places that set the value; the last one won."""
 # pyright: reportPrivateUsage=false
-# (_fields and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

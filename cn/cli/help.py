@@ -1,6 +1,5 @@
 """`--help`: the options, then the fields of the chosen nodes; and the choices of tab completion."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

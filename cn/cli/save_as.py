@@ -1,6 +1,5 @@
 """`--save-as`: write the composed run as a class, in a file that `run=NAME` finds."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ therefore linear in the number of classes. A contract selects an option's defini
 so that a validator checks each node once and reports the wrong field.
 """
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """An unknown option: most likely a field, set in the style of other programs (`--epochs 3`)."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

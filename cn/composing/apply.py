@@ -1,6 +1,5 @@
 """Apply overrides to a node: walk the path of an override to a node, then choose an option or set a value there."""
 # pyright: reportPrivateUsage=false
-# (_fields and _frozen belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ elsewhere it sets a value. Choices are applied before the values below them, so 
 matter. Then values are derived, each node checks itself, and the whole tree is frozen.
 """
 # pyright: reportPrivateUsage=false
-# (_fields and _derived belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Compute the derived fields of a whole run that have no given value."""
 # pyright: reportPrivateUsage=false
-# (_fields, _derived, _frozen and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Finish a node to which all overrides have been applied: derive values, freeze the node, and let it check itself."""
 # pyright: reportPrivateUsage=false
-# (_fields and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The patches that `patches=[debug,wide]` names, as overrides that come before the typed ones."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Explain an override of a field that does not exist: the nearest field, and options that have a field of that name."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is Hydra's: the ConfigStore, its configuration, its own options and plugins."""
 
-# What other packages may import, by file.
+# What other packages may import: the names of each file.
 OFFERS = {
-    "options": ("refuse", "run_hydra"),
-    "store": ("Entry", "Folder"),
+    "options": "refuse run_hydra",
+    "store": "Entry Folder",
 }

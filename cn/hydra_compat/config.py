@@ -5,7 +5,6 @@ chosen child. A default that is an instance with changed values is an option of 
 out when it lists options: `model/_/cifar_vit` is what `runs/cifar_vit.py` has as its model.
 """
 # pyright: reportPrivateUsage=false
-# (_late belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ Each value is worked out by itself, so that one that cannot be does not hide the
 given is `???`, what depends on one `<missing>`, and what fails `<error:...>`.
 """
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from cn.launching.launch.local import Local as Local
     from cn.launching.launch.slurm import Slurm as Slurm
 
-# What other packages may import, by file.
+# What other packages may import: the names of each file.
 OFFERS = {
-    "commands": ("AbsentError",),
-    "launch": ("Launch",),
-    "launch.local": ("Local",),
-    "launch.slurm": ("Slurm",),
-    "own_gpus": ("hold",),
-    "processes": ("GRACE", "Part", "Spread", "free_port"),
-    "queue": ("Here", "Job", "Jobs", "MOST", "PAUSE", "Queue", "Why"),
-    "rank": ("Rank",),
-    "ranks": ("FILES", "Lost", "first_node", "output", "redirect_output", "which"),
-    "signals": ("stopping",),
-    "shared": ("imported", "libraries", "prepare", "reseed", "share"),
-    "workers": ("fork",),
+    "commands": "AbsentError",
+    "launch": "Launch",
+    "launch.local": "Local",
+    "launch.slurm": "Slurm",
+    "own_gpus": "hold",
+    "processes": "GRACE Part Spread free_port",
+    "queue": "Here Job Jobs MOST PAUSE Queue Why",
+    "rank": "Rank",
+    "ranks": "FILES Lost first_node output redirect_output which",
+    "signals": "stopping",
+    "shared": "imported libraries prepare reseed share",
+    "workers": "fork",
 }
 
 __getattr__ = lazily(

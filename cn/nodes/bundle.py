@@ -1,6 +1,5 @@
 """Bundles: one option of a dict of nodes that stands for several nodes."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

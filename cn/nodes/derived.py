@@ -1,6 +1,5 @@
 """`derive`: a default that is computed in Python from the composed run."""
 # pyright: reportPrivateUsage=false
-# (_fields and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@
 Each of these may stand in any class of a run. The default of a neutral field is that of the class that notes it.
 """
 # pyright: reportPrivateUsage=false
-# (_fields, _keys, _nodes and _notes belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ class and identity: a temporary subclass would be another type to `isinstance` a
 set values have been read, or when the reading is closed.
 """
 # pyright: reportPrivateUsage=false
-# (_fields and _derived belong to cn; no user field may have these names. Python offers _getframe)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The field types of a node class, from its annotations."""
 # pyright: reportPrivateUsage=false
-# (_fields and _kinds belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Nodes with a target need no wrapper code: `_target_: str = "torch.optim.AdamW"`."""
 # pyright: reportPrivateUsage=false
-# (_fields and _keys belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

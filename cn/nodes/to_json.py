@@ -1,6 +1,5 @@
 """Convert a node to JSON values."""
 # pyright: reportPrivateUsage=false
-# (_derived and _keys belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """The values of a node, its children, and the nodes below it."""
 # pyright: reportPrivateUsage=false
-# (_fields, _keys, _frozen, _derived and _late belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

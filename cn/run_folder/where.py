@@ -4,7 +4,6 @@ The `_where_` of a root node names these fields, and a subclass may name more; a
 names `folder: Path | None`, that field chooses the folder of the run. All comparisons of runs use this file.
 """
 # pyright: reportPrivateUsage=false
-# (_where_ belongs to runs and _fields to cn, and both have names that no field may have)
 
 from __future__ import annotations
 

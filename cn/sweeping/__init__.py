@@ -36,47 +36,35 @@ if TYPE_CHECKING:
 
 # The words of a sweep, by file: `sweeps` offers them too.
 WORDS = {
-    "axes": (
-        "Axes",
-        "grid",
-        "integers",
-        "linear_range",
-        "log_range",
-        "log_uniform",
-        "points",
-        "random",
-        "seeds",
-        "uniform",
-        "zipped",
-    ),
-    "goal": ("Goal", "maximize", "minimize"),
-    "limit": ("at_least", "at_most"),
-    "prune": ("Prune",),
-    "prune.halving": ("Halving",),
-    "prune.median": ("Median",),
-    "search": ("Search",),
-    "search.cmaes": ("Cmaes",),
-    "search.gp": ("Gp",),
-    "search.random": ("Random",),
-    "search.tpe": ("Tpe",),
-    "search_space": ("Space", "space"),
-    "submitting.dispatch": ("dispatch",),
-    "sweep": ("Sweep",),
+    "axes": "Axes grid integers linear_range log_range log_uniform points random seeds uniform zipped",
+    "goal": "Goal maximize minimize",
+    "limit": "at_least at_most",
+    "prune": "Prune",
+    "prune.halving": "Halving",
+    "prune.median": "Median",
+    "search": "Search",
+    "search.cmaes": "Cmaes",
+    "search.gp": "Gp",
+    "search.random": "Random",
+    "search.tpe": "Tpe",
+    "search_space": "Space space",
+    "submitting.dispatch": "dispatch",
+    "sweep": "Sweep",
 }
-HOMES = {name: f"{__name__}.{file}" for file, names in WORDS.items() for name in names}
+HOMES = {name: f"{__name__}.{file}" for file, names in WORDS.items() for name in names.split()}
 
-# What other packages may import, by file.
+# What other packages may import: the names of each file.
 OFFERS = {
     **WORDS,
-    "actions": ("cancel", "retry", "submit"),
-    "course": ("Course",),
-    "folder.look": ("look",),
-    "folder.trial_status": ("TrialStatus",),
-    "planning.named": ("find",),
-    "project": ("contract", "script", "verbs"),
-    "showing.export": ("export",),
-    "showing.report": ("report",),
-    "showing.queries": ("best", "every", "logs", "plan", "raw_log", "results", "status", "watch"),
+    "actions": "cancel retry submit",
+    "course": "Course",
+    "folder.look": "look",
+    "folder.trial_status": "TrialStatus",
+    "planning.named": "find",
+    "project": "contract script verbs",
+    "showing.export": "export",
+    "showing.report": "report",
+    "showing.queries": "best every logs plan raw_log results status watch",
 }
 
 __getattr__ = lazily(__name__, **HOMES)

@@ -1,11 +1,11 @@
 """From a node to JSON, Python, and words of a command line."""
 
-# What other packages may import, by file.
+# What other packages may import: the names of each file.
 OFFERS = {
-    "command_line": ("command", "word", "words"),
-    "displayed": ("displayed",),
-    "python": ("as_python",),
-    "record": ("FILE", "RecordWarning", "by_beginning", "dump", "load", "runs_near", "unplain", "within"),
-    "record_class": ("contract_of", "recorded"),
-    "subclass": ("changed", "quoted", "subclass"),
+    "command_line": "command word words",
+    "displayed": "displayed",
+    "python": "as_python",
+    "record": "FILE RecordWarning by_beginning dump load runs_near unplain within",
+    "record_class": "contract_of recorded",
+    "subclass": "changed quoted subclass",
 }

@@ -3,7 +3,6 @@
 Each way to write a value is tested by composing it; the first that reproduces the value is used.
 """
 # pyright: reportPrivateUsage=false
-# (_fields and _derived belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

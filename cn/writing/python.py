@@ -1,6 +1,5 @@
 """Write a composed node as Python source that evaluates to an equal node."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

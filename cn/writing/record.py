@@ -1,6 +1,5 @@
 """Records: a composed node as JSON in its run folder, and back, so that the run can be repeated."""
 # pyright: reportPrivateUsage=false
-# (_fields and _derived belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

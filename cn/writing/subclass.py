@@ -3,7 +3,6 @@
 The source is formatted as `ruff format` and `ruff check --select I` do, with 120 columns.
 """
 # pyright: reportPrivateUsage=false
-# (_fields and _derived belong to cn; no user field may have these names)
 
 from __future__ import annotations
 

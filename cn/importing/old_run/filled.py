@@ -1,6 +1,5 @@
 """Put the values of an old run into nodes of the classes."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Which class a mapping of an old run is now: the option that was chosen, else the target, else the keys."""
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 Both are worked out with the functions of the project, so `${hydra:...}` is alike on both sides.
 """
 # pyright: reportPrivateUsage=false
-# (_fields belongs to cn; no user field may have that name)
 
 from __future__ import annotations
 
