@@ -66,9 +66,8 @@ def completion(contract: Any, words: list[str]) -> None:
 
 def _choices(contract: Any) -> list[str]:
     if "COMP_LINE" not in os.environ:
-        raise UserError(
-            "-sc query=... is asked by a shell, which gives the line that is typed as COMP_LINE", "see: --help"
-        )
+        what = "-sc query=... is asked by a shell, which gives the line that is typed as COMP_LINE"
+        raise UserError(what, "see: --help")
     with contextlib.redirect_stdout(sys.stderr):  # hides the prints of node files
         return complete(contract, _typed(os.environ["COMP_LINE"]))
 

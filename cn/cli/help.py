@@ -1,5 +1,4 @@
 """`--help`: the options, then the fields of the chosen nodes; and the choices of tab completion."""
-# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -96,20 +95,18 @@ def _options(types: tuple[Any, ...], kind: Child | None) -> tuple[dict[str, type
 
 
 def _rows(address: str, node: CN) -> Iterator[tuple[str, str, str, str]]:
-    cls = type(node)
-    own = values(node)
+    cls, own = type(node), values(node)
     for name, kind in _plain_fields(node):
-        value = "???" if derives(node, name) is None else "derived"
-        value = displayed(kind, own[name]) if name in own else value
-        yield (address_of(address, type(node), name), kind.name, value, source.comment(cls, name))
+        absent = "???" if derives(node, name) is None else "derived"
+        value = displayed(kind, own[name]) if name in own else absent
+        yield address_of(address, cls, name), kind.name, value, source.comment(cls, name)
 
 
 def _plain_fields(node: CN) -> Iterator[tuple[str, Kind]]:
     """Yield the fields that hold no nodes, with their types."""
-    kinds = kinds_of(node)
-    for name in filter(is_field, type(node)._fields):
-        if not isinstance(kinds[name], Child):
-            yield name, kinds[name]
+    for name, kind in kinds_of(node).items():
+        if is_field(name) and not isinstance(kind, Child):
+            yield name, kind
 
 
 def _columns(rows: list[tuple[str, str, str, str]]) -> list[str]:
@@ -131,28 +128,23 @@ def complete(contract: Any, words: list[str]) -> list[str]:
 
 
 def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Iterable[str]:
-    key, equal, _ = word.partition("=")
+    key, equal, value = word.partition("=")
     chosen = {name: (types, kind, now) for name, types, kind, now in keys(contract, root)}
+    nodes = walk(root) if root is not None else ()
+    fields = [(address_of(at, type(node), name), kind) for at, node in nodes for name, kind in _plain_fields(node)]
     if equal and key in chosen:
         types, kind, _ = chosen[key]
         names = [*_options(types, kind)[0], *(["null"] if kind and kind.optional else [])]
-        listed = key + "=" + word.partition("=")[2].rpartition(",")[0]
-        start = listed + "," if "," in word else listed
-        return [
-            f"{start}{'[' if word.partition('=')[2].startswith('[') and ',' not in word else ''}{name}"
-            for name in names
-        ]
+        before = value.rpartition(",")[0] + "," if "," in value else value[: value.startswith("[")]
+        return [f"{key}={before}{name}" for name in names]
     if equal:
-        kind = _kind_at(root, key)
-        return [f"{key}={value}" for value in _words(kind)] if kind else []
+        return [f"{key}={value}" for at, kind in fields if at == key for value in _words(kind)]
     if prefix == "~":
         several = [
             (name, cast("dict[str, CN]", now or {})) for name, (_, kind, now) in chosen.items() if kind and kind.many
         ]
         return [f"{name}.{each}" for name, held in several for each in held]
-    nodes = walk(root) if root is not None else ()
-    fields = [f"{address_of(at, type(node), name)}=" for at, node in nodes for name, _ in _plain_fields(node)]
-    return [*(f"{name}=" for name in chosen), *fields]
+    return [f"{name}=" for name in [*chosen, *(at for at, _ in fields)]]
 
 
 def _words(kind: Kind) -> Iterator[str]:
@@ -178,11 +170,3 @@ def _choosable(kind: Kind) -> Iterator[tuple[str, Any]]:
         yield from {"true": True, "false": False}.items()
     elif kind == SCALARS[None]:
         yield "null", None
-
-
-def _kind_at(root: CN | None, key: str) -> Kind | None:
-    for at, node in walk(root) if root is not None else ():
-        for name, kind in _plain_fields(node):
-            if address_of(at, type(node), name) == key:
-                return kind
-    return None

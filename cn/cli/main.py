@@ -49,7 +49,9 @@ def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launc
     flags = parser()
     args, others = flags.parse_known_intermixed_args(words)
     if others:
-        raise UserError(_no_option(contract, args, words, others[0], flags.options()))
+        from cn.cli.unknown_option import unknown
+
+        raise UserError(unknown(contract, _recorded(args, contract), words, others[0], flags.options()))
     if "=" in (args.explain or "") or (args.explain or "").startswith("~"):
         args.overrides.insert(0, args.explain)  # --explain run=NAME: explain all values
         args.explain = ""
@@ -88,12 +90,6 @@ def _launcher(contract: Any) -> Launcher | None:
     return launch
 
 
-def _no_option(contract: Any, args: argparse.Namespace, words: list[str], option: str, known: list[str]) -> str:
-    from cn.cli.unknown_option import unknown
-
-    return unknown(contract, _recorded(args, contract), words, option, known)
-
-
 def _recorded(args: argparse.Namespace, contract: Any) -> CN | None:
     """Return the run that `--from` names, a run of ours or of Hydra; None without `--from`."""
     if not args.source:
@@ -128,18 +124,10 @@ def _do(
         return None
     base = _recorded(args, contract)
     if base is not None and not isinstance(base, contract):
-        raise UserError(
-            f"{args.source} records a {type(base).__name__}, and {program.script} runs a {contract.__name__}"
-        )
-    of_plain = (
-        args.info
-        or args.hydra_help
-        or args.experimental_rerun
-        or args.config_path
-        or args.config_name
-        or args.config_dir
-    )
-    of_plain = of_plain or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides))
+        what = f"{args.source} records a {type(base).__name__}"
+        raise UserError(f"{what}, and {program.script} runs a {contract.__name__}")
+    hydra = args.info, args.hydra_help, args.experimental_rerun, args.config_path, args.config_name, args.config_dir
+    of_plain = any(hydra) or args.cfg in ("hydra", "all") or any(map(of_hydra, args.overrides))
     if args.partial and args.cfg != "job":
         write = f"write: python {program.script} --cfg job --partial"
         raise UserError("--partial says what --cfg job may leave open", write)
@@ -149,7 +137,7 @@ def _do(
             write = f"write: python {program.script} --cfg job {flag}{' NAME' if flag == '--package' else ''}"
             raise UserError(f"{flag} {what}", write)
     if not args.help or (args.multirun and args.overrides):
-        _refuse_two(args, bool(of_plain))
+        _refuse_two(args, of_plain)
     if of_plain:
         if base is not None:
             raise UserError("--from does not go together with Hydra's own options", "leave out one of the two")
@@ -233,9 +221,7 @@ def _at(node: CN, address: str | None) -> CN:
     asked = (address or "").replace("/", ".")
     found = next((each for at, each in walk(node) if at.replace("/", ".") == asked), None)
     if found is None:
-        raise UserError(
-            f"--package {address}: there is no node at {address}",
-            hint(asked, [at for at, _ in walk(node) if at]),
-            f"see: python {program.script} --help",
-        )
+        what = f"--package {address}: there is no node at {address}"
+        near = hint(asked, [at for at, _ in walk(node) if at])
+        raise UserError(what, near, f"see: python {program.script} --help")
     return found

@@ -46,9 +46,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         wrong = message.rsplit(": ", 1)[-1].split(" ")[0]
         near = nearest(wrong, self.options()) if wrong.startswith("-") else []
-        raise UserError(
-            message, f"nearest: {', '.join(near)}" if near else None, f"see: python {program.script} --help"
-        )
+        instead = f"nearest: {', '.join(near)}" if near else None
+        raise UserError(message, instead, f"see: python {program.script} --help")
 
 
 def parser() -> Parser:

@@ -1,5 +1,4 @@
 """`--save-as`: write the composed run as a class, in a file that `run=NAME` finds."""
-# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -79,10 +78,6 @@ def _anywhere(base: CN, folder: Path) -> CN:
 
 def _free(contract: Any, name: str) -> Path:
     """Return the path of a new file; UserError if the name is invalid or taken."""
-    if not registry.is_contract(contract):
-        raise UserError(
-            f"--save-as {short(name)}: {contract.__name__} is in no folder's __init__.py, so has no options"
-        )
     package = registry.home(contract)
     above = f"{package.replace('.', '/')}/"
     if len(name) > LONGEST:
@@ -165,9 +160,8 @@ def _made(text: str, module: str, cls: str, path: Path, shown: str) -> CN:
 
 def _compare(run: CN, again: CN, shown: str) -> None:
     """Raise UserError if a field of the run has changed."""
-    for name in type(run)._fields:
-        old, new = vars(run)[name], vars(again)[name]
-        if not same(old, new):
+    for name, old in values(run).items():
+        if not same(old, new := vars(again)[name]):
             what = f"{shown} cannot hold this run: its {name} would be {short(repr(new))}"
             raise UserError(what, f"and is {short(repr(old))}")
 

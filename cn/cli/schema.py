@@ -8,7 +8,6 @@ Each class has one definition, and each contract has one that lists its options;
 therefore linear in the number of classes. A contract selects an option's definition by `_class_` with `if` and `then`,
 so that a validator checks each node once and reports the wrong field.
 """
-# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 

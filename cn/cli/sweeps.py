@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import shlex
 import sys
 from collections.abc import Callable
@@ -109,11 +108,8 @@ def sweeps(words: list[str]) -> int:
 
         return _told(export(find(name, overrides), typed(given.optuna)), as_json=given.json)
     verb = _function("watch" if given.watch else given.verb)
-    if given.pruned:
-        verb = functools.partial(verb, pruned=True)
-    if given.why:
-        verb = functools.partial(verb, why=True)
-    return _told(verb(find(name, overrides), others, every=given.all), as_json=given.json)
+    options = {flag: True for flag in ("pruned", "why") if getattr(given, flag)}
+    return _told(verb(find(name, overrides), others, every=given.all, **options), as_json=given.json)
 
 
 def _function(verb: str) -> Callable[..., tuple[str, Any]]:

@@ -1,5 +1,4 @@
 """An unknown option: most likely a field, set in the style of other programs (`--epochs 3`)."""
-# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 

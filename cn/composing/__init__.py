@@ -9,7 +9,7 @@ OFFERS = {
     "deriving": "derive_absent read_sources share_derived",
     "edit": "edit",
     "finish": "finish",
-    "interpolation": "in_words",
+    "interpolation": "in_words literal",
     "overrides": "MOST Assignment WordError check expand of_hydra parse read",
     "patches": "KEY names_patches patches_of",
     "plain_words": "KEY quoted",

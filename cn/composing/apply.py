@@ -6,18 +6,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from cn import program
+from cn.composing import options
 from cn.composing.class_changes import KEEPS
 from cn.composing.deriving import derive_one
 from cn.composing.edit import edit
-from cn.composing.options import (
-    choose_from,
-    find,
-    named_option,
-    named_options,
-    option_of,
-    words_to_choose,
-    words_to_have,
-)
 from cn.composing.overrides import Assignment
 from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
@@ -55,16 +47,16 @@ class Tree:
         while True:
             name = path[at]
             kind = kinds_of(node).get(name) if is_field(name) else None
-            if kind is None and (end := _field_with_key(node, path, at)) is not None:
-                path[at : end[1]] = [end[0]]
-                continue
-            if kind is None and (now := old_names(cast("type[CN]", type(node))).get(name)) is not None:
-                path[at] = now
-                self.renamed[each.text] = tuple(path)
-                continue
-            if kind is None and each.verb in ("add", "force") and isinstance(kinds_of(node).get(EXTRA), Table):
-                return node, [EXTRA, *path[at:]]
             if kind is None:
+                if (end := _field_with_key(node, path, at)) is not None:
+                    path[at : end[1]] = [end[0]]
+                    continue
+                if (now := old_names(cast("type[CN]", type(node))).get(name)) is not None:
+                    path[at] = now
+                    self.renamed[each.text] = tuple(path)
+                    continue
+                if each.verb in ("add", "force") and isinstance(kinds_of(node).get(EXTRA), Table):
+                    return node, [EXTRA, *path[at:]]
                 from cn.composing.unknown_field import unknown_field
 
                 raise UserError(unknown_field(self, each, node, name, types))
@@ -81,46 +73,41 @@ class Tree:
                 entries = cast("dict[str, CN]", below or {})
                 if path[at] not in entries:
                     why = f"{each.text}: {'.'.join(path[:at])} holds no {short(path[at])!r}"
-                    raise UserError(why, *words_to_have(kind, path[:at], path[at], entries))
+                    raise UserError(why, *options.words_to_have(kind, path[:at], path[at], entries))
                 below = entries[path[at]]
                 at += 1
             if below is None and (only := discover.only(kind.types)) is not None:
                 below = vars(node)[name] = only()
             if below is None:
                 address = "/".join(path[:at])
-                raise UserError(
-                    f"{each.text}: {address} is not chosen, so it has no fields",
-                    f"write: {address}=NAME too ({kind.name})",
-                )
-            if below._frozen:  # it is shared with another tree
-                below = _own(node, name, path[at - 1] if kind.many else None, below)
+                what = f"{each.text}: {address} is not chosen, so it has no fields"
+                raise UserError(what, f"write: {address}=NAME too ({kind.name})")
+            if below._frozen:  # it is shared with another tree: it is copied, and the nodes below it stay shared
+                below = thaw(below, {id(child) for _, child in children(below)})
+                vars(node)[name] = {**vars(node)[name], path[at - 1]: below} if kind.many else below
             node, types = below, kind.types
 
     def choose(self, node: CN, kind: Child, rest: list[str], each: Assignment) -> None:
         """Choose an option for a node field."""
         if "." in each.key and each.verb != "delete" and not each.place:
             one = kind.replace(many=False) if kind.many and len(rest) > 1 else kind
-            raise UserError(
-                f"{each.text}: {each.key} is a node ({one.name}), not a value",
-                where(type(node), rest[0]),
-                f"to choose it: {words_to_choose(one, each)}",
-            )
+            what = f"{each.text}: {each.key} is a node ({one.name}), not a value"
+            raise UserError(what, where(type(node), rest[0]), f"to choose it: {options.words_to_choose(one, each)}")
         own = vars(node)
         name = rest[0]
         if isinstance(each.value, Derived):
             put(node, name, each.value)
         elif kind.many:
             self.choose_many(own, kind, rest, each)
-        elif each.verb == "delete" or (each.value is None and each.raw is not None):
+        elif each.verb == "delete" or each.value is None:
             if not kind.optional:
-                raise UserError(
-                    f"{each.text}: {each.key} cannot be left out", where(type(node), name), choose_from(kind)
-                )
-            if each.raw is not None and each.verb == "delete" and each.raw != option_of(own.get(name)):
+                what = f"{each.text}: {each.key} cannot be left out"
+                raise UserError(what, where(type(node), name), options.choose_from(kind))
+            if each.raw is not None and each.verb == "delete" and each.raw != options.option_of(own.get(name)):
                 raise UserError(f"{each.text}: {each.key} is not {short(each.raw)}, so it is not deleted")
             own[name] = None
         else:
-            made = self.option(kind, each, named_option(each.value, each.texts), own.get(name))
+            made = self.option(kind, each, options.named_option(each.value, each.texts), own.get(name))
             if each.verb == "add" and (own.get(name) is not None or _yields(each, derives(node, name))):
                 instead = f"to change it: {each.at(each.key)}"
                 raise UserError(f"{each.text}: {each.key} is chosen already", instead)
@@ -131,7 +118,7 @@ class Tree:
         name, key = rest[0], rest[1] if len(rest) > 1 else None
         key_of_field = "/".join(each.path[: -1 if key else None])
         before = cast("dict[str, CN]", own.get(name) or {})
-        listed = named_options(each)
+        listed = options.named_options(each)
         if kind.optional and key is None and each.value is None and each.verb != "add":
             own[name] = None
         elif each.verb == "delete":
@@ -139,7 +126,7 @@ class Tree:
             for one in dropped:
                 if one not in before:
                     raise UserError(f"{each.text}: {name} holds no {short(one)!r}", hint(one, before))
-            if key is not None and each.raw not in (None, option_of(before[key])):
+            if key is not None and each.raw not in (None, options.option_of(before[key])):
                 raise UserError(f"{each.text}: {each.key} is not {short(str(each.raw))}, so it is not deleted")
             own[name] = {k: v for k, v in before.items() if k not in dropped}
         elif key is not None:
@@ -148,7 +135,7 @@ class Tree:
                 raise UserError(f"{each.text}: an entry of {name} cannot be null", f"to drop it: {right}")
             if key in before and each.verb == "add":
                 raise UserError(f"{each.text}: {name} holds {key!r} already", f"write: {each.at(each.key)}")
-            made = self.option(kind, each, named_option(each.value, each.texts), before.get(key))
+            made = self.option(kind, each, options.named_option(each.value, each.texts), before.get(key))
             if key not in before and each.verb == "set":
                 raise UserError(f"{each.text}: {name} holds no {key!r}", f"write: {each.at(f'+{each.key}')}")
             if isinstance(made, Bundled):
@@ -180,15 +167,17 @@ class Tree:
         """
         if isinstance(option, (list, dict)):
             one = f"each of {each.key} is chosen by" if kind.many else f"one {each.key} is chosen, by"
-            raise UserError(f"{each.text}: {one} its name", choose_from(kind))
+            raise UserError(f"{each.text}: {one} its name", options.choose_from(kind))
         if isinstance(option, kind.types):
             return thaw(option)
         if isinstance(option, CN):
             one = kind.replace(many=False)
-            raise UserError(f"{each.key} is {one.name}, not {short(repr(option))}", choose_from(one))
-        cls = option if isinstance(option, type) else find(kind.types, str(option), each.text, bundles=kind.many)
+            raise UserError(f"{each.key} is {one.name}, not {short(repr(option))}", options.choose_from(one))
+        cls = (
+            option if isinstance(option, type) else options.find(kind.types, str(option), each.text, bundles=kind.many)
+        )
         if not issubclass(cls, kind.types) and not (kind.many and registry.is_bundle(cls)):
-            raise UserError(f"{each.text}: {each.key} is {kind.replace(many=False).name}", choose_from(kind))
+            raise UserError(f"{each.text}: {each.key} is {kind.replace(many=False).name}", options.choose_from(kind))
         there: type = before.of if isinstance(before, Bundled) else type(before)
         if there is not cls:  # a private class is the option that it inherits from, with more fields
             there = next((base for base in there.__mro__ if registry.key_of(base) is not None), there)
@@ -198,11 +187,9 @@ class Tree:
         """Set a field, or an element of the container in the field."""
         kind = kinds_of(node)[rest[0]]
         if "/" in each.key and "." not in each.key and rest[0] not in by_key(cast("Any", type(node))).values():
-            raise UserError(
-                f"{each.text}: {each.key} is a value ({kind.name}), not a node",
-                where(type(node), rest[0]),
-                f"to set it: {each.at(SIGNS[each.verb] + each.key.replace('/', '.'))}",
-            )
+            what = f"{each.text}: {each.key} is a value ({kind.name}), not a node"
+            instead = f"to set it: {each.at(SIGNS[each.verb] + each.key.replace('/', '.'))}"
+            raise UserError(what, where(type(node), rest[0]), instead)
         derived = derives(node, rest[0])
         old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
         try:
@@ -212,7 +199,8 @@ class Tree:
         except Mismatch as error:
             from cn.composing.nearest_value import meant
 
-            why = f"{each.text}: {each.key} is {error}, not {_shown(each)}"
+            shown = "null" if each.value is None else repr(each.value) if isinstance(each.value, str) else str(each.raw)
+            why = f"{each.text}: {each.key} is {error}, not {short(shown)}"
             near = nearest(str(each.raw), kind.choices())
             like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
             other = () if each.place else meant(each, lambda one: _fits(kind, old, rest, one))
@@ -231,18 +219,6 @@ def _field_with_key(node: CN, path: list[str], at: int) -> tuple[str, int] | Non
     keys = by_key(cast("Any", type(node)))
     ends = range(at + 1, len(path) + 1) if keys else ()
     return next(((keys[key], end) for end in ends if (key := "/".join(path[at:end])) in keys), None)
-
-
-def _own(node: CN, name: str, key: str | None, shared: CN) -> CN:
-    """Return a copy of a shared child node, which takes its place; nodes below the copy stay shared."""
-    copy = thaw(shared, {id(child) for _, child in children(shared)})
-    vars(node)[name] = copy if key is None else {**vars(node)[name], key: copy}
-    return copy
-
-
-def _shown(each: Assignment) -> str:
-    shown = "null" if each.value is None else repr(each.value) if isinstance(each.value, str) else str(each.raw)
-    return short(shown)
 
 
 def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:

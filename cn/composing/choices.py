@@ -23,8 +23,8 @@ def keys(
 ) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
     """Yield every key that chooses a node: its name, the types of its options, its field type, and the current node.
 
-    The key `patches` is among them if there are patches. words: the overrides, which may name some. again: they change
-    a run that was composed before.
+    The key `patches` is among them if there are patches; words: the overrides, which may name some.
+    again: the root is a run that was composed before.
     """
     yield root_name(contract), (contract,), None, root
     if root is not None and PATCHES not in kinds_of(root) and any(discover.options((Patch,))):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=CN)
 Place = tuple[CN, list[str], Assignment]  # the node that holds the field, and the path from there
+TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 CHOSEN = " among what is chosen"
 
 
@@ -97,14 +98,11 @@ def assemble(
 def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[list[Assignment]]] | None:
     """Apply the overrides of all layers. Return a derived node that is to be computed, and the overrides within it."""
     places, waiting = _chosen(tree, layers)
-    late: list[Place] = []
     for node, rest, each in places:
-        if each.interpolated:
-            late.append((node, rest, each))
-            continue
-        with of_patch(tree.root, each):
-            tree.set(node, rest, each)
-    if late:
+        if not each.interpolated:
+            with of_patch(tree.root, each) if each.place else TYPED:
+                tree.set(node, rest, each)
+    if late := [place for place in places if place[2].interpolated]:
         asked = [each for *_, each in late]
         found = worked_out(plain(tree.root, tagged=False), asked, later=lambda: _derived_later(tree.root))
         for (node, rest, each), value in zip(late, found, strict=True):
@@ -137,7 +135,7 @@ def _chosen(
     waiting: list[list[Assignment]] = [[] for _ in layers]
     derived: DerivedChild | None = None
     for i, each in sorted(each_one, key=lambda pair: (len(pair[1].path), pair[0], *pair[1].order)):
-        with of_patch(tree.root, each):
+        with of_patch(tree.root, each) if each.place else TYPED:
             try:
                 node, rest = tree.locate(each)
             except DerivedChild as child:
@@ -176,14 +174,12 @@ def fitting(error: WordError, what: Any, words: Iterable[str]) -> WordError:
     def fits(offer: Offer) -> bool:
         if of_hydra(offer.word) or "=glob(" in offer.word:
             return True
-        try:
+        with contextlib.suppress(CNError), _untold():
             rows = expand([offer.word], lambda key: []) if offer.several else [[offer.word]]
             for row in rows if offer.word != error.word else rows[:1]:
-                with _untold():
-                    assemble(what, [*kept, *row])
-        except CNError:
-            return False
-        return True
+                assemble(what, [*kept, *row])
+            return True
+        return False
 
     if offer := next(filter(fits, _meant(error.word, words, what, kept)), None):
         return WordError.of(error.word, error.what[:1], [offer])

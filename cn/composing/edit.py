@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, cast
 
 from cn import program
@@ -91,11 +92,9 @@ def _inner(kind: Kind, old: Any) -> Kind:
     """Return the union member that holds the value, or the container type of an Any; other types unchanged."""
     if isinstance(kind, Either):
         for member in kind.members:
-            try:
+            with contextlib.suppress(Mismatch):
                 if type(member.accept(old)) is type(old):
                     return _inner(member, old)
-            except Mismatch:
-                continue
     if isinstance(kind, Anything) and isinstance(old, dict):
         return Table(SCALARS[str], kind)
     if isinstance(kind, Anything) and isinstance(old, list):

@@ -21,9 +21,7 @@ def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> Non
     """Check required fields, derive values, freeze and run `check()`. partial, keep: as in `compose` and `assemble`."""
     nodes = list(walk(root, skip=keep))
     lacking = [(address, node) for address, node in nodes if not type(node)._fields.keys() <= vars(node).keys()]
-    unset = [
-        (address, node, name) for address, node in lacking for name in type(node)._fields if name not in vars(node)
-    ]
+    unset = [(at, node, name) for at, node in lacking for name in type(node)._fields if name not in vars(node)]
     if unset:
         if not partial:
             _require(unset)
@@ -60,9 +58,8 @@ def _require(fields: list[tuple[str, CN, str]]) -> None:
         kind = kinds_of(node)[name]
         given = key.replace(".", "/") if isinstance(kind, Child) else key
         also = f"also required: {', '.join(key for key, *_ in missing[1:])}" if missing[1:] else None
-        raise UserError(
-            f"{key} is required and was not given", where(type(node), name), also, f"write: {given}=... ({kind.name})"
-        )
+        instead = f"write: {given}=... ({kind.name})"
+        raise UserError(f"{key} is required and was not given", where(type(node), name), also, instead)
 
 
 def _check(node: CN, subject: str) -> None:

@@ -43,7 +43,7 @@ def worked_out(
     from omegaconf import OmegaConf
     from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
-    tree = OmegaConf.create(_literal(base))
+    tree = OmegaConf.create(literal(base))
     found: list[Any] = []
     text = ""
     try:
@@ -58,9 +58,8 @@ def worked_out(
     except GrammarParseError:
         raise UserError(f"{text} cannot be worked out", UNREADABLE) from None
     except OmegaConfBaseException as error:
-        raise UserError(
-            f"{text} cannot be worked out", *in_words(str(error), list(_addresses(base)), among, later)
-        ) from None
+        why = in_words(str(error), list(_addresses(base)), among, later)
+        raise UserError(f"{text} cannot be worked out", *why) from None
     return found
 
 
@@ -69,20 +68,19 @@ def in_words(
 ) -> list[str | None]:
     """Translate OmegaConf's error into our words, with the nearest addresses."""
     first = error.split("\n")[0]
-    pattern = next((each for each in WORDS if re.search(each, first)), None)
-    if pattern is None:
+    said, found = next(((said, found) for each, said in WORDS.items() if (found := re.search(each, first))), ("", None))
+    if found is None:
         return [re.sub(r"\A\w+ raised while resolving interpolation: ", "what it calls fails: ", first)]
-    found = re.search(pattern, first)
-    part = short(found[1]) if found and found.groups() else ""
-    why, *more = WORDS[pattern].replace("PART", part).split("\n")
-    if WORDS[pattern] == ABSENT and part in later():
+    part = short(found[1]) if found.groups() else ""
+    why, *more = said.replace("PART", part).split("\n")
+    if said == ABSENT and part in later():
         return [f"{part} is derived only after each ${{...}} is worked out", f"to give it: {part}=VALUE"]
-    if WORDS[pattern] == ABSENT:
+    if said == ABSENT:
         shown = among or nearest(part.lstrip("."), addresses)  # with `among`, `addresses` is the complete list
         return [f"{why}{among}", hint(part.lstrip("."), addresses) if shown and addresses else None]
-    if WORDS[pattern] == UNKNOWN and OF_HYDRA.fullmatch(part):
+    if said == UNKNOWN and OF_HYDRA.fullmatch(part):
         return [f"${{{part}:...}} is Hydra's, and works only in its own options"]
-    if WORDS[pattern] == UNKNOWN:
+    if said == UNKNOWN:
         return [why, hint(part, [name for name in _resolvers() if not OF_HYDRA.fullmatch(name)])]
     return [why, *more]
 
@@ -119,14 +117,14 @@ def readings(value: Any, each: Assignment) -> list[Assignment]:
     return [each.replace(value=one, raw=str(value), texts=own) for one, own in found]
 
 
-def _literal(value: Any) -> Any:
-    """Escape texts that only look like an interpolation."""
+def literal(value: Any) -> Any:
+    """Escape texts that only look like an interpolation. A tuple becomes a list, since OmegaConf holds none."""
     if isinstance(value, str):
         return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
-    if isinstance(value, list):
-        return [_literal(item) for item in cast("list[Any]", value)]
+    if isinstance(value, (list, tuple)):
+        return [literal(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {key: _literal(item) for key, item in cast("dict[Any, Any]", value).items()}
+        return {key: literal(item) for key, item in cast("dict[Any, Any]", value).items()}
     return value
 
 

@@ -43,10 +43,8 @@ def _others(typed: str) -> Iterator[tuple[str, str]]:
         number = re.match(r"[+-]?[0-9]+", typed[zero.start() :])
         yield f"{number[0] if number else ''} is a text, since no number begins with 0", ZERO.sub(r"\1", typed)
     if other := OTHER_BASE.search(typed):
-        yield (
-            f"{other[0]} is a text, since numbers are decimal",
-            OTHER_BASE.sub(lambda each: str(int(each[0], 0)), typed),
-        )
+        decimal = OTHER_BASE.sub(lambda each: str(int(each[0], 0)), typed)
+        yield f"{other[0]} is a text, since numbers are decimal", decimal
     yield QUOTED, re.sub("[\"']", "", typed)
     if typed.lower() in WORDS:
         yield "", WORDS[typed.lower()]

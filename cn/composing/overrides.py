@@ -160,16 +160,15 @@ def _values(text: str, override: Override, options: Callable[[str], list[str]]) 
         if not (chosen := value.filter(known)):
             raise UserError(f"{text} matches none of the options", f"choose from: {', '.join(known)}")
         return [f"{name}={option}" for option in chosen]
+    is_range = isinstance(value, RangeSweep)
     try:
-        items = (
-            grammar.steps(value, MOST) if isinstance(value, RangeSweep) else override.sweep_iterator(grammar.spelled)
-        )
+        items = grammar.steps(value, MOST) if is_range else override.sweep_iterator(grammar.spelled)
         found = [f"{name}={item}" for item in items]
     except HydraException as error:
         raise UserError(f"{text}: {error}") from None
     if not found:
         raise UserError(f"{text} has no values")
-    if isinstance(value, RangeSweep) and len(found) > MOST:
+    if is_range and len(found) > MOST:
         why = f"{text} has more than {MOST} values, and one command may stand for {MOST} runs"
         raise UserError(why, f"write: a larger step, {name}=range(FIRST,END,STEP)")
     return found

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import Any, cast
 
 from cn.composing.class_changes import KEEPS, find_patch, kept_by, patches_by
@@ -20,7 +20,7 @@ from cn.nodes.containers import Table
 from cn.nodes.field_types import Child, Kind
 from cn.nodes.node import CN
 from cn.nodes.patch import Change, Patch
-from cn.nodes.resolving import by_key, resolve
+from cn.nodes.resolving import by_key, kinds_of, resolve
 from cn.nodes.target import EXTRA
 from cn.nodes.traversal import address_of, is_field
 
@@ -48,18 +48,18 @@ def layers_of(root: CN, typed: list[Assignment], *, again: bool = False) -> list
     return [kept, *layers, rest]
 
 
-def _class_at(root: CN, typed: Iterable[Assignment], at: str) -> type[Any]:
+def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
     """Return the class of the root, or of the run in one of its fields, which an override may choose."""
     if not at:
         return type(root)
     for each in typed:
         if each.path == (at,) and each.verb in ("set", "force") and isinstance(each.texts, str):
-            return find(cast("Child", resolve(type(root))[at]).types, each.texts, each.text)  # pyright: ignore
+            return find(cast("Child", kinds_of(root)[at]).types, each.texts, each.text)
     return cast("type[Any]", type(vars(root).get(at)))
 
 
 def patches_of(
-    root: CN, typed: Iterable[Assignment], at: str = "", *, again: bool = False
+    root: CN, typed: list[Assignment], at: str = "", *, again: bool = False
 ) -> dict[str, tuple[type[Patch], str]]:
     """Return the patches that apply, by name, each with the end of the place of its changes: `, which Short applies`.
 
@@ -67,7 +67,6 @@ def patches_of(
     field. at: of the root, or of a run that it holds. again: the root has been composed before.
     Raises UserError for an unknown patch, and for one that is named twice.
     """
-    typed = list(typed)
     naming = [each for each in typed if names_patches(root, each, at)]
     found: dict[str, tuple[type[Patch], str]] = {}
     if not any(each.verb != "add" for each in naming) and _applies(root, typed, at, again=again):
@@ -97,8 +96,6 @@ def of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:
-        if not each.place:  # it is typed, and its errors are raised as they are
-            raise
         if each.place.startswith(KEEPS) and each.verb == "add":  # what the option has itself stays
             return
         told = error
@@ -199,14 +196,6 @@ def _assignment(before: str, change: Change, at: str, after: str = "") -> Assign
     path = path_of(key)
     if at:
         key, path = f"{at}.{key}", (at, *path)
-    word = f"{sign}{key}"
-    return Assignment(
-        word=word if bare else f"{word}={'null' if change.value is None else change.value}",
-        verb=VERBS[sign],
-        key=key,
-        path=path,
-        value=change.value,
-        raw=None if bare else short(repr(change.value)),
-        texts=None,
-        place=f"{before}{change.place}{after}",
-    )
+    word = f"{sign}{key}" if bare else f"{sign}{key}={'null' if change.value is None else change.value}"
+    raw = None if bare else short(repr(change.value))
+    return Assignment(word, VERBS[sign], key, path, change.value, raw, None, f"{before}{change.place}{after}")

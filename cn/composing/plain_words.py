@@ -99,22 +99,20 @@ def _scalar(text: str) -> Any:
 def _list(text: str, at: int, depth: int) -> tuple[Any, Texts, int]:
     values: list[Any] = []
     texts: list[Texts] = []
-    at = _after_space(text, at)
-    while text[at : at + 1] != "]" or values:
+    at, last = _next(text, at, "]", "")
+    while not last:
         value, own, at = _element(text, at, depth)
         values.append(value)
         texts.append(own)
         at, last = _next(text, at, "]")
-        if last:
-            return values, texts, at
-    return values, texts, at + 1
+    return values, texts, at
 
 
 def _dict(text: str, at: int, depth: int) -> tuple[Any, Texts, int]:
     values: dict[Any, Any] = {}
     texts: dict[Any, tuple[str, Texts]] = {}
-    at = _after_space(text, at)
-    while text[at : at + 1] != "}" or values:
+    at, last = _next(text, at, "}", "")
+    while not last:
         name = ENTRY.match(text, at)
         key = _scalar(name[0]) if name else ...
         if name is None or key in values or isinstance(key, float):
@@ -125,17 +123,17 @@ def _dict(text: str, at: int, depth: int) -> tuple[Any, Texts, int]:
         values[key], own, at = _element(text, _after_space(text, at + 1), depth)
         texts[key] = (name[0], own)
         at, last = _next(text, at, "}")
-        if last:
-            return values, texts, at
-    return values, texts, at + 1
+    return values, texts, at
 
 
-def _next(text: str, at: int, closing: str) -> tuple[int, bool]:
+def _next(text: str, at: int, closing: str, comma: str = ",") -> tuple[int, bool]:
     """Return the position after the comma or closing bracket, and whether it was the bracket."""
     at = _after_space(text, at)
-    if text[at : at + 1] not in (",", closing):
+    if text.startswith(closing, at):
+        return at + 1, True
+    if not text.startswith(comma, at):
         raise _Declined
-    return (at + 1, True) if text[at] == closing else (_after_space(text, at + 1), False)
+    return _after_space(text, at + len(comma)), False
 
 
 def _after_space(text: str, at: int) -> int:

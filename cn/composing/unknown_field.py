@@ -45,13 +45,8 @@ def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tupl
     held = next((at for at in runs if node is (vars(tree.root).get(at) if at else tree.root)), None)
     if held is not None:
         near = _other_word(node, each, held, own, near) or near
-    return lines(
-        f"{each.text}: {cls.__name__} has no field {short(name)!r}",
-        where(cls),
-        near,
-        has,
-        f"see: python {program.script} --help",
-    )
+    what = f"{each.text}: {cls.__name__} has no field {short(name)!r}"
+    return lines(what, where(cls), near, has, f"see: python {program.script} --help")
 
 
 def _other_word(run: CN, each: Assignment, at: str, own: list[str], near: str) -> str | None:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from cn.discovery import source
-from cn.discovery.registry import bears, folders, group_of, home, homes, is_bundle, key_of, path_below
+from cn.discovery.registry import bears, folders, group_of, home, homes, is_bundle, is_node, key_of, path_below
 from cn.discovery.typable import LONGEST, better, why_not
 from cn.errors import CNError, UserError, hint, short
 
@@ -52,12 +52,8 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
             if not found and not name:
                 strange = loaded
             for cls in found:
-                key = key_of(cls)
-                if (
-                    key
-                    and key.option.isascii()
-                    and (path_below(cls, package) == option if name else bears(cls.__name__, module.rsplit(".", 1)[-1]))
-                ):
+                named = path_below(cls, package) == option if name else bears(cls.__name__, module.rsplit(".", 1)[-1])
+                if named and (key := key_of(cls)) and key.option.isascii():
                     if _fits(cls, types, bundles):
                         return cls
                     seen = cls if key.group == group_of(package) else seen
@@ -67,7 +63,7 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
         if inspect.isabstract(seen):
             missing = ", ".join(f"{name}()" for name in sorted(seen.__abstractmethods__))
             why = f"{seen.__name__} cannot be chosen: it does not define {missing}"
-        raise UserError(why, f"defined in {source.place(seen)}", _choices(types, option, bundles))
+        raise UserError(why, f"defined in {source.place(seen)}", hint(option, options(types, bundles=bundles)[0]))
     if alone := only(types):
         fields = ", ".join(each.name for each in dataclasses.fields(alone))
         what = f"{alone.__name__} has no options, so {short(option)!r} cannot be chosen"
@@ -80,7 +76,8 @@ def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
                 _refuse_name(package, parts)
     what = f"no {asked} is called {short(option)!r}"
     contracts = ", ".join(f"{kind.__name__} ({source.place(kind)})" for kind in types)
-    raise NoOptionError(what, f"options are the subclasses of {contracts}", _choices(types, option, bundles))
+    near = hint(option, options(types, bundles=bundles)[0])
+    raise NoOptionError(what, f"options are the subclasses of {contracts}", near)
 
 
 def _without_node(module: ModuleType, kind: type) -> NoOptionError:
@@ -237,14 +234,9 @@ def _scan(folder: str, above: list[str]) -> Iterator[tuple[str, list[str], bool]
 
 def nodes(module: ModuleType) -> list[Any]:
     """Return the public node classes that the module itself defines."""
-    found: list[Any] = [cls for cls in vars(module).values() if isinstance(cls, type) and hasattr(cls, "_fields")]
-    return [cls for cls in found if cls.__module__ == module.__name__]
+    return [cls for cls in vars(module).values() if is_node(cls) and cls.__module__ == module.__name__]
 
 
 def _file(module: str) -> str:
     is_folder = "." not in module and folders(module)
     return f"{module}/__init__.py" if is_folder else module.replace(".", "/") + ".py"
-
-
-def _choices(types: tuple[Any, ...], option: str, bundles: bool) -> str:
-    return hint(option, options(types, bundles=bundles)[0])

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,26 +109,22 @@ def home(cls: Any) -> str:
     packages = [base.__module__ for base in cls.__mro__ if _is_package(base.__module__)]
     above = [package for package in packages if f"{module}.".startswith(f"{package}.")]
     if is_bundle(cls):
-        above = [each for each in _above(module) if any(map(_is_node, vars(sys.modules[each]).values()))]
+        above = [module.rsplit(".", depth)[0] for depth in range(1, module.count(".") + 1)]
+        above = [package for package in above if any(map(is_node, vars(sys.modules[package]).values()))]
     if above:
         return max(above, key=len)
     parts = module.split(".")
     return ".".join(parts[: 2 if parts[0] == ROOT and len(parts) > 2 else 1])
 
 
-def _is_node(value: object) -> bool:
+def is_node(value: object) -> bool:
+    """Return whether a value is a node class; `cn.nodes` cannot be imported here."""
     return isinstance(value, type) and isinstance(getattr(value, "_fields", None), dict)
 
 
 def is_bundle(cls: Any) -> bool:
     """Return whether a class stands for several nodes: an option of the folder with contracts that it is in."""
     return getattr(cls, "_bundle_", False)
-
-
-def _above(module: str) -> Iterator[str]:
-    """Yield the packages that a module is in."""
-    while module := module.rpartition(".")[0]:
-        yield module
 
 
 @functools.cache

@@ -98,9 +98,7 @@ def place(cls: type, field: str | None = None, key: str | None = None) -> str:
 
 
 def comment(cls: type, field: str) -> str:
-    """Return the comment beside a field, from the class that declares the field, else from the nearest base with a
-    comment.
-    """
+    """Return the comment beside a field, from its class or the nearest base class that has one; "" if none has."""
     own = (_written(base)[1].get(field) for base in cls.__mro__)
     return next((line.comment for line in own if line is not None and line.comment), "")
 

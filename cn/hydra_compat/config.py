@@ -9,7 +9,6 @@ out when it lists options: `model/_/cifar_vit` is what `runs/cifar_vit.py` has a
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from keyword import iskeyword
 from typing import Any, NamedTuple, Optional, cast
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, Optional, cast
 from hydra.core.default_element import GroupDefault
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
+from cn.composing.interpolation import literal
 from cn.discovery import registry
 from cn.nodes.containers import Items, Table
 from cn.nodes.derived import Derived
@@ -141,7 +141,7 @@ def _typed(what: Any, more: dict[str, Any]) -> DictConfig:
         value = _value(what, name)
         if isinstance(kind, Child) or isinstance(value, Derived):
             continue
-        held = MISSING if value is ... else _held(value)
+        held = MISSING if value is ... else literal(value)
         if (key := address_of("", cls, name)) != name:
             keyed[key] = held  # no name of a field of a dataclass
             continue
@@ -171,17 +171,6 @@ def _value(what: Any, name: str) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return ... if field.default is dataclasses.MISSING else field.default
-
-
-def _held(value: Any) -> Any:
-    """Return a value as OmegaConf holds it: without tuples, and with `${` escaped."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", value)
-    if isinstance(value, (list, tuple)):
-        return [_held(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: _held(item) for key, item in cast("dict[Any, Any]", value).items()}
-    return value
 
 
 def _type(kind: Kind) -> Any:

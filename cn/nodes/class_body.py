@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import types
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -100,7 +99,7 @@ def _is_method(value: object) -> bool:
     """Return whether Python binds the value to the instance: a function, a property, a cached property."""
     if isinstance(value, (Derived, Fallback, functools.partial)):  # a partial has a __get__ from Python 3.13 on
         return False
-    return isinstance(value, types.FunctionType) or hasattr(type(value), "__get__")
+    return hasattr(type(value), "__get__")
 
 
 def _annotated(name: str, value: Any, nodes: list[type[Any]]) -> str:

@@ -29,7 +29,7 @@ class Items(Immutable, Kind):
         if not isinstance(value, list if raw is None and self.type is list else (list, tuple)):
             raise Mismatch(self.name)
         items = typing.cast("Sequence[Any]", value)
-        taken = (_inner(self, self.item, *each) for each in zip(items, _each(raw, items), strict=True))
+        taken = (_inner(self, self.item, *each) for each in zip(items, raw or [None] * len(items), strict=True))
         return list(taken) if self.type is list else tuple(taken)
 
     def plain(self, value: Any) -> Any:
@@ -49,7 +49,7 @@ class Row(Immutable, Kind):
         if isinstance(value, (list, tuple)):
             items = typing.cast("Sequence[Any]", value)
             if len(items) == len(self.items):
-                triples = zip(self.items, items, _each(raw, items), strict=True)
+                triples = zip(self.items, items, raw or [None] * len(items), strict=True)
                 return tuple(_inner(self, *each) for each in triples)
         raise Mismatch(self.name)
 
@@ -91,10 +91,6 @@ class Table(Immutable, Kind):
 
     def plain(self, value: Any) -> Any:
         return {str(self.key.plain(key)): self.value.plain(item) for key, item in value.items()}
-
-
-def _each(raw: Texts | None, items: Sequence[Any]) -> Sequence[Texts | None]:
-    return [None] * len(items) if raw is None else raw
 
 
 def _inner(outer: Kind, kind: Kind, item: Any, raw: Texts | None) -> Any:

@@ -143,11 +143,8 @@ def computed(node: CN, name: str, value: Derived) -> Any:
 
 
 def _holds_derived(value: Any) -> bool:
-    if isinstance(value, dict):
-        value = list(cast("dict[Any, Any]", value).values())
-    return isinstance(value, Derived) or (
-        isinstance(value, (list, tuple)) and any(map(_holds_derived, cast("list[Any]", value)))
-    )
+    held = cast("Any", value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ())
+    return isinstance(value, Derived) or any(map(_holds_derived, held))
 
 
 @contextlib.contextmanager

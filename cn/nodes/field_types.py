@@ -84,10 +84,8 @@ class Scalar(Immutable, Kind):
         if type(value) is self.type:
             return value
         if self.type is float and type(value) is int:
-            try:
+            with contextlib.suppress(OverflowError):
                 return float(value)
-            except OverflowError:
-                raise Mismatch(self.name) from None
         if self.type is int and type(value) is float and value.is_integer() and raw is not None:
             return self._exact(raw)  # 1e5 on the command line
         if self.type is str and raw is not None and value is not None and not isinstance(value, (list, dict)):
@@ -108,21 +106,18 @@ class Scalar(Immutable, Kind):
         try:
             return paths.typed(text)
         except UserError:
-            raise Mismatch(
-                self.name, f"where {short(text.partition('/')[0])} must be a home folder that is there"
-            ) from None
+            why = f"where {short(text.partition('/')[0])} must be a home folder that is there"
+            raise Mismatch(self.name, why) from None
 
     def _exact(self, raw: str) -> int:
         """Return the exact integer of a text such as `9007199254740993.0`, which a float would round."""
         from decimal import Decimal, InvalidOperation
 
-        try:
+        with contextlib.suppress(InvalidOperation):
             number = Decimal(raw.replace("_", ""))
-        except InvalidOperation:
-            raise Mismatch(self.name) from None
-        if number != number.to_integral_value():
-            raise Mismatch(self.name)
-        return int(number)
+            if number == number.to_integral_value():
+                return int(number)
+        raise Mismatch(self.name)
 
 
 def _one_of(choices: list[str]) -> str:
@@ -192,12 +187,11 @@ class Either(Immutable, Kind):
         return [choice for member in self.members for choice in member.choices()]
 
     def accept(self, value: Any, raw: Texts | None = None) -> Any:
-        if raw is None and isinstance(value, dict):
-            table = typing.cast("dict[Any, Any]", value)
-            if set(table) == {MEMBER, VALUE}:
-                with contextlib.suppress(Mismatch, TypeError, IndexError):
-                    index: int = table[MEMBER]
-                    return self.members[index].accept(table[VALUE])
+        table = typing.cast("dict[Any, Any]", value if raw is None and isinstance(value, dict) else {})
+        if table.keys() == {MEMBER, VALUE}:
+            with contextlib.suppress(Mismatch, TypeError, IndexError):
+                index: int = table[MEMBER]
+                return self.members[index].accept(table[VALUE])
         taken: list[Any] = []
         why = ""
         for member in self.members:
@@ -217,15 +211,10 @@ class Either(Immutable, Kind):
         if value is None or type(value) in (bool, int, float, str):  # the same in JSON, whichever member accepts it
             return value
         for index, member in enumerate(self.members):
-            try:
-                if not same(member.accept(value), value):
-                    continue
-            except Mismatch:
-                continue
-            plain = member.plain(value)
-            if same(self.accept(plain), value):
-                return plain
-            return {MEMBER: index, VALUE: plain}
+            with contextlib.suppress(Mismatch):
+                if same(member.accept(value), value):
+                    plain = member.plain(value)
+                    return plain if same(self.accept(plain), value) else {MEMBER: index, VALUE: plain}
         return value
 
 

@@ -128,9 +128,8 @@ class CN(metaclass=CNMeta):
             if name in type(self)._fields:
                 if (late := self._late.get(name)) is not None:
                     return computed(self, name, late)
-                raise MissingValueError(
-                    f"{type(self).__name__}.{name} is required and has no value yet", where(type(self), name)
-                )
+                what = f"{type(self).__name__}.{name} is required and has no value yet"
+                raise MissingValueError(what, where(type(self), name))
             extra = self.__dict__.get("extra")
             if isinstance(extra, dict) and name in extra:  # `extra: dict[str, Any]` holds what has no field
                 return extra[name]
@@ -143,11 +142,9 @@ class CN(metaclass=CNMeta):
             cls = type(self)
             if self._frozen:
                 caller = sys._getframe(1)
-                raise FrozenError(
-                    f"{cls.__name__}.{name} cannot be set: a composed node is frozen",
-                    f"it was tried in {os.path.relpath(caller.f_code.co_filename)}:{caller.f_lineno}",
-                    f"make another with dataclasses.replace(node, {name}=...)",
-                )
+                what = f"{cls.__name__}.{name} cannot be set: a composed node is frozen"
+                at = f"it was tried in {os.path.relpath(caller.f_code.co_filename)}:{caller.f_lineno}"
+                raise FrozenError(what, at, f"make another with dataclasses.replace(node, {name}=...)")
             if name not in cls._fields and (name := by_key(cls).get(name, name)) not in cls._fields:
                 raise UserError(unknown_field(cls, name))
             put(self, name, accept(cls, resolve(cls)[name], name, value))
@@ -210,8 +207,5 @@ def accept(cls: type[CN], kind: Kind, name: str, value: Any) -> Any:
 
 def unknown_field(cls: type[CN], name: str) -> str:
     now = old_names(cls).get(name) if resolve(cls, strict=False) else None
-    return lines(
-        f"{cls.__name__} has no field {name!r}" + (f": it is called {now} now" if now else ""),
-        where(cls),
-        f"write: {now}=..." if now else hint(name, filter(is_field, cls._fields)),
-    )
+    what = f"{cls.__name__} has no field {name!r}" + (f": it is called {now} now" if now else "")
+    return lines(what, where(cls), f"write: {now}=..." if now else hint(name, filter(is_field, cls._fields)))

@@ -134,9 +134,8 @@ def _refuse_empty(made: Ranged, annotation: Callable[[], str]) -> None:
     for bounds in (made.bounds, made.lengths):
         for _, bound in bounds:
             if type(bound) not in (int, float) or bound != bound:
-                raise DefinitionError(
-                    f"cannot be {annotation()}: {bound!r} is not a number that a value can be compared with"
-                )
+                what = f"{bound!r} is not a number that a value can be compared with"
+                raise DefinitionError(f"cannot be {annotation()}: {what}")
         least = [(bound, sign == ">") for sign, bound in bounds if sign in MIRRORED]
         most = [(bound, sign == "<") for sign, bound in bounds if sign not in MIRRORED]
         for low, above in least:

@@ -34,16 +34,13 @@ def locate(name: str) -> Any:
             raise
         for part in parts[depth:]:
             if not hasattr(found, part):
-                raise UserError(
-                    f"{name} does not exist: {module} has no {part!r}", hint(part, filter(is_field, dir(found)))
-                )
+                near = hint(part, filter(is_field, dir(found)))
+                raise UserError(f"{name} does not exist: {module} has no {part!r}", near)
             found = getattr(found, part)
         return found
     what = f"no module is called {parts[0]!r}" if len(parts) > 1 or not parts[0] else "it names no module"
-    instead = (
-        f"write: builtins.{name}" if name in dir(builtins) else "install the package, or mend the name in `_target_`"
-    )
-    raise UserError(f"{name} does not exist: {what}", instead)
+    instead = "install the package, or mend the name in `_target_`"
+    raise UserError(f"{name} does not exist: {what}", f"write: builtins.{name}" if name in dir(builtins) else instead)
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -103,10 +100,8 @@ def target_of(node: CN | type[CN]) -> str:
     if not isinstance(target, str):
         what, instead = f"{cls.__name__} names no target", '_target_: str = "package.name"'
         if hasattr(cls, "build"):  # inherited, since it asks for the target
-            what, instead = (
-                f"{cls.__name__} does not define build(), and names no target",
-                f"def build(self, ...), or {instead}",
-            )
+            what = f"{cls.__name__} does not define build(), and names no target"
+            instead = f"def build(self, ...), or {instead}"
         raise UserError(what, where(cls), f"write: {instead}")
     return target
 

@@ -74,9 +74,8 @@ def address_of(holder: str, cls: type[CN], name: str) -> str:
 def differences(node: CN, base: CN, *, nested: bool = True) -> Iterator[tuple[str, Any, Any]]:
     """Yield each field whose value differs from that in another node of the class: its name and both values.
 
-    The second value is `...` if the other node has none, or has a derived one, which is derived anew. A derived value
-    of the node itself differs only from a given one. nested: compare the fields of child nodes too, not their classes
-    alone.
+    The second value is `...` if the other node has none or a derived one. A derived value of the node itself counts
+    only beside a given one. nested: compare the fields of child nodes too, not their classes alone.
     """
     mine, theirs = node.__dict__, base.__dict__
     for name in type(node)._fields:

@@ -2,7 +2,6 @@
 
 Each way to write a value is tested by composing it; the first that reproduces the value is used.
 """
-# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+from cn.composing.interpolation import literal
 from cn.composing.overrides import read
 from cn.composing.plain_words import quoted
 from cn.errors import UserError, short
-from cn.nodes.texts import Texts
+from cn.nodes.texts import Texts, texts_of
 
 ID = r"[A-Za-z_][A-Za-z0-9_-]*"
 OTHERWISE = r"null|true|false|nan|inf|\.[0-9].*"  # Hydra does not parse these as a text
@@ -35,13 +36,8 @@ def _spelled(value: Any, *, late: bool) -> tuple[str, Any, Texts]:
         value = value.name
     elif isinstance(value, Path):
         value = f"./{value}" if str(value).startswith("~") else str(value)
-    if value is None:
-        return "null", None, "null"
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-        return text, value, text
-    if isinstance(value, (int, float)):
-        return repr(value), value, repr(value)
+    if value is None or isinstance(value, (int, float)):
+        return texts_of(value), value, texts_of(value)
     if isinstance(value, str):
         return text_of(value, late=late), value, value
     if isinstance(value, (list, tuple)):
@@ -65,7 +61,7 @@ def text_of(text: str, *, late: bool = False) -> str:
     if "${" in text:
         if UNQUOTED.fullmatch(text) and not late:
             return _escaped(text)
-        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+        text = literal(text)
     return quoted(text, '"' if "'" in text and '"' not in text else "'")
 
 

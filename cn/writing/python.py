@@ -17,8 +17,7 @@ from cn.nodes.traversal import default_of, is_field, values, walk
 def as_python(node: CN, name: str = "run") -> str:
     """Return imports and one assignment; executing them binds `name` to an object equal to `node`.
 
-    Every value is written, including defaults, since a default may change later. A field without a value, which only a
-    partly composed node has, is written as `...`.
+    Defaults are written too, since they may change later. A field of a partly composed node without a value is `...`.
     """
     types = {type(each) for _, each in walk(node)}
     for _, each in walk(node):
@@ -61,12 +60,8 @@ class Writer:
         if closing is None:
             return opening
         inner = [prefix + self.write(item, depth + 1, 4 * (depth + 1) + len(prefix) + 1) for prefix, item in parts]
-        line = (
-            opening
-            + ", ".join(inner)
-            + ("," if closing == ")" and opening == "(" and len(inner) == 1 else "")
-            + closing
-        )
+        comma = "," if opening == "(" and len(inner) == 1 else ""
+        line = opening + ", ".join(inner) + comma + closing
         if not inner or (len(line) + before <= self.width and "\n" not in line):
             return line
         indent = "    " * (depth + 1)

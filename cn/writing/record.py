@@ -58,11 +58,8 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
         if name in (CLASS, DERIVED):
             continue
         if name not in kinds:
-            raise UserError(
-                f"{place} gives {cls.__name__} a value for {name!r}, which is not a field now",
-                where(cls),
-                hint(name, cls._fields),
-            )
+            what = f"{place} gives {cls.__name__} a value for {name!r}, which is not a field now"
+            raise UserError(what, where(cls), hint(name, cls._fields))
         kind = kinds[name]
         if isinstance(kind, Child) and isinstance(value, dict):
             table = cast("dict[str, Any]", value)
@@ -83,10 +80,8 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
         try:
             given[name] = kind.accept(value)
         except Mismatch as error:
-            raise UserError(
-                f"{place} gives {cls.__name__}.{name} the value {short(repr(value))}, which is not {error}",
-                where(cls, name),
-            ) from None
+            what = f"{place} gives {cls.__name__}.{name} the value {short(repr(value))}, which is not {error}"
+            raise UserError(what, where(cls, name)) from None
     absent = {name: field for name, field in cls._fields.items() if name not in given}
     required = [name for name, field in absent.items() if field.default is field.default_factory is MISSING]
     if required:
@@ -95,11 +90,8 @@ def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there:
     known = past(cls).neutral
     new = [name for name, field in absent.items() if name not in known and not isinstance(field.default, Derived)]
     if new:
-        warnings.warn(
-            f"{place} was written before {cls.__name__} had {', '.join(new)}: the current defaults are used",
-            RecordWarning,
-            stacklevel=2,
-        )
+        told = f"{place} was written before {cls.__name__} had {', '.join(new)}: the current defaults are used"
+        warnings.warn(told, RecordWarning, stacklevel=2)
     node = cls(**given)
     derived = cast("list[str]", record.get(DERIVED, []))
     kept = (name for name in derived if name in given and isinstance(cls._fields[name].default, Derived))
@@ -123,8 +115,7 @@ def dump(node: CN, folder: Path) -> Path:
 def within(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
     """Return the run folder that a path belongs to, and the name of an entry in it, such as a checkpoint.
 
-    A symbolic link to an entry of a run folder counts as that entry. A path outside of a run folder is returned
-    unchanged.
+    A symbolic link to an entry of a run folder counts as that entry. Any other path is returned unchanged.
     """
     path = Path(path)
     if (path / FILE).exists():

@@ -2,7 +2,6 @@
 
 The source is formatted as `ruff format` and `ruff check --select I` do, with 120 columns.
 """
-# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ def changed(node: CN) -> list[tuple[str, Any]]:
 def subclass(node: CN, module: str, name: str, *, command: str, doc: list[str], root: Path) -> str:
     """Return the source of a module with the class.
 
-    command: the module's docstring. doc: the lines of the class docstring. root: the folder whose modules are imported
-    last.
+    command: the module's docstring. doc: lines of the class docstring. root: the folder whose modules come last.
     """
     cls = type(node)
     own = type(name, (), {"__module__": module})

@@ -37,9 +37,8 @@ class Patch(CN):
                 what = f" has the key {key!r}, and a patch chooses no other patches"
                 instead = f"to begin with the changes of another: class {cls.__name__}(OTHER)"
         if what:
-            raise DefinitionError(
-                f"{cls.__name__}.changes{what}", instead, f"defined in {source.place(cls, 'changes')}"
-            )
+            there = f"defined in {source.place(cls, 'changes')}"
+            raise DefinitionError(f"{cls.__name__}.changes{what}", instead, there)
 
     @classmethod
     def all_changes(cls) -> list[Change]:
