@@ -14,8 +14,8 @@ class CNError(Exception):
 
     status = 1  # the exit status of the process
 
-    def __init__(self, what: str, *more: str | None) -> None:
-        super().__init__(lines(what, *more))
+    def __init__(self, what: object = "", *more: str | None) -> None:
+        super().__init__(lines(str(what), *more))
 
 
 class UserError(CNError, ValueError):
