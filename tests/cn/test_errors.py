@@ -66,3 +66,11 @@ def test_what_was_typed_is_shown_on_one_line_and_cut() -> None:
     assert short("a\nb\t'") == "a\\nb\\t'"
     assert short("ü\ud800") == "ü\\ud800"
     assert len(short("x" * 10_000)) == 185
+
+
+def test_an_error_is_made_of_lines_of_another_error_or_of_nothing() -> None:
+    error = UserError("what is wrong", None, "where", "")
+    for each in (error, pickle.loads(pickle.dumps(error))):
+        assert str(each) == "what is wrong\n  where"
+    assert str(RunError(ValueError("x"))) == "x"
+    assert str(RunError()) == ""
