@@ -90,7 +90,7 @@ class Traced(Tree):
 
     def derived(self, node: CN, name: str) -> None:
         super().derived(node, name)
-        self._enter(node, self.above[id(node)])
+        self._enter(node, self.above.get(id(node), ()))  # not known: `locate` has made it
 
     def _note(self, node: CN, name: str, each: Assignment, more: str = "") -> None:
         kind = kinds_of(node)[name]
@@ -108,7 +108,7 @@ class Traced(Tree):
 
 
 def _kept(before: Any, now: Any, rest: list[str]) -> str:
-    """Return what a choice says of nodes that were there already."""
+    """Return `, which keeps its values` if a choice left a present node in place; else ""."""
     if isinstance(before, dict) and isinstance(now, dict):
         old, new = cast("dict[str, CN]", before), cast("dict[str, CN]", now)
         names = [name for name in rest[1:] or new if new[name] is old.get(name)]

@@ -30,8 +30,8 @@ from cn.writing.displayed import displayed
 FLAGS = """\
   -m, --multirun       run every combination: -m model=vit,mlp seed=range(3)
   -c, --cfg job        print the composed run as Python (hydra, all: Hydra's own configuration)
-  -p, --package NAME   of it, only the node at NAME
-  --partial            of it, what is there already: `...` where a value is required
+  -p, --package NAME   with --cfg job: only the node at NAME
+  --partial            with --cfg job: required values may be missing, and are shown as `...`
   --from FOLDER        start from the run that FOLDER records
   --explain [NAME]     where each value comes from; with NAME, only that value or what is below it
   --save-as NAME       write the composed run as a class, so that run=NAME chooses it
@@ -143,7 +143,7 @@ def _candidates(contract: Any, root: CN | None, word: str, prefix: str) -> Itera
         several = [
             (name, cast("dict[str, CN]", now or {})) for name, (_, kind, now) in chosen.items() if kind and kind.many
         ]
-        return [f"{name}.{each}" for name, held in several for each in held]
+        return [f"{name.replace('/', '.')}.{each}" for name, held in several for each in held]
     return [f"{name}=" for name in [*chosen, *(at for at, _ in fields)]]
 
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from cn import program
 from cn.composing import options
-from cn.composing.class_changes import KEEPS
 from cn.composing.deriving import derive_one
 from cn.composing.edit import edit
 from cn.composing.overrides import Assignment
@@ -59,7 +58,7 @@ class Tree:
                     return node, [EXTRA, *path[at:]]
                 from cn.composing.unknown_field import unknown_field
 
-                raise UserError(unknown_field(self, each, node, name, types))
+                raise UserError(unknown_field(self, each, node, at + len(each.path) - len(path), types))
             rest = path[at:]
             if not isinstance(kind, Child) or len(rest) <= (2 if kind.many else 1):
                 if isinstance(kind, Child) and kind.many and each.verb != "set" and derives(node, name) is not None:
@@ -108,7 +107,7 @@ class Tree:
             own[name] = None
         else:
             made = self.option(kind, each, options.named_option(each.value, each.texts), own.get(name))
-            if each.verb == "add" and (own.get(name) is not None or _yields(each, derives(node, name))):
+            if each.verb == "add" and own.get(name) is not None:
                 instead = f"to change it: {each.at(each.key)}"
                 raise UserError(f"{each.text}: {each.key} is chosen already", instead)
             own[name] = made
@@ -161,7 +160,7 @@ class Tree:
             own[name] = {**before, **chosen} if each.verb == "add" else chosen
 
     def option(self, kind: Child, each: Assignment, option: Any, before: Any) -> Any:
-        """Return a new instance of an option, or the node that is there, if it has that class and `++` does not say so.
+        """Return the present node if it already is this option and the sign is not `++`; else a new instance.
 
         A bundle gives a dict of nodes.
         """
@@ -193,8 +192,6 @@ class Tree:
         derived = derives(node, rest[0])
         old = derived.template if isinstance(derived, Nested) else node.__dict__.get(rest[0], ...)
         try:
-            if len(rest) == 1 and _yields(each, derived):
-                old = derived  # the field is there, although it has no value yet
             new = edit(kind, old, rest, each)
         except Mismatch as error:
             from cn.composing.nearest_value import meant
@@ -227,8 +224,3 @@ def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
     except (Mismatch, UserError):
         return False
     return True
-
-
-def _yields(each: Assignment, derived: Derived | None) -> bool:
-    """Return whether the override is one that a class keeps for options without the field, and the field is derived."""
-    return derived is not None and each.verb == "add" and each.place.startswith(KEEPS)

@@ -58,7 +58,7 @@ def named_in(cls: type[Any]) -> type[Any] | None:
 
 
 def find_patch(name: str, said: str, *there: str) -> type[Patch]:
-    """Return the patch of that name. said, there: what names it, and where, for an error."""
+    """Return the patch of that name. For an error, said: what names it; there: lines about the place."""
     if not any(discover.options((Patch,))):
         raise UserError(f"{said}: there is no patch", *there, "write: class NAME(Patch) in runs/patches/NAME.py")
     try:

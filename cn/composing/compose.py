@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cn.composing.apply import DerivedChild, Tree
+from cn.composing.class_changes import KEEPS
 from cn.composing.finish import finish
 from cn.composing.interpolation import readings, worked_out
 from cn.composing.options import find, option_of
@@ -111,7 +112,7 @@ def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[li
 
 
 def _derived_later(root: CN) -> set[str]:
-    """Return the addresses of the fields that have no value before they are derived."""
+    """Return the addresses of derived fields without a value yet."""
     return {
         address_of(address, type(node), name)
         for address, node in walk(root)
@@ -143,6 +144,8 @@ def _chosen(
                 derived = derived or child
                 continue
             kind = kinds_of(node)[rest[0]]
+            if each.verb == "add" and each.place.startswith(KEEPS) and len(rest) == 1 and derives(node, rest[0]):
+                continue  # a class keeps it for options without the field, and here the field is derived
             if not isinstance(kind, Child):
                 found[i].append((node, rest, each))
             elif i >= last.get(each.path, 0) and (len(rest) == 1 or i >= emptied.get(each.path[:-1], 0)):
@@ -206,7 +209,7 @@ def _meant(word: str, words: list[str], what: Any, kept: list[str]) -> Iterator[
 
 @contextlib.contextmanager
 def _untold() -> Generator[None]:
-    """Context manager: what is only tried tells nothing."""
+    """Context manager: suppress Notices while words are only tried."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Notice)
         yield

@@ -83,20 +83,23 @@ def _deriving(root: CN, *, keep: bool) -> Generator[None]:
     def kept(node: CN, name: str, value: Any) -> Any:
         if not keep:
             return value
-        address = address_of(place(node), type(node), name)
         kind = kinds_of(node)[name]
-        if isinstance(kind, Child) and address.count(".") >= DEEPEST:
-            why = f"nodes are derived in one another without an end: {short(address)}"
+
+        def address() -> str:  # walks over the run
+            return address_of(place(node), type(node), name)
+
+        if isinstance(kind, Child) and address().count(".") >= DEEPEST:
+            why = f"nodes are derived in one another without an end: {short(address())}"
             raise UserError(why, where(type(node), name), "write: a function that returns a node with given nodes")
         try:
             accepted = kind.accept(_chosen(kind, value) if isinstance(kind, Child) else value)
         except Mismatch as error:
-            why = f"{address} is {error}, but it is derived as {short(repr(value))}"
+            why = f"{address()} is {error}, but it is derived as {short(repr(value))}"
             raise UserError(why, where(type(node), name)) from None
         except UserError as error:
-            raise UserError(f"{address} cannot be derived: {error}", where(type(node), name)) from None
+            raise UserError(f"{address()} cannot be derived: {error}", where(type(node), name)) from None
         if isinstance(kind, Child) and _holds(accepted, node):
-            why = f"{address} is derived as the node that holds it, which has no end"
+            why = f"{address()} is derived as the node that holds it, which has no end"
             raise UserError(why, where(type(node), name), "write: a function that returns a part of that node")
         if name not in node._late:
             object.__setattr__(node, "_derived", node._derived | {name})

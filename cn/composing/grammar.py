@@ -21,7 +21,7 @@ from hydra._internal.grammar.functions import FunctionCall, Functions
 from hydra._internal.grammar.utils import escape_special_characters
 from hydra.core.override_parser.overrides_parser import create_functions
 from hydra.core.override_parser.overrides_visitor import HydraErrorListener, HydraOverrideVisitor
-from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep, ValueType
+from hydra.core.override_parser.types import ChoiceSweep, Override, QuotedString, RangeSweep
 from hydra.errors import HydraException
 from hydra.grammar.gen.OverrideLexer import OverrideLexer  # pyright: ignore[reportMissingTypeStubs]
 from hydra.grammar.gen.OverrideParser import OverrideParser  # pyright: ignore[reportMissingTypeStubs]
@@ -149,11 +149,6 @@ def is_quoted(value: Any) -> bool:
     return isinstance(value, _Text) and value.spelled[0] in "'\""
 
 
-def is_choice(override: Override) -> bool:
-    """Return whether the override is a choice sweep: values separated by commas."""
-    return override.value_type == ValueType.SIMPLE_CHOICE_SWEEP
-
-
 def steps(sweep: RangeSweep, most: int) -> list[str]:
     """Return the values of a `range(...)`, shuffled if `shuffle` is set; at most `most` + 1 of them."""
     ends = (sweep.start, sweep.stop, sweep.step)
@@ -170,7 +165,7 @@ def steps(sweep: RangeSweep, most: int) -> list[str]:
 def _added(at: Decimal, stop: Decimal, step: Decimal) -> Iterator[float]:
     """Yield the values of a range, summed in decimal: Hydra's third value of `range(0,1,0.1)` is not 0.3."""
     if not step or not all(each.is_finite() for each in (at, stop, step)):
-        raise HydraException("a range has a first, a last, and a step that is not 0")
+        raise HydraException("a range has a start, a stop, and a step that is not 0")
     while at < stop if step > 0 else at > stop:
         yield float(at)
         at += step

@@ -13,6 +13,7 @@ from cn.nodes.field_types import same
 from cn.nodes.texts import Texts, texts_of
 
 UNREADABLE = "what stands in its ${...} cannot be read"
+NO_PLACE = "it names no place in a list"
 ABSENT, UNKNOWN = "there is no PART", "there is no ${PART:...}"
 OF_HYDRA = re.compile("now|python_version|hydra.*")  # functions that Hydra gives to OmegaConf once it has started
 WORDS = {
@@ -25,6 +26,7 @@ WORDS = {
     "to have a value without it: '${oc.env:PART,VALUE}'",
     r"node `(.*)` is not a container": "PART has nothing inside it",
     r"Index '(.*)' \(str\) is not an int": "PART is no place in a list",
+    r"list index out of range": NO_PLACE,
     r"\AGrammarParseError": UNREADABLE,
 }  # OmegaConf's message -> our message
 
@@ -60,6 +62,8 @@ def worked_out(
     except OmegaConfBaseException as error:
         why = in_words(str(error), list(_addresses(base)), among, later)
         raise UserError(f"{text} cannot be worked out", *why) from None
+    except ValueError:  # of OmegaConf.update, at `l.x` where `l` is a list
+        raise UserError(f"{text} cannot be worked out", NO_PLACE) from None
     return found
 
 
@@ -110,7 +114,7 @@ def _addresses(base: dict[Any, Any], above: str = "") -> Iterator[str]:
 
 
 def readings(value: Any, each: Assignment) -> list[Assignment]:
-    """Return the assignment with the resolved value, and with its texts parsed: `${oc.env:SEED}` is always a str."""
+    """Return what may be meant: the resolved value, then its text as if typed, since `${oc.env:SEED}` is a str."""
     texts = _kept(value, each.value, each.texts)
     other = _read(value, texts)
     found = [(value, texts)] if same(other[0], value) else [(value, texts), other]

@@ -39,12 +39,12 @@ def named_options(each: Assignment) -> list[tuple[str, Any]]:
 
 
 def named_option(value: Any, texts: Texts) -> Any:
-    """Return the name of an option as typed; a list or dict is returned unchanged, and what no text stands for."""
+    """Return the typed text, which names an option. A list, a dict or a value without a text is returned unchanged."""
     return cast("Any", value) if isinstance(value, (list, dict)) or texts is None else texts
 
 
 def words_to_have(kind: Child, path: list[str], name: str, entries: dict[str, CN]) -> list[str]:
-    """Return what to write where a dict of nodes holds no such entry: a name that it holds, or an option to add."""
+    """Suggest, for an entry that is missing, a similar entry or an option to add."""
     options = discover.options(kind.types, bundles=True)[0]
     there = [hint(name, entries)] if entries else []
     for option in options:

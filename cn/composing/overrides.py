@@ -186,10 +186,12 @@ def _assignment(text: str) -> Assignment:
     if override.package is not None:
         raise _with_package(text, override.package, key)
     if override.is_sweep_override():
+        from hydra.core.override_parser.types import ValueType
+
         from cn.composing.syntax_errors import Offer, one_run_each
 
         offers = one_run_each(text)
-        if grammar.is_choice(override):
+        if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
             offers.append(Offer("for one list: ", f"{key}=[{typed}]"))
         raise WordError.of(text, [f"{short(text)} stands for several runs, and one was asked for"], offers)
     typed_value: Any = override._value  # pyright: ignore[reportPrivateUsage]
@@ -210,7 +212,7 @@ def _with_package(text: str, package: str, key: str) -> WordError:
 
 
 def path_of(key: str) -> tuple[str, ...]:
-    """Return the parts of a key: of `a.Loss/x`, which is an address, those between the dots."""
+    """Split a key at its dots, if it has any (`a.Loss/x`), else at its slashes (`model/head`)."""
     return tuple(key.split("." if "." in key else "/"))
 
 

@@ -61,10 +61,10 @@ def _class_at(root: CN, typed: list[Assignment], at: str) -> type[Any]:
 def patches_of(
     root: CN, typed: list[Assignment], at: str = "", *, again: bool = False
 ) -> dict[str, tuple[type[Patch], str]]:
-    """Return the patches that apply, by name, each with the end of the place of its changes: `, which Short applies`.
+    """Return the patches that apply, by name, each with a suffix for messages: `, which Short applies`.
 
-    They are those that are typed, after those of the class unless `patches=` takes their place; none if `patches` is a
-    field. at: of the root, or of a run that it holds. again: the root has been composed before.
+    Those of the class come first, unless `patches=` replaces them, and then the typed ones. There are none if the run
+    has a field `patches`. at: of the root, or of a run that it holds. again: the root has been composed before.
     Raises UserError for an unknown patch, and for one that is named twice.
     """
     naming = [each for each in typed if names_patches(root, each, at)]
@@ -92,7 +92,7 @@ def _applies(root: CN, typed: list[Assignment], at: str, *, again: bool) -> bool
 
 @contextlib.contextmanager
 def of_patch(root: CN, each: Assignment) -> Generator[None]:
-    """Context manager: an error about a change names its patch. A change that waits for a node is told in a Notice."""
+    """Context manager: name the patch in errors. If the node of a change is not chosen, warn and skip the change."""
     try:
         yield
     except UserError as error:
@@ -115,14 +115,14 @@ def of_patch(root: CN, each: Assignment) -> Generator[None]:
 
 
 def _run_with(root: CN, each: Assignment) -> str | None:
-    """Return the field of the root that holds the run with the field of a change, which the root lacks; else None."""
+    """Return the field of the root, such as `base`, whose run has the changed field if the root lacks it; else None."""
     names = getattr(type(root), "_runs_", ()) if _kind(type(root), each.path[0]) is None else ()
     held = {name: run for name in names if isinstance(run := vars(root).get(name), CN)}
     return next((name for name, run in held.items() if _kind(type(run), each.path[0]) is not None), None)
 
 
 def _waiting(root: CN, each: Assignment) -> str | None:
-    """Return why a change has no place in the run, although another choice of nodes would give it one; else None."""
+    """Return why a change cannot apply to the chosen nodes, but could to other options; None if it never could."""
     node, path, at = root, each.path, 0
     types: tuple[Any, ...] = ()
     while at < len(path):

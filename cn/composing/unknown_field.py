@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from cn.composing.apply import Tree
 
 
-def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tuple[Any, ...]) -> str:
+def unknown_field(tree: Tree, each: Assignment, node: CN, at: int, types: tuple[Any, ...]) -> str:
     """Return the message about an override of a field that a node does not have.
 
-    types: the types of the field that holds the node; none for the root.
+    at: the place of the field in the path. types: the types of the field that holds the node; none for the root.
     """
-    cls = type(node)
+    cls, name = type(node), each.path[at]
     types = types or tuple(base for base in cls.__mro__ if base is not CN and registry.is_contract(base))[:1]
     others = [option for option, kind in discover.options(types)[0].items() if name in cast("type[CN]", kind)._fields]
     has = f"a field of {registry.group_of(registry.home(types[0]))}={', '.join(others[:4])}" if others else None
@@ -37,9 +37,8 @@ def unknown_field(tree: Tree, each: Assignment, node: CN, name: str, types: tupl
     below = [(address_of(address, each, field), field) for address, each in children for field in each._fields]
     likely = {name} if any(field == name for _, field in below) else set(nearest(name, [field for _, field in below]))
     if likely and (name in likely or not nearest(name, own)):
-        above = each.path[: each.path.index(name)]
-        found = [".".join([*above, at]) for at, field in below if field in likely]
-        near = _instead(tree, each, found[0], len(above)) if name in likely and len(found) == 1 else None
+        found = [".".join([*each.path[:at], address]) for address, field in below if field in likely]
+        near = _instead(tree, each, found[0], at) if name in likely and len(found) == 1 else None
         near = near or f"nearest: {', '.join(found)}"
     runs = ("", *getattr(type(tree.root), "_runs_", ()))
     held = next((at for at in runs if node is (vars(tree.root).get(at) if at else tree.root)), None)

@@ -37,9 +37,10 @@ class Broken(NamedTuple):
 
 
 def find(types: tuple[Any, ...], option: str, *, bundles: bool = False) -> type:
-    """Return the class of an option of these types; only the option's file is imported. bundles: or a bundle of them.
+    """Return the class of an option of these types; only the option's file is imported.
 
     An option of an inner folder can be named by its path: `encoder/resnet` for the types (Model, Encoder).
+    bundles: accept a bundle of these types too.
     Raises UserError if the option is unknown, has another type, or its file is broken.
     """
     seen: Any = None
@@ -151,7 +152,7 @@ def only(types: tuple[Any, ...]) -> type[Any] | None:
 
 
 def longer(cls: Any, types: tuple[Any, ...]) -> str:
-    """Return the path of a class below the first folder of these types that it is in; "" if it is in none."""
+    """Return the name of an option from the first folder of these types that contains the class; "" if none does."""
     above = [package for package in _homes(types) if cls.__module__.startswith(f"{package}.")]
     return path_below(cls, above[0]) if above else ""
 

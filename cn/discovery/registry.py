@@ -98,7 +98,7 @@ def path_below(cls: Any, package: str) -> str:
 
 
 def path_of(module: str, name: str, package: str) -> str:
-    """Return the path below a package of the class of that name in a module, which need not exist any more."""
+    """Return the option that a class in a module is, without an import: a record may name a deleted module."""
     rest = module.removeprefix(f"{package}.").split(".")
     return "/".join(rest if bears(name, rest[-1]) else [*rest, snake(name)])
 
@@ -123,7 +123,7 @@ def is_node(value: object) -> bool:
 
 
 def is_bundle(cls: Any) -> bool:
-    """Return whether a class stands for several nodes: an option of the folder with contracts that it is in."""
+    """Return whether a class stands for several nodes. Its group is the nearest folder above it with a contract."""
     return getattr(cls, "_bundle_", False)
 
 

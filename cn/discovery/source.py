@@ -44,7 +44,10 @@ def _classes(module: str) -> dict[str, tuple[int, dict[str, Line]]]:
             elif isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 visit(item.body, f"{prefix}{item.name}.<locals>.")
             elif isinstance(item, (ast.If, ast.With, ast.Try)):
-                visit(item.body, prefix)
+                for handler in getattr(item, "handlers", []):
+                    visit(handler.body, prefix)
+                for block in ("orelse", "finalbody", "body"):  # of two classes of one name, the first counts
+                    visit(getattr(item, block, []), prefix)
 
     visit(tree.body, "")
     return found

@@ -53,20 +53,28 @@ class Nested(Derived):
     def compute(self, node: CN) -> Any:
         template: Any = self.template
         if isinstance(template, dict):
-            items = cast("dict[Any, Any]", template).items()
-            return {key: _part(item, node, f"{self.name}[{key!r}]", whole=True) for key, item in items}
+            return {key: self.item(node, key, whole=True) for key in cast("dict[Any, Any]", template)}
         return _filled(template, node)
 
-    def item(self, node: CN, key: Any) -> Any:
-        """Compute one item of a dict, so that the other items may use it."""
-        return _part(self.template[key], node, f"{self.name}[{key!r}]", whole=False)
+    def item(self, node: CN, key: Any, *, whole: bool = False) -> Any:
+        """Compute an item of a dict. whole: fail if its values need one another; else compute them as they are read."""
+        value, here = self.template[key], (node, f"{self.name}[{key!r}]")
+        if _is_active(here):
+            return _read(value, node)
+        try:
+            with _activated(here):
+                return _filled(value, node)
+        except Circle:
+            if whole:
+                raise
+            return _read(value, node)
 
     def __repr__(self) -> str:
         return repr(self.template)
 
 
 class Unfilled:
-    """A part of a Nested that is being computed: it computes the values that are read."""
+    """A view of a container with derived values: each item is computed when it is read."""
 
     def __init__(self, template: Any, node: CN) -> None:
         self.template, self.node = template, node
@@ -94,7 +102,7 @@ class Circle(UserError):  # noqa: N818
 
 
 class Fallback:
-    """A plain default of a class of which an instance has a derived value in place of it."""
+    """Descriptor of a field with a plain default: gives the value of an instance that derives it, else the default."""
 
     def __init__(self, name: str, default: Any) -> None:
         self.name, self.default = name, default
@@ -105,12 +113,12 @@ class Fallback:
 
 
 def as_derived(value: Any) -> Derived | None:
-    """Return a value that is derived, or in which a value is; None for other values."""
+    """Return a Derived unchanged, and a container with a Derived in it as a Nested; None for other values."""
     return value if isinstance(value, Derived) else Nested(value) if _holds_derived(value) else None
 
 
 def derives(node: CN, name: str) -> Derived | None:
-    """Return from what a field without a value is derived: what the node gives, or its class."""
+    """Return the Derived of a field without a value: that of the instance, else of its class; else None."""
     default = type(node)._fields[name].default
     return None if name in node.__dict__ else node._late.get(name, default if isinstance(default, Derived) else None)
 
@@ -163,21 +171,7 @@ def _activated(here: tuple[CN, str | Derived]) -> Generator[None]:
 
 
 def _is_active(here: tuple[CN, str | Derived]) -> bool:
-    return any(node is here[0] and (name is here[1] or name == here[1]) for node, name in _active)
-
-
-def _part(value: Any, node: CN, name: str, *, whole: bool) -> Any:
-    """Compute an item of a dict. If it need not be whole and cannot be, its values are computed as they are read."""
-    here = (node, name)
-    if _is_active(here):
-        return _read(value, node)
-    try:
-        with _activated(here):
-            return _filled(value, node)
-    except Circle:
-        if whole:
-            raise
-        return _read(value, node)
+    return any(node is here[0] and name == here[1] for node, name in _active)
 
 
 def _read(value: Any, node: CN) -> Any:

@@ -5,7 +5,8 @@
     _moved_ = {"label_smoothing": "task.label_smoothing"}   # a field that belongs to a child node now
     _was_ = ("models.old.Vit",)                             # a class that had another name, or another file
 
-Each of these may stand in any class of a run. The default of a neutral field is that of the class that notes it.
+Each of these may stand in any class of a run. The default of a neutral field is read from the class that
+writes `Neutral()`, not from a subclass.
 """
 # pyright: reportPrivateUsage=false
 
@@ -94,7 +95,7 @@ def former_classes(cls: type) -> tuple[str, ...]:
 
 
 def current(cls: Any, record: Record) -> Record:
-    """Return the record of a class with each field under the name that it has now in Python, and at its place."""
+    """Return a record with fields under their present names, and with fields that moved in the nodes that have them."""
     record = renamed(record, by_key(cls))
     record = renamed(record, {old: new for old, new in old_names(cls).items() if old in record and new not in record})
     gone = [

@@ -144,7 +144,7 @@ class CN(metaclass=CNMeta):
                 caller = sys._getframe(1)
                 what = f"{cls.__name__}.{name} cannot be set: a composed node is frozen"
                 at = f"it was tried in {os.path.relpath(caller.f_code.co_filename)}:{caller.f_lineno}"
-                raise FrozenError(what, at, f"make another with dataclasses.replace(node, {name}=...)")
+                raise FrozenError(what, at, f"make another with cn.compose(node, ['{name}=...'])")
             if name not in cls._fields and (name := by_key(cls).get(name, name)) not in cls._fields:
                 raise UserError(unknown_field(cls, name))
             put(self, name, accept(cls, resolve(cls)[name], name, value))
@@ -189,7 +189,7 @@ def put(node: CN, name: str, value: Any) -> None:
 
 
 def _unhide(cls: type[CN], name: str) -> None:
-    """Let instances of a class read a derived value where the class has a plain default."""
+    """Replace the plain default of a class, which would hide an instance's derived value, by a Fallback."""
     home = next((base for base in cls.__mro__ if name in vars(base)), None)
     if home is not None and not isinstance(default := vars(home)[name], (Derived, Fallback)):
         setattr(home, name, Fallback(name, default))

@@ -6,6 +6,7 @@ constraint has imported it already. A subclass that redeclares a field without a
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable
 from operator import ge, gt, le, lt
@@ -49,7 +50,7 @@ class Ranged(Immutable, Kind):
             raise Mismatch(self.name, error.why) from None
         fits = all(SIGNS[sign](taken, bound) for sign, bound in self.bounds)
         fits = fits and all(SIGNS[sign](len(taken), bound) for sign, bound in self.lengths)
-        if not fits or (self.multiple is not None and taken % self.multiple):
+        if not fits or (self.multiple is not None and not _is_multiple(taken, self.multiple)):
             raise Mismatch(self.name)
         return taken
 
@@ -122,6 +123,14 @@ def _words(metadata: Iterable[Any]) -> Iterable[Any]:
             yield word
         elif isinstance(word, library.GroupedMetadata):  # slower, since it is a protocol
             yield from _words(word)
+
+
+def _is_multiple(value: Any, of: Any) -> bool:
+    """Return whether a number is a multiple of another; of floats, as near as floats are: 0.3 is one of 0.1."""
+    if isinstance(value, int) and isinstance(of, int):
+        return value % of == 0
+    count = value / of
+    return math.isfinite(count) and math.isclose(count, round(count), rel_tol=1e-9)
 
 
 def _can_have(kind: Kind, made: Ranged) -> bool:

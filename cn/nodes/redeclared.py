@@ -10,7 +10,7 @@ from cn.nodes.ranges import bare
 
 
 def narrows(own: Kind, base: Kind) -> bool:
-    """Return whether each value of a type is one of another type.
+    """Return whether each value of the type `own` is a value of `base`.
 
     Ranges do not count: a subclass may give its own. A node may become optional: `check` of the base refuses null.
     """

@@ -55,7 +55,7 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
     """Call the node's target with its fields and the late arguments. The other names of Hydra are honoured too:
 
     _partial_: return a `functools.partial` instead of calling.
-    _args_: positional arguments; late ones take their place.
+    _args_: positional arguments; arguments of the call replace them.
     _recursive_: whether targets below are called first: those of child nodes, and those in lists and dicts.
     _convert_: "all" passes a child node without a target as a dict, unless _recursive_ is off; else the node is passed.
         It holds for all nodes below, except for those that say otherwise.
@@ -65,7 +65,7 @@ def instantiate(node: CN, *args: Any, **later: Any) -> Any:
 
 
 def instantiated(node: CN, args: tuple[Any, ...], later: dict[str, Any], above: dict[str, Any]) -> Any:
-    """Call the node's target. above: the names of Hydra that hold in the node that holds this one."""
+    """Call the node's target. above: the flags that the node above hands on, such as `_convert_`."""
     given = {**above, **{name: getattr(node, name) for name in FLAGS if hasattr(node, name)}}
     fields = {name: value for name, value in values(node).items() if name != EXTRA}
     extra = cast("dict[str, Any]", getattr(node, EXTRA, None) or {})

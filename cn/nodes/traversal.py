@@ -74,8 +74,9 @@ def address_of(holder: str, cls: type[CN], name: str) -> str:
 def differences(node: CN, base: CN, *, nested: bool = True) -> Iterator[tuple[str, Any, Any]]:
     """Yield each field whose value differs from that in another node of the class: its name and both values.
 
-    The second value is `...` if the other node has none or a derived one. A derived value of the node itself counts
-    only beside a given one. nested: compare the fields of child nodes too, not their classes alone.
+    The second value is `...` if the other node has none or a derived one. A field that the node derives is yielded
+    only if the other node was given a value for it. nested: compare the fields of child nodes too, not their classes
+    alone.
     """
     mine, theirs = node.__dict__, base.__dict__
     for name in type(node)._fields:
@@ -121,9 +122,9 @@ def thaw(value: Any, keep: Container[int] = ()) -> Any:
 
 
 def settled(root: CN) -> dict[int, CN]:
-    """Return, by id, the nodes below a composed node without a derived value in them or in the nodes below them.
+    """Return, by id, the nodes below a composed node that hold no derived value, nor do the nodes below them.
 
-    A change of another node cannot change such a node.
+    They depend on no other node, so variants of a run can share them.
     """
     found: dict[int, CN] = {}
     for _, each in reversed(list(walk(root))[1:]):

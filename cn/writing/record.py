@@ -47,7 +47,7 @@ def unplain(record: dict[str, Any], place: str = "the record", types: tuple[type
 
 
 def _unplain(record: dict[str, Any], place: str, types: tuple[type, ...], there: list[Any]) -> CN:
-    """Make a node of a record. there: what the classes above have here by default, which may name a target."""
+    """Make a node of a record. there: the default nodes here, whose `_target_` may be repeated."""
     if not isinstance(cast("Any", record), dict):
         raise UserError(f"{place} holds {short(repr(record))} where a node belongs")
     cls = recorded(str(record.get(CLASS, "")), place, types)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cn import CN, compose
+from cn.cli.help import complete
 from tests.cn.conftest import REPOSITORY, start
 
 
@@ -59,3 +61,21 @@ def test_a_broken_file_does_not_disturb_completion(tree: Path) -> None:
     (tree / "models/bad.py").write_text("1 / 0\n")
     done = start(tree, "train.py", "-sc", "query=bash", COMP_LINE="python train.py model=")
     assert (done.stdout.split(), done.stderr) == (["model=mlp", "model=vit", "model=vit/small"], "")
+
+
+class Part(CN):
+    size: int = 1
+
+
+class Model(CN):
+    parts: dict[str, Part] = {"a": Part()}
+
+
+class Whole(CN):
+    model: Model = Model()
+
+
+def test_what_is_completed_after_a_tilde_can_be_composed() -> None:
+    (word,) = complete(Whole, ["~"])
+    assert word == "~model.parts.a"
+    assert compose(Whole, [word]).model.parts == {}

@@ -277,3 +277,27 @@ def test_composing_takes_no_note_of_anything(run: Any) -> None:
     sys.modules.pop("cn.cli.explain", None)
     run("model=mlp", "seed=3")
     assert "cn.cli.explain" not in sys.modules
+
+
+HELD = """\
+from cn import CN, derive
+
+class Inner(CN):
+    size: int = 1
+
+class Holder(CN):
+    inner: Inner = derive(lambda run: Inner(size=7))
+
+class Whole(CN):
+    holder: Holder | None = None
+"""
+
+
+def test_a_value_in_a_derived_node_of_a_node_that_the_word_makes(node_tree: Any) -> None:
+    default = "from parts import Whole\n\nclass Default(Whole):\n    pass\n"
+    node_tree({"parts/__init__.py": HELD, "parts/default.py": default})
+    from parts import Whole  # type: ignore
+
+    page = explain_text(Whole, None, ["holder.inner.size=3"], "holder.inner.size", None)
+    assert page.splitlines()[0] == "holder.inner.size = 3"
+    assert page.splitlines()[-1].endswith("command line, holder.inner.size=3")

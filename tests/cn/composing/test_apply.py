@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cn import CN, UserError, compose
+
 MODELS = "options are the subclasses of Model (models/__init__.py:6)"
 CALLBACKS = "options are the subclasses of Callback (runs/callbacks/__init__.py:4)"
 HELP = "see: python train.py --help"
@@ -158,3 +160,25 @@ def test_many_fields_and_options_are_cut_short(refused: Any, node_tree: Any) -> 
 def test_no_input_makes_a_long_message(refused: Any, word: str) -> None:
     for text in ("x" * 5000, "a\\nb" * 100, "a b" * 1000, "é" * 500, "$" * 300):
         assert len(refused(word.format(text))) < 1500
+
+
+class Deep(CN):
+    inner: int = 1
+
+
+class Middle(CN):
+    deep: Deep = Deep()
+
+
+class Outer(CN):
+    middle: Middle = Middle()
+
+
+class Nest(CN):
+    inner: Outer = Outer()
+
+
+def test_a_name_that_occurs_twice_in_a_path_is_looked_for_where_it_is_wrong() -> None:
+    with pytest.raises(UserError) as caught:
+        compose(Nest, ["inner.middle.inner=3"])
+    assert "\n  write: inner.middle.deep.inner=3\n" in str(caught.value)

@@ -85,6 +85,8 @@ REFUSED = {
     "  ${now:...} is Hydra's, and works only in its own options",
     "name='${seed.x}'": "name='${seed.x}' cannot be worked out\n  seed has nothing inside it",
     "name='${tasks.x}'": "name='${tasks.x}' cannot be worked out\n  x is no place in a list",
+    "tasks.7=${name}": "tasks.7=${name} cannot be worked out\n  it names no place in a list",
+    "tasks.x=${name}": "tasks.x=${name} cannot be worked out\n  it names no place in a list",
     "name='${..x}'": "name='${..x}' cannot be worked out\n  there is no ..x",
     "name='${oc.envv:X}'": "name='${oc.envv:X}' cannot be worked out\n  there is no ${oc.envv:...}\n  nearest: oc.env",
     "name='${oc.dict.keys:seed}'": "name='${oc.dict.keys:seed}' cannot be worked out\n"

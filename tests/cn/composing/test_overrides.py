@@ -199,7 +199,7 @@ NO_SWEEPS = {
     "a=interval(0,1)": "a=interval(0,1): an interval has no list of values to run\n  write: 'a=range(0,1,STEP)'",
     "m=glob(x*)": "m=glob(x*) matches none of the options\n  choose from: mlp, vit",
     "a=range(0)": "a=range(0) has no values",
-    "a=range(0,1,0)": "a=range(0,1,0): a range has a first, a last, and a step that is not 0",
+    "a=range(0,1,0)": "a=range(0,1,0): a range has a start, a stop, and a step that is not 0",
     "a=range(1000000000)": "a=range(1000000000) has more than 100000 values, "
     "and one command may stand for 100000 runs\n  write: a larger step, a=range(FIRST,END,STEP)",
     "a=shuffle(range(100001))": "a=shuffle(range(100001)) has more than 100000 values, "

@@ -52,6 +52,20 @@ def make():
     return Local
 
 Made = make()
+
+if not True:
+    pass
+elif not True:
+    pass
+else:
+    class Other(Base):
+        size: int = 5  # of the other case
+
+try:
+    import absent
+except ImportError:
+    class Without(Base):
+        size: int = 6  # without it
 '''
 COMMENTS = {
     "size": "metres",
@@ -85,6 +99,8 @@ def test_a_comment_is_inherited_until_there_is_another(module: Any) -> None:
     assert [comment(module.Inside, name) for name in ("size", "plain", "required")] == ["metres", "new", "no default"]
     assert comment(module.Made, "size") == "local"
     assert comment(module.Base.Plain, "size") == "of another class"
+    assert comment(module.Other, "size") == "of the other case"
+    assert comment(module.Without, "size") == "without it"
 
 
 def test_a_place_is_a_file_and_a_line(module: Any) -> None:

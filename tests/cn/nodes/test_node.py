@@ -161,7 +161,7 @@ def test_a_composed_node_is_frozen_all_the_way_down() -> None:
     place = f"{HERE}:{caught.traceback[0].lineno + 1}"
     assert str(caught.value) == (
         "Part.size cannot be set: a composed node is frozen\n"
-        f"  it was tried in {place}\n  make another with dataclasses.replace(node, size=...)"
+        f"  it was tried in {place}\n  make another with cn.compose(node, ['size=...'])"
     )
     for _, each in walk(node):
         with pytest.raises(FrozenError):

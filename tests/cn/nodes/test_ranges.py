@@ -207,3 +207,18 @@ def test_the_range_of_a_union_is_that_of_the_members_that_can_have_it() -> None:
 def test_hydra_and_saved_classes_see_the_type_alone() -> None:
     assert OmegaConf.to_container(mirror(Part()))["depth"] == 9  # type: ignore[index,call-overload]
     assert annotation(kind(Annotated[float | None, Gt(0)]), lambda cls: cls.__name__) == "float | None"
+
+
+class Stepped(CN):
+    share: Annotated[float, MultipleOf(0.1)] = 0.3
+    count: Annotated[float, MultipleOf(2)] = 4
+
+
+def test_a_multiple_of_a_float_is_as_near_as_floats_are() -> None:
+    for share in (0.1, 0.2, 0.3, 0.7, 1.1, -0.6, 0, 1e9):
+        assert Stepped(share=share).share == share
+    for share in (0.25, 0.30001, 1e-9, math.inf):
+        with pytest.raises(UserError, match=r"Stepped\.share is float, a multiple of 0\.1, not"):
+            Stepped(share=share)
+    with pytest.raises(UserError):
+        Stepped(count=3)
