@@ -7,7 +7,6 @@ import signal
 import threading
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from cn.errors import lines
-from cn.process import end_with_parent
+from cn.process import blocked, end_with_parent
 from data._dataset import BadExample
 from data._maker import Key, Made, Maker
 
@@ -25,7 +24,7 @@ ASKED = (signal.SIGINT, signal.SIGTERM)  # signals to stop
 def worked(maker: Maker, keys: Iterator[list[Key]], *, workers: int, pinned: bool) -> Generator[Made]:
     """Yield the batches that worker processes load for these keys, in order; the workers end with the generator."""
     before = signal.getsignal(signal.SIGCHLD)
-    with _signals_wait(), warnings.catch_warnings():
+    with blocked(ASKED), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # more than cores, as requested
         loader: Any = DataLoader(
             maker,  # pyright: ignore[reportArgumentType]
@@ -66,16 +65,6 @@ def _end(worker: Any) -> str | None:
     if status < 0:
         return f"process {worker.pid} was ended by {signal.Signals(-status).name}"
     return f"process {worker.pid} ended with exit status {status}"
-
-
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Block SIGINT and SIGTERM for processes started meanwhile, until they unblock them: see `_begin`."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _as_it_is(made: Any) -> Any:

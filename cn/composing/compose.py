@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=CN)
 Place = tuple[CN, list[str], Assignment]  # the node that holds the field, and the path from there
-TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 CHOSEN = " among what is chosen"
 
 
@@ -101,7 +100,7 @@ def _apply(tree: Tree, layers: list[list[Assignment]]) -> tuple[CN, str, list[li
     places, waiting = _chosen(tree, layers)
     for node, rest, each in places:
         if not each.interpolated:
-            with of_patch(tree.root, each) if each.place else TYPED:
+            with of_patch(tree.root, each):
                 tree.set(node, rest, each)
     if late := [place for place in places if place[2].interpolated]:
         asked = [each for *_, each in late]
@@ -136,7 +135,7 @@ def _chosen(
     waiting: list[list[Assignment]] = [[] for _ in layers]
     derived: DerivedChild | None = None
     for i, each in sorted(each_one, key=lambda pair: (len(pair[1].path), pair[0], *pair[1].order)):
-        with of_patch(tree.root, each) if each.place else TYPED:
+        with of_patch(tree.root, each):
             try:
                 node, rest = tree.locate(each)
             except DerivedChild as child:

@@ -25,6 +25,7 @@ from cn.nodes.target import EXTRA
 from cn.nodes.traversal import address_of, is_field
 
 KEY = "patches"
+TYPED = contextlib.nullcontext()  # of an override that is typed, whose errors are raised as they are
 
 
 def layers_of(root: CN, typed: list[Assignment], *, again: bool = False) -> list[list[Assignment]]:
@@ -90,9 +91,13 @@ def _applies(root: CN, typed: list[Assignment], at: str, *, again: bool) -> bool
     return (anew or not again) and not (varied is not None and KEY in varied())
 
 
-@contextlib.contextmanager
-def of_patch(root: CN, each: Assignment) -> Generator[None]:
+def of_patch(root: CN, each: Assignment) -> contextlib.AbstractContextManager[None]:
     """Context manager: name the patch in errors. If the node of a change is not chosen, warn and skip the change."""
+    return _of_patch(root, each) if each.place else TYPED
+
+
+@contextlib.contextmanager
+def _of_patch(root: CN, each: Assignment) -> Generator[None]:
     try:
         yield
     except UserError as error:

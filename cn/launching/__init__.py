@@ -20,8 +20,8 @@ OFFERS = {
     "queue": "Here Job Jobs MOST PAUSE Queue Why",
     "rank": "Rank",
     "ranks": "FILES Lost first_node output redirect_output which",
-    "signals": "stopping",
     "shared": "imported libraries prepare reseed share",
+    "signals": "stopping",
     "workers": "fork",
 }
 

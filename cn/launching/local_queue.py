@@ -14,6 +14,7 @@ from cn.errors import RunError
 from cn.launching.locks import LOCK, held_below, host, locked
 from cn.launching.queue import Here, Job, Jobs, Queue, Why
 from cn.launching.signals import stopping
+from cn.process import blocked
 from cn.screen import hang_up
 
 # writes its pid, waits for the locks of other batches and releases them, then becomes the batch's process
@@ -52,24 +53,17 @@ class LocalQueue(Queue):
         of its own, so that each signal reaches it once, whether a terminal sends it to all or `kill` only to this one.
         """
         words = [sys.executable, *jobs.words, "--show"]
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, stopping())
-        try:
-            with (
-                locked(jobs, []) as lock,
-                subprocess.Popen(
-                    words, env=self._environment(jobs), pass_fds=[lock.fileno()], process_group=0
-                ) as process,
-            ):
+        asked, environment = stopping(), self._environment(jobs)
+        with locked(jobs, []) as lock:
+            with blocked(asked):
+                process = subprocess.Popen(words, env=environment, pass_fds=[lock.fileno()], process_group=0)
                 print(process.pid, file=lock, flush=True)
-                before = {number: signal.signal(number, _pass_on(process, number)) for number in stopping()}
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-                try:
-                    return process.wait()
-                finally:
-                    for number, handler in before.items():
-                        signal.signal(number, handler)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                before = {number: signal.signal(number, _pass_on(process, number)) for number in asked}
+            try:
+                return process.wait()
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     def jobs(self, name: str, folder: Path) -> list[Job]:
         held = held_below(folder)

@@ -22,7 +22,7 @@ from cn.launching.rank import CLOSED, Rank
 from cn.launching.ranks import Lost
 from cn.launching.shared import imported, prepare, reseed, share
 from cn.nodes.node import CN
-from cn.process import end_with_parent
+from cn.process import blocked, end_with_parent
 
 Work = tuple[dict[str, str], Callable[[Any, Job], Any], CN, Job]  # environment, and a function of a run and its job
 
@@ -70,11 +70,8 @@ def _begin(context: ForkContext | SpawnContext, ranks: list[Rank], count: int) -
 def _blocked(*numbers: signal.Signals) -> Iterator[None]:
     """Block these signals until the processes are known to this one, and have set how they receive the signals."""
     resource_tracker.ensure_running()  # its start would unblock SIGINT and SIGTERM
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
+    with blocked(numbers):
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _main(work: Connection, answer: Connection, reached: Connection) -> None:

@@ -57,6 +57,11 @@ class Sweeping:
         """Whether workers of a search are in the queue, so that further points may come."""
         return any(self.batches[label].search is not None for label in self.live if label in self.batches)
 
+    @property
+    def searched(self) -> bool:
+        """Whether a search has asked points, has workers that may ask, or has ended."""
+        return bool(self.spent or self.searches or self.ended)
+
     def of_queues(self, store: Store) -> list[Batch]:
         """Return batches that cover every kind of queue that may have a job of the sweep."""
         return [*self.batches.values(), *store.withdrawn()]

@@ -12,7 +12,7 @@ from typing import Any
 from cn import program
 from cn.errors import UserError, hint, nearest, short
 from cn.nodes.to_json import DERIVED
-from cn.run_folder.differences import ABSENT, differences, texts, values_in
+from cn.run_folder.differences import ABSENT, differences, values_in
 from cn.run_folder.progress import value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
 from cn.run_folder.where import names_in, says_where
@@ -24,6 +24,7 @@ from cn.sweeping.limit import Limit, total
 from cn.sweeping.planning.mend import adopt
 from cn.sweeping.planning.named import Named
 from cn.sweeping.project import verbs
+from cn.sweeping.showing.apart import apart
 
 
 @dataclass(frozen=True)
@@ -121,21 +122,20 @@ def outcomes(named: Named) -> list[Outcome]:
 
 def _told_apart(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes; where settings have the same words but another base, with what differs as further words."""
-    settings: dict[tuple[str, ...], list[Outcome]] = {}
-    for each in outcomes:
-        settings.setdefault(tuple(sorted(setting(each.trial))), []).append(each)
-    more: dict[str, tuple[str, ...]] = {}
-    for trials in settings.values():
-        rows = [values_in(_given(each.trial.config)) for each in trials] if len(trials) > 1 else []
-        where = names_in(trials[0].trial.config)
-        for key, row in differences(rows).items():
-            if key != "seed" and ABSENT not in row and not says_where(key, where):  # what some lack is of other code
-                for each, told in zip(trials, texts(row), strict=True):
-                    more[each.trial.id] = (*more.get(each.trial.id, ()), f"{key}={told}")
+    more = apart([each.trial for each in outcomes], lambda trial: tuple(sorted(setting(trial))), _of_base)
     return [
-        replace(each, trial=replace(each.trial, words=each.trial.words + more.get(each.trial.id, ())))
+        replace(each, trial=replace(each.trial, words=(*each.trial.words, *more.get(each.trial.id, ()))))
         for each in outcomes
     ]
+
+
+def _of_base(trials: list[Trial]) -> dict[str, list[Any]]:
+    """Return the settings that differ, other than the seed; a key that some lack is of other code."""
+    found = differences([values_in(_given(each.config)) for each in trials])
+    where = names_in(trials[0].config)
+    return {
+        key: row for key, row in found.items() if key != "seed" and ABSENT not in row and not says_where(key, where)
+    }
 
 
 def _given(record: dict[str, Any]) -> dict[str, Any]:

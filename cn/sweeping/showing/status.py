@@ -7,13 +7,14 @@ import os
 import shlex
 import time
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 from cn.errors import RunError, lines, short
 from cn.run_folder.progress import Progress, last_lines, progress, summary, value_of, whole_summary
 from cn.run_folder.state_files import DamagedError
 from cn.sweeping.folder.standing import Standing, Sweeping, far
-from cn.sweeping.folder.store import LOG
+from cn.sweeping.folder.store import LOG, Trial
 from cn.sweeping.folder.trial_status import TrialStatus
 from cn.sweeping.planning.named import Named
 from cn.sweeping.project import verbs
@@ -37,7 +38,7 @@ DIFFERENCES = 4  # shown of trials with the same words
 
 def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, Any]]:
     """The table, and the same as plain data."""
-    if not (found.trials or found.damaged or found.searches or found.spent or found.ended):
+    if not (found.trials or found.damaged or found.searched):
         text, none = str(named.never()) + _elsewhere(named, found) + _silent(found), {"counts": {}, "trials": []}
         return text, {**none, "unknown": found.unknown, "folder": str(named.store.folder)}
     trials = sorted(found.trials.values(), key=lambda each: each.trial.place)
@@ -72,7 +73,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
     text += f"\n  to mend it: {named.command('retry')}" if damaged else ""
     extra: dict[str, Any] = {"stopped": stop and vars(stop), "silent": found.silent, "unknown": found.unknown}
     extra["folder"] = str(named.store.folder)
-    if found.spent or found.searches or found.ended:
+    if found.searched:
         invalid = [{"values": each.values, "reason": each.reason} for each in found.points if each.reason is not None]
         extra["search"] = {"asked": found.spent, "searches": found.searches, "ended": found.ended, "invalid": invalid}
     extra["damaged"] = [{"file": str(each.path), "why": each.why} for each in damaged]
@@ -81,7 +82,7 @@ def show(named: Named, found: Sweeping, *, every: bool) -> tuple[str, dict[str, 
 
 def _search(named: Named, found: Sweeping) -> str:
     """What is said of a search: how many points are asked, and whether workers ask for more."""
-    if not (found.spent or found.searches or found.ended):
+    if not found.searched:
         return ""
     search = None if named.sweep is None else named.sweep.search
     return f"\n{far(found, None if search is None else search.trials)}" + (
@@ -183,17 +184,15 @@ def _last(named: Named, each: Standing) -> list[str]:
 
 def _apart(trials: list[Standing]) -> dict[str, list[str]]:
     """Return by id what sets trials with the same words apart: they were submitted with other values of the base."""
-    alike: dict[tuple[str, ...], list[Standing]] = {}
-    for each in trials:
-        alike.setdefault(each.trial.words, []).append(each)
-    found: dict[str, list[str]] = {}
-    for group in [group for group in alike.values() if len(group) > 1]:
-        from cn.run_folder.differences import differences, texts, values_in  # most sweeps do not need it
+    if len({each.trial.words for each in trials}) == len(trials):
+        return {}
+    from cn.run_folder.differences import differences, values_in  # most sweeps do not need it
+    from cn.sweeping.showing.apart import apart
 
-        for key, row in list(differences([values_in(each.trial.config) for each in group]).items())[:DIFFERENCES]:
-            for each, told in zip(group, texts(row), strict=True):
-                found.setdefault(each.trial.id, []).append(f"{key}={told}")
-    return found
+    def first(alike: list[Trial]) -> dict[str, list[Any]]:
+        return dict(islice(differences([values_in(each.config) for each in alike]).items(), DIFFERENCES))
+
+    return apart([each.trial for each in trials], lambda trial: trial.words, first)
 
 
 def _row(each: dict[str, Any], metrics: list[str], more: list[str], *, several: bool) -> list[str]:
