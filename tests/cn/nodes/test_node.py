@@ -154,6 +154,28 @@ def test_nodes_are_equal_by_value_and_by_type() -> None:
         hash(Head())
 
 
+def test_whether_a_value_is_a_node_is_asked_of_no_subclass() -> None:
+    """ABCMeta would ask each, whenever a class is new to it: 10 s of some 80 s of these tests."""
+    called: list[str] = []
+    new = type("New", (), {})()
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        assert not isinstance(new, CN)
+        assert not issubclass(int, CN)
+    finally:
+        sys.setprofile(None)
+    assert not called
+
+
+def test_a_virtual_subclass_is_refused() -> None:
+    class Pool(CN):
+        size: int = 2  # of a side
+
+    with pytest.raises(DefinitionError) as caught:
+        Pool.register(int)
+    assert str(caught.value) == "int cannot be registered as a Pool\n  write: class int(Pool)"
+
+
 def test_a_composed_node_is_frozen_all_the_way_down() -> None:
     node = compose(Part)
     with pytest.raises(FrozenError) as caught:
