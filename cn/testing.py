@@ -124,10 +124,12 @@ def node_tree(isolated_store: Any, tmp_path_factory: pytest.TempPathFactory) -> 
         return root
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(root)  # pyright: ignore[reportUnknownMemberType]  # pytest gives its path no type
+        patch.setattr(sys, "path", [str(root), *sys.path])
         patch.setattr(sys, "dont_write_bytecode", True)  # a stale .pyc could hide a change within a second
         yield node_tree
         _forget(written)
+        for folder in [folder for folder in sys.path_importer_cache if folder.startswith(str(root))]:
+            del sys.path_importer_cache[folder]  # each import would look at those of all tests before
 
 
 def _stored(group: str) -> Iterator[str]:
@@ -175,8 +177,9 @@ def _forget(names: Iterable[str], but: Mapping[str, ModuleType] | None = None) -
     """Remove all modules of these packages from `sys.modules`, except those in `but`, to import them anew."""
     from cn.discovery import source
 
-    tops = {name.split(".")[0] for name in names}
-    for name in [name for name in sys.modules if name.split(".")[0] in tops]:
+    tops = {name.partition(".")[0] for name in names}
+    below = tuple(f"{top}." for top in tops)
+    for name in [name for name in sys.modules if name in tops or name.startswith(below)]:
         if but is None or but.get(name) is not sys.modules[name]:
             package, _, last = name.rpartition(".")
             if getattr(sys.modules.get(package), last, None) is sys.modules.pop(name):
