@@ -11,6 +11,7 @@ The plugin cn/testing.py brings `compose`, `keys`, `isolated_store` and `node_tr
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import signal
 import sys
@@ -58,6 +59,7 @@ settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all tests are collected, of which nothing becomes garbage
     config.option.loadscopereorder = False  # xdist would start with the files with most tests, which are quick
     if not hasattr(config, "workerinput"):  # once, for the hundreds of processes that tests start, in copies too
         for name in OURS:
@@ -76,6 +78,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker(mark)
     yield
     scheduling.sort(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(700, 10, 100)  # a tenth of the looks at all objects
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -34,7 +34,7 @@ INSTALL = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt 
 ELSEWHERE = [  # lines of the README that are not run here, since the first two install packages and two run all tests
     f"{INSTALL}'.[run]' && .venv/bin/python train.py\n",
     f"{INSTALL}'.[test]' && .venv/bin/python -m pytest -n 4 --dist loadfile -m \"not long\"\n",
-    'python -m pytest -m "not slow and not slurm"\n',
+    'python -m pytest -n 2 --dist worksteal -m "not slow and not slurm"\n',
 ]
 FREE = re.compile(
     r"(?P<best> \(best\))|(?P<trial>\b(?:[0-9a-f]{2}/)?[0-9a-f]{10}\b)|(?P<given>(?<==)\d+\.\d+)"

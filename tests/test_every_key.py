@@ -41,6 +41,7 @@ from runs.schedule import Schedule
 from runs.task import Task
 from runs.training import Training
 from sweeps import Prune, Search, Sweep
+from tests.on_meta import on_meta
 
 CONTRACTS: list[Any] = [
     *(Model, Head, Attention, Data, Tokenizer, Run, Optim, Schedule, Task, Training),
@@ -151,6 +152,7 @@ def test_its_target_exists_and_takes_its_fields(cls: Any) -> None:
     check_target(cls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [each for each in nodes(Model) if "tokens" not in each.values[0]._needs])
 def test_a_model_gives_numbers_for_each_image_or_for_each_of_its_pixels(cls: Any) -> None:
     model = cn.compose(cls)
@@ -164,7 +166,7 @@ def test_a_model_gives_numbers_for_each_image_or_for_each_of_its_pixels(cls: Any
 @pytest.mark.parametrize("cls", [each for each in nodes(Model) if each.values[0]._gives == "tokens"])
 def test_a_language_model_gives_a_vector_and_logits_for_each_token(cls: Any) -> None:
     model = cn.compose(cls)
-    with torch.device("meta"):
+    with on_meta():
         network = model.build(inputs=(8,), classes=7)
         hidden = network(torch.zeros(2, 8, dtype=torch.long))
     assert hidden.shape == (2, 8, model.d_model)

@@ -102,20 +102,24 @@ def module_file(module: str) -> Path | None:
     return found if found.is_file() else None
 
 
+@functools.cache
+def starts(file: Path) -> list[Path]:
+    """Our files that this one imports when it is imported, and their packages."""
+    ours = [each.module.split(".") for each in imports(file) if each.at_start and each.module.split(".")[0] in OURS]
+    names = [".".join(parts[:depth]) for parts in ours for depth in range(1, len(parts) + 1)]
+    return [inner for name in dict.fromkeys(names) if (inner := module_file(name)) is not None]
+
+
 def started(file: Path) -> dict[Path, str]:
     """All of our files that importing this one imports, each with how it came to that."""
     found = {file: str(file.relative_to(ROOT))}
     todo = [file]
     while todo:
         current = todo.pop()
-        for each in imports(current):
-            parts = each.module.split(".")
-            if each.at_start and parts[0] in OURS:
-                for depth in range(1, len(parts) + 1):
-                    inner = module_file(".".join(parts[:depth]))
-                    if inner is not None and inner not in found:
-                        found[inner] = f"{found[current]} -> {inner.relative_to(ROOT)}"
-                        todo.append(inner)
+        for inner in starts(current):
+            if inner not in found:
+                found[inner] = f"{found[current]} -> {inner.relative_to(ROOT)}"
+                todo.append(inner)
     return found
 
 
@@ -225,7 +229,7 @@ def uses(file: Path) -> list[Use]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Attribute) or node.attr.startswith("_"):
             continue
-        if module := modules.get(ast.unparse(node.value)):
+        if isinstance(node.value, (ast.Name, ast.Attribute)) and (module := modules.get(ast.unparse(node.value))):
             found.append(Use(file, module, node.attr))
     return found
 

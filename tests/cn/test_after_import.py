@@ -53,6 +53,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 def test_the_nodes_are_in_the_store_whoever_is_imported_first(tree: Path, order: str) -> None:
     done = start(tree, "-c", ORDERS[order])
@@ -68,6 +69,7 @@ def test_the_nodes_are_in_the_store_whoever_is_imported_first(tree: Path, order:
     assert origin.endswith("config_store.py")
 
 
+@pytest.mark.slow
 def test_many_threads_that_define_nodes_while_hydra_comes_lose_none(tree: Path) -> None:
     for i in range(30):
         (tree / f"models/m{i}.py").write_text(f"from models.mlp import MLP\n\nclass M{i}(MLP): ...\n")
@@ -163,6 +165,7 @@ print([name for name in ("hydra", "omegaconf", "antlr4", "torch", "yaml") if nam
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", PLAIN)
 def test_a_command_of_plain_words_imports_no_hydra(tree: Path, asked: str) -> None:
     done = start(tree, "-c", TELL, *PLAIN[asked], COMP_LINE="python train.py model=vit model.d")
@@ -171,6 +174,7 @@ def test_a_command_of_plain_words_imports_no_hydra(tree: Path, asked: str) -> No
     assert ("status 2" in done.stdout) == (asked.startswith("unknown") or asked == "wrong type")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["--help"], ["--cfg", "job", "model=vit", "model.depth=3", "seed=3"], ["--epochs", "3"], ["model=vitt"]]
 )

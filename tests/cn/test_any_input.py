@@ -64,6 +64,7 @@ def test_every_list_of_words_is_a_run_or_one_error(run: Any) -> None:
     compose()
 
 
+@pytest.mark.slow
 def test_every_line_is_completed_without_an_error(tree: Any) -> None:
     from runs import Run
 

@@ -177,6 +177,7 @@ for _ in range(100):
 """
 
 
+@pytest.mark.slow
 def test_who_reads_while_processes_and_threads_write_sees_whole_contents(path: Path) -> None:
     path.write_text("a" * 100_000)
     failures: list[BaseException] = []

@@ -72,6 +72,7 @@ def test_the_global_generator_repeats_it(images):
     assert torch.equal(augment(images, crop=2, flip=True, cutout=3), first)
 
 
+@pytest.mark.slow
 def test_no_value_is_asked_of_the_device():
     """A meta tensor has no values: whatever would wait for one raises."""
     images = torch.empty(B, C, H, W, device="meta")

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
 from cn import UserError
 from data import _digits
@@ -27,6 +26,8 @@ def test_every_image_is_in_one_part(file, monkeypatch):
     assert (data.inputs, data.classes) == ((1, 8, 8), tuple("0123456789"))
     images = torch.cat([data.train.images, data.validation.images, data.test.images])
     labels = torch.cat([data.train.labels, data.validation.labels, data.test.labels])
+    from sklearn.datasets import load_digits  # takes a second
+
     digits, known = load_digits(return_X_y=True)
     ours = sorted((label.item(), *image.ravel().tolist()) for image, label in zip(images, labels, strict=True))
     spread = np.round(digits * 255 / 16).astype(int)

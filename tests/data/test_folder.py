@@ -160,6 +160,7 @@ def test_the_smallest_images_can_be_cut(size, tmp_path):
             assert found.mean((1, 2)).tolist() == [10, 20, 30]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [(12, 20), (300, 200), (1600, 1200)], ids=["small", "middle", "large"])
 def test_a_window_is_what_a_plain_decoding_gives(side, tmp_path):
     """Of a large JPEG less is decoded; a smooth picture differs by a few levels."""

@@ -68,6 +68,7 @@ def test_the_facts_that_a_model_needs():
     assert (data.inputs, data.classes) == ((3, 8, 8), ("a", "b", "c", "d"))
 
 
+@pytest.mark.slow
 def test_a_data_set_moves_whole():
     data = build(flip=True).to("meta")
     for split in (data.train, data.validation, data.test):

@@ -84,6 +84,7 @@ def _no_process_is_left() -> Iterator[None]:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_gives_the_same_bits(split):
     none, one, three = (given(split(workers)) for workers in (0, 1, 3))
     assert len(none) == 12
@@ -114,6 +115,7 @@ def test_the_generators_of_this_process_are_left_alone(split, workers):
     assert generators() == before
 
 
+@pytest.mark.slow
 def test_two_ranks_together_see_what_one_sees(split):
     one = given(split(1))
     parts = [given(split(1), [(e, [each[rank::2] for each in some]) for e, some in EPOCHS]) for rank in (0, 1)]

@@ -113,6 +113,7 @@ def test_each_image_has_the_operation_that_is_its_own():
         assert torch.equal(after, one_kind(image[None], OPERATIONS[kind], int(magnitude))[0])
 
 
+@pytest.mark.slow
 def test_operations_and_signs_are_drawn_with_equal_chances():
     """Of 7000 images, the shares of what two draws each come to are within 4 deviations."""
     torch.manual_seed(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_diabetes
 
 import cn
 from data import Dataset
@@ -42,6 +41,8 @@ def test_a_table_is_divided_and_scaled_by_its_training_part_alone(node, sizes, i
 def test_every_row_is_in_one_part_and_the_unit_gives_the_numbers_back():
     data = Diabetes().build(seed=3)
     values = torch.cat([whole(data, part)[1] for part in ("train", "validation", "test")])[:, 0].double()
+    from sklearn.datasets import load_diabetes  # takes a second
+
     published = torch.from_numpy(load_diabetes().target)
     assert data.unit is not None
     back = values * data.unit[0]

@@ -27,6 +27,7 @@ import torch
 import models
 from cn import UserError
 from models import Model
+from tests.on_meta import on_meta
 
 FOLDER = Path(models.__file__).parent
 IMAGES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64)]  # c h w
@@ -44,7 +45,7 @@ def every_model() -> Iterator[type[Model]]:
 
 def size(model: Model, inputs: tuple[int, int, int], classes: int = 10) -> int:
     """Return the number of parameters; the network is built on the meta device."""
-    with torch.device("meta"):
+    with on_meta():
         network = model.build(inputs=inputs, classes=classes)
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -64,8 +65,9 @@ def is_light(model: Model) -> bool:
 
 @functools.cache
 def _is_light_as_it_comes(cls: type[Model]) -> bool:
-    """Cached for all test files."""
-    return is_light(cls())
+    """Cached for all test files. One of another library counts as light: to import the library takes seconds."""
+    node = cls()
+    return bool(node.packages()) or is_light(node)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -84,9 +86,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _installed(node: Model) -> list[pytest.MarkDecorator]:
-    """Skip the tests of a model whose packages are missing."""
+    """Skip the tests of a model whose packages are missing; others are slow, since importing the packages is."""
     absent = [each for each in node.packages() if find_spec(each) is None]
-    return [pytest.mark.skip(reason=f"{each} is not installed: .[hub]") for each in absent]
+    missing = [pytest.mark.skip(reason=f"{each} is not installed: .[hub]") for each in absent]
+    return [*missing, *([pytest.mark.slow] if node.packages() else [])]
 
 
 def _name(node: Model) -> str:

@@ -24,6 +24,7 @@ from models.encoder.bert_family.large import Large
 from models.encoder.bert_family.tiny import Tiny
 from runs import _checkpoint, _safetensors
 from tests.models.languages import FAMILIES, LENGTHS, SIZES, padded, small
+from tests.on_meta import on_meta
 
 LANGUAGES = {
     name: cls
@@ -58,7 +59,7 @@ def test_the_sizes_have_the_published_parameters(size, parameters):
     """Tied weights are counted once, with BERT's head and without its pooler, and without GPT-2's unused rows."""
     model = size()
     model.check()
-    with torch.device("meta"):
+    with on_meta():
         network = model.build(inputs=(128,), classes=1000)
     unused = network.tokens.weight[network.vocabulary :].numel()
     assert sum(each.numel() for each in network.parameters()) - unused == parameters
@@ -261,7 +262,7 @@ def test_wrong_values_are_refused(words, message):
 def test_a_width_that_was_named_as_near_works():
     for width in (504, 516):
         model = compose(Base, [f"d_model={width}"])
-        with torch.device("meta"):
+        with on_meta():
             network = model.build(inputs=(8,), classes=10)
             assert network(torch.zeros(1, 8, dtype=torch.long)).shape == (1, 8, width)
 
@@ -278,7 +279,7 @@ def test_data_that_do_not_fit_are_refused():
         "Small.vocabulary is 50257, fewer than the 50258 tokens of the data: the fewest that fit are "
         "vocabulary=50258, and vocabulary=null takes as many as there are"
     )
-    with torch.device("meta"):
+    with on_meta():
         Small(length=128).build(inputs=(128,), classes=50257)
 
 

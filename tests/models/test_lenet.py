@@ -6,6 +6,7 @@ from torch import nn
 
 from cn import UserError
 from models.lenet import LeNet
+from tests.on_meta import on_meta
 
 
 def test_parameters_on_mnist(parameters):
@@ -16,7 +17,7 @@ def test_parameters_on_mnist(parameters):
 
 @pytest.mark.parametrize("kernel_size", range(1, 9))
 def test_every_kernel_that_fits_runs(kernel_size, each_inputs):
-    with torch.device("meta"):
+    with on_meta():
         network = LeNet(kernel_size=kernel_size).build(inputs=each_inputs, classes=10)
         assert network(torch.randn(2, *each_inputs)).shape == (2, 10)
 

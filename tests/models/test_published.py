@@ -20,7 +20,10 @@ from models.encoder.bert_family.base import Base
 from runs._training.initial import begin
 from tests.models.languages import SIZES, padded
 
-pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed: .[test]")
+pytestmark = [
+    pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed: .[test]"),
+    pytest.mark.slow,  # to import transformers takes seconds
+]
 CLOSE = 1e-5  # of logits between about -5 and 5
 
 

@@ -10,7 +10,10 @@ from torch import nn
 from cn import UserError
 from models.timm import Timm
 
-pytestmark = pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed: .[hub]")
+pytestmark = [
+    pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed: .[hub]"),
+    pytest.mark.slow,  # to import timm takes seconds
+]
 
 
 def refused(model: Timm, inputs: tuple[int, int, int] = (1, 8, 8)) -> str:

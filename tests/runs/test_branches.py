@@ -126,6 +126,7 @@ def quiet(here: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(here)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(16))
 def test_each_trial_of_random_branchings_is_its_own_run_to_the_bit(
     quiet: Store, left: Any, differences: Any, seed: int
@@ -161,6 +162,7 @@ def test_two_processes_share_their_past_too(quiet: Store, left: Any, ranks: Any,
         assert unlike(own, branch, differences) == []
 
 
+@pytest.mark.slow
 def test_a_trial_goes_on_from_the_end_of_one_that_is_done(quiet: Store, left: Any, differences: Any):
     words = [*STEPS, "schedule=constant", "log_every=3"]
     first = planned([*words, "epochs=2"]).trial
@@ -199,6 +201,7 @@ def test_a_killed_run_leaves_its_branch_when_it_goes_on(
     assert unlike(left(Path("own")), left(quiet.at(second)), differences) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [

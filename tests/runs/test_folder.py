@@ -69,6 +69,7 @@ def test_it_holds_the_whole_run(here, shell, capsys):
     assert not list(here.rglob("*.y*ml"))
 
 
+@pytest.mark.slow
 def test_the_curves_are_a_picture(here):
     train(compose(Default, [*WORDS, "folder=run"]), Job())
     assert Path("run/curves.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")

@@ -10,9 +10,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.distributed.fsdp import FSDPModule
-from torch.distributed.fsdp._fully_shard import _fsdp_param_group
-from torch.distributed.tensor import DTensor
 
 from data.digits import Digits
 from models.dense import Dense
@@ -27,7 +24,6 @@ from runs.callbacks.learning_rate import LearningRate
 from runs.default import Default
 from runs.logger.csv import Csv
 from runs.optim._muon import QUINTIC
-from runs.parallel._fsdp import units
 from runs.parallel.fsdp import Fsdp
 from runs.schedule.plateau import Plateau
 from tests.runs.conftest import rank
@@ -106,6 +102,8 @@ def test_compiled_it_is_the_same(together):
 
 def test_gradients_are_exchanged_once_a_step(ranks, go, monkeypatch):
     """And the forward passes of a step gather once: what the backward pass of one batch had is there for the next."""
+    from torch.distributed.fsdp._fully_shard import _fsdp_param_group
+
     counts = {"foreach_reduce": 0, "foreach_all_gather": 0}
 
     def counted(name: str) -> None:
@@ -138,6 +136,8 @@ def build(run: Default, action: Any) -> Any:
 
 
 def test_each_process_holds_its_part_of_weights_gradients_and_optimiser(ranks, here):
+    from torch.distributed.tensor import DTensor
+
     def look(training: Any) -> None:
         parameters = list(training.module.parameters())
         images, labels = training.dataset.train.batch(torch.arange(4))
@@ -164,6 +164,8 @@ def test_each_process_holds_its_part_of_weights_gradients_and_optimiser(ranks, h
 
 
 def test_units_are_the_blocks_that_stand_in_a_list_with_their_likes():
+    from runs.parallel._fsdp import units
+
     vit = ViT(depth=3).build(inputs=(1, 8, 8), classes=10)
     assert units(vit) == list(vit.blocks)
     resnet = ResNet18().build(inputs=(1, 8, 8), classes=10)
@@ -177,6 +179,8 @@ def test_units_are_the_blocks_that_stand_in_a_list_with_their_likes():
 
 
 def test_a_block_that_shares_a_parameter_with_another_is_no_unit():
+    from runs.parallel._fsdp import units
+
     tied = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)])
     tied[2].weight = tied[0].weight
     assert units(tied) == [tied[1]]
@@ -211,6 +215,8 @@ def test_a_split_that_one_process_has_done_with_earlier(together, go):
 
 
 def test_alone_nothing_is_divided(go, monkeypatch):
+    from torch.distributed.fsdp import FSDPModule
+
     monkeypatch.setattr("torch.distributed.init_process_group", lambda *_, **__: pytest.fail("it made a group"))
     run = go("run", FSDP, "steps=1")
     assert (run.folder / "last.pt").is_file()

@@ -82,6 +82,7 @@ def test_wherever_it_hangs(where, go, capsys):
     assert (done.folder / "metrics.csv").read_bytes() == (whole.folder / "metrics.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_training_goes_on_and_tells_it_after_some_minutes(here, monkeypatch):
     monkeypatch.setattr("runs.logger._thread.HANGS", 0.5)
     said: list[str] = []

@@ -368,6 +368,7 @@ def test_words_that_cannot_be_meant(make, said):
     assert said("-h") == HELP + "\n"
 
 
+@pytest.mark.slow
 def test_a_picture_has_a_panel_for_each_metric_and_says_what_differs(make, said):
     a = make("a", "optim.lr=0.1", "seed=2")
     extra = [{"step": 10, "epoch": 0, "train/loss": 0.1, "shared": 1.0, "nan": float("nan")}]
@@ -413,6 +414,7 @@ def test_a_picture_has_a_panel_for_each_metric_and_says_what_differs(make, said)
     )
 
 
+@pytest.mark.slow
 def test_many_runs_fit_into_one_picture(make):
     figure = draw([make(f"r{number}", f"seed={number}") for number in range(25)])
     assert_fit_for_a_slide(figure)
@@ -426,6 +428,7 @@ def test_many_runs_fit_into_one_picture(make):
 BEST = {"best/step": 39, "state": "finished", "goal": "minimize validation/loss"}
 
 
+@pytest.mark.slow
 def test_a_picture_of_runs_marks_the_tested_step_and_sets_the_tests_side_by_side(make):
     scores = {"a": 0.5, "b": 0.25, "c": float("nan"), "d": 0.75}
     runs = [

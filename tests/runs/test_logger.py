@@ -213,6 +213,7 @@ def test_the_curves_of_a_run_that_has_none_yet_are_not_drawn(here):
     assert not (here / "curves.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "records",
     [

@@ -231,6 +231,7 @@ def test_a_step_reads_nothing(go, monkeypatch):
     assert counts[0] == counts[1] > 0
 
 
+@pytest.mark.slow
 def test_a_module_that_reads_its_node_can_be_compiled():
     class Scaled(nn.Module):
         def __init__(self, node: Any) -> None:
@@ -442,6 +443,7 @@ def test_a_data_set_reads_all_its_fields(cls, here, monkeypatch):
         assert trained(Default(data=node, launch=Local(), **FITS[cls._holds]), f"run{len(place)}") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [each for each in nodes(Data) if issubclass(each.values[0], Rows)])
 def test_a_data_set_of_the_hub_reads_all_its_fields(cls, here, monkeypatch):
     """But for the two that belong to what is fetched: name and revision."""

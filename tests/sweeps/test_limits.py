@@ -168,7 +168,7 @@ def test_a_limit_on_a_text_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [Tpe, Gp])
+@pytest.mark.parametrize("kind", [Tpe, pytest.param(Gp, marks=pytest.mark.slow)])
 def test_a_sampler_that_is_told_of_limits_stays_near_the_best_within_them(kind: type[Search]) -> None:
     """The value and what is limited are both x, so that without the limit the best is at 1."""
 

@@ -277,6 +277,7 @@ def test_who_connects_and_says_nothing_keeps_nobody_out(monkeypatch: pytest.Monk
     link.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says", [b"x", b"a" * 32 + b"\n"], ids=["drips", "is silent"])
 def test_a_stranger_on_the_first_port_keeps_no_node_out(says: bytes, monkeypatch: pytest.MonkeyPatch):
     """It says a little at a time, and never who it is."""

@@ -191,6 +191,7 @@ def test_trials_at_once_share_the_cores(own: str, threads: str, monkeypatch: pyt
     assert told("ends")["environ"]["OMP_NUM_THREADS"] == threads
 
 
+@pytest.mark.slow
 def test_a_killed_batch_is_over_once_nothing_that_it_started_is_left() -> None:
     number = submit("stays")
     told("stays")
@@ -206,6 +207,7 @@ def test_a_killed_batch_is_over_once_nothing_that_it_started_is_left() -> None:
     until(lambda: not listed())
 
 
+@pytest.mark.slow
 def test_a_batch_waits_for_others_and_keeps_its_number() -> None:
     first, second = submit("first"), submit("second")
     number = submit("third", first, second, "999999")

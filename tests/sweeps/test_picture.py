@@ -24,6 +24,8 @@ from tests.slides import assert_fit_for_a_slide
 ROOT = Path(__file__).parents[2]
 GOAL = maximize("validation/accuracy")
 
+pytestmark = pytest.mark.slow  # each draws
+
 
 def outcome(number: int, *words: str, value: float | None = 0.5, state: str = "done") -> Outcome:
     trial = Trial(f"{number:010}", words, {}, of_trial(f"{number:010}"))
@@ -204,7 +206,6 @@ def test_where_there_is_nothing_yet_the_picture_says_so(trials: list[Outcome], t
     assert [text.get_text() for text in figure.axes[0].texts] == ["no curve of it yet"]
 
 
-@pytest.mark.slow
 def test_1500_trials_of_14_axes(tmp_path: Path) -> None:
     trials = [
         outcome(i, *(f"k{key}={(i * (key + 3)) % 1511 / 10}" for key in range(14)), value=i * 7 % 1500 / 1500)
@@ -317,7 +318,6 @@ SWEEPS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("equal", [False, True], ids=["", "equal"])
 @pytest.mark.parametrize("case", SWEEPS)
 def test_sweeps_of_many_kinds_are_fit_for_a_slide(case: str, equal: bool, tmp_path: Path) -> None:
@@ -335,7 +335,6 @@ def test_sweeps_of_many_kinds_are_fit_for_a_slide(case: str, equal: bool, tmp_pa
     assert len(figure.axes) == 1 + (len(axes) if len(trials) > 1 else 0)
 
 
-@pytest.mark.slow
 def test_neither_torch_nor_pyplot_is_imported_and_matplotlib_only_to_draw(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib; from sweeps import maximize; from cn.sweeping.showing.picture import picture\n"

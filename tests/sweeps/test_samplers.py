@@ -21,6 +21,7 @@ from sweeps import Axes, Cmaes, Gp, Random, Space, Tpe, grid, integers, log_unif
 
 AXES = {"lr": log_uniform(1e-5, 1e-1), "depth": integers(1, 8), "drop": uniform(0, 1), "head": ["a", ["b"], None]}
 SAMPLERS: list[Search] = [Random(), Tpe(), Cmaes(), Gp()]
+EACH = [*SAMPLERS[:-1], pytest.param(Gp(), marks=pytest.mark.slow)]
 
 
 def loss(values: dict[str, Any]) -> float:
@@ -40,7 +41,7 @@ def searched(search: Search, drawn: Space, count: int, *, sign: int = 1) -> list
     return past
 
 
-@pytest.mark.parametrize("search", SAMPLERS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("search", EACH, ids=lambda each: type(each).__name__)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_sampler_finds_better_points_than_it_began_with_and_the_same_again(search: Search, sign: int) -> None:
     drawn = space(AXES)
@@ -72,7 +73,11 @@ def test_of_a_sum_each_point_comes_from_one_space_and_running_failed_and_pruned_
     search.suggest(drawn, past, 24, maximize=True)
 
 
-@pytest.mark.parametrize("search", [Tpe(startup=2), Cmaes(), Gp(startup=2)], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "search",
+    [Tpe(startup=2), Cmaes(), pytest.param(Gp(startup=2), marks=pytest.mark.slow)],
+    ids=lambda each: type(each).__name__,
+)
 def test_a_sampler_learns_from_points_that_were_pruned(search: Search) -> None:
     drawn = space({"lr": log_uniform(1e-5, 1e-1), "drop": uniform(0, 1)})
     search.begin()
@@ -159,6 +164,7 @@ def test_a_record_that_is_no_space_is_refused() -> None:
         Space(points=[{"a": 1}], spaces=[{"a": {"choices": [1]}}]).check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", [Tpe(startup=3), Cmaes(startup=3)], ids=repr)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_study_that_is_told_what_is_new_suggests_what_a_new_study_does(sampler: Search, seed: int):
@@ -189,6 +195,7 @@ def test_a_study_that_is_told_what_is_new_suggests_what_a_new_study_does(sampler
             past.append(Past({"a": 2.0, "b": 0.5}))  # that the space cannot give
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("maximize", "place"), [(False, 0.75), (True, 0.3)])
 def test_cmaes_begins_around_the_best_given_point(maximize: bool, place: float) -> None:
     drawn = space({"lr": log_uniform(1e-5, 1e-1), "drop": uniform(0, 1), "head": ["a", "b"]})

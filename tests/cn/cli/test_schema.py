@@ -97,6 +97,7 @@ KEYS = st.sampled_from(["a", "1", "-3", "01", "small", "checkpoint", "_member_"]
 JSON = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=2))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_the_schema_accepts_a_value_exactly_if_a_record_with_it_can_be_read(wide: Any, run: Any, data: Any) -> None:

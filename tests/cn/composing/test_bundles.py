@@ -248,6 +248,7 @@ def test_derive_and_patches_may_name_a_bundle(bundled: Any, tree: Path) -> None:
     assert shown(bundled("run=follow", "seed=2")) == BOTH
 
 
+@pytest.mark.slow
 def test_plain_hydra_knows_bundles(bundled: Any, isolated_store: Any) -> None:
     import hydra
     from hydra import compose as plain_compose

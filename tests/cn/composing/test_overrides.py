@@ -81,7 +81,7 @@ UNREADABLE = {
     "  write: 'a=\"{1:x,1.0:y}\"'",
     "a={b:{c:1,d:2,c:3}}": "'a={b:{c:1,d:2,c:3}}' cannot be read as NAME=VALUE\n  the key c is given twice\n"
     "  write: 'a=\"{b:{c:1,d:2,c:3}}\"'",
-    "a=" + "[" * 3000 + "]" * 3000: f"'a={'[' * 117} ... {']' * 59}' cannot be read as NAME=VALUE\n"
+    "a=" + "[" * 500 + "]" * 500: f"'a={'[' * 117} ... {']' * 59}' cannot be read as NAME=VALUE\n"
     "  it is nested too deep",
     "a=" + "9" * 5000: f"'a={'9' * 117} ... {'9' * 59}' cannot be read as NAME=VALUE\n"
     "  a number has at most 4300 digits",

@@ -118,6 +118,7 @@ def held(word: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(words())
 @example("a=['','b']")

@@ -163,6 +163,7 @@ def test_plain_hydra_composes_what_cn_composes(runs: ModuleType, words: str) -> 
     assert (config.teacher is None) == (ours.teacher is None)
 
 
+@pytest.mark.slow
 def test_plain_hydra_drops_a_node(runs: ModuleType) -> None:
     prepare(runs.Run)
     ours = cn.compose(runs.Run, ["run=preset", "~teacher"])
@@ -345,6 +346,7 @@ def test_copying_the_store_copies_no_node(runs: ModuleType) -> None:
     assert "more.yaml" not in ConfigStore.instance().repo["model"]
 
 
+@pytest.mark.slow
 def test_composing_builds_only_what_is_chosen_however_many_are_registered(runs: ModuleType) -> None:
     prepare(runs.Run)
     codes = (structured.__code__, DictConfig.__deepcopy__.__code__)

@@ -59,6 +59,7 @@ def test_a_folder_that_is_not_empty_is_refused(root: Path, tmp_path: Path) -> No
     assert refused("conf", "--into", "new/mine") == "new/mine is there already, and is no folder\n  write: another name"
 
 
+@pytest.mark.slow
 def test_a_module_that_would_be_no_python_is_a_fault_of_the_importer_and_nothing_is_written(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

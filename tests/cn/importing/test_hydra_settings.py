@@ -132,6 +132,7 @@ def test_patches_that_a_sweeper_varies_are_an_axis(tmp_path: Path) -> None:
     assert "4 new" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_what_a_plugin_chooses_within_itself_can_be_overridden(tmp_path: Path) -> None:
     config = """
     defaults:

@@ -73,6 +73,7 @@ def test_places_with_the_same_text_share_a_row() -> None:
     assert together(told) == [("`a:1`", "one"), ("`a:2`, `b:2`", "two"), ("`a:3` and 5 more", "many")]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IS_1_3, reason="Hydra 1.4 has no version_base 1.1")
 @pytest.mark.parametrize(
     ("files", "place", "why"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cn.importing.trees import Imported, imported
 
 ONE = "data: {name: cifar, size: 32, path: a}  # images\nopt:\n  lr: 0.1  # of Adam\n  decay: ${n}\nn: 1\n"
@@ -14,6 +16,7 @@ def tree(folder: Path, two: str) -> Imported:
     return imported(folder, {"one": ONE, "two": two}, "one", "two")
 
 
+@pytest.mark.slow
 def test_what_all_share_stands_once_and_each_file_states_what_differs(tmp_path: Path) -> None:
     found = tree(tmp_path, TWO)
     text = found.text("runs/__init__.py")
@@ -44,6 +47,7 @@ class Data(CN):
         assert found.unequal("", "data.size=3 n=4", "opt.lr=3.5 opt.decay=2", primary=name) == []
 
 
+@pytest.mark.slow
 def test_a_mapping_that_holds_another_is_shared_with_it(tmp_path: Path) -> None:
     one = "save: {top: {k: 5, mode: min}, last: true}\nn: 1\n"
     two = one.replace("k: 5", "k: 1").replace("last: true", "last: false")

@@ -289,6 +289,7 @@ def test_two_at_once_in_two_threads_do_not_mix():
     readings[0].close()
 
 
+@pytest.mark.slow
 def test_many_threads_read_while_others_open_and_close():
     wrong: list[Any] = []
 

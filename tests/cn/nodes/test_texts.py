@@ -298,6 +298,7 @@ element = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(plain, max_size=4), st.dictionaries(plain.filter(lambda text: "." not in text), plain, max_size=1))
 def test_every_text_in_a_container_is_what_was_typed(texts: list[str], table: dict[str, str]) -> None:
     pairs = ",".join(f"{key}:{value}" for key, value in table.items())
@@ -319,6 +320,7 @@ def test_every_whole_number_is_exact_or_refused(text: str) -> None:
             assert not whole or abs(number) > 10**300
 
 
+@pytest.mark.slow
 @given(element)
 def test_every_value_is_the_one_that_hydra_reads(text: str) -> None:
     theirs = OverridesParser.create().parse_override(f"a={text}").value()

@@ -127,6 +127,7 @@ def test_a_log_that_cannot_be_written_costs_no_result(
     assert (told("outputs/b")["state"], told("outputs/b")["reason"]) == ("failed", "ValueError: the real reason")
 
 
+@pytest.mark.slow
 def test_of_two_processes_with_one_folder_one_makes_the_run(here: Path) -> None:
     start, ends = threading.Barrier(2), list[str]()
 

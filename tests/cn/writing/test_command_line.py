@@ -311,6 +311,7 @@ odd = (st.text() | st.text("\\'\"{}$[],:=() x") | unquoted).filter(lambda text: 
 KEYS = st.sampled_from(["a", "b", "null", "1", "1_0", "True", "x-$y"])
 
 
+@pytest.mark.slow
 def test_nodes_in_nodes_are_written_whatever_their_names_and_order(node_tree: Any) -> None:
     node_tree(PARTS)
     from parts.bolt import Bolt  # type: ignore
@@ -359,6 +360,7 @@ holders = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(zoo.plains | holders)
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_values_of_every_kind_are_written(node: CN) -> None:

@@ -21,6 +21,7 @@ def executed(source: str, name: str = "run") -> Any:
     return scope[name]
 
 
+@pytest.mark.slow
 @given(zoo.nodes)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_evaluates_back_to_an_equal_object(node: CN) -> None:

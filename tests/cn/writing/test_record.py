@@ -20,6 +20,7 @@ from tests.cn import zoo
 from tests.cn.conftest import python
 
 
+@pytest.mark.slow
 @given(zoo.nodes)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_json_gives_an_equal_object_back(node: CN) -> None:

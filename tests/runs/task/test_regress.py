@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from sklearn.linear_model import LinearRegression
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import nn
 
 from data.diabetes import Diabetes
@@ -20,8 +18,11 @@ from runs.task._regress import Regression
 from runs.task.regress import Regress
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [Diabetes(), Linnerud()], ids=lambda data: type(data).__name__)
 def test_its_metrics_are_those_of_scikit_learn_in_the_targets_own_units(data):
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
     training = _train.build(Default(task=Regress(), data=data, model=Linear()), Path("run"), print)
     split, unit = training.dataset.test, training.dataset.unit
     assert unit is not None
@@ -36,6 +37,8 @@ def test_its_metrics_are_those_of_scikit_learn_in_the_targets_own_units(data):
 
 def test_a_linear_model_comes_near_least_squares_on_the_same_split(go):
     """R2 on the test part within 0.05."""
+    from sklearn.linear_model import LinearRegression
+
     run = go("run", of=Default(task=Regress(), data=Diabetes(batch_size=32), model=Linear(), optim=AdamW(lr=0.02)))
     data = Diabetes().build(seed=1)
     train, test = (split.batch(torch.arange(len(split))) for split in (data.train, data.test))
