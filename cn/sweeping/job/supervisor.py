@@ -34,6 +34,7 @@ from cn.sweeping.job.reports import Notes, add, complain
 from cn.sweeping.job.trial import run_trial
 from cn.sweeping.job.trial_process import Child, Ended, chosen
 from cn.sweeping.submitting import snapshots
+from cn.table import number
 
 CLAIM = 60  # s; the time within which another process that runs the same trial has to end
 LATE = 2.0  # s; the maximum delay of a signal to this process after the trial's
@@ -271,7 +272,7 @@ class Leader:
         for each in (child.log, *child.gpus):
             each.close()
         if self.told and not self.show:
-            shown = f"{report.value:.4f}" if isinstance(report.value, float) else report.value
+            shown = number(report.value) if isinstance(report.value, float) else report.value
             what = f"failed: {report.reason}" if report.state == TrialStatus.FAILED else report.reason or shown
             say(f"[{self._number(child.trial)}/{self.count}] {what}")
         if (self.todo or self.asking is not None) and self.signal is None:

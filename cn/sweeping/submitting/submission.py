@@ -194,9 +194,8 @@ def _taken(store: Store, batch: Batch, error: Exception, before: dict[str, str])
     number = next((job.number for job in jobs if job.label == batch.label), None)
     if number is None:
         store.drop(batch.label, refused=refused)
-        if before:
-            error.args = (f"{error}\n  others were queued before: {', '.join(before.values())}: {see}",)
-        raise error
+        queued = f"others were queued before: {', '.join(before.values())}: {see}"
+        raise type(error)(error, queued) if before else error
     return number
 
 
