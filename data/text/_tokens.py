@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,9 +170,18 @@ def _head(file: BinaryIO, kind: np.dtype[Any], count: int) -> None:
     np.lib.format.write_array_header_1_0(file, told)
 
 
+def _code(cls: type[Tokenizer]) -> list[Path]:
+    """Return the Python files in the folders of the files that define a tokenizer's class and its bases."""
+    modules = (sys.modules[base.__module__] for base in cls.__mro__ if issubclass(base, Tokenizer))
+    folders = {Path(file).parent for module in modules if (file := getattr(module, "__file__", None))}
+    return sorted(file for folder in folders for file in folder.glob("*.py"))
+
+
 def _key(parts: dict[str, list[Span]], tokenizer: Tokenizer) -> str:
-    """Return a hash of the inputs of the tokens: the text, the tokenizer's fields, and the file that it reads."""
+    """Return a hash of the inputs of the tokens: the text, the tokenizer's fields and code, and the file it reads."""
     facts = hashlib.sha256(json.dumps([FORM, plain(tokenizer)], sort_keys=True).encode())
+    for file in _code(type(tokenizer)):
+        facts.update(file.read_bytes())
     if (path := getattr(tokenizer, "path", None)) is not None and Path(path).expanduser().is_file():
         facts.update(Path(path).expanduser().read_bytes())
     known: dict[Path, bytes] = {}

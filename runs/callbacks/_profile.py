@@ -14,6 +14,7 @@ from runs.callbacks._hooks import Hooks
 class Profiler(Hooks):
     def __init__(self, *, start: int, steps: int) -> None:
         self.start, self.end = start, start + steps
+        self.first = start  # a run that goes on may begin later
         self.watching: profile | None = None
 
     def on_start(self, training: Training) -> None:
@@ -34,7 +35,8 @@ class Profiler(Hooks):
             self._write(training)
 
     def _begin(self, training: Training) -> None:
-        if training.step == self.start:
+        if self.start <= training.step < self.end:
+            self.first = training.step
             os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # silences kineto
             gpu = [ProfilerActivity.CUDA] if training.device.device.type == "cuda" else []
             self.watching = profile(activities=[ProfilerActivity.CPU, *gpu])
@@ -46,5 +48,5 @@ class Profiler(Hooks):
         path = training.folder / "trace.json"
         if training.ranks.first:
             self.watching.export_chrome_trace(str(path))
-        training.say(f"what steps {self.start + 1} to {training.step} spent their time on: {path}")
+        training.say(f"what steps {self.first + 1} to {training.step} spent their time on: {path}")
         self.watching = None

@@ -352,3 +352,19 @@ def test_a_tokenizer_of_ones_own_is_known_by_its_class(book: Path, cache: Path) 
     build(book, tokenizer=Numbers())
     build(book, tokenizer=Bytes())
     assert len([each for each in cache.iterdir() if each.is_dir()]) == 2
+
+
+def test_tokens_are_made_anew_once_the_code_of_a_tokenizer_is_another(book: Path, node_tree: Any) -> None:
+    source = (
+        "from data.tokenizer import Tokenizer\nfrom own._letters import LETTERS\n\n\n"
+        "class Own(Tokenizer):\n    def build(self, texts):\n"
+        "        from data.tokenizer._vocabulary import Characters\n\n        return Characters(LETTERS)\n"
+    )
+    sizes: list[int] = []
+    for letters in ("abc", "abc", "abcd"):
+        node_tree({"own/__init__.py": "", "own/_letters.py": f"LETTERS = {letters!r}\n", "own/cut.py": source})
+        from own.cut import Own  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+
+        tokenizer: Tokenizer = Own()
+        sizes.append(File(path=book, length=8, tokenizer=tokenizer).build(seed=1).vocabulary.size)
+    assert sizes == [sizes[0], sizes[0], sizes[0] + 1]

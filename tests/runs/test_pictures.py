@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,16 @@ def test_the_trace_of_a_run_that_ends_before_is_shorter(go):
     run = go("run", "callbacks=profile", "callbacks.profile.start=0", "callbacks.profile.steps=20", "steps=4")
     assert run.log.splitlines()[2] == "what steps 1 to 4 spent their time on: run/trace.json"
     assert (run.folder / "trace.json").exists()
+
+
+def test_a_run_that_goes_on_within_the_steps_watches_the_rest_of_them(go, failed, after_step):
+    words = ("callbacks=profile", "callbacks.profile.start=2", "callbacks.profile.steps=4", "steps=8")
+    after_step(3, lambda: signal.raise_signal(signal.SIGINT))
+    failed(lambda: go("run", *words))
+    run = go(source="run")
+    assert "what steps 4 to 6 spent their time on: run/trace.json" in run.log.splitlines()
+    trace = json.loads((run.folder / "trace.json").read_text())
+    assert sum(each.get("name", "").startswith("Optimizer.step") for each in trace["traceEvents"]) == 3
 
 
 def test_steps_that_there_are_not_are_refused(go, failed):
