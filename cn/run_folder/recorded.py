@@ -20,6 +20,7 @@ from cn.run_folder.folder import claimed, command_line, create, log, write_json
 from cn.run_folder.progress import OWN, TIMES
 from cn.run_folder.status import RunStatus
 from cn.run_folder.terminated import Terminable, TerminatedError
+from cn.screen import say
 
 SCORE = "score"  # the name of a single returned number in the summary
 
@@ -55,12 +56,21 @@ class Recorded:
                 found = numbers(result)
             except BaseException as error:
                 state, reason = _ended(error)
-                leave(state, **({"reason": reason} if reason is not None else {}))
+                try:
+                    leave(state, **({"reason": reason} if reason is not None else {}))
+                except OSError as second:  # the folder is gone
+                    say(f"summary.json cannot be written: {second}", error=True)
                 if state != RunStatus.FINISHED:
                     with suppress(OSError):  # the disk is full
                         log(home, _told(error, reason))
                 raise
-            leave(RunStatus.FINISHED, **found, goal=goal_among(found))
+            try:
+                leave(RunStatus.FINISHED, **found, goal=goal_among(found))
+            except OSError as error:  # the folder is gone
+                came = ", ".join(f"{name}={value}" for name, value in found.items()) or "no number"
+                raise RunError(
+                    f"cannot write to {folder}: {error.strerror or error}", f"the function has returned {came}"
+                ) from None
         return result
 
 
@@ -141,7 +151,9 @@ def _back() -> Generator[None]:
 @contextmanager
 def _kept(path: Path) -> Generator[None]:
     """Copy Python's stdout and stderr to a file; any letters can be written."""
-    with path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1) as file, ExitStack() as streams:
+    with ExitStack() as streams:
+        file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+        streams.callback(_close, file)
         if not isinstance(sys.stdout, Both):
             streams.enter_context(redirect_stdout(cast("TextIO", Both(sys.stdout))))
         if not isinstance(sys.stderr, Both):
@@ -152,6 +164,18 @@ def _kept(path: Path) -> Generator[None]:
         finally:
             if file in Both.files:
                 Both.files.remove(file)
+
+
+def _close(file: TextIO) -> None:
+    """Close a log; what Python still holds of it cannot be written on a full disk."""
+    try:
+        file.close()
+    except OSError as error:
+        say(_unwritten(file, error), error=True)
+
+
+def _unwritten(file: TextIO, error: OSError) -> str:
+    return f"{Path(file.name).name} cannot be written: {error}"
 
 
 class Both:
@@ -172,7 +196,9 @@ class Both:
                 file.write(text)
             except OSError as error:
                 self.files.remove(file)
-                self._stream.write(f"{Path(file.name).name} cannot be written: {error}\n")
+                with suppress(OSError):  # it tries to write the same text again
+                    file.close()
+                self._stream.write(f"{_unwritten(file, error)}\n")
         return written
 
     def writelines(self, texts: Iterable[str]) -> None:

@@ -109,7 +109,7 @@ def test_a_log_that_cannot_be_written_costs_no_result(
 
     class Full:
         name = "log.txt"
-        write = refuse
+        write = close = refuse
 
     def talk(run: Own, job: Job) -> float:
         recorded.Both.files[-1] = Full()  # type: ignore[assignment]

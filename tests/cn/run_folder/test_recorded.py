@@ -19,7 +19,7 @@ from cn.run_folder.terminated import Terminable, TerminatedError
 from tests.cn.conftest import REPOSITORY, python, start
 
 PROGRAM = python(
-    "import os, signal, sys, time",
+    "import os, resource, signal, sys, time",
     "from cn import CN, Job, RunError, main",
     "class Go(CN):",
     "    seed: int = 1",
@@ -47,6 +47,11 @@ PROGRAM = python(
     "    if run.how == 'dict': return {'error': 0.25, 'count': 3, 'note': 'text'}",
     "    if run.how == 'taken': return {'state': 1.0}",
     "    if run.how == 'none': return None",
+    "    if run.how == 'moved': os.rename(job.folder, 'elsewhere')",
+    "    if run.how == 'moved and failed': os.rename(job.folder, 'elsewhere'); raise ValueError('a bug')",
+    "    if run.how.startswith('full'):",
+    "        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, -1))  # as a full disk; summary.json has less",
+    "        print('x' * 2000, end='' if run.how == 'full, no line' else '\\n')",
     "    return run.seed / 2",
     "if __name__ == '__main__':",
     "    main(go)",
@@ -108,6 +113,28 @@ def test_a_run_that_fails_says_why(how: str, go: Any) -> None:
     assert reason in log
     assert ("Traceback" in log) is (how == "defect")
     assert ("Traceback" in done.stderr) is (how == "defect")
+
+
+@pytest.mark.parametrize("how", ["full", "full, no line"])
+def test_a_log_that_cannot_be_written_costs_no_result(how: str, go: Any) -> None:
+    done, folder = go(f"how='{how}'")
+    assert (done.returncode, summary(folder)["state"], summary(folder)["score"]) == (0, "finished", 0.5)
+    assert "log.txt cannot be written: [Errno 27] File too large\n" in done.stdout + done.stderr
+
+
+def test_the_result_of_a_run_whose_folder_is_gone_is_told(go: Any, tmp_path: Path) -> None:
+    done = start(tmp_path, "go.py", "how=moved", "hydra.run.dir=out", path=REPOSITORY)
+    assert done.returncode == 1
+    assert "/out: No such file or directory\n  the function has returned score=0.5\n" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_is_told_though_the_folder_is_gone(go: Any, tmp_path: Path) -> None:
+    done = start(tmp_path, "go.py", "how='moved and failed'", path=REPOSITORY)
+    assert done.returncode == 1
+    assert "summary.json cannot be written: " in done.stderr
+    assert done.stderr.endswith("ValueError: a bug\n")
+    assert "During handling" not in done.stderr
 
 
 ASKED = {
