@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,12 @@ from cn.composing.choices import options_at
 from cn.composing.compose import compose, fitting
 from cn.composing.overrides import WordError, expand
 from cn.composing.results import comes_to, first_of_each, refuse_failed, results_table
-from cn.errors import CNError
+from cn.errors import CNError, RunError
 from cn.job import Job, Launcher, Request, asked_for
 from cn.nodes.node import CN
 from cn.run_folder.folder import folder_of
-from cn.screen import say
+from cn.run_folder.terminated import TerminatedError
+from cn.screen import OutputError, say
 
 
 def multirun(
@@ -59,11 +61,16 @@ def here(function: Callable[[Any, Job], Any], asked: list[Request]) -> None:
         say(" ".join([f"[{number + 1}/{len(asked)}]", *varied]))
         try:
             results.append(function(node, job))
-        except CNError as error:
-            if error.status > 128:  # a signal, which stops all runs
+        except (CNError, KeyboardInterrupt, TerminatedError) as error:
+            if not isinstance(error, CNError) or error.status > 128:  # a signal, which stops all runs
                 say("\n" + results_table([each.varied for each in asked], results))
                 raise
             say(error)
             results.append(error)
+        except (BrokenPipeError, OutputError):  # what the others print could not be written either
+            raise
+        except Exception as error:  # a defect of the function
+            say("".join(traceback.format_exception(error)), end="", error=True)
+            results.append(RunError(traceback.format_exception_only(error)[-1].strip()))
     say("\n" + results_table([each.varied for each in asked], results))
     refuse_failed(results)

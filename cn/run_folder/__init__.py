@@ -17,6 +17,7 @@ OFFERS = {
     "shown": "drawable listed log_scale number whole_ticks",
     "state_files": "DamagedError LONGEST built clear content make_folder make_way parsed read set_aside",
     "status": "RunStatus is_finished",
+    "terminated": "TerminatedError",
     "watched": "Watched of_less",
     "where": "field_of names names_in says_where usual",
 }

@@ -10,6 +10,8 @@ import pytest
 
 from cn import Job, RunError, main
 from cn.composing.results import results_table
+from cn.run_folder.terminated import TerminatedError
+from cn.screen import OutputError
 from cn.table import table
 from tests.cn.conftest import python
 
@@ -73,13 +75,19 @@ def several(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """`several("seed=1,2")`: what each run was, as `model/seed`, and the output."""
     monkeypatch.setattr(sys, "argv", ["train.py"])
 
-    def several(*words: str, fail: tuple[int, ...] = (), stop: int | None = None) -> tuple[list[str], str, str, int]:
+    def several(
+        *words: str, fail: tuple[int, ...] = (), bug: int | None = None, stop: int | None = None, by: Any = None
+    ) -> tuple[list[str], str, str, int]:
         from runs import Run
 
         seen: list[str] = []
 
         def train(run: Run, job: Job) -> float:
             seen.append(f"{type(run).__name__} {type(run.model).__name__} {run.seed}")
+            if run.seed == bug:
+                raise ValueError(f"seed {run.seed} has a bug")
+            if run.seed == stop and by is not None:
+                raise by
             if run.seed == stop:
                 stopped = RunError("stopped by Ctrl-C\n  to go on: its command")
                 stopped.status = 130
@@ -144,6 +152,37 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(several: Any) -> None:
         "2    3     4.5000\n"
     )
     assert (err, status) == ("1 of 3 runs failed\n", 1)
+
+
+def test_a_bug_in_one_run_is_shown_and_the_others_go_on(several: Any) -> None:
+    seen, out, err, status = several("seed=1,2,3", bug=2)
+    assert seen == ["Default ViT 1", "Default ViT 2", "Default ViT 3"]
+    assert out == (
+        "[1/3] seed=1\n[2/3] seed=2\n[3/3] seed=3\n"
+        "\n"
+        "no.  seed  result\n"
+        f"---  ----  {'-' * 36}\n"
+        "0    1     1.5000\n"
+        "1    2     failed: ValueError: seed 2 has a bug\n"
+        "2    3     4.5000\n"
+    )
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.endswith("ValueError: seed 2 has a bug\n1 of 3 runs failed\n")
+    assert status == 1
+
+
+def test_output_that_nobody_reads_stops_the_others(several: Any) -> None:
+    seen, _, err, status = several("seed=1,2,3", stop=2, by=OutputError(28, "standard output cannot be written"))
+    assert seen == ["Default ViT 1", "Default ViT 2"]
+    assert (err, status) == ("standard output cannot be written\n", 1)
+
+
+@pytest.mark.parametrize(("by", "status"), [(KeyboardInterrupt(), 130), (TerminatedError(), 143)])
+def test_a_signal_to_a_function_of_any_project_stops_the_others(several: Any, by: BaseException, status: int) -> None:
+    seen, out, err, ended = several("seed=1,2,3", stop=2, by=by)
+    assert seen == ["Default ViT 1", "Default ViT 2"]
+    assert out == "[1/3] seed=1\n[2/3] seed=2\n\nno.  seed  result\n---  ----  ------\n0    1     1.5000\n"
+    assert (err, ended) == ("", status)
 
 
 def test_a_run_that_is_stopped_stops_the_others(several: Any) -> None:
