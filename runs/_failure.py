@@ -105,6 +105,8 @@ def _known(error: BaseException, run: Run, folder: Path, stop: Stop) -> CNError 
 def _on(folder: Path) -> str:
     if _has(folder, _checkpoint.LAST):
         return f"to go on from the last checkpoint: {again(folder)}"
+    if not folder.is_dir():
+        return f"{folder} has been moved or removed; if it is elsewhere now: {again(Path('FOLDER'))}"
     return f"the run is in {folder}, which has no checkpoint yet"
 
 

@@ -346,6 +346,20 @@ def test_a_file_that_may_grow_no_further_needs_no_root(go, failed, after_step, l
     assert differences(whole.metrics, resumed.metrics) == []
 
 
+def test_a_folder_that_is_moved_while_its_run_goes_on(go, failed, after_step, differences):
+    whole = go("whole", "epochs=2")
+    after_step(11, lambda: Path("run").rename("moved"))
+    error = failed(lambda: go("run", "epochs=2"))
+    assert str(error) == (
+        "cannot write to run: [Errno 2] No such file or directory: 'run/metrics.jsonl'\n"
+        "  run has been moved or removed; if it is elsewhere now: python train.py --from FOLDER"
+    )
+    assert not Path("run").exists()
+    resumed = go(source="moved")
+    assert differences(whole.state(), resumed.state()) == []
+    assert differences(whole.metrics, resumed.metrics) == []
+
+
 def test_outputs_that_is_no_folder(here, shell):
     Path("outputs").write_text("mine")
     said = shell("steps=1")
