@@ -107,15 +107,31 @@ def prepare(parts: dict[str, list[Span]], tokenizer: Tokenizer) -> tuple[Vocabul
     home = cache("tokens")
     folder = home / _key(parts, tokenizer)
     with writing(home):
-        if not (folder / "parts.json").is_file():  # a cache that can only be read needs no lock
+        found = _kept(folder)
+        if found is None:  # a cache that can only be read needs no lock
             home.mkdir(parents=True, exist_ok=True)
             with FileLock(home / f"{folder.name}.lock"):
-                if not (folder / "parts.json").is_file():
+                found = _kept(folder)
+                if found is None:
                     making = home / f"{folder.name}.part"
                     shutil.rmtree(making, ignore_errors=True)
                     making.mkdir()
                     _make(parts, tokenizer, making)
+                    shutil.rmtree(folder, ignore_errors=True)
                     os.replace(making, folder)
+                    found = _load(folder)
+    return found
+
+
+def _kept(folder: Path) -> tuple[Vocabulary, dict[str, Tokens]] | None:
+    """Return what a folder of the cache holds; None if a file in it is missing or damaged."""
+    try:
+        return _load(folder)
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _load(folder: Path) -> tuple[Vocabulary, dict[str, Tokens]]:
     counts = json.loads((folder / "parts.json").read_text())
     vocabulary = from_record(json.loads((folder / "tokenizer.json").read_text()))
     return vocabulary, {part: Tokens(np.load(folder / f"{part}.npy", mmap_mode="r"), counts[part]) for part in PARTS}

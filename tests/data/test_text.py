@@ -121,6 +121,19 @@ def test_tokens_are_made_once(book: Path, monkeypatch: pytest.MonkeyPatch) -> No
         build(book)
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"x"])
+@pytest.mark.parametrize("name", ["parts.json", "tokenizer.json", "train.npy", "test.npy"])
+def test_tokens_that_a_disk_lost_are_made_again(book: Path, cache: Path, name: str, damage: bytes | None) -> None:
+    """As where a cluster removes old files one by one, or after a power failure."""
+    first = build(book)
+    (path,) = cache.glob(f"*/{name}")
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
+    assert build(book).train.tokens.numbers.tolist() == first.train.tokens.numbers.tolist()
+    assert path.stat().st_size > 1
+
+
 def test_another_file_of_a_tokenizer_makes_other_tokens(book: Path, tmp_path: Path) -> None:
     from data.tokenizer.file import File as Vocabulary
 
