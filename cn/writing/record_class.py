@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from cn.discovery import discover
-from cn.discovery.registry import home
+from cn.discovery.registry import homes
 from cn.errors import CNError, UserError, short
 from cn.nodes.former import former_classes
 from cn.nodes.node import CN, CNMeta
@@ -82,7 +82,7 @@ def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:
     """Return the module, imported if it may contain nodes; UserError otherwise."""
     if module in sys.modules:
         return sys.modules[module]
-    if _of_nodes(module) or any(module.startswith(f"{home(kind)}.") for kind in types):
+    if _of_nodes(module) or any(module.startswith(f"{each}.") for kind in types for each in homes(kind)):
         try:
             return importlib.import_module(module)
         except (CNError, ImportError, AttributeError, ValueError):

@@ -67,6 +67,40 @@ def test_a_new_project_sweeps_as_it_stands(say: Say, tmp_path: Path) -> None:
     assert len(json.loads(say("-m", "cn", "runs", "--json"))) == 7
 
 
+SEARCH = '''
+from cn.sweeping import Axes, Goal, Sweep, minimize, space, uniform
+from cn.sweeping.prune import Prune
+from cn.sweeping.prune.median import Median
+from cn.sweeping.search import Search
+from cn.sweeping.search.random import Random
+from runs import Run
+from runs.default import Default
+
+
+class Found(Sweep):
+    """Which step size?"""
+
+    base: Run = Default()
+    axes: Axes = space({"model.rate": uniform(0.1, 1.0)})
+    search: Search | None = Random(trials=3)
+    prune: Prune | None = Median()
+    goal: Goal | None = minimize("rmse")
+'''
+
+
+@pytest.mark.slow
+def test_a_new_project_searches(say: Say, tmp_path: Path) -> None:
+    """Its sweeps/__init__.py imports nothing, and the job imports the class of the search by its record."""
+    (tmp_path / "demo/sweeps/found.py").write_text(SEARCH)
+    program = tmp_path / "demo/train.py"
+    program.write_text(program.read_text().replace("    return", '    job.report(1, {"rmse": error})\n    return'))
+    say("-m", "cn", "sweeps", "submit", "found")
+    while "3 of 3 points are asked" not in say("-m", "cn", "sweeps", "status", "found"):
+        assert "the search ended" not in say("-m", "cn", "sweeps", "status", "found")
+        time.sleep(0.5)
+    assert [each["state"] for each in over(say, "found")] == ["done"] * 3
+
+
 @pytest.mark.slow
 def test_several_runs_go_beside_each_other_and_one_that_fails_ends_none(say: Say) -> None:
     told = say("train.py", "-m", "data.count=1,2", "seed=1", status=2)

@@ -91,7 +91,7 @@ def of_original(identity: Identity) -> list[Job]:
 
 
 def launch_of(batch: Batch) -> Launch:
-    launch = unplain(batch.launch)
+    launch = unplain(batch.launch, types=(Launch,))
     assert isinstance(launch, Launch)
     return launch
 

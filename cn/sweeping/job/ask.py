@@ -37,7 +37,7 @@ class Asker:
     def __init__(self, store: Store, batch: Batch, job: int) -> None:
         assert batch.search is not None
         assert batch.goal is not None
-        sweep, goal = unplain(batch.search), unplain(batch.goal)
+        sweep, goal = unplain(batch.search, types=(Sweep,)), unplain(batch.goal)
         assert isinstance(sweep, Sweep)
         assert isinstance(goal, Goal)
         assert isinstance(sweep.axes, Space)

@@ -46,7 +46,7 @@ class Reporter:
 
     @functools.cached_property
     def rule(self) -> Rule:
-        goal, sweep = unplain(self.goal), unplain(self.sweep)
+        goal, sweep = unplain(self.goal), unplain(self.sweep, types=(Sweep,))
         assert isinstance(goal, Goal)
         assert isinstance(sweep, Sweep)
         assert sweep.prune is not None
