@@ -17,7 +17,7 @@ from typing import Any, TextIO, cast
 
 from cn import program
 from cn.errors import RunError, UserError
-from cn.files import replacing
+from cn.files import replacing, sync
 from cn.job import Job
 from cn.nodes.node import CN
 from cn.paths import OUTPUTS as OUTPUTS
@@ -114,6 +114,8 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         with replacing(path) as beside:
             beside.write_text(text)
             make_way(path)
+        with suppress(OSError):  # some file systems cannot sync a folder
+            sync(path.parent)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not path.exists() or len(text) > 4096:
             raise

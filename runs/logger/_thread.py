@@ -81,6 +81,7 @@ class Thread:
             pass
         self._ask(SOON, lambda writer: writer.flush())
         self._check()
+        self.own.flush()
 
     def close(self, state: State) -> None:
         """Write the remaining records and end the threads; a hanging thread ends with the process."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from cn.files import write_whole
+from cn.files import sync, write_whole
 from cn.run_folder.metrics import Record, read
 from cn.run_folder.status import RunStatus
 
@@ -51,6 +51,10 @@ class JsonLines(Writer):
             found.pop()
         kept = [json.dumps(record) + "\n" for record in found]
         write_whole(self.path, "".join(kept))
+
+    def flush(self) -> None:
+        """Sync the file: after a power failure, a run that resumes from the checkpoint has the metrics up to it."""
+        sync(self.path)
 
     def write(self, record: Record) -> None:
         with self.path.open("a") as file:

@@ -163,6 +163,22 @@ def test_what_another_process_left_half_written_is_removed_and_nothing_else(here
     assert sorted(each.name for each in here.iterdir()) == sorted(kept)
 
 
+def test_metrics_are_synced_before_the_checkpoint(go, monkeypatch):
+    """After a power failure a run resumes from a checkpoint, and has the metrics up to it."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def seen(handle: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    go("run", of=RUN)
+    saved = [place for place, name in enumerate(synced) if name.startswith(".last.pt.")]
+    assert len(saved) > 1
+    assert {synced[place - 1] for place in saved} == {"metrics.jsonl"}
+
+
 def test_the_loop_saves_only_what_it_has_written(go, monkeypatch):
     """Each log up to a checkpoint's step is in metrics.jsonl before the checkpoint is."""
     save = _checkpoint.save

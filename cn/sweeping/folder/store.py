@@ -227,9 +227,7 @@ class Store:
 
     def set_report(self, trial: Trial, report: Report) -> None:
         """Write the report atomically; on a full disk in place, so that the final state of a trial is not lost."""
-        folder = self.at(trial)
-        write_json(folder / REPORT, asdict(report))
-        sync(folder)
+        write_json(self.at(trial) / REPORT, asdict(report))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from cn import CN, Job, RunError, load
+from cn.run_folder.folder import write_json
 from cn.run_folder.recorded import Recorded, numbers
 from cn.run_folder.terminated import Terminable, TerminatedError
 from tests.cn.conftest import REPOSITORY, python, start
@@ -306,3 +308,22 @@ def test_a_number_of_any_kind_is_a_score() -> None:
     assert numbers({"a": Scalar(), "b": "text"}) == {"a": 0.5}
     with pytest.raises(RunError, match=r"^the function returned 'ended'"):
         numbers({"ended": 1})
+
+
+def test_a_summary_outlives_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new name of a file is on the disk once its folder is synced."""
+    did: list[str] = []
+    replace, fsync = os.replace, os.fsync
+
+    def renamed(*paths: Any) -> None:
+        did.append("renamed")
+        replace(*paths)
+
+    def synced(handle: int) -> None:
+        did.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "replace", renamed)
+    monkeypatch.setattr(os, "fsync", synced)
+    write_json(tmp_path / "summary.json", {"state": "finished"})
+    assert did[1:] == ["renamed", str(tmp_path)]
