@@ -198,7 +198,7 @@ def build(
 def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -> float:
     """Run one attempt; whatever happens, rank 0 records it in the folder."""
     earlier = summary_of(folder) if resumed else {}
-    started = time.time() - earlier.get("seconds", 0.0)
+    started = time.monotonic() - earlier.get("seconds", 0.0)
     summary: dict[str, Any] = {"state": RunStatus.RUNNING, "command": command_line(job)}
     origin = earlier.get("source") if resumed else str(job.source) if job.source is not None else None
     if origin is not None:
@@ -206,7 +206,7 @@ def _attempt(run: Run, job: Job, folder: Path, ranks: Ranks, *, resumed: bool) -
 
     def leave(state: RunStatus, **more: Any) -> None:
         over = is_finished(earlier) or is_finished(summary)
-        summary.update(state=state, **more, seconds=round(time.time() - started, 3))
+        summary.update(state=state, **more, seconds=round(time.monotonic() - started, 3))
         if ranks.first and (state == RunStatus.FINISHED or not over):  # a finished run keeps its result
             write_json(folder / "summary.json", summary)
 

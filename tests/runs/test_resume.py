@@ -7,6 +7,7 @@ import json
 import pickle
 import random
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -364,3 +365,9 @@ def _content(path: Path) -> Any:
     if path.suffix == ".pt":
         return torch.cat([each.flatten() for each in _checkpoint.load(path)["module"].values()]).tolist()
     return path.read_bytes()
+
+
+def test_a_clock_that_is_set_back_takes_no_time_from_a_run(go, after_step, monkeypatch):
+    before = time.time()
+    after_step(3, lambda: monkeypatch.setattr(time, "time", lambda: before - 3600.0))
+    assert go("run", "epochs=1").summary["seconds"] > 0

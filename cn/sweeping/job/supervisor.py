@@ -250,7 +250,7 @@ class Leader:
             end = time.monotonic() + LATE
             while self.signal is None and time.monotonic() < end:
                 time.sleep(0.05)
-        seconds = child.report.seconds + time.time() - child.report.started
+        seconds = child.report.seconds + time.monotonic() - child.began
         report = replace(child.report, seconds=seconds, status=came.status)
         if "value" in came.answer and came.status == 0:
             report = replace(report, state=TrialStatus.DONE, value=came.answer["value"])

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Child:
     killed: bool = False  # killed because processes on another node failed
     end: float | None = None  # deadline, once processes on one node have failed
     asked: int = 0  # number of signals sent to stop it
+    began: float = field(default_factory=time.monotonic)
 
     def let_go(self) -> None:
         """Close what this trial has open, in a process that was forked for something else."""

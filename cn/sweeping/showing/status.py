@@ -155,8 +155,9 @@ def _data(named: Named, each: Standing, *, tail: bool) -> dict[str, Any]:
         others = {name: value_of(record, name) for name in others}
     report = each.report
     seconds = None
-    if report is not None:
-        seconds = report.seconds + (time.time() - report.started if each.state == TrialStatus.RUNNING else 0)
+    if report is not None:  # the clock of its machine may be ahead of this one's
+        now = max(0.0, time.time() - report.started) if each.state == TrialStatus.RUNNING else 0
+        seconds = report.seconds + now
     return {
         "id": each.trial.id,
         "state": each.state,
