@@ -37,6 +37,30 @@ AXES = 'space({"value": log_uniform(1e-3, 1)})'
 VALUES = [point["value"] for point in random(12, {"value": log_uniform(1e-3, 1)}).points]
 
 
+def test_a_value_after_a_line_that_was_cut_short_is_kept(tmp_path: Path) -> None:
+    batch = Batch(
+        "0001",
+        "code",
+        "go:go",
+        {},
+        "",
+        None,
+        None,
+        None,
+        (),
+        goal=plain(maximize("a")),
+        search=plain(FcnSearch(prune=Median())),
+    )
+    report = reporter(batch, tmp_path, tmp_path)
+    assert report is not None
+    report(1, {"a": 0.1})
+    with (tmp_path / "reports.jsonl").open("a") as file:
+        file.write('{"step": 2, "va')  # on a full disk
+    report(3, {"a": 0.3})
+    report(4, {"a": 0.4})
+    assert curve_of(tmp_path) == {1: 0.1, 3: 0.3, 4: 0.4}
+
+
 @pytest.fixture
 def pruning(project: Project) -> Project:
     """A project whose runs report each step."""

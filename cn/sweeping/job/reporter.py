@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,8 +62,7 @@ class Reporter:
         value = goal.of(metrics)
         if value is None:
             raise _without_value(goal.metric, step, metrics)
-        with (self.folder / FILE).open("a") as file:
-            file.write(json.dumps({"step": step, "value": value}) + "\n")
+        _append(self.folder / FILE, json.dumps({"step": step, "value": value}))
         sign = 1.0 if goal.direction == "maximize" else -1.0
         owners = points.owners().values()
         folders = {points.store.at(each.trial).absolute(): each.until for each in owners}
@@ -71,6 +71,17 @@ class Reporter:
         compared = [each for each in sorted(folders) if not _is_beyond(each, goal, beyond)]
         others = [curve for folder in compared if (curve := _curve(folder, sign, curves))]
         return prune.prunes(curve_of(self.folder, sign), others)
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a line and sync the file; a line that a full disk cut short is ended first."""
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else f"\n{line}"
+        file.write(f"{line}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _without_value(metric: str, step: int, metrics: Mapping[str, Any]) -> RunError:
