@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from cn.launching.queue import Here
 from cn.run_folder.status import RunStatus
-from cn.sweeping.folder.batches import Trial
-from cn.sweeping.folder.standing import ended_so
+from cn.sweeping.folder.batches import Batch, Trial
+from cn.sweeping.folder.standing import Standing, ended_so
 from cn.sweeping.folder.store import Report, Store
 from cn.sweeping.folder.trial_status import TrialStatus
+from cn.sweeping.goal import maximize
+from cn.sweeping.job.reports import Notes
+from cn.sweeping.planning.named import Named
+from cn.sweeping.showing.status import _data
 
 ALIVE = ["running", "waiting", "queued"]
 AGAIN = ["failed", "damaged", "cancelled", "stopped"]
@@ -45,6 +51,21 @@ def test_a_report_is_written_and_read_with_its_plain_word(store: Store, word: st
     assert read == report
     assert read is not None
     assert read.state is TrialStatus(word)
+
+
+def test_a_machine_whose_clock_is_ahead_shows_no_negative_time(store: Store) -> None:
+    standing = Standing(TRIAL, TrialStatus.RUNNING, "0001", 0, "c0de")
+    standing.report = Report(TrialStatus.RUNNING, "0001", "c0de", "1_0", "n1", started=time.time() + 60, seconds=5.0)
+    assert _data(Named("a", store, maximize("score"), None), standing, tail=True)["seconds"] == 5.0
+
+
+def test_what_a_killed_process_left_half_written_is_removed_by_the_next(store: Store) -> None:
+    folder = store.at(TRIAL)
+    for name in (".trial.json.12", ".config.json.12", ".summary.json.12", ".own.12", "config.json"):
+        (folder / name).touch()
+    batch = Batch("0001", "code", "go:go", {}, "", None, None, None, ())
+    assert Notes(store, batch, Here(0, "1_0", "n1")).begins(TRIAL).attempt == 1
+    assert sorted(each.name for each in folder.iterdir()) == [".own.12", "config.json"]
 
 
 @pytest.mark.parametrize("word", [*RunStatus, None])

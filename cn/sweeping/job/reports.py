@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from cn import screen
+from cn.files import remove_unfinished
 from cn.launching.queue import Here, Why
 from cn.run_folder.state_files import DamagedError, clear
 from cn.sweeping.folder.batches import Batch, Trial
 from cn.sweeping.folder.points import Points
 from cn.sweeping.folder.stop import stopped
-from cn.sweeping.folder.store import Report, Store, write
+from cn.sweeping.folder.store import REPORT, Report, Store, write
 from cn.sweeping.folder.trial_status import TrialStatus
-from cn.sweeping.job.reporter import curve_of
+from cn.sweeping.job.reporter import SUMMARY, curve_of
+from cn.writing.record import FILE as CONFIG
 
 
 class Notes:
@@ -53,7 +55,8 @@ class Notes:
         return ended or report.state == TrialStatus.DONE
 
     def begins(self, trial: Trial) -> Report:
-        """Return the report of the next attempt, not yet written."""
+        """Return the report of the next attempt, not yet written; no process of an earlier one may live."""
+        remove_unfinished(self.store.at(trial), REPORT, CONFIG, SUMMARY)
         before = self.store.known_report(trial)
         return Report(
             state=TrialStatus.RUNNING,
