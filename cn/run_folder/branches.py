@@ -25,7 +25,7 @@ def leave(folder: Path, step: int, files: Iterable[str]) -> None:
     kept = branch(folder, step)
     if kept.is_dir():
         return
-    partial = kept.with_name(f".{kept.name}.{os.getpid()}")
+    partial = kept.with_name(f".{kept.name}.partial")  # of one name, so that what a killed process left is removed here
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     carry(folder, partial, files)

@@ -13,6 +13,7 @@ from cn.composing.compose import compose
 from cn.job import Past
 from cn.launching.launch.local import Local
 from cn.nodes.to_json import plain
+from cn.run_folder.branches import leave
 from cn.sweeping.folder.batches import Trial
 from cn.sweeping.folder.identity import Identity
 from cn.sweeping.folder.past import state_before
@@ -199,6 +200,23 @@ def test_a_killed_run_leaves_its_branch_when_it_goes_on(
     trained(second, quiet, quiet.at(second), past=past)
     trained(second, quiet, Path("own"))
     assert unlike(left(Path("own")), left(quiet.at(second)), differences) == []
+
+
+def test_what_a_process_left_that_was_killed_while_it_left_a_state_is_removed(
+    here: Path, forked: Any, die: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """It holds links to checkpoints, which would keep their room on the disk."""
+    Path("last.pt").write_bytes(b"state")
+
+    def killed() -> None:
+        monkeypatch.setattr(Path, "rename", lambda *_: die())
+        leave(Path(), 6, ["last.pt"])
+
+    assert forked(killed) == -9
+    (left,) = Path("branches").iterdir()
+    assert (left / "last.pt").samefile("last.pt")
+    leave(Path(), 6, ["last.pt"])
+    assert [each.name for each in Path("branches").iterdir()] == ["000006"]
 
 
 @pytest.mark.slow
