@@ -154,8 +154,13 @@ def is_library(cls: type) -> bool:
 
 
 def homes(cls: Any) -> list[str]:
-    """Return the packages that hold options of a type, the project's before the library's."""
+    """Return the packages that hold options of a type, the project's before the library's.
+
+    A part of the library without a contract, such as the goal of a sweep, has no options.
+    """
     package = home(cls)
+    if package == LIBRARY:
+        return []
     group = group_of(package)
     several = f"{group}es" if group.endswith("tch") else f"{group}s"
     own = [f"{ROOT}.{group}", f"{ROOT}.{several}", several] if is_library(cls) else []

@@ -111,6 +111,13 @@ def test_a_contract_without_a_folder_has_no_options(node_tree: Any, keys: Any) -
     )
 
 
+def test_a_part_of_the_library_without_a_folder_has_no_options() -> None:
+    from cn.sweeping.axes import Axes
+    from cn.sweeping.goal import Goal
+
+    assert discover.options((Axes,)) == discover.options((Goal,)) == ({}, [])
+
+
 def test_a_class_alone_is_not_chosen(node_tree: Any) -> None:
     alone = python("from cn import CN", "", "", "class Goal(CN):", "    metric: str = ''", "    others: int = 1")
     node_tree({"single.py": alone + python("class Holder(CN):", "    goal: Goal | None = None")})
