@@ -17,6 +17,7 @@ from cn.run_folder.folder import OUTPUTS
 from cn.run_folder.folders import below, find, to_train
 from cn.screen import answering, as_json_text, say
 from cn.table import fold
+from cn.writing.record import by_beginning
 
 PAGES = (".html", ".htm")
 HELP = """\
@@ -85,10 +86,11 @@ def reported(words: list[str], output: Path | None, *, as_json: bool) -> None:
 
 def listed(words: list[str], verbs: Sequence[str], *, every: bool, as_json: bool) -> None:
     """Print the table of the runs below folders; `verbs` are named in the error about an unknown first word."""
-    for word in words:
-        if not typed(word).is_dir():
+    roots = [by_beginning(typed(word)) for word in words]
+    for word, root in zip(words, roots, strict=True):
+        if not root.is_dir():
             raise UserError(_no_folder(words, word, verbs))
-    roots = [typed(word) for word in words] or ([OUTPUTS] if OUTPUTS.is_dir() else [])
+    roots = roots or ([OUTPUTS] if OUTPUTS.is_dir() else [])
     found = below(*roots)
     if as_json:
         return say(as_json_text([listing.describe(each) for each in found]))

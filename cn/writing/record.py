@@ -164,7 +164,8 @@ def runs_near(path: Path) -> str | None:
         beside += sorted(each.name for each in path.parent.iterdir() if not each.name.startswith("."))
     if not beside:
         return "see: python -m cn runs"
-    near = nearest(path.name, beside)
+    begun = [name for name in beside if path.name and name.startswith(path.name)]  # `python -m cn runs` shortens names
+    near = begun[:SHOWN] or nearest(path.name, beside)
     shown = ", ".join(str(path.with_name(name)) for name in near or sorted(beside)[:SHOWN])
     return f"nearest: {shown}" if near else f"choose from: {shown}{', ...' if len(beside) > SHOWN else ''}"
 

@@ -340,6 +340,14 @@ def test_a_tilde_is_the_home_folder(make, said, monkeypatch):
     assert (folder.parent / "picture.svg").is_file()
 
 
+def test_a_run_is_listed_by_the_name_that_the_table_gives_it(make, said):
+    make("2026-05-01_12-00-00_seed=3,optim.lr=0.1", "seed=3")
+    make("other")
+    row = said().splitlines()[2]
+    assert "outputs/2026-05-01_12-00-00 " in row
+    assert said("outputs/2026-05-01_12-00-00").splitlines()[2:] == [row.rstrip()]
+
+
 def test_words_that_cannot_be_meant(make, said):
     make("one")
     see = "  see: python -m runs\n"

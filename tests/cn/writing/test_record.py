@@ -15,7 +15,7 @@ import cn
 from cn import CN, FrozenError, UserError, compose
 from cn.nodes.to_json import plain
 from cn.nodes.traversal import values
-from cn.writing.record import RecordWarning, dump, unplain, within
+from cn.writing.record import RecordWarning, dump, runs_near, unplain, within
 from tests.cn import zoo
 from tests.cn.conftest import python
 
@@ -185,6 +185,13 @@ def test_a_folder_of_runs_names_those_in_it_the_newest_first(run: Any, tmp_path:
         )
     with pytest.raises(UserError, match=f"choose from: {outputs / 'sweep' / 'c'}\\Z"):
         cn.load(outputs / "sweep")
+
+
+def test_the_beginning_of_a_name_is_nearest_to_the_runs_that_begin_so(run: Any, tmp_path: Path) -> None:
+    for name in ("12-00-01_model=mlp,epochs=30,optim.lr=0.1", "12-00-02_a", "12-00-03"):
+        (tmp_path / name).mkdir()
+        dump(run(), tmp_path / name)
+    assert runs_near(tmp_path / "12-00-01") == f"nearest: {tmp_path / '12-00-01_model=mlp,epochs=30,optim.lr=0.1'}"
 
 
 def test_a_folder_without_a_record_names_the_nearest_that_has_one(run: Any, tmp_path: Path) -> None:
