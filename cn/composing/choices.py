@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from cn.composing.compose import assemble, root_name
 from cn.composing.overrides import parse
@@ -23,15 +23,20 @@ def keys(
 ) -> Iterator[tuple[str, tuple[Any, ...], Child | None, Any]]:
     """Yield every key that chooses a node: its name, the types of its options, its field type, and the current node.
 
-    The key `patches` is among them if there are patches; words: the overrides, which may name some.
+    The key `patches` is among them if there are patches, for a sweep also `base.patches`; words: the overrides, which
+    may name some.
     again: the root is a run that was composed before.
     """
     yield root_name(contract), (contract,), None, root
-    if root is not None and PATCHES not in kinds_of(root) and any(discover.options((Patch,))):
-        named = [each for each in words if each.lstrip("+").startswith(f"{PATCHES}=")]
-        applied = patches_of(root, parse(named), again=again)
-        chosen = {name: cls() for name, (cls, _) in applied.items()}
-        yield PATCHES, (Patch,), Child((Patch,), many=True), chosen
+    held = ("", *getattr(type(root), "_runs_", ())) if root is not None and any(discover.options((Patch,))) else ()
+    for at in held:  # the root, and the runs that it holds, as a sweep does
+        run = vars(root)[at] if at else root
+        if isinstance(run, CN) and PATCHES not in kinds_of(run):
+            key = f"{at}.{PATCHES}" if at else PATCHES
+            named = [each for each in words if each.lstrip("+").replace("/", ".", 1).startswith(f"{key}=")]
+            applied = patches_of(cast("CN", root), parse(named), at, again=again)
+            chosen = {name: cls() for name, (cls, _) in applied.items()}
+            yield key, (Patch,), Child((Patch,), many=True), chosen
     for address, node in walk(root) if root is not None else ():
         for name, kind in kinds_of(node).items():
             if isinstance(kind, Child):

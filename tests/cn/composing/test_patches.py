@@ -249,6 +249,9 @@ def test_a_run_that_the_root_holds_takes_patches_of_its_own(patched: Any) -> Non
     made = compose(Study, ["base.patches=[debug]", "base.optim.lr=0.125"]).base
     assert (made.steps, type(made.model).__name__, made.model.depth, made.optim.lr) == (3, "Small", 1, 0.125)
     assert compose(Study, ["base.patches=debug/longer"]).base.steps == 60
+    page = help_text(Study, None, ["base/patches=[debug]"])
+    assert "  base.patches     [debug] of [debug] debug/longer late none wide\n" in page
+    assert complete(Study, ["base.patches=l"]) == ["base.patches=late"]
     for word, told in (
         ("base.patches=debu", "no patch is called 'debu'"),
         ("base.patches.debug=3", "patches are chosen by their names\n  write: base.patches=[NAME,NAME]"),
