@@ -28,7 +28,7 @@ from cn.table import NARROW, fold
 from cn.writing.displayed import displayed
 
 FLAGS = """\
-  -m, --multirun       run every combination: -m model=vit,mlp seed=range(3)
+  -m, --multirun       run every combination: -m model=vit,mlp 'seed=range(3)'
   -c, --cfg job        print the composed run as Python (hydra, all: Hydra's own configuration)
   -p, --package NAME   with --cfg job: only the node at NAME
   --partial            with --cfg job: required values may be missing, and are shown as `...`

@@ -39,7 +39,9 @@ def main(
     Exits with status 2 for a user's mistake, and with 1 for a failed run.
     """
     words = sys.argv[1:] if argv is None else argv
-    program.script = os.path.basename(sys.argv[0]) or program.script
+    name = os.path.basename(sys.argv[0])
+    here = os.path.isfile(name)  # else the path is needed to start the program again
+    program.script = (name if here else sys.argv[0]) or program.script
     if status := exit_status(lambda: _main(function, words, launcher, folder)):
         sys.exit(status)
 

@@ -209,12 +209,18 @@ def test_importing_cn_imports_no_torch_and_writes_nothing(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_program_may_be_started_from_anywhere_and_under_any_name(tree: Path) -> None:
     (tree / "go.py").write_text((tree / "train.py").read_text())
-    command = [sys.executable, str(tree / "go.py"), "model.dimm=3"]
-    done = subprocess.run(command, cwd="/", env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True)
-    assert done.stderr == (
+
+    def said(program: str, at: str | Path) -> str:
+        command, env = [sys.executable, program, "model.dimm=3"], {"PYTHONPATH": str(REPOSITORY)}
+        return subprocess.run(command, cwd=at, env=env, capture_output=True, text=True).stderr
+
+    told = said("go.py", tree)
+    assert told == (
         "model.dimm=3: ViT has no field 'dimm'\n  defined in models/vit.py:6\n"
         "  nearest: dim\n  see: python go.py --help\n"
     )
+    assert said("../go.py", tree / "models") == told.replace("go.py", "../go.py")
+    assert said(f"{tree}/go.py", "/") == told.replace("go.py", f"{tree}/go.py")
 
 
 def test_a_run_that_fails_exits_with_1(call: Any) -> None:
