@@ -26,7 +26,7 @@ from cn import program
 from cn.composing.compose import fitting, root_name
 from cn.composing.overrides import WordError, check, parse
 from cn.discovery.discover import options
-from cn.errors import UserError, hint
+from cn.errors import UserError, hint, short
 from cn.hydra_compat.groups import PRIMARY
 from cn.hydra_compat.groups import prepare as prepare
 from cn.hydra_compat.loader import Loader, Task, key_of, told
@@ -51,6 +51,13 @@ def refuse(args: Any, contract: Any) -> None:
             _chosen(args.config_name, contract),
             f"see: python {program.script} --help",
         )
+    if args.config_path is not None:
+        folder = program.quoted(args.config_path)
+        raise UserError(
+            f"--config-path {short(args.config_path)}: runs are classes, and are read from no folder of YAML files",
+            f"to make classes of them: python -m cn import {folder} --into NEW",
+            f"for Hydra's own settings: --config-dir {folder}",
+        )
     if args.config_dir and not args.config_dir.is_dir():
         raise UserError(f"--config-dir {args.config_dir} is not a folder")
     try:
@@ -73,7 +80,7 @@ def run_hydra(function: Callable[[Any, Job], Any], contract: Any, args: Any, wor
     if args.experimental_rerun:
         return _rerun(task, args.experimental_rerun)
     file = inspect.getfile(inspect.unwrap(function))
-    search_path = create_automatic_config_search_path(file, None, os.path.expanduser(args.config_path or "") or None)
+    search_path = create_automatic_config_search_path(file, None, None)
     if args.config_dir:
         folder = f"file://{os.path.abspath(args.config_dir)}"
         search_path.prepend("command-line", folder, SearchPathQuery(provider="schema"))

@@ -205,6 +205,11 @@ WRONG = {  # `…` stands for words of Hydra's that are not the same in all its 
         "--config-name mine: a run is a class, chosen by its name\n"
         "  choose from: default, nested/deep, other, preset\n  see: python train.py --help"
     ),
+    "--config-path site": (
+        "--config-path site: runs are classes, and are read from no folder of YAML files\n"
+        "  to make classes of them: python -m cn import site --into NEW\n"
+        "  for Hydra's own settings: --config-dir site"
+    ),
     "--config-dir nowhere": "--config-dir nowhere is not a folder",
     "--experimental-rerun nowhere": "--experimental-rerun nowhere: there is no such file",
     "--cfg hydra -p hydra.nothing": "--package hydra.nothing: there is nothing at hydra.nothing",
