@@ -14,7 +14,7 @@ from cn.composing.verbs import SIGNS
 from cn.discovery import discover, registry
 from cn.discovery.source import where
 from cn.errors import UserError, hint, nearest, short
-from cn.nodes.containers import Table
+from cn.nodes.containers import Items, Table
 from cn.nodes.derived import Derived, Nested, derives
 from cn.nodes.field_types import Bundled, Child, Kind, Mismatch
 from cn.nodes.node import CN, put
@@ -198,8 +198,8 @@ class Tree:
 
             shown = "null" if each.value is None else repr(each.value) if isinstance(each.value, str) else str(each.raw)
             why = f"{each.text}: {each.key} is {error}, not {short(shown)}"
-            near = nearest(str(each.raw), kind.choices())
-            like = hint(str(each.raw), kind.choices()) if near or len(kind.choices()) > 8 else None
+            wrong, known = _wrong_word(kind, each)
+            like = hint(wrong, known) if nearest(wrong, known) or len(known) > 8 else None
             other = () if each.place else meant(each, lambda one: _fits(kind, old, rest, one))
             raise UserError(why, where(type(node), rest[0]), like, *other) from None
         except UserError as error:
@@ -216,6 +216,14 @@ def _field_with_key(node: CN, path: list[str], at: int) -> tuple[str, int] | Non
     keys = by_key(cast("Any", type(node)))
     ends = range(at + 1, len(path) + 1) if keys else ()
     return next(((keys[key], end) for end in ends if (key := "/".join(path[at:end])) in keys), None)
+
+
+def _wrong_word(kind: Kind, each: Assignment) -> tuple[str, list[str]]:
+    """Return the word that does not fit, and the words that may be written; of a list, those of its elements."""
+    if not (isinstance(kind, Items) and isinstance(each.texts, list)):
+        return str(each.raw), kind.choices()
+    known = kind.item.choices()
+    return next((text for text in each.texts if isinstance(text, str) and text not in known), ""), known
 
 
 def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:

@@ -321,6 +321,17 @@ def test_of_many_words_the_first_are_shown(define: Any, compose: Any) -> None:
     )
 
 
+def test_of_a_list_of_words_the_nearest_to_the_wrong_one_is_shown(define: Any, compose: Any) -> None:
+    it = define(f"list[Literal[{', '.join(repr(f'task{i}') for i in range(11))}]]")
+    for text, like in (
+        ("[task1,tsk10]", "nearest: task10, task1, task0"),
+        ("[zz]", "choose from: task0, task1, task10,"),
+    ):
+        with pytest.raises(UserError) as caught:
+            compose(it.It, f"x={text}")
+        assert f"x is list[one of 11 words], not {text}\n  defined in it.py:{LINE}\n  {like}" in str(caught.value)
+
+
 REFUSED = {
     "set[int] = set()": "set[int]: write a list",
     "set": "set: write a list",
