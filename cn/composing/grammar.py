@@ -231,10 +231,10 @@ def _trimmed(tokens: list[Any], is_space: Callable[[Any], bool]) -> list[Any]:
 
 
 def _of_function(error: HydraException) -> str:
-    """Return the error in a call of one of Hydra's functions, or of an empty value."""
+    """Return the error in a call of one of Hydra's functions."""
     found = re.search(r" while evaluating '([^(]*)", str(error))
     if found is None:
-        return "a value is missing"
+        return short(str(error))
     name, known = found[1].strip(), sorted(_functions().definitions)
     if name not in known:
         return f"there is no function {name}, only {', '.join(known)}"

@@ -150,6 +150,7 @@ MISTAKES: dict[str, str] = {
     "--help model=vitt": "model=vitt: no model is called 'vitt'\n"
     "  options are the subclasses of Model (models/__init__.py:6)\n  nearest: vit, vit/small\n",
     "vit": "'vit' cannot be read as NAME=VALUE\n  write: model=vit\n",
+    "vit seed=3 steps=4": "'vit' cannot be read as NAME=VALUE\n  write: model=vit\n",
     "bare": "'bare' cannot be read as NAME=VALUE\n  write: run=bare\n",
     "seed = 3": "'seed' cannot be read as NAME=VALUE\n  write, without spaces: seed=3\n",
     "mode=eval seed=1,2 model=mlp": "seed=1,2 stands for several runs, and one was asked for\n"

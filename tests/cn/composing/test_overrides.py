@@ -74,6 +74,10 @@ UNREADABLE = {
     "  write: 'a=\"f(x)\"'",
     "a=int(x)": "'a=int(x)' cannot be read as NAME=VALUE\n"
     "  int(...): invalid literal for int() with base 10: 'x'\n  write: 'a=\"int(x)\"'",
+    "model.lr/x=int(x)": "'model.lr/x=int(x)' cannot be read as NAME=VALUE\n"
+    "  int(...): invalid literal for int() with base 10: 'x'\n  write: 'model.lr/x=\"int(x)\"'",
+    "a=sort(reverse=true,1)": "'a=sort(reverse=true,1)' cannot be read as NAME=VALUE\n"
+    "  positional argument follows keyword argument\n  write: 'a=\"sort(reverse=true,1)\"'",
     "a=tag(1,2)": "'a=tag(1,2)' cannot be read as NAME=VALUE\n"
     "  tag(...): mismatch type argument args[0]: int is incompatible with Union[str, Sweep]\n"
     "  write: 'a=\"tag(1,2)\"'",

@@ -161,6 +161,11 @@ def test_a_change_waits_for_its_node_and_is_told_if_none_comes(patched: Any) -> 
             "  choose from: depth, dim, head, heads, width",
         ),
         (
+            'changes = {"teacher.head.nothing": 4}',
+            "teacher.head.nothing=4: no option of teacher has a field 'head.nothing'\n"
+            "  patch own, runs/patches/own.py:3\n  nearest: head, heads",
+        ),
+        (
             'changes = {"callbacks.stop.patienc": 4}',
             "callbacks.stop.patienc=4: no option of callbacks.stop has a field 'patienc'\n"
             "  patch own, runs/patches/own.py:3\n  nearest: patience",

@@ -19,10 +19,10 @@ class Base(CN):
     plain: int = 1
     text: str = "a # b"  # after a text
     accents: str = "é ü"  # accents before
-    listed: list[int] = [  # at the opening
+    listed: tuple[int, int] = (  # at the opening
         1,
         2,
-    ]
+    )
     closed: list[int] = [
         1,  # of an element
     ]  # at the closing

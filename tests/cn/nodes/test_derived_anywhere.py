@@ -81,7 +81,7 @@ def test_the_value_of_an_instance_may_be_derived() -> None:
     node = compose(Holder, ["a=3"])
     assert (node.part.depth, node.part.size) == (30, 31)
     assert compose(Holder, ["part.depth=1"]).part == Part(depth=1, size=2)
-    assert Part(size=1).depth == 9
+    assert Part(size=1).depth == Part.depth == 9
     assert compose(Part(depth=derive(lambda part: part.size), size=4)).depth == 4
     assert pickle.loads(pickle.dumps(node)) == node
 
