@@ -12,7 +12,7 @@ from cn.discovery.source import where
 from cn.errors import CNError, FrozenError, MissingValueError, UnfinishedError, UserError
 from cn.nodes.derived import derives
 from cn.nodes.field_types import Bundled, Child
-from cn.nodes.node import CN, NONE
+from cn.nodes.node import CN
 from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import NodeType, address_of, is_field, walk
 
@@ -39,8 +39,6 @@ def finish(root: CN, *, partial: bool = False, keep: Container[int] = ()) -> Non
             if isinstance(held := vars(node).get(name), Bundled):
                 vars(node)[name] = dict(held)
         object.__setattr__(node, "_frozen", True)
-        if node._late and not partial:
-            object.__setattr__(node, "_late", NONE)
     for address, node in reversed(nodes):
         with contextlib.suppress(*((MissingValueError, UnfinishedError) if partial else ())):
             _check(node, f"{address}: " if address else "")

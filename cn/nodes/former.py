@@ -150,9 +150,7 @@ def before(node: CN, record: Record, known: Mapping[int, Record] | None = None) 
             del found[child]
             found |= {old: now[field] for old, field in gone.items()}
     found = renamed(found, told.names)
-    if CLASS in found:
-        found[CLASS] = told.name
-    return found
+    return {**found, CLASS: told.name}
 
 
 @functools.cache

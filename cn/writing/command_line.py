@@ -82,12 +82,9 @@ def _differences(node: CN, base: CN, path: list[str]) -> Iterator[str]:
             yield from _value(_Place(cls, name, ()), kind, new, old, below)
 
 
-def _child(place: _Place, new: CN | None, old: Any, path: list[str]) -> Iterator[str]:
+def _child(place: _Place, new: CN, old: Any, path: list[str]) -> Iterator[str]:
     """A node field: yield the changes of the current node, or another choice and the changes of its fresh instance."""
-    if new is None:
-        if old is not None:
-            yield _choice(place, "", path, "null")
-    elif type(old) is type(new):
+    if type(old) is type(new):
         yield from _differences(new, old, path)
     else:
         yield _choice(place, "", path, text_of(_option(place.types, type(new))))
