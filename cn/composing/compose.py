@@ -236,7 +236,7 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
             raise discover.NoDefaultError(why, choices, f"write: {name}=NAME") from None
     if chosen.verb not in ("set", "force") or not isinstance(chosen.value, (str, int, float)):
         raise UserError(f"{chosen.text}: one {name} is chosen, by its name", f"write: {name}=NAME")
-    option = str(worked_out({}, [chosen], CHOSEN)[0]) if chosen.interpolated else str(chosen.texts or "")
+    option = str(worked_out({}, [chosen], CHOSEN)[0]) if chosen.interpolated else str(chosen.texts)
     rest = [each for each in assignments if each is not chosen]
     return cast("type[T]", find((what,), option, chosen.text))(), rest
 

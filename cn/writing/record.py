@@ -153,7 +153,7 @@ def load(folder: str | os.PathLike[str], types: tuple[type, ...] = ()) -> Any:
 
 def runs_near(path: Path) -> str | None:
     """List the run folders in a folder, newest first; for a missing path, run folders with similar names."""
-    for depth in (1, 2, 3) if path.is_dir() else ():
+    for depth in (1, 2, 3):
         records = list(path.glob(f"{'*/' * depth}{FILE}"))
         if records:
             found = sorted(records, key=lambda each: each.stat().st_mtime, reverse=True)

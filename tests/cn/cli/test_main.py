@@ -130,6 +130,8 @@ MISTAKES: dict[str, str] = {
     "seed=range(1000000000)": "seed=range(1000000000) stands for several runs, and one was asked for\n",
     "-m seed=range(1000000000)": "seed=range(1000000000) has more than 100000 values, "
     "and one command may stand for 100000 runs\n  write: a larger step, seed=range(FIRST,END,STEP)\n",
+    "model=glob(v*)": "model=glob(v*) stands for several runs, and one was asked for\n"
+    "  for one run each: python train.py -m 'model=glob(v*)'\n",
     "seed=1 seed=2": "seed is given twice: seed=1 and seed=2\n  keep one of them\n",
     "run=[default]": "run=[default]: one run is chosen, by its name\n  write: run=NAME\n",
     "seed": "'seed' cannot be read as NAME=VALUE\n  write: seed=VALUE\n",

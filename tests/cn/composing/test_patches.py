@@ -176,6 +176,16 @@ def test_a_change_waits_for_its_node_and_is_told_if_none_comes(patched: Any) -> 
             "  choose from: mlp, vit, vit/small",
         ),
         (
+            'changes = {"model": __import__("runs.optim.adamw", fromlist=["AdamW"]).AdamW}',
+            "model=<class 'runs.optim.adamw.AdamW'>: model is Model\n  patch own, runs/patches/own.py:3\n"
+            "  choose from: mlp, vit, vit/small",
+        ),
+        (
+            'changes = {"callbacks": ["stopp"]}',
+            "callbacks=['stopp']: no callback is called 'stopp'\n  patch own, runs/patches/own.py:3\n"
+            "  options are the subclasses of Callback (runs/callbacks/__init__.py:4)\n  nearest: stop",
+        ),
+        (
             'changes = {"seed": "7"}',
             "seed=7: seed is int, not '7'\n  patch own, runs/patches/own.py:3\n  defined in runs/__init__.py:28",
         ),

@@ -36,7 +36,10 @@ def record(**values: object) -> dict[str, object]:
 
 
 def before(node: CN) -> dict[str, object]:
-    return oldest_form(node, plain(node))
+    given = plain(node)
+    found = oldest_form(node, given)
+    assert given == plain(node)
+    return found
 
 
 def test_an_old_record_is_read_as_one_of_now():

@@ -178,6 +178,7 @@ def test_a_default_outside_of_its_own_range_or_of_its_bases_is_refused_with_its_
             "cannot be Annotated[int, MinLen(min_length=1)]: a length is of a str, list or dict",
         ),
         (Annotated[int, Ge(3), Le(2)], "cannot be Annotated[int, Ge(ge=3), Le(le=2)]: no value is 3 <= value <= 2"),
+        (Annotated[int, Ge(2), Lt(2)], "cannot be Annotated[int, Ge(ge=2), Lt(lt=2)]: no value is 2 <= value < 2"),
         (Annotated[int, Gt(2), Le(2)], "cannot be Annotated[int, Gt(gt=2), Le(le=2)]: no value is 2 < value <= 2"),
         (
             Annotated[int, Ge("1")],

@@ -94,6 +94,7 @@ def test_a_base_is_what_the_words_go_on_top_of(run: Any) -> None:
     assert words(node, base) == expected
     assert compose(base, expected) == node
     assert words(base, base) == []
+    assert "callbacks=[stop,checkpoint]" in words(run("callbacks=[stop,checkpoint]"), base)
     assert words(node, run("warmup=7", "steps=60", "callbacks=[stop]", "opts={c:3}")) == ["+callbacks/a=stop"]
 
 
