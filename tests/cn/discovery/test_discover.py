@@ -176,6 +176,16 @@ def test_a_broken_file_breaks_only_what_uses_it(broken_tree: Any, source: str, m
     assert str(caught.value).endswith("nearest: vit")
 
 
+def test_a_file_whose_classes_have_other_names_has_no_option_of_its_own_name(broken_tree: Any) -> None:
+    broken_tree("from models import Model\nclass Other(Model): ...\n")
+    with pytest.raises(UserError) as caught:
+        compose(imported("models", "Model"), ["model=bad"])
+    assert str(caught.value) == (
+        "model=bad: no model is called 'bad'\n  options are the subclasses of Model (models/__init__.py:2)\n"
+        "  nearest: bad/other"
+    )
+
+
 def test_a_file_whose_class_is_no_node_says_what_to_write(broken_tree: Any) -> None:
     broken_tree("import sys\nclass Bad:\n    size = 3\n")
     with pytest.raises(UserError) as caught:

@@ -173,3 +173,15 @@ def test_a_required_value_that_is_missing_is_told_by_its_own_name() -> None:
         _ = Node().double  # type: ignore
     with pytest.raises(UserError, match=r"^size is required and was not given\n"):
         compose(Node)
+
+
+def test_fields_may_share_what_derives_them() -> None:
+    tenth: Any = derive(lambda run: run.steps // 10)
+
+    class Shares(CN):
+        steps: int = 100
+        first: int = tenth
+        second: int = tenth
+
+    node = compose(Shares, ["second=1"])
+    assert (node.first, node.second) == (10, 1)
