@@ -8,7 +8,7 @@ OFFERS = {
     "derived": "Derived Deriving Nested derive derives deriving",
     "former": "before current former_classes oldest past",
     "field_types": "Anything Bundled Child Either Kind MEMBER Member Mismatch OneOf SCALARS Scalar VALUE same untagged",
-    "node": "CN CNMeta NONE put",
+    "node": "CN CNMeta put",
     "notes": "Key Neutral Was",
     "patch": "Change Patch",
     "ranges": "Ranged bare",
