@@ -12,8 +12,8 @@ from cn.cli.parser import Parser
 from cn.errors import RunError, UserError, hint
 from cn.importing import project
 from cn.importing.convert import Converter
-from cn.importing.proof import Proof
-from cn.importing.report import FILE, report, summary
+from cn.importing.proof.proof import Proof
+from cn.importing.proof.report import FILE, report, summary
 from cn.paths import typed
 from cn.program import quoted
 from cn.screen import answering, say

@@ -6,6 +6,6 @@ OFFERS = {
     "old_run.loaded": "of_hydra",
     "old_run.written": "config_of",
     "project": "beside refuse_taken texts write",
-    "proof": "Proof",
-    "report": "FILE report summary",
+    "proof.proof": "Proof",
+    "proof.report": "FILE report summary",
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from cn.importing.contents import Content
-from cn.importing.default_patches import DefaultPatches
-from cn.importing.families import Families
-from cn.importing.reader import Reader
-from cn.importing.yaml_files import File
+from cn.importing.defaults_lists.contents import Content
+from cn.importing.defaults_lists.default_patches import DefaultPatches
+from cn.importing.defaults_lists.reader import Reader
+from cn.importing.families.families import Families
+from cn.importing.reading.yaml_files import File
 
 
 @dataclasses.dataclass

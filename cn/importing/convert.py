@@ -8,33 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import UserError
-from cn.importing.axes import take_in
-from cn.importing.bundles import Bundles, join
-from cn.importing.classes import Change
-from cn.importing.comments import doc_of, left_out
-from cn.importing.contents import Content, Slot, merge, slots_of
+from cn.importing.classes.classes import Change
+from cn.importing.classes.comments import doc_of, left_out
+from cn.importing.classes.maker import Maker
+from cn.importing.classes.patch_classes import nulls, patch_classes
+from cn.importing.classes.patches import Patches
+from cn.importing.classes.sharing import share
 from cn.importing.conversion import Conversion
-from cn.importing.default_patches import DefaultPatches
-from cn.importing.families import Families, Family
-from cn.importing.following import Follow
-from cn.importing.groups import Groups, with_bases
-from cn.importing.hydra_settings import SLURM, settings
-from cn.importing.inference import Inference
-from cn.importing.keys import keys_as_texts, keys_that_give_way, renamed_keys
-from cn.importing.loops import mark_loops
-from cn.importing.maker import Maker
-from cn.importing.module_paths import of_group, of_options, of_patches
-from cn.importing.modules import Modules
-from cn.importing.names import camel
-from cn.importing.outside import rows
-from cn.importing.patch_classes import nulls, patch_classes
-from cn.importing.patches import Patches
-from cn.importing.primaries import primaries as chosen_primaries
-from cn.importing.reader import Reader
-from cn.importing.schema import stored
-from cn.importing.sharing import share
-from cn.importing.written_out import write_out
-from cn.importing.yaml_files import File, files, refuse_unread
+from cn.importing.defaults_lists.contents import Content, Slot, merge, slots_of
+from cn.importing.defaults_lists.default_patches import DefaultPatches
+from cn.importing.defaults_lists.groups import Groups, with_bases
+from cn.importing.defaults_lists.loops import mark_loops
+from cn.importing.defaults_lists.outside import rows
+from cn.importing.defaults_lists.reader import Reader
+from cn.importing.families.bundles import Bundles, join
+from cn.importing.families.families import Families, Family
+from cn.importing.families.following import Follow
+from cn.importing.families.inference import Inference
+from cn.importing.families.keys import keys_as_texts, keys_that_give_way, renamed_keys
+from cn.importing.families.module_paths import of_group, of_options, of_patches
+from cn.importing.families.names import camel
+from cn.importing.families.written_out import write_out
+from cn.importing.reading.primaries import primaries as chosen_primaries
+from cn.importing.reading.schema import stored
+from cn.importing.reading.yaml_files import File, files, refuse_unread
+from cn.importing.sweeps.axes import take_in
+from cn.importing.sweeps.hydra_settings import SLURM, settings
+from cn.importing.writing.modules import Modules
 
 
 class Converter:

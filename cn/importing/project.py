@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cn.errors import RunError, UserError, short
-from cn.importing.axes import NoAxis
 from cn.importing.conversion import Conversion
-from cn.importing.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm
-from cn.importing.names import by_last_part, camel
-from cn.importing.override_sets import options
-from cn.importing.sweeps import sweep
-from cn.importing.words import Words, read
+from cn.importing.families.names import by_last_part, camel
+from cn.importing.proof.override_sets import options
+from cn.importing.proof.words import Words, read
+from cn.importing.sweeps.axes import NoAxis
+from cn.importing.sweeps.hydra_settings import CONTRACT, SLURM, launchers, settings, slurm
+from cn.importing.sweeps.sweeps import sweep
 
 TRAIN = '''"""python train.py run={run}      (--help shows what can be chosen and set)"""
 

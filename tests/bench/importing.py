@@ -10,7 +10,7 @@ from statistics import median
 from cn.importing import project
 from cn.importing.conversion import Conversion
 from cn.importing.convert import Converter
-from cn.importing.proof import Proof
+from cn.importing.proof.proof import Proof
 from tests.bench.table import Row, Setting, at_least, at_most
 
 FIGURES = {300: 10, 1800: 60}  # files -> seconds

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any, NamedTuple, cast
 
 from cn.errors import hint, short
-from cn.importing.contents import MISSING
+from cn.importing.defaults_lists.contents import MISSING
 from cn.importing.old_run.options import TARGET, best, current_name, name_of
 from cn.importing.old_run.texts import Texts, UnknownTextError, holds_text
 from cn.importing.old_run.written import Keys, Written

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from cn.discovery import discover
 from cn.errors import Notice, UserError, hint, lines, short
-from cn.importing.names import camel, slug
+from cn.importing.families.names import camel, slug
 from cn.importing.old_run.filled import Filling, Lost
 from cn.importing.old_run.options import fit, is_called
 from cn.importing.old_run.settled import settle

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from cn.discovery import discover
 from cn.discovery.registry import bears, key_of
 from cn.errors import UserError
-from cn.importing.names import attribute, slug
+from cn.importing.families.names import attribute, slug
 from cn.importing.old_run.texts import holds_text
 from cn.nodes.derived import Derived
 from cn.nodes.field_types import Kind, Mismatch, same

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, cast
 
-from cn.importing.function_names import function_name
 from cn.importing.old_run.written import Keys, Written
+from cn.importing.writing.function_names import function_name
 
 CALLED = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from cn.errors import UserError, hint
-from cn.importing.packages import option_of, override_key, place_of
-from cn.importing.tree_paths import ENDINGS
-from cn.importing.yaml_files import File, read_one, refuse_unread
+from cn.importing.defaults_lists.packages import option_of, override_key, place_of
+from cn.importing.reading.tree_paths import ENDINGS
+from cn.importing.reading.yaml_files import File, read_one, refuse_unread
 
 FOLDER, CONFIG, HYDRA, OVERRIDES = ".hydra", "config.yaml", "hydra.yaml", "overrides.yaml"
 RECORD = "config.json"  # of a run folder of our own

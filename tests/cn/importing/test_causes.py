@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.report import equal, summary
+from cn.importing.proof.report import equal, summary
 from tests.cn.importing.trees import imported
 
 pytestmark = pytest.mark.slow

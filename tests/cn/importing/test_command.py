@@ -12,7 +12,7 @@ import pytest
 from cn.__main__ import main
 from cn.cli.importing import import_
 from cn.errors import UserError
-from cn.importing.families import Family, Field
+from cn.importing.families.families import Family, Field
 from tests.cn.importing.trees import write
 
 FILES = {"config": "defaults: [db: a]\nx: 1", "db/a": "p: 1", "db/b": "p: 2\nq: 3"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.yaml_files import files
+from cn.importing.reading.yaml_files import files
 from tests.cn.importing.test_text import as_ruff_does
 from tests.cn.importing.trees import imported, write
 

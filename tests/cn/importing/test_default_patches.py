@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.report import words
+from cn.importing.proof.report import words
 from tests.cn.importing.trees import IS_1_3, imported, old_runs
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.function_names import function_name
+from cn.importing.writing.function_names import function_name
 from tests.cn.importing.trees import imported, old_runs
 
 CONFIG = """

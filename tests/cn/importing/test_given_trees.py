@@ -11,7 +11,7 @@ import pytest
 
 from cn.importing import project
 from cn.importing.convert import Converter
-from cn.importing.proof import LEFT, Proof, Result
+from cn.importing.proof.proof import LEFT, Proof, Result
 from tests.cn.importing.trees import Imported, old_runs
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.report import hydra_settings
+from cn.importing.proof.report import hydra_settings
 from tests.cn.conftest import start
 from tests.cn.importing.trees import imported
 

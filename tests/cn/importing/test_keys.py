@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cn.errors import RunError
-from cn.importing.report import words
+from cn.importing.proof.report import words
 from tests.cn.importing.trees import imported
 
 NEW = "the key {!r} becomes the field {}, since no field can have that key"
@@ -101,7 +101,7 @@ def test_a_class_that_cannot_be_loaded_is_told_in_full(tmp_path: Path) -> None:
     with pytest.raises(RunError) as error:
         found.results("")
     assert str(error.value) == (
-        "python -m cn.importing.by_nodes ended after 0 of 1 override sets\n"
+        "python -m cn.importing.proof.by_nodes ended after 0 of 1 override sets\n"
         "  cn.errors.DefinitionError: Run.check cannot be a field: the name belongs to the method by which a node"
         " checks itself\n"
         "  write: another name, such as check_: ...\n"

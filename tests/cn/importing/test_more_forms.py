@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.override_sets import singles
-from cn.importing.proof import Proof
-from cn.importing.report import words
+from cn.importing.proof.override_sets import singles
+from cn.importing.proof.proof import Proof
+from cn.importing.proof.report import words
 from tests.cn.importing.test_forms import Form
 from tests.cn.importing.trees import IS_1_3, imported
 

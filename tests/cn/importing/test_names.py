@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cn.importing.addresses import Addresses
-from cn.importing.expressions import Writer
-from cn.importing.families import Families, Field
-from cn.importing.interpolations import NotReadable, parsed
-from cn.importing.names import attribute, camel, distinct, is_attribute, slug
+from cn.importing.families.addresses import Addresses
+from cn.importing.families.families import Families, Field
+from cn.importing.families.interpolations import NotReadable, parsed
+from cn.importing.families.names import attribute, camel, distinct, is_attribute, slug
+from cn.importing.writing.expressions import Writer
 
 
 @pytest.mark.parametrize(

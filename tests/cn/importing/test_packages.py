@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cn.importing.contents import HERE
-from cn.importing.packages import package_of
-from cn.importing.yaml_files import Entry
+from cn.importing.defaults_lists.contents import HERE
+from cn.importing.defaults_lists.packages import package_of
+from cn.importing.reading.yaml_files import Entry
 
 
 @pytest.mark.parametrize(

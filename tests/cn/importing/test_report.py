@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.proof import Proof
-from cn.importing.report import hydra_settings, not_named, together, words
+from cn.importing.proof.proof import Proof
+from cn.importing.proof.report import hydra_settings, not_named, together, words
 from tests.cn.importing.trees import IS_1_3, Imported, imported
 
 FILES = {

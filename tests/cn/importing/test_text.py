@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cn.importing.layout import statement
-from cn.importing.report import words
+from cn.importing.proof.report import words
+from cn.importing.writing.layout import statement
 from tests.cn.importing.trees import Imported, imported
 
 FILES = {

@@ -8,7 +8,7 @@ import pytest
 
 from cn.errors import UserError
 from cn.importing.convert import Converter
-from cn.importing.yaml_files import files
+from cn.importing.reading.yaml_files import files
 from tests.cn.importing.trees import imported, write
 
 

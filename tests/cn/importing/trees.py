@@ -16,11 +16,11 @@ import yaml
 from cn.importing import project
 from cn.importing.conversion import Conversion
 from cn.importing.convert import Converter
-from cn.importing.equal import Comparison
-from cn.importing.override_sets import Case
-from cn.importing.packages import place_of
-from cn.importing.proof import Proof, Result
-from cn.importing.resolvers import stubs
+from cn.importing.defaults_lists.packages import place_of
+from cn.importing.proof.equal import Comparison
+from cn.importing.proof.override_sets import Case
+from cn.importing.proof.proof import Proof, Result
+from cn.importing.writing.resolvers import stubs
 
 ROOT = Path(__file__).parents[3]
 IS_1_3 = version("hydra-core").startswith("1.3")
@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, os.getcwd())
 from omegaconf import OmegaConf
 from cn.errors import CNError
-from cn.importing import by_hydra, by_nodes
+from cn.importing.proof import by_hydra, by_nodes
 from cn.importing.old_run.loaded import of_hydra
 task = json.load(sys.stdin)
 by_nodes._stub(task["stubs"])
