@@ -44,6 +44,19 @@ FLOORS = [
     "testing",
     "__main__",
 ]  # of cn
+IMPORTER = [
+    "reading",
+    "defaults_lists",
+    "families",
+    "classes",
+    "writing",
+    "sweeps",
+    "conversion",
+    "proof",
+    "old_run",
+    "project",
+    "convert",
+]  # rooms and files of cn.importing
 
 
 class Import(NamedTuple):
@@ -166,6 +179,16 @@ def test_a_room_of_cn_imports_only_from_floors_below_it(file: Path) -> None:
     own = floor(dotted(file))
     inner = [each for each in imports(file) if each.module.startswith("cn.") and module_file(each.module)]
     wrong = [each for each in inner if floor(each.module) > own]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "cn/importing").rglob("*.py")), ids=lambda file: file.stem)
+def test_a_room_of_the_importer_imports_only_from_rooms_before_it(file: Path) -> None:
+    def place(module: str) -> int:
+        return IMPORTER.index(module.split(".")[2])
+
+    inner = [each for each in imports(file) if each.module.startswith("cn.importing.") and module_file(each.module)]
+    wrong = [each for each in inner if place(each.module) > place(dotted(file))]
     assert not wrong, "\n".join(map(str, wrong))
 
 
