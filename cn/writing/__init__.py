@@ -4,6 +4,7 @@
 OFFERS = {
     "command_line": "command word words",
     "displayed": "displayed",
+    "imports": "WIDTH import_lines",
     "python": "as_python",
     "record": "FILE RecordWarning by_beginning dump load runs_near unplain within",
     "record_class": "contract_of recorded",

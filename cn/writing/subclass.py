@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 import math
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +20,7 @@ from cn.nodes.node import CN
 from cn.nodes.ranges import bare
 from cn.nodes.resolving import kinds_of
 from cn.nodes.traversal import differences
+from cn.writing.imports import WIDTH, import_lines
 from cn.writing.python import PATH, Writer, plain_types
 
 ANY, LITERAL = (type(name, (), {"__module__": "typing"}) for name in ("Any", "Literal"))
@@ -107,7 +107,7 @@ def quoted(text: str) -> str:
 
 
 class _Writer(Writer):
-    width = 120
+    width = WIDTH
 
     def __init__(self, types: set[type], own: type, root: Path) -> None:
         super().__init__(types)
@@ -143,23 +143,11 @@ class _Writer(Writer):
         return super().parts(value)
 
     def imports(self) -> list[str]:
-        """Return the imports in three blocks: standard library, installed packages, the project's modules."""
-        found: dict[int, list[str]] = {}
-        for module in sorted(self.modules, key=_natural):
-            found.setdefault(self._block(module), []).append(f"import {module}")
-        for module in sorted(self.froms, key=_natural):
-            names = sorted(self.froms[module], key=_member)
-            line = f"from {module} import {', '.join(names)}"
-            if len(line) > self.width:
-                line = f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
-            found.setdefault(self._block(module), []).append(line)
-        return "\n\n".join("\n".join(found[block]) for block in sorted(found)).split("\n")
+        return import_lines(self.modules, self.froms, self._is_own)
 
-    def _block(self, module: str) -> int:
-        if module.split(".")[0] in sys.stdlib_module_names:
-            return 0
+    def _is_own(self, module: str) -> bool:
         path = self.root.joinpath(*module.split("."))
-        return 2 if path.is_dir() or path.with_name(f"{path.name}.py").is_file() else 1
+        return path.is_dir() or path.with_name(f"{path.name}.py").is_file()
 
 
 def _needed(value: Any) -> Iterator[type]:
@@ -174,13 +162,3 @@ def _needed(value: Any) -> Iterator[type]:
                 yield from _needed(each)
     else:
         yield from plain_types(value)
-
-
-def _natural(text: str) -> tuple[list[str | int], str]:
-    """Sort key: `a2` before `a10`, case-insensitive."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text.lower())], text
-
-
-def _member(name: str) -> tuple[int, tuple[list[str | int], str]]:
-    """Sort key: constants before classes before other names, by spelling."""
-    return 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, _natural(name)

@@ -1,12 +1,20 @@
 """Interpolations of OmegaConf, read: `${a.b}` is a reference, `${name:x}` a call, what is around them a text."""
+# ruff: noqa: N802 (the methods of a visitor have OmegaConf's names)
 
 from __future__ import annotations
 
 import dataclasses
-import re
+import warnings
+from itertools import zip_longest
 from typing import Any
 
+from omegaconf.errors import OmegaConfBaseException
+from omegaconf.grammar_parser import parse
+from omegaconf.grammar_visitor import GrammarVisitor
+from omegaconf.grammar_visitor import OmegaConfGrammarParser as Grammar  # pyright: ignore[reportPrivateImportUsage]
+
 OPTION_OF = "cn.option_of"  # stands for a resolver that gives the name of the option that a node is; no tree has it
+MARK = "\0"  # where an interpolation stands, while OmegaConf puts a text together
 
 
 @dataclasses.dataclass
@@ -36,131 +44,77 @@ class Text:
         """Return the one interpolation that the text is."""
         return self.parts[0] if len(self.parts) == 1 and not isinstance(self.parts[0], str) else None
 
+    def __str__(self) -> str:
+        return MARK
+
 
 class NotReadable(ValueError):  # noqa: N818
-    """The interpolation has a form that is not translated."""
+    """The interpolation has a form that OmegaConf does not read."""
 
 
 def parsed(text: str) -> Text:
-    """Read a text of YAML. Raises NotReadable for an interpolation that does not end."""
-    parts: list[str | Reference | Call] = []
-    at, plain = 0, ""
-    while at < len(text):
-        found = re.compile(r"(\\*)\$\{").match(text, at)
-        if found is None:
-            plain += text[at]
-            at += 1
-            continue
-        slashes = len(found[1])
-        plain += "\\" * (slashes // 2)
-        if slashes % 2:
-            plain += "${"
-            at = found.end()
-            continue
-        end = _end(text, found.end())
-        if plain:
-            parts.append(plain)
-            plain = ""
-        parts.append(_inside(text[found.end() : end - 1]))
-        at = end
-    if plain or not parts:
-        parts.append(plain)
-    return Text(parts)
+    """Read a text of YAML. Raises NotReadable for an interpolation that OmegaConf cannot read."""
+    if "${" not in text:
+        return Text([text])
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of an argument that is empty
+            found: Any = _Reader().visit(parse(text))
+    except OmegaConfBaseException as error:
+        raise NotReadable(f"{error}: {text}") from None
+    return found if isinstance(found, Text) else Text([found])
 
 
 def address_of(path: Text) -> Reference | None:
     """Return the address that is the argument of `oc.select`; None if an interpolation gives a part of it."""
-    plain = all(isinstance(part, str) for part in path.parts)
-    address = _inside("".join(map(str, path.parts))) if plain else None
-    return address if isinstance(address, Reference) and address.keys else None
-
-
-def _end(text: str, at: int) -> int:
-    """Return the place after the brace that closes an interpolation."""
-    depth, quote = 1, ""
-    while at < len(text):
-        letter = text[at]
-        if letter == "\\":
-            at += 2
-            continue
-        if text.startswith("${", at):
-            depth += 1
-            at += 2
-            continue
-        if quote:
-            quote = "" if letter == quote and depth == 1 else quote
-        elif letter in "\"'" and depth == 1:
-            quote = letter
-        elif letter == "{":
-            depth += 1
-        if letter == "}" and (not quote or depth > 1):
-            depth -= 1
-            if depth == 0:
-                return at + 1
-        at += 1
-    raise NotReadable(f"an interpolation that does not end: {text}")
-
-
-def _inside(text: str) -> Reference | Call:
-    text = text.strip()
-    if found := re.match(r"([A-Za-z_][\w.]*)\s*:(.*)$", text, flags=re.DOTALL):
-        return Call(found[1], [_argument(each) for each in _split(found[2])] if found[2].strip() else [])
-    dots = len(text) - len(text.lstrip("."))
-    return Reference([parsed(each) for each in _keys(text[dots:])], dots)
-
-
-def _keys(text: str) -> list[str]:
-    """Split `a.b[c].${d}` into keys."""
-    found: list[str] = []
-    at, key = 0, ""
-    while at < len(text):
-        if text.startswith("${", at):
-            end = _end(text, at + 2)
-            key += text[at:end]
-            at = end
-            continue
-        if text[at] in ".[":
-            found.append(key)
-            key = ""
-        elif text[at] != "]":
-            key += text[at]
-        at += 1
-    return [each for each in [*found, key] if each]
-
-
-def _split(text: str) -> list[str]:
-    """Split arguments at commas outside of quotes, brackets and interpolations."""
-    parts, depth, quote, part = list[str](), 0, "", ""
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in "([{":
-            depth += 1
-        elif letter in ")]}":
-            depth -= 1
-        if letter == "," and not depth and not quote:
-            parts.append(part)
-            part = ""
-        else:
-            part += letter
-    return [*parts, part]
-
-
-def _argument(text: str) -> Any:
-    """Return an argument of a resolver as OmegaConf's grammar reads it."""
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return parsed(text[1:-1].replace(f"\\{text[0]}", text[0]))
-    if "${" in text:
-        return parsed(text)
-    from omegaconf.grammar_parser import parse
-    from omegaconf.grammar_visitor import GrammarVisitor
-
+    if not all(isinstance(part, str) for part in path.parts):
+        return None
     try:
-        tree: Any = parse(text, parser_rule="singleElement", lexer_mode="VALUE_MODE")
-        value: Any = GrammarVisitor(None, None, None).visit(tree.element())  # pyright: ignore[reportArgumentType]
-    except Exception:
-        return Text([text])
-    return Text([value]) if isinstance(value, str) else value
+        address = parsed(f"${{{''.join(map(str, path.parts))}}}").only
+    except NotReadable:
+        return None
+    return address if isinstance(address, Reference) else None
+
+
+class _Reader(GrammarVisitor):
+    """Visits what OmegaConf parsed, and tells of each interpolation what it is instead of what it gives."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: None, lambda **_: None, None)
+        self.found: list[str | Reference | Call] = []  # the interpolations of the text that is visited
+
+    def visitInterpolation(self, ctx: Any) -> Text:
+        above, self.found = self.found, []
+        part: Any = self.visit(ctx.getChild(0))
+        self.found = [*above, part]
+        return Text([part])
+
+    def visitInterpolationNode(self, ctx: Any) -> Any:
+        keys, dots = list[Text](), 0
+        for each in ctx.getChildren():
+            if isinstance(each, Grammar.ConfigKeyContext):
+                keys.append(self.visitConfigKey(each))
+            elif not keys and each.getText() == ".":
+                dots += 1
+        return Reference(keys, dots)
+
+    def visitConfigKey(self, ctx: Any) -> Any:
+        key = ctx.getChild(0)
+        is_plain = not isinstance(key, Grammar.InterpolationContext)
+        return Text([key.getText()]) if is_plain else self.visitInterpolation(key)
+
+    def visitInterpolationResolver(self, ctx: Any) -> Call:
+        found = [
+            each for inner in ctx.getTypedRuleContexts(Grammar.SequenceContext) for each in self.visitSequence(inner)
+        ]
+        arguments = [Text([value]) if isinstance(value, str) else value for value, _ in found]
+        return Call(self.visitResolverName(ctx.resolverName()), arguments)
+
+    def visitQuotedValue(self, ctx: Any) -> Any:
+        return self.visit(ctx.getChild(1)) if ctx.getChildCount() == 3 else ""
+
+    def _unescape(self, seq: list[Any]) -> Any:
+        above, self.found = self.found, []
+        pieces = super()._unescape(seq).split(MARK)
+        parts = [part for pair in zip_longest(pieces, self.found, fillvalue="") for part in pair if part]
+        self.found = above
+        return Text(parts) if len(pieces) > 1 else pieces[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from cn.importing.reading.yaml_files import File
-from cn.importing.writing.imports import blocks
+from cn.importing.writing.imports import head
 from cn.importing.writing.layout import docstring, laid_out, literal
 
 SLURM = {  # of submitit -> of Slurm, with the annotation
@@ -89,9 +89,7 @@ def launchers(found: list[tuple[str, str]], places: list[str]) -> str:
         froms["cn.launching.launch.slurm"] = names
     if "Annotated" in fields:
         froms |= {"typing": {"Annotated"}, "annotated_types": {"Ge"}}
-    rows = ["from __future__ import annotations", ""]
-    for block in blocks(set(), froms):
-        rows += [*block, ""]
+    rows = head(froms)
     for (name, body), place in zip(found, places, strict=True):
         rows += ["", f"class {name}(slurm.Slurm):", *docstring([f"Was {place}."]), *(["", body] if body else []), ""]
     return "\n".join(rows).rstrip("\n") + "\n"

@@ -11,7 +11,7 @@ from cn.importing.defaults_lists.contents import Leaf
 from cn.importing.families.names import camel
 from cn.importing.sweeps.axes import NoAxis, axis_of
 from cn.importing.sweeps.hydra_settings import Settings
-from cn.importing.writing.imports import blocks
+from cn.importing.writing.imports import head
 from cn.importing.writing.layout import Commented, Expression, docstring, literal, statement
 
 Key = Callable[[str, "list[Any]"], "tuple[str, list[Any]]"]
@@ -74,9 +74,7 @@ def sweep(
         fields.append(("goal", "Goal | None", f'{direction}("score")', "direction"))
         names |= {"Goal", str(direction)}
     froms = {"cn.sweeping": names, "runs": {"Run"}, base[0]: {base[1]}}
-    rows = ["from __future__ import annotations", ""]
-    for block in blocks(set(), froms):
-        rows += [*block, ""]
+    rows = head(froms)
     doc = (
         found.file.head if found.file.group and found.file.head else [f"Was {found.file.place((*found.at, 'params'))}."]
     )

@@ -7,10 +7,8 @@ import re
 from typing import Any, NamedTuple, cast
 
 from cn.importing.writing.expressions import literal_float
+from cn.writing.imports import WIDTH
 from cn.writing.subclass import quoted
-
-WIDTH = 120
-
 
 COMMENTED_OUT = re.compile(r"-?\s*[\w.]+:(\s|$)")  # a line of YAML that is commented out
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cn.importing.classes.contracts import Contracts
 from cn.importing.families.families import Family, Field
-from cn.importing.writing.imports import blocks
+from cn.importing.writing.imports import head
 from cn.importing.writing.layout import literal, one_line
 
 
@@ -40,9 +40,7 @@ class ModuleNames:
         }
         self.froms, self.imports = {}, set()
         parts: list[list[str]] = write()
-        rows = ["from __future__ import annotations", ""]
-        for block in blocks(self.imports, self.froms):
-            rows += [*block, ""]
+        rows = head(self.froms, self.imports)
         for part in parts:
             rows += ["", *part, ""] if rows[-1] == "" else ["", "", *part, ""]
         return "\n".join(rows).rstrip("\n") + "\n"
