@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from cn.importing.defaults_lists.contents import Branch, Item, Leaf, Slot
 from cn.importing.families.following import Following
 from cn.importing.families.interpolations import parsed
+from cn.importing.families.types import mapped
 
 
 def lost(item: Item) -> list[tuple[str, str]]:
@@ -18,13 +19,7 @@ def lost(item: Item) -> list[tuple[str, str]]:
 
 def unescaped(value: Any) -> Any:
     """Return a value as OmegaConf resolves it where nothing is interpolated: `\\${x}` is the text `${x}`."""
-    if isinstance(value, str):
-        return "".join(str(part) for part in parsed(value).parts) if "${" in value else value
-    if isinstance(value, list):
-        return [unescaped(each) for each in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: unescaped(each) for key, each in cast("dict[Any, Any]", value).items()}
-    return value
+    return mapped(value, lambda text: "".join(map(str, parsed(text).parts)))
 
 
 def same(one: Item, other: Item) -> bool:

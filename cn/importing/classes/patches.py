@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from cn.importing.classes.classes import Change
-from cn.importing.defaults_lists.contents import MISSING, Branch, Content, Item, Leaf, Slot, slots_of
+from cn.importing.defaults_lists.contents import MISSING, Branch, Content, Item, Leaf, Slot, slots_of, walk
 from cn.importing.defaults_lists.packages import place_of
 from cn.importing.families.families import Families, Family, Field, field_of, plain_of
 from cn.importing.families.followed import name_of
@@ -41,8 +41,9 @@ class Patches:
         """Take the values of a patch into the families, so that the types of their fields allow them."""
         self._prepare(content.full, self.families.run)
         file = content.file
-        for address in _branches(content.own, tuple(file.package.split(".")) if file.package else ()):
-            self.setting.setdefault(address, set()).add(file.group.partition("/")[0])
+        for address, item in walk(content.own, tuple(file.package.split(".")) if file.package else ()):
+            if isinstance(item, Branch):
+                self.setting.setdefault(address, set()).add(file.group.partition("/")[0])
         for key, (option, *_) in content.choices.items():
             field = self.families.at(tuple(place_of(key)[1].split(".")))
             if field is not None and option is None:
@@ -215,14 +216,6 @@ class Patches:
 def _is_typed(key: Hashable) -> bool:
     """Return whether a key can be part of an address."""
     return re.fullmatch(r"[A-Za-z_][\w-]*", str(key)) is not None
-
-
-def _branches(branch: Branch, at: tuple[Hashable, ...]) -> Iterator[tuple[Hashable, ...]]:
-    for key, item in branch.items.items():
-        inner = item.over if isinstance(item, Slot) else item
-        if isinstance(inner, Branch):
-            yield (*at, key)
-            yield from _branches(inner, (*at, key))
 
 
 def _added(item: Item, at: tuple[str, ...], *, each: bool) -> Iterator[Change]:

@@ -161,15 +161,19 @@ def descend(branch: Branch, keys: tuple[Hashable, ...]) -> Branch:
     return branch
 
 
-def slots_of(item: Item | Branch) -> Iterator[Slot]:
-    """Yield every slot in a branch, also below slots."""
-    if isinstance(item, Branch):
-        for each in item.items.values():
-            yield from slots_of(each)
-    elif isinstance(item, Slot):
-        yield item
-        yield from slots_of(item.over)
-        yield from slots_of(item.under)
+def walk(item: Item, at: tuple[Hashable, ...] = ()) -> Iterator[tuple[tuple[Hashable, ...], Item]]:
+    """Yield an item and all in it with their addresses; what is around a choice has the address of the choice."""
+    yield at, item
+    for key, each in item.items.items() if isinstance(item, Branch) else ():
+        yield from walk(each, (*at, key))
+    for branch in (item.over, item.under) if isinstance(item, Slot) else ():
+        for key, each in branch.items.items():
+            yield from walk(each, (*at, key))
+
+
+def slots_of(item: Item) -> Iterator[Slot]:
+    """Yield every slot in an item, also below slots."""
+    return (each for _, each in walk(item) if isinstance(each, Slot))
 
 
 def copied(item: Any) -> Any:

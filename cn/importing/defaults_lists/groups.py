@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cn.importing.defaults_lists.contents import Branch, Content, Item, Slot, slots_of
+from cn.importing.defaults_lists.contents import Branch, Content, Slot, slots_of
 from cn.importing.defaults_lists.packages import group_path, option_of
 from cn.importing.defaults_lists.reader import Reader
 from cn.importing.reading.yaml_files import Entry, File
@@ -46,30 +46,25 @@ class Groups:
 
     def find(self, contents: dict[str, Content]) -> None:
         """Find the groups that are chosen, and the options of each; the rest of a folder's path is in the name."""
-        todo: list[Item] = [content.full for content in contents.values()]
-        slots = [slot for item in todo for slot in slots_of(item)]
+        slots = [slot for content in contents.values() for slot in slots_of(content.full)]
         for file in list(self.reader.files.values()):
             if file.group and not file.group.startswith("hydra"):
                 content = self.reader.content(file)
                 slots += [slot for branch in (content.full, *content.outside.values()) for slot in slots_of(branch)]
         self.used = {slot.group for slot in slots if self.reader.groups.get(slot.group)}
         for file in self.reader.files.values():
-            parts = file.group.split("/") if file.group else []
-            if (parts and parts[0] == "hydra") or not parts:
-                continue
-            homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
-            group = next((each for each in homes if each in self.used), homes[-1])
-            option = f"{file.group}/{file.name}"[len(group) + 1 :]
-            if self.reader.is_hydra(file):
+            homes = file.homes
+            if not homes or homes[-1] == "hydra" or self.reader.is_hydra(file):
                 continue
             if file.group in self.reader.spread and self.reader.is_spread(file, file.group):
                 self.patches[file.group, file.name] = file
             elif self.reader.is_patch(file):
                 home = next((each for each in homes if each in self.reader.patch_groups), homes[-1])
-                self.patches[home, f"{file.group}/{file.name}"[len(home) + 1 :]] = file
+                self.patches[home, file.config[len(home) + 1 :]] = file
             else:
+                group = next((each for each in homes if each in self.used), homes[-1])
                 self.used.add(group)
-                self.options[group, option] = file
+                self.options[group, file.config[len(group) + 1 :]] = file
 
     def optional_slots(self, contents: dict[str, Content]) -> None:
         """Let every run choose what any run can choose at the top."""

@@ -13,11 +13,8 @@ def start_of(file: File, files: Container[str], groups: Container[str]) -> str:
 
     As Hydra has it, the entries of such an option start from the group; the first folder that holds all of them is it.
     """
-    parts = file.group.split("/") if file.group else []
-    homes = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
-    return next(
-        (home for home in homes if all(_is_there(each, home, files, groups) for each in file.entries)), file.group
-    )
+    fits = (home for home in file.homes if all(_is_there(each, home, files, groups) for each in file.entries))
+    return next(fits, file.group)
 
 
 def _is_there(entry: Entry, home: str, files: Container[str], groups: Container[str]) -> bool:

@@ -18,9 +18,8 @@ class Tree:
         self.unread = {file.config: file for file in unread}
         self.groups: dict[str, list[File]] = {}  # with the options in folders below
         for file in files.values():
-            parts = file.group.split("/") if file.group else []
-            for depth in range(1, len(parts) + 1):
-                self.groups.setdefault("/".join(parts[:depth]), []).append(file)
+            for home in file.homes:
+                self.groups.setdefault(home, []).append(file)
         self._starts: dict[str, str] = {}
         take_up(files, self.start)
 

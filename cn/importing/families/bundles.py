@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator
 
-from cn.importing.defaults_lists.contents import HERE, MISSING, Branch, Content, Item, Leaf, Slot, slots_of
+from cn.importing.defaults_lists.contents import HERE, MISSING, Branch, Content, Leaf, Slot, slots_of, walk
 from cn.importing.defaults_lists.packages import place_of
 from cn.importing.families.families import Families, Family
 from cn.importing.families.names import camel, is_attribute
@@ -38,7 +38,9 @@ class Bundles:
         known = [each for contents in options.values() for each in contents]
         every = [content.full for content in [*runs, *patches, *known]]
         self.slots = [slot for branch in every for slot in slots_of(branch)]
-        self.names = [(str(key), slot.group) for branch in every for key, slot in _named_slots(branch)]
+        self.names = [
+            (str(at[-1]), slot.group) for branch in every for at, slot in walk(branch) if isinstance(slot, Slot)
+        ]
         self.references = [text for branch in every for text in _references(branch)]
         entries = [place_of(key) for content in runs for entry, _, key in content.listed if entry.group is not None]
         self.listed: dict[Keys, str] = {tuple(at.split(".")): group for group, at in entries if at and HERE not in at}
@@ -59,13 +61,13 @@ class Bundles:
             return False
         if any(each.under.items or each.option == MISSING or "${" in str(each.option) for each in slots):
             return False
-        held = [each for content in self.runs for each in _branches(content.full, names, ())]
+        held = [each for content in self.runs for each in _branches(content.full, names)]
         if not all(_are_targets(branch) for at, branch in held if at in lists):
             return False
         around = [*(each.over for each in slots), *(branch for at, branch in held if at not in lists)]
-        around += [branch for content in self.patches for _, branch in _branches(content.full, names, ())]
+        around += [branch for content in self.patches for _, branch in _branches(content.full, names)]
         if self.exact:
-            around += [branch for content in self.runs for _, branch in _branches(content.own, names, ())]
+            around += [branch for content in self.runs for _, branch in _branches(content.own, names)]
             return not any(each.items for each in around)
         return all(self._is_known(group, each) for each in around)
 
@@ -99,32 +101,12 @@ def _are_targets(branch: Branch) -> bool:
 
 def _references(branch: Branch) -> Iterator[str]:
     """Yield the texts with interpolations in a branch."""
-    for item in branch.items.values():
-        if isinstance(item, Leaf) and "${" in (text := str(item.value)):
-            yield text
-        for inner in _inside(item):
-            yield from _references(inner)
+    return (text for _, item in walk(branch) if isinstance(item, Leaf) and "${" in (text := str(item.value)))
 
 
-def _named_slots(branch: Branch) -> Iterator[tuple[Hashable, Slot]]:
-    for key, item in branch.items.items():
-        if isinstance(item, Slot):
-            yield key, item
-        for inner in _inside(item):
-            yield from _named_slots(inner)
-
-
-def _branches(branch: Branch, names: set[str], at: Keys) -> Iterator[tuple[Keys, Branch]]:
+def _branches(branch: Branch, names: set[str]) -> Iterator[tuple[Keys, Branch]]:
     """Yield the mappings below keys of these names, with their addresses."""
-    for key, item in branch.items.items():
-        if isinstance(item, Branch) and key in names:
-            yield (*at, key), item
-        for inner in _inside(item):
-            yield from _branches(inner, names, (*at, key))
-
-
-def _inside(item: Item) -> tuple[Branch, ...]:
-    return (item.over, item.under) if isinstance(item, Slot) else (item,) if isinstance(item, Branch) else ()
+    return ((at, item) for at, item in walk(branch) if isinstance(item, Branch) and at and at[-1] in names)
 
 
 def join(families: Families, groups: Iterable[str], listed: dict[Keys, str]) -> None:

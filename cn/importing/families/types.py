@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 INTS, EMPTY = "dict[int, Any]", "dict[]"
@@ -59,11 +59,9 @@ def kind_of(value: Any) -> str:
 
 def with_text_keys(value: Any, kind: str = "Any") -> Any:
     """Return a plain value whose keys are texts at any depth, as Any needs; those of a `dict[int, Any]` stay."""
-    if isinstance(value, dict):
-        table = cast("dict[Any, Any]", value)
-        kept = kind.startswith(INTS)
-        return {key if kept else str(key): with_text_keys(each) for key, each in table.items()}
-    return [with_text_keys(each) for each in cast("list[Any]", value)] if isinstance(value, list) else value
+    if isinstance(value, dict) and kind.startswith(INTS):
+        return {key: with_text_keys(each) for key, each in cast("dict[Any, Any]", value).items()}
+    return mapped(value, key=str)
 
 
 class Unknown:
@@ -79,10 +77,24 @@ class Known:
 
 def has_interpolation(value: Any) -> bool:
     """Return whether a value holds an interpolation, at any depth."""
-    if isinstance(value, str):
-        return bool(re.search(r"(?<!\\)(?:\\\\)*\$\{", value))
-    if isinstance(value, list):
-        return any(map(has_interpolation, cast("list[Any]", value)))
+    texts = (each for each in scalars(value) if isinstance(each, str))
+    return any(re.search(r"(?<!\\)(?:\\\\)*\$\{", each) for each in texts)
+
+
+def scalars(value: Any) -> Iterator[Any]:
+    """Yield what stands in lists and dicts at any depth, and is neither."""
+    if isinstance(value, (list, dict)):
+        for each in cast("list[Any]", value) if isinstance(value, list) else cast("dict[Any, Any]", value).values():
+            yield from scalars(each)
+    else:
+        yield value
+
+
+def mapped(value: Any, text: Callable[[str], Any] = str, key: Callable[[Any], Any] | None = None) -> Any:
+    """Return a copy of a plain value with other texts and keys."""
     if isinstance(value, dict):
-        return any(map(has_interpolation, cast("dict[Any, Any]", value).values()))
-    return False
+        table = cast("dict[Any, Any]", value)
+        return {key(name) if key else name: mapped(each, text, key) for name, each in table.items()}
+    if isinstance(value, list):
+        return [mapped(each, text, key) for each in cast("list[Any]", value)]
+    return text(value) if isinstance(value, str) else value

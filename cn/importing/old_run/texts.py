@@ -10,10 +10,11 @@ import operator
 import re
 import sys
 import warnings
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from cn.importing.families.types import mapped, scalars
 from cn.importing.old_run.written import Keys, Written
 from cn.importing.writing.function_names import function_name
 
@@ -49,8 +50,8 @@ class Texts:
 
         self.written = written
         config: Any = OmegaConf
-        self.config: Any = config.create(_plain(written.body))
-        self.settings: Any = config.create(_plain({"hydra": written.hydra}))
+        self.config: Any = config.create(mapped(written.body))
+        self.settings: Any = config.create(mapped({"hydra": written.hydra}))
 
     def value(self, keys: Keys, *, recorded: bool) -> Any:
         """Return the plain value at an address. Raises UnknownTextError.
@@ -167,18 +168,7 @@ def _number(value: Any) -> float:
 
 def holds_text(value: Any) -> bool:
     """Return whether an interpolation stands in a value, at any depth."""
-    if isinstance(value, dict):
-        value = list(cast("dict[Hashable, Any]", value).values())
-    if isinstance(value, list):
-        return any(map(holds_text, cast("list[Any]", value)))
-    return isinstance(value, str) and "${" in value
-
-
-def _plain(value: Any) -> Any:
-    """Return a copy without the marks of types of the loader."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in cast("dict[Hashable, Any]", value).items()}
-    return [_plain(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+    return any(isinstance(each, str) and "${" in each for each in scalars(value))
 
 
 def _why(error: Exception) -> str:

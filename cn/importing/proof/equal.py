@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from cn.importing.defaults_lists.contents import MISSING
 from cn.importing.families.families import Families, Family, Field
+from cn.importing.families.types import scalars
 from cn.importing.proof.by_hydra import key_text
 
 NOTHING = object()
@@ -85,7 +86,7 @@ class Comparison:
             return None
         if left is NOTHING and _is_missing(right):
             return None
-        if isinstance(left, (dict, list)) and _is_error(right) and _holds_error(left):
+        if isinstance(left, (dict, list)) and _is_error(right) and any(map(_is_error, scalars(left))):
             return None  # CN works a value out as a whole
         if (isinstance(left, dict) and isinstance(right, dict)) or (isinstance(left, list) and isinstance(right, dict)):
             return self._branch(left, right, self._family(field, cast("dict[str, Any]", right)), at)
@@ -160,13 +161,6 @@ def _alike(left: Any, right: Any) -> bool:
 
 def _is_error(value: Any) -> bool:
     return isinstance(value, str) and (value.startswith("<error:") or value in UNKNOWN)
-
-
-def _holds_error(value: Any) -> bool:
-    """Return whether a part of a value cannot be worked out."""
-    if isinstance(value, dict):
-        return any(map(_holds_error, cast("dict[str, Any]", value).values()))
-    return any(map(_holds_error, cast("list[Any]", value))) if isinstance(value, list) else _is_error(value)
 
 
 def _evaluated(value: Any) -> Any:

@@ -63,6 +63,12 @@ class File:
         return f"{self.group}/{self.name}" if self.group else self.name
 
     @property
+    def homes(self) -> list[str]:
+        """Return the folders that the file stands in, the nearest first: `a/b` and `a`."""
+        parts = self.group.split("/") if self.group else []
+        return ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+
+    @property
     def where(self) -> str:
         """Return the file, with the line at which it cannot be read."""
         return f"{self.shown}:{self.error_line}" if self.error_line else self.shown
