@@ -35,7 +35,5 @@ class Conversion:
     contents: dict[str, Content]  # of the primaries
     option_files: dict[tuple[str, str], File]  # of `options` and `inner`
     class_names: dict[str, str]  # of each file
-    plugins: list[tuple[str, str]]  # options of Hydra's own groups that the tree chooses
     schema: list[str]  # modules that fill the ConfigStore
-    resolvers: list[str]  # names that interpolations call
     sweeps: dict[str, str] = dataclasses.field(default_factory=dict[str, str])  # of each file with parameters of one

@@ -6,9 +6,10 @@ import dataclasses
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from cn.importing.proof.causes import Causes, cause_of
 from cn.importing.proof.equal import Comparison
 from cn.importing.proof.override_sets import Case, required, sets
 from cn.importing.proof.words import NotTranslated, Words, read
+from cn.importing.reading.yaml_files import File
 from cn.importing.writing.resolvers import stubs
 
 Progress = Callable[[str], None]
@@ -72,9 +74,9 @@ class Proof:
         task = {
             "folder": str(conversion.root.resolve()),
             "version_base": self.version_base,
-            "plugins": conversion.plugins,
+            "plugins": list(_plugins(conversion.files)),
             "schema": conversion.schema,
-            "resolvers": conversion.resolvers,
+            "resolvers": sorted(set(_resolvers(conversion.files))),
             "cases": cases,
         }
         return _answers("cn.importing.proof.by_hydra", task, len(cases))
@@ -173,6 +175,23 @@ class Proof:
             return result
         cause, place = self.causes.of_difference(primary, typed, found)
         return dataclasses.replace(result, verdict="differs", cause=cause, place=place)
+
+
+def _plugins(files: dict[str, File]) -> Iterator[tuple[str, str]]:
+    """Yield the options of Hydra's own groups that defaults lists choose."""
+    for file in files.values():
+        for entry in file.entries:
+            group = (entry.group or "").removeprefix("/")
+            full = group if group.startswith("hydra/") else f"{file.group}/{group}"
+            if full.startswith("hydra/") and isinstance(entry.options, str):
+                yield full, entry.options.removesuffix(".yaml")
+
+
+def _resolvers(files: dict[str, File]) -> Iterator[str]:
+    """Yield the names that interpolations call."""
+    for file in files.values():
+        if file.path.is_file():
+            yield from re.findall(r"\$\{\s*([A-Za-z_][\w.]*)\s*:", file.path.read_text("utf-8", "replace"))
 
 
 def unfinished(value: Any) -> bool:
