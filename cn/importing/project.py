@@ -9,6 +9,7 @@ from typing import Any
 
 from cn.errors import RunError, UserError, short
 from cn.importing.conversion import Conversion
+from cn.importing.defaults_lists.packages import place_of
 from cn.importing.families.names import by_last_part, camel
 from cn.importing.proof.override_sets import options
 from cn.importing.proof.words import Words, read
@@ -100,10 +101,10 @@ def _sweeps(conversion: Conversion, first: str) -> dict[str, str]:
             keys = word.key.split(".")
             if word.sign and conversion.families.at(tuple(keys)) is None:
                 raise NoAxis("it adds a key, which a class does not allow")
-            return ".".join(words.names(keys)), values
-        address = word.key.partition("@")[2] or word.group.replace("/", ".")
+            return ".".join(words.families.typed(keys)), values
+        address = place_of(word.key)[1]
         options = [words.option(word.group, str(each)) or each for each in values]
-        return "/".join(words.names(address.split("."))), options
+        return "/".join(words.families.typed(address.split("."))), options
 
     def offered(name: str) -> list[str]:
         """Return the options that Hydra's `glob` finds: none in a folder below the group."""

@@ -145,7 +145,7 @@ class Maker:
                 field.optional = True
                 return Default(Plain(None), slot), None
         target = self.target(slot)
-        file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
+        file = self._file(slot)
         if file is None:
             made = Made(self._private(cls.module, field, target, []))
         else:
@@ -168,9 +168,12 @@ class Maker:
             return None
         return option if (slot.group, option) in self.options else None
 
+    def _file(self, slot: Slot) -> File | None:
+        return self.options.get((slot.group, slot.option)) if slot.option is not None else None
+
     def target(self, slot: Slot) -> Branch:
         """Return what a slot holds: the option, with the values around it."""
-        file = self.options.get((slot.group, str(slot.option))) if slot.option is not None else None
+        file = self._file(slot)
         return target_of(slot, self.contents[file.config] if file is not None else None)
 
     def instance(self, target: Branch, cls: Class, module: str) -> Made:

@@ -150,10 +150,13 @@ class Families:
     def typed(self, keys: list[str]) -> list[str]:
         """Return the keys of an address in the run as they are typed now; unknown ones as they are."""
         families, found = [self.run], list[str]()
-        for key in keys:
+        for place, key in enumerate(keys):
             field = field_of(families, key)
-            found.append(field.typed if field is not None else key)
-            families = self.every_of(field) if field is not None else []
+            if field is None:
+                is_item = key.isdecimal() and field_of(families, "items") is not None
+                return [*found, *(["items"] if is_item else []), *keys[place:]]
+            found.append(field.typed)
+            families = [] if self.is_data(field) else self.every_of(field)
         return found
 
     def unify(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from cn.importing.conversion import Conversion
 from cn.importing.defaults_lists.contents import Branch, Content, Slot
-from cn.importing.defaults_lists.packages import override_key
+from cn.importing.defaults_lists.packages import override_key, place_of
 from cn.importing.reading.yaml_files import Entry
 
 Case = tuple[str, list[str]]  # a primary config and overrides
@@ -93,7 +93,7 @@ def sets(conversion: Conversion, primary: str, base: list[str], composed: Any, m
     """Return at most `most` cases of a primary config. composed: what Hydra makes of its base, unresolved."""
     rng = random.Random(f"{primary}{seed}")
     choices = singles(conversion, primary)
-    keys = {key.partition("@")[2] or key.replace("/", ".") for key in choices}
+    keys = {place_of(key)[1] for key in choices}
 
     def with_base(words: list[str]) -> list[str]:
         keys = {word.partition("=")[0].lstrip("+") for word in words}

@@ -5,15 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import cn
 from cn.errors import RunError, UserError
 from cn.importing.conversion import Conversion
 from cn.importing.defaults_lists.packages import place_of
@@ -21,6 +17,7 @@ from cn.importing.proof.causes import Causes, cause_of
 from cn.importing.proof.equal import Comparison
 from cn.importing.proof.override_sets import Case, required, sets
 from cn.importing.proof.words import NotTranslated, Words, read
+from cn.importing.reading.other_process import run_module
 from cn.importing.reading.yaml_files import File
 from cn.importing.writing.resolvers import stubs
 
@@ -208,17 +205,7 @@ def _reads_old() -> bool:
 
 def _answers(module: str, task: dict[str, Any], expected: int) -> list[dict[str, Any]]:
     """Run a process for a task, and return its answers. RunError if it ends early."""
-    above = str(Path(cn.__file__).parents[1])
-    paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", module],
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    done = run_module(module, given=json.dumps(task))
     answers = [cast("dict[str, Any]", json.loads(line)) for line in done.stdout.splitlines()]
     if len(answers) < expected:
         told = _last(done.stderr) or [f"exit status {done.returncode}"]

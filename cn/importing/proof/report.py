@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from cn.importing.conversion import Conversion
+from cn.importing.defaults_lists.packages import place_of
 from cn.importing.proof.override_sets import patch_key, slots
 from cn.importing.proof.proof import LEFT, Result
 from cn.importing.proof.words import Words, read
@@ -96,9 +97,8 @@ def words(conversion: Conversion) -> list[tuple[str, str]]:
         if primary not in same or len(same) == 1:
             found[f"--config-name {primary}"] = f"run={run}"
     for primary in conversion.primaries:
-        for key, slot in slots(conversion.contents[primary].full, ()):
-            address = key.partition("@")[2] or slot.group.replace("/", ".")
-            now = "/".join(conversion.families.typed(address.split(".")))
+        for key, _ in slots(conversion.contents[primary].full, ()):
+            now = "/".join(conversion.families.typed(place_of(key)[1].split(".")))
             if now != key:
                 found[f"{key}=NAME"] = f"{now}=NAME"
     sign = "+" if any(map(conversion.defaults.groups, map(conversion.files.__getitem__, conversion.runs))) else ""

@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 from cn.importing.conversion import Conversion
-from cn.importing.defaults_lists.packages import option_of
-from cn.importing.families.families import Family, field_of
+from cn.importing.defaults_lists.packages import option_of, place_of
+from cn.importing.families.families import Family
 from cn.importing.proof.override_sets import listed_patches
 
 
@@ -118,13 +118,12 @@ class Words:
         """Return one override that chooses no patch. patched: a patch is chosen too. kept: what the run keeps."""
         if not self.is_group(word):
             keys = word.key.split(".")
-            names = self.names(keys)
+            names = self.families.typed(keys)
             added = (patched and self.is_extra(keys)) or ".".join(names) in kept
             sign = "++" if added and not word.sign else word.sign
             return f"{sign}{'.'.join(names)}" + ("" if word.value is None else f"={word.value}")
-        group, _, package = word.key.partition("@")
-        address = (package if "@" in word.key else group.replace("/", ".")).removeprefix("_global_").split(".")
-        names = self.names(address)
+        group, address = place_of(word.key)
+        names = self.families.typed(address.split("."))
         if word.sign == "~":
             return f"~{'.'.join(names)}"
         value = word.value or ""
@@ -154,18 +153,3 @@ class Words:
         """Return the name of an option now; None if it is no option of that group any more."""
         key = (group, option)
         return self.conversion.options.get(key, self.conversion.inner.get(key))
-
-    def names(self, keys: list[str]) -> list[str]:
-        """Return the names of the fields of an address."""
-        families, found = [self.families.run], list[str]()
-        for place, key in enumerate(keys):
-            field = field_of(families, key)
-            if field is None:
-                if key.isdecimal() and field_of(families, "items") is not None:
-                    found.append("items")
-                return found + keys[place:]
-            found.append(field.typed)
-            if self.families.is_data(field):
-                return found + keys[place + 1 :]
-            families = self.families.every_of(field)
-        return found

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, cast
 
-import cn
 from cn.errors import UserError
+from cn.importing.reading.other_process import run_module
 from cn.importing.reading.yaml_files import File, files
 
 
 def stored(modules: list[str]) -> dict[str, File]:
     """Return the options that modules store, by Hydra's name. UserError if a module cannot be imported."""
-    above = str(Path(cn.__file__).parents[1])
-    paths = [above, *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run(
-        [sys.executable, "-m", "cn.importing.reading.by_schema", *modules],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        check=False,
-    )
+    done = run_module("cn.importing.reading.by_schema", *modules)
     if done.returncode:
         last = done.stderr.strip().split("\n")[-1]
         raise UserError(f"--schema {' '.join(modules)} cannot be imported from here", last)
