@@ -22,11 +22,11 @@ from cn.importing.defaults_lists.outside import rows
 from cn.importing.defaults_lists.reader import Reader
 from cn.importing.families.bundles import Bundles, join
 from cn.importing.families.families import Families, Family
-from cn.importing.families.following import Follow
 from cn.importing.families.inference import Inference
 from cn.importing.families.keys import keys_as_texts, keys_that_give_way, renamed_keys
 from cn.importing.families.module_paths import of_group, of_options, of_patches
 from cn.importing.families.names import camel
+from cn.importing.families.patches_that_follow import Follow
 from cn.importing.families.written_out import write_out
 from cn.importing.reading.primaries import primaries as chosen_primaries
 from cn.importing.reading.schema import stored

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cn.importing.defaults_lists.contents import Branch, Item, Leaf, Slot
-from cn.importing.families.following import Following
 from cn.importing.families.interpolations import parsed
+from cn.importing.families.patches_that_follow import Following
 from cn.importing.families.types import mapped
 
 

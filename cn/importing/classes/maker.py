@@ -9,10 +9,10 @@ from typing import Any
 from cn.importing.classes.classes import Class, Default, Derived, Made, Plain, Required, needs
 from cn.importing.classes.items import lost, same, unescaped
 from cn.importing.defaults_lists.contents import MISSING, Branch, Item, Leaf, Slot, copied, merge, target_of
+from cn.importing.families.choices_that_follow import name_of
 from cn.importing.families.families import Families, Family, Field, plain_of
-from cn.importing.families.followed import name_of
-from cn.importing.families.following import Following
 from cn.importing.families.names import camel
+from cn.importing.families.patches_that_follow import Following
 from cn.importing.families.types import has_interpolation
 from cn.importing.reading.yaml_files import File
 

@@ -10,8 +10,8 @@ from typing import Any
 from cn.importing.classes.classes import Change
 from cn.importing.defaults_lists.contents import MISSING, Branch, Content, Item, Leaf, Slot, slots_of, walk
 from cn.importing.defaults_lists.packages import place_of
+from cn.importing.families.choices_that_follow import name_of
 from cn.importing.families.families import Families, Family, Field, field_of, plain_of
-from cn.importing.families.followed import name_of
 from cn.importing.families.types import has_interpolation
 from cn.importing.families.written_out import filled
 from cn.nodes.class_body import TARGET

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from cn.importing.families.families import Families, Field
-from cn.importing.families.following import Following
 from cn.importing.families.interpolations import Call, NotReadable, Reference, Text, address_of, parsed
+from cn.importing.families.patches_that_follow import Following
 from cn.importing.families.types import INTS, Known, Unknown, annotation, has_interpolation
 from cn.nodes.class_body import TARGET
 

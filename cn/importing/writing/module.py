@@ -12,7 +12,7 @@ from cn.importing.classes.patches import EXTRA
 from cn.importing.families.families import Family, Field
 from cn.importing.families.interpolations import OPTION_OF
 from cn.importing.families.types import has_interpolation, with_text_keys
-from cn.importing.writing.defaults import Defaults, open_
+from cn.importing.writing.field_defaults import Defaults, open_
 from cn.importing.writing.inner_comments import commented
 from cn.importing.writing.layout import WIDTH, Commented, docstring, laid_out, literal, part_rows, statement
 

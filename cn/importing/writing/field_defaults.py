@@ -8,8 +8,8 @@ from cn.importing.classes.classes import Derived, Made, Plain, Required
 from cn.importing.classes.items import unescaped
 from cn.importing.defaults_lists.contents import MISSING, Leaf, Slot
 from cn.importing.families.families import Field
-from cn.importing.families.following import Following
 from cn.importing.families.interpolations import NotReadable
+from cn.importing.families.patches_that_follow import Following
 from cn.importing.families.types import has_interpolation, with_text_keys
 from cn.importing.writing.expressions import Writer
 from cn.importing.writing.layout import Expression, Lambda, literal, one_line
