@@ -84,8 +84,8 @@ class Defaults(ModuleNames):
         arguments = "run, node" if writer.node else "run"
         self.all.functions |= writer.functions
         self.all.resolvers |= writer.resolvers
-        if writer.functions:
-            self.froms.setdefault("resolvers", set()).update(writer.functions)
+        for name in writer.functions:
+            self.imported("resolvers", name)
         self.imports |= writer.modules
         return f"{self.cn('derive')}(", [("", Lambda(f"lambda {arguments}: ", text))], ")"
 

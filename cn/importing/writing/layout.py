@@ -68,6 +68,10 @@ def part_rows(prefix: str, part: Expression, depth: int) -> list[str]:
     above, beside = (list(part.above), part.beside) if isinstance(part, Commented) else ([], "")
     if beside and ("\n" in text or len(text) + 4 + len(beside) > WIDTH):
         above, beside = [*above, beside], ""
+    return _with_comments(text, indent, above, beside)
+
+
+def _with_comments(text: str, indent: str, above: list[str], beside: str) -> list[str]:
     rows = [f"{indent}# {line}".rstrip() for comment in above for line in wrapped(comment, WIDTH - len(indent) - 2)]
     return [*rows, text + (f"  # {beside}" if beside else "")]
 
@@ -171,8 +175,7 @@ def statement(
         above += [beside] if beside else []
         first, found, rest = text.partition("\n")
         text, beside = (f"{first}  # {pragma}\n{rest}", "") if found else (text, pragma)
-    rows = [f"    # {each}".rstrip() for comment in above for each in wrapped(comment, WIDTH - 6)]
-    return [*rows, text + (f"  # {beside}" if beside else "")]
+    return _with_comments(text, "    ", above, beside)
 
 
 def _annotation(text: str) -> str:

@@ -31,11 +31,8 @@ class Module(Defaults):
         return self.twice(lambda: [self._patch(patch)])
 
     def _patch(self, patch: PatchClass) -> list[str]:
-        if patch.base is not None:
-            base = self.named(patch.base.module, patch.base.name)
-        else:
-            base = "Patch"
-            self.froms.setdefault("cn", set()).add(base)
+        above = patch.base
+        base = self.named(above.module, above.name) if above is not None else self.cn("Patch")
         rows = [f"class {patch.name}({base}):", *docstring(doc_of(patch.file)), ""]
         if not patch.changes:
             return rows[:-1]
@@ -102,15 +99,14 @@ class Module(Defaults):
                 text = self.annotated(field)
                 fields += statement(field.name, text if text.endswith("None") else f"{text} | None", "None", [], "", "")
         if family.extra:
-            self.froms.setdefault("typing", set()).add("Any")
-            fields.append("    extra: dict[str, Any] = {}  # what patches add")
+            fields.append(f"    extra: dict[str, {self.imported('typing', 'Any')}] = {{}}  # what patches add")
         if is_run and self.all.launch:
             launch, local = self.named("runs.launch", "Launch"), self.named("cn.launching", "Local")
-            self.froms.setdefault("typing", set()).add("ClassVar")
+            kept = self.imported("typing", "ClassVar")
             fields.append(f"    launch: {launch} = {local}()  # this machine, or jobs of a cluster: launch=slurm")
             fields += [
                 "",
-                '    _where_: ClassVar[tuple[str, ...]] = ("launch",)  # fields that do not change the result',
+                f'    _where_: {kept}[tuple[str, ...]] = ("launch",)  # fields that do not change the result',
             ]
         return [*rows, "", *fields] if fields else rows
 

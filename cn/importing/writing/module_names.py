@@ -53,8 +53,7 @@ class ModuleNames:
         if (module, name) in self.qualified or module in self.late:
             self.imports.add(module)
             return f"{module}.{name}"
-        self.froms.setdefault(module, set()).add(name)
-        return name
+        return self.imported(module, name)
 
     def of_family(self, family: Family) -> str:
         """Return the class that annotates a node of a family."""
@@ -65,9 +64,13 @@ class ModuleNames:
             raise NeedsContract(family)
         return only.name
 
-    def cn(self, name: str) -> str:
-        self.froms.setdefault("cn", set()).add(name)
+    def imported(self, module: str, name: str) -> str:
+        """Return a name that this module imports from another."""
+        self.froms.setdefault(module, set()).add(name)
         return name
+
+    def cn(self, name: str) -> str:
+        return self.imported("cn", name)
 
     def node_families(self, field: Field) -> list[Family]:
         held = [] if self.families.is_data(field) else self.families.every_of(field)
@@ -84,12 +87,11 @@ class ModuleNames:
         kind = field.type or "Any"  # of a field that was found after the types were worked out
         for name in ("Any", "Literal"):
             if name in kind:
-                self.froms.setdefault("typing", set()).add(name)
+                self.imported("typing", name)
         return kind
 
     def annotated(self, field: Field) -> str:
         text = self.annotation(field)
         if field.is_keyed:
-            self.froms.setdefault("typing", set()).add("Annotated")
-            return f"{'Annotated'}[{text}, {self.cn('Key')}({one_line(literal(field.key))})]"
+            return f"{self.imported('typing', 'Annotated')}[{text}, {self.cn('Key')}({one_line(literal(field.key))})]"
         return text
