@@ -79,7 +79,7 @@ class _Reader(GrammarVisitor):
     """Visits what OmegaConf parsed, and tells of each interpolation what it is instead of what it gives."""
 
     def __init__(self) -> None:
-        super().__init__(lambda *_: None, lambda **_: None, None)
+        super().__init__(_nothing, _nothing, None)
         self.found: list[str | Reference | Call] = []  # the interpolations of the text that is visited
 
     def visitInterpolation(self, ctx: Any) -> Text:
@@ -118,3 +118,7 @@ class _Reader(GrammarVisitor):
         parts = [part for pair in zip_longest(pieces, self.found, fillvalue="") for part in pair if part]
         self.found = above
         return Text(parts) if len(pieces) > 1 else pieces[0]
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Stand for what would work an interpolation out."""
