@@ -26,6 +26,7 @@ from cn.nodes.node import CN, CNMeta
 from cn.nodes.patch import Patch
 from cn.nodes.resolving import resolve
 from cn.nodes.to_json import plain
+from cn.writing.record_class import of_nodes
 
 RUNS, SWEEPS = "runs", "sweeps"
 Report = Callable[[str], None]
@@ -78,7 +79,7 @@ def contracts(failures: list[dict[str, Any]]) -> list[Any]:
         parts = file.parent.parts
         if any(part.startswith(("_", ".")) for part in parts) or not all(map(_is_package, file.parents)):
             continue
-        if parts[0] in ("cn", "tests") or not _holds_nodes(parts[0]):
+        if parts[0] in ("cn", "tests") or not of_nodes(parts[0]):
             continue
         try:
             module = discover.load(".".join(parts))
@@ -115,12 +116,6 @@ def _why(file: str, why: str) -> list[str]:
 
 def _is_package(folder: Path) -> bool:
     return folder == Path() or (folder / "__init__.py").is_file()
-
-
-def _holds_nodes(package: str) -> bool:
-    """Return whether the `__init__.py` of a top folder mentions cn, without importing it."""
-    text = (Path(package) / "__init__.py").read_text(errors="replace")
-    return any(line.startswith(("from cn ", "import cn", "from cn.")) for line in text.splitlines())
 
 
 def _option(cls: Any) -> None:

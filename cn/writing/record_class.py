@@ -1,6 +1,7 @@
 """Import the class that a record names. A record may be untrusted, so only modules with nodes may be imported.
 
-A module may contain nodes if it lies in a folder whose `__init__.py` imports `cn`; the file is parsed, not executed.
+A module may contain nodes if it lies in a folder whose `__init__.py` imports `cn`, or derives a class from one of a
+module that does; the files are parsed, not executed.
 For the value of a field, the folders of the field's types count too. A file outside of a folder must import `cn`.
 """
 
@@ -53,7 +54,7 @@ def contract_of(name: str) -> type[CN] | None:
     package = name.partition(":")[0]
     while package := package.rpartition(".")[0]:
         try:
-            held = vars(importlib.import_module(package)).values() if _of_nodes(package) else ()
+            held = vars(importlib.import_module(package)).values() if of_nodes(package) else ()
         except Exception:  # it does not exist, or what it says fails
             continue
         for each in held:
@@ -82,7 +83,7 @@ def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:
     """Return the module, imported if it may contain nodes; UserError otherwise."""
     if module in sys.modules:
         return sys.modules[module]
-    if _of_nodes(module) or any(module.startswith(f"{each}.") for kind in types for each in homes(kind)):
+    if of_nodes(module) or any(module.startswith(f"{each}.") for kind in types for each in homes(kind)):
         try:
             return importlib.import_module(module)
         except (CNError, ImportError, AttributeError, ValueError):
@@ -95,44 +96,68 @@ def _loaded(module: str, types: tuple[type, ...], what: str) -> ModuleType:
 
 def _inside(holder: Any, part: str) -> Any:
     """Return an existing attribute; only a module with nodes may create one through `__getattr__`."""
-    if isinstance(holder, ModuleType) and part not in vars(holder) and not _of_nodes(holder.__name__):
+    if isinstance(holder, ModuleType) and part not in vars(holder) and not of_nodes(holder.__name__):
         raise AttributeError(f"module {holder.__name__!r} has no attribute {part!r}")
     return getattr(holder, part)
 
 
-def _of_nodes(module: str) -> bool:
+def of_nodes(module: str) -> bool:
     """Return whether a module may contain nodes, without importing it. ImportError if it does not exist."""
     if not NAME.fullmatch(module):
         raise ImportError(f"{short(module)!r} is no module's name")
     parts = module.split(".")
-    spec: ModuleSpec | None = None
     for depth in range(1, max(2, len(parts))):
         name = ".".join(parts[:depth])
         if name == "__main__":
             return False
-        if depth == 1:
-            spec = importlib.util.find_spec(name)
-        else:
-            spec = PathFinder.find_spec(name, spec.submodule_search_locations) if spec is not None else None
-        if spec is None:
+        if (spec := _spec(name)) is None:
             raise ModuleNotFoundError(f"No module named {name!r}")
-        if name != "cn" and _imports_cn(spec):
+        if name != "cn" and _holds_nodes(spec):
             return True
     return False
 
 
-def _imports_cn(spec: ModuleSpec) -> bool:
-    """Return whether the source of a module imports cn; False for a namespace package or a compiled module."""
+def _spec(module: str) -> ModuleSpec | None:
+    """Return the spec of a module; no package above it is imported."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    for part in rest:
+        if spec is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", spec.submodule_search_locations or [])
+    return spec
+
+
+def _holds_nodes(spec: ModuleSpec, name: str | None = None, seen: frozenset[str] = frozenset()) -> bool:
+    """Return whether the source of a module imports cn, or derives a class from a class of another such module.
+
+    name: only this name of the module counts, also if the module imports it.
+    False for a namespace package or a compiled module.
+    """
     source = cast("Any", getattr(spec.loader, "get_source", None))
-    if source is None:
+    if source is None or spec.name in seen:
         return False
     try:
         tree = ast.parse(source(spec.name) or "")
     except (SyntaxError, ImportError, OSError, ValueError):
         return False
+    places: dict[str, tuple[str, str]] = {}  # imported name -> its module, and its name there; "" for the module itself
     for node in tree.body:
-        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-        if any(name.partition(".")[0] == "cn" for name in names):
+        if isinstance(node, ast.Import):
+            places |= {each.asname or each.name.partition(".")[0]: (each.name, "") for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = spec.name if spec.submodule_search_locations is not None else spec.name.rpartition(".")[0]
+            at = importlib.util.resolve_name("." * node.level + (node.module or ""), above)
+            places |= {each.asname or each.name: (at, each.name) for each in node.names}
+    if any(at.partition(".")[0] == "cn" for at, _ in places.values()):
+        return True
+    classes = [each for each in tree.body if isinstance(each, ast.ClassDef) and name in (None, each.name)]
+    for base in [*(ast.unparse(base) for each in classes for base in each.bases), *([name] if name else [])]:
+        root, *inner = base.split(".")
+        at, own = places.get(root, ("", ""))
+        if inner:  # an attribute of a module
+            at, own = f"{at}.{own}".rstrip("."), inner[-1]
+        found = _spec(at) if at else None
+        if found is not None and _holds_nodes(found, own, seen | {spec.name}):
             return True
     return False

@@ -102,6 +102,23 @@ def test_a_new_project_searches(say: Say, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_new_project_searches_although_its_folder_of_sweeps_imports_nothing(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "demo/sweeps/hunt.py").write_text(
+        "from cn.sweeping import Axes, Goal, Median, Prune, Random, Search, Sweep, log_uniform, minimize, space\n"
+        "from runs import Run\nfrom runs.default import Default\n\n\n"
+        "class Hunt(Sweep):\n    base: Run = Default()\n"
+        '    axes: Axes = space({"model.rate": log_uniform(0.1, 1)})\n'
+        "    search: Search | None = Random(trials=2)\n    prune: Prune | None = Median()\n"
+        '    goal: Goal | None = minimize("rmse")\n'
+    )
+    program = tmp_path / "demo/train.py"
+    program.write_text(program.read_text().replace("    return", '    job.report(1, {"rmse": error})\n    return'))
+    say("-m", "cn", "sweeps", "submit", "hunt")
+    say("-m", "cn", "sweeps", "status", "hunt", "-w")
+    assert [each["state"] for each in over(say, "hunt")] == ["done"] * 2
+
+
+@pytest.mark.slow
 def test_several_runs_go_beside_each_other_and_one_that_fails_ends_none(say: Say) -> None:
     told = say("train.py", "-m", "data.count=1,2", "seed=1", status=2)
     assert told.startswith("data.count=1: ")

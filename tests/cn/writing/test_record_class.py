@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 
 import cn
 from cn import CN, UserError, compose
+from cn.cli.composed import contracts
 from cn.nodes.to_json import plain
 from cn.writing.python import as_python
 from cn.writing.record import dump, load, unplain
-from cn.writing.record_class import recorded
+from cn.writing.record_class import of_nodes, recorded
 from tests.cn.conftest import MODEL, imported, node, python, start
 
 TOUCH = "open('imported', 'a').write(__name__)\n"
@@ -221,3 +223,31 @@ def test_a_target_that_a_class_above_names_is_read_and_written_as_python(node_tr
     assert 'data=Data(_target_="a.b", x=2)' in as_python(one)
     with pytest.raises(UserError, match=r"gives Data the target 'os\.system'"):
         unplain({**plain(one), "data": {**plain(one.data), "_target_": "os.system"}})
+
+
+SHARED = {
+    "lab/__init__.py": "from lab._base import Experiment as Experiment\n",
+    "lab/_base.py": python("from cn import CN", "class Experiment(CN):", "    seed: int = 0"),
+    "lab/plain.py": "class Plain: ...\n",
+    "trials/__init__.py": python("from lab import Experiment", "class Trial(Experiment): ..."),
+    "dotted/__init__.py": python("import lab as library", "class Trial(library.Experiment): ..."),
+    **{
+        f"{name}/default.py": f"from {name} import Trial\n\n\nclass Default(Trial): ...\n"
+        for name in ("trials", "dotted")
+    },
+    "other/__init__.py": TOUCH
+    + python("from lab import Experiment", "from lab.plain import Plain", "class X(Plain): ..."),
+}
+
+
+def test_a_contract_may_derive_from_a_node_of_another_package(
+    node_tree: Callable[[dict[str, str]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = node_tree(SHARED)
+    monkeypatch.chdir(tree)
+    assert not of_nodes("other.default")
+    for folder in ("trials", "dotted"):
+        assert folder not in sys.modules
+        assert vars(unplain({"_class_": f"{folder}.default:Default", "seed": 3}))["seed"] == 3
+    assert {each.__module__ for each in contracts([])} == {"trials", "dotted"}
+    assert not (tree / "imported").exists()
