@@ -226,7 +226,7 @@ def _root(what: type[T], assignments: list[Assignment]) -> tuple[T, list[Assignm
             raise UserError(f"{what.__name__} cannot be composed: it does not define {missing}", where(what))
         return what(), assignments
     name = root_name(what)
-    chosen = next((each for each in assignments if each.path == (name,)), None)
+    chosen = next((each for each in assignments if each.path == tuple(name.split("/"))), None)
     if chosen is None:
         try:
             return cast("type[T]", find((what,), "default", f"{name}=default"))(), assignments

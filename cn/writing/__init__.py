@@ -7,6 +7,6 @@ OFFERS = {
     "imports": "WIDTH import_lines",
     "python": "as_python",
     "record": "FILE RecordWarning by_beginning dump load runs_near unplain within",
-    "record_class": "contract_of recorded",
+    "record_class": "contract_of of_nodes recorded",
     "subclass": "changed quoted subclass",
 }
