@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import gc
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -39,9 +38,7 @@ def main(
     Exits with status 2 for a user's mistake, and with 1 for a failed run.
     """
     words = sys.argv[1:] if argv is None else argv
-    name = os.path.basename(sys.argv[0])
-    here = os.path.isfile(name)  # else the path is needed to start the program again
-    program.script = (name if here else sys.argv[0]) or program.script
+    program.script = program.of_process()
     if status := exit_status(lambda: _main(function, words, launcher, folder)):
         sys.exit(status)
 

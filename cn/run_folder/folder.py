@@ -72,12 +72,12 @@ def command_line(job: Job) -> str:
     words = job.argv or job.overrides
     if job.group:  # the typed words request all runs of the -m
         words = (*(["--from", str(job.source)] if job.source else []), *job.overrides)
-    return shlex.join(["python", program.script, *words])
+    return program.command(*words)
 
 
 def again(folder: Path, script: str | None = None) -> str:
     """Return the shell command that resumes the run in a folder; by default, of the program that runs now."""
-    return shlex.join(["python", script or program.script, "--from", str(folder)])
+    return program.command("--from", str(folder), program=script)
 
 
 def tell(folder: Path, state: RunStatus, reason: str) -> None:

@@ -118,7 +118,7 @@ def _call(
     begun: list[Rank],
 ) -> Any:
     module, _, name = batch.function.partition(":")
-    program.script = f"{module}.py"
+    program.script = program.of_module(module)
     run: CN = unplain(trial.config)
     words = trial.typed
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cn import program
 from cn.discovery import discover
 from cn.errors import UserError, lines
 from cn.lazy import needs
@@ -191,7 +191,9 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
         function = named.sweep._function_
     else:
         function = next((each.function for each in named.store.heads().values()), "train:train")
-    typed = shlex.join(["python", f"{function.partition(':')[0]}.py", *command_of(run, outcome.trial.words)])
+    typed = program.command(
+        *command_of(run, outcome.trial.words), program=program.of_module(function.partition(":")[0])
+    )
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {result_table.measured(row, decimals)}"

@@ -213,7 +213,8 @@ def _copy_code(function: Callable[..., Any], asked: list[Request], store: Store)
     function = inspect.unwrap(function)
     module = function.__module__
     if module == "__main__":
-        module = Path(function.__code__.co_filename).stem
+        spec = sys.modules[module].__spec__  # of python -m proj.train
+        module = Path(function.__code__.co_filename).stem if spec is None else spec.name
     if "." in function.__qualname__:
         raise UserError(f"{function.__qualname__} cannot be found by another process: define it at the top of a file")
     needed = libraries(type(asked[0].run))
