@@ -38,10 +38,16 @@ class _Place(NamedTuple):
 
 
 def command(run: CN) -> list[str]:
-    """Return `run=NAME` and the overrides that distinguish the run from a fresh instance of its class."""
-    group = registry.group_of(registry.home(type(run)))
-    bare = [f"{PATCHES}=[]"] if patches_by(type(run)) else []
-    return [f"{group}={text_of(_option((type(run),), type(run)))}", *bare, *words(run)]
+    """Return `run=NAME` and the overrides that distinguish the run from a fresh instance of its class.
+
+    A class that derives from no contract is what its program composes, so it is not chosen.
+    """
+    cls = type(run)
+    bare = [f"{PATCHES}=[]"] if patches_by(cls) else []
+    if cls.__bases__ == (CN,) and not registry.is_contract(cls):
+        return [*bare, *words(run)]
+    group = registry.group_of(registry.home(cls))
+    return [f"{group}={text_of(_option((cls,), cls))}", *bare, *words(run)]
 
 
 def words(node: CN, base: CN | None = None, at: str = "") -> list[str]:

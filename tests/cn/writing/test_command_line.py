@@ -267,6 +267,20 @@ def test_a_class_that_nobody_can_choose_is_refused(node_tree: Any) -> None:
         command(Hidden())
 
 
+def test_a_class_that_its_program_composes_as_it_is_needs_no_choice(node_tree: Any) -> None:
+    walk = "from cn import CN\nclass Walk(CN):\n    steps: int = 1\nclass Long(Walk):\n    steps: int = 9\n"
+    node_tree({"walks.py": walk, "zoo/__init__.py": "", "zoo/walks.py": walk})
+    from walks import Long, Walk  # type: ignore
+    from zoo.walks import Walk as Inner  # type: ignore
+
+    for cls in (Walk, Inner):
+        found = command(cls(steps=3))
+        assert found == ["steps=3"]
+        assert compose(cls, found) == cls(steps=3)
+    with pytest.raises(UnwritableError, match="Long cannot be chosen"):  # a program of Walk would make a Walk of it
+        command(Long())
+
+
 def test_a_target_is_of_its_class(node_tree: Any) -> None:
     node_tree({"targets.py": "from cn import CN\nclass Target(CN):\n    _target_: str = 'a.b'\n    x: int = 1\n"})
     from targets import Target  # type: ignore
