@@ -40,6 +40,11 @@ class NodeTree(Protocol):
     def __call__(self, files: Mapping[str, str]) -> Path: ...
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the copies of the code in the folders of sweeps: their tests are those of an older state."""
+    return True if collection_path.name == "code" and (collection_path.parent / "sweep.json").is_file() else None
+
+
 @pytest.fixture
 def compose() -> Compose:
     """`compose(Run, "model=vit", "seed=3")`: compose a contract, a node class or an instance with these overrides."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import os
 import sys
 from typing import Any, NamedTuple
 
@@ -82,6 +83,8 @@ def file(module: str) -> str:
     loaded = sys.modules.get(module)
     if loaded is None or not getattr(loaded, "__file__", None):
         return module
+    if module == "__main__":
+        return os.path.relpath(loaded.__file__ or module)
     return module.replace(".", "/") + ("/__init__.py" if hasattr(loaded, "__path__") else ".py")
 
 

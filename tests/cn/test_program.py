@@ -54,21 +54,42 @@ def test_a_program_is_named_by_the_path_that_starts_it(
     assert program.of_process() == said
 
 
+def _start(folder: Path, *words: str) -> str:
+    """Return what Python prints in a folder beside which nothing but cn can be imported."""
+    library = folder.with_name("library")
+    library.mkdir(exist_ok=True)
+    if not (library / "cn").is_symlink():
+        (library / "cn").symlink_to(REPOSITORY / "cn")
+    environ = {**os.environ, "PYTHONPATH": str(library)}
+    command = [sys.executable, *words]
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_nodes_of_the_program_itself_are_refused_where_other_processes_need_them(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "alone.py").write_text(
+        (PACKAGE["proj/runs/__init__.py"] + PACKAGE["proj/train.py"]).replace("from proj.runs import Run\n", "")
+    )
+    assert _start(root, "alone.py", "-m", "depth=1,2") == (
+        "Run is defined in the program itself, and the other processes of these runs cannot import it\n"
+        "  defined in alone.py:3\n"
+        "  move it to another file, and import it from there\n"
+    )
+    assert not (root / "outputs").exists() or not list((root / "outputs").iterdir())
+
+
 @pytest.mark.slow
 def test_a_program_of_a_package_starts_and_chooses_its_runs_as_messages_say(tmp_path: Path) -> None:
     root = tmp_path / "project"
     for name, source in PACKAGE.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(source)
-    link = tmp_path / "library"
-    link.mkdir()
-    (link / "cn").symlink_to(REPOSITORY / "cn")
 
     def said(*words: str) -> str:
-        environ = {**os.environ, "PYTHONPATH": str(link)}
-        command = [sys.executable, "-m", "proj.train", *words]
-        done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)
-        return done.stdout + done.stderr
+        return _start(root, "-m", "proj.train", *words)
 
     assert said("run=deep").splitlines()[2:] == ["  write: proj/run=deep", "  see: python -m proj.train --help"]
     assert said("proj/run=deep", "--explain", "depth").splitlines()[0] == "depth = 9"

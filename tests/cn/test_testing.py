@@ -136,6 +136,18 @@ def test_a_test_leaves_no_trace_in_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_tests_in_the_copied_code_of_a_sweep_are_left_out(tmp_path: Path) -> None:
+    copy = tmp_path / "outputs/sweeps/rates/code/49d7ab95c7"
+    for folder in (tmp_path, copy, tmp_path / "code"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"test_of_{folder.name}.py").write_text("def test_one(): ...\n")
+    (copy.parents[1] / "sweep.json").write_text("{}")
+    (copy / f"test_of_{tmp_path.name}.py").write_text("def test_one(): assert False\n")
+    done = run_its_tests(tmp_path)
+    assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.slow
 def test_the_plugin_imports_no_torch(tmp_path: Path) -> None:
     done = start(tmp_path, "-c", "import sys, cn.testing; print('torch' in sys.modules)")
     assert (done.stdout, done.stderr) == ("False\n", "")

@@ -184,5 +184,5 @@ def test_a_tree_may_have_no_runs_at_all(installed: Path, tmp_path: Path) -> None
     )
     assert "  width  int  3  metres\n" in start(tmp_path, "go.py", "--help", path=installed).stdout
     assert start(tmp_path, "go.py", "widht=4", path=installed).stderr == (
-        "widht=4: Size has no field 'widht'\n  defined in __main__.py:2\n  nearest: width\n  see: python go.py --help\n"
+        "widht=4: Size has no field 'widht'\n  defined in go.py:2\n  nearest: width\n  see: python go.py --help\n"
     )

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cn.composing.results import first_of_each, refuse_failed, results_table
+from cn.discovery.source import where
 from cn.errors import CNError, RunError, UserError
 from cn.job import Job, Request, asked_for
 from cn.launching.launch import Launch
+from cn.nodes.traversal import walk
 from cn.run_folder.recorded import Recorded
 from cn.screen import say
 from cn.sweeping.folder.trial_status import TrialStatus
@@ -205,7 +207,7 @@ def _result(each: Standing) -> Any:
 
 
 def _copy_code(function: Callable[..., Any], asked: list[Request], store: Store) -> Called:
-    """Copy the code; UserError if another process could not import the function."""
+    """Copy the code; UserError if another process could not import the function, or the class of a node."""
     from cn.launching.shared import libraries
     from cn.sweeping.submitting.submission import copy_code
 
@@ -217,6 +219,14 @@ def _copy_code(function: Callable[..., Any], asked: list[Request], store: Store)
         module = Path(function.__code__.co_filename).stem if spec is None else spec.name
     if "." in function.__qualname__:
         raise UserError(f"{function.__qualname__} cannot be found by another process: define it at the top of a file")
+    own = next(
+        (type(node) for each in asked for _, node in walk(each.run) if type(node).__module__ == "__main__"), None
+    )
+    if own is not None:
+        what = (
+            f"{own.__name__} is defined in the program itself, and the other processes of these runs cannot import it"
+        )
+        raise UserError(what, where(own), "move it to another file, and import it from there")
     needed = libraries(type(asked[0].run))
     source = str(asked[0].job.source) if asked[0].job.source else None
     return copy_code(store, f"{module}:{function.__qualname__}", makes_folder, needed, source)
