@@ -144,11 +144,13 @@ def before(node: CN, record: Record, known: Mapping[int, Record] | None = None) 
             del found[name]
     for child, fields in told.moved.items():
         gone = {old: oldest(type(vars(node)[child]), field) for old, field in fields.items()}
-        now = _given(found[child])
-        rest = {name: value for name, value in now.items() if name not in gone.values()}
+        now = found[child]
+        rest = {name: value for name, value in _given(now).items() if name not in gone.values()}
         if rest == _rest(cls, child) and all(field in now for field in gone.values()):  # another option may lack it
             del found[child]
             found |= {old: now[field] for old, field in gone.items()}
+            derived = [old for old, field in gone.items() if field in now.get(DERIVED, [])]
+            found |= {DERIVED: sorted([*found.get(DERIVED, []), *derived])} if derived else {}
     found = renamed(found, told.names)
     return {**found, CLASS: told.name}
 

@@ -343,3 +343,7 @@ class Whole(Base):
         assert (again.task.warm, again.task.last, again.plain) == (20, 200, 5)  # type: ignore[attr-defined]
     given = unplain({**record, "task": task, "_derived_": []})
     assert cn.compose(given, ["seed=2"]).task.warm == 10  # type: ignore[attr-defined]
+    fresh = cn.compose(type(given), ["seed=3"])
+    assert before(fresh) == {
+        "_class_": "parts.whole:Whole", "_derived_": ["warmup"], "seed": 3, "plain": 2, "warmup": 30,
+    }  # fmt: skip
