@@ -60,6 +60,6 @@ def of_runs(folders: list[Path]) -> Content:
 
 
 def _program(told: dict[str, Any]) -> str | None:
-    """Return the script that a run was started with, such as train.py; None if its summary does not say it."""
-    _, *words = shlex.split(told.get("command", ""))[:2] or [""]
-    return words[0] if words else None
+    """Return what started a run, such as train.py or -m proj.train; None if its summary does not say it."""
+    _, *words = shlex.split(told.get("command", ""))[:3] or [""]
+    return shlex.join(words[: 2 if words[0] == "-m" else 1]) if words else None

@@ -53,6 +53,13 @@ def test_runs_are_compared_by_their_goal(at: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("program", ["train.py", "-m proj.train", "'two words/fit.py'"])
+def test_the_command_of_a_run_starts_its_own_program(at: Path, program: str) -> None:
+    summary = run(at / "a", size=3) / "summary.json"
+    summary.write_text(json.dumps({**json.loads(summary.read_text()), "command": f"python {program} seed=1"}))
+    assert of_runs([at / "a"]).entries[0]["command"] == f"python {program} --from {at / 'a'}"
+
+
 def test_the_page_of_runs_is_written_where_it_is_asked_for(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(at / "outputs/a", size=3)
     run(at / "outputs/b", size=5)
