@@ -38,12 +38,12 @@ def main(
     Exits with status 2 for a user's mistake, and with 1 for a failed run.
     """
     words = sys.argv[1:] if argv is None else argv
-    program.script = program.of_process()
     if status := exit_status(lambda: _main(function, words, launcher, folder)):
         sys.exit(status)
 
 
 def _main(function: Callable[[Any, Job], Any], words: list[str], launcher: Launcher | None, folder: bool) -> None:
+    program.script = program.of_process()
     contract = contract_of(function)
     flags = parser()
     args, others = flags.parse_known_intermixed_args(words)
