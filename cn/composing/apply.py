@@ -220,10 +220,11 @@ def _field_with_key(node: CN, path: list[str], at: int) -> tuple[str, int] | Non
 
 def _wrong_word(kind: Kind, each: Assignment) -> tuple[str, list[str]]:
     """Return the word that does not fit, and the words that may be written; of a list, those of its elements."""
-    if not (isinstance(kind, Items) and isinstance(each.texts, list)):
+    texts: Any = each.texts
+    if not (isinstance(kind, Items) and isinstance(texts, list)):
         return str(each.raw), kind.choices()
-    known = kind.item.choices()
-    return next((text for text in each.texts if isinstance(text, str) and text not in known), ""), known
+    known, words = kind.item.choices(), cast("list[Any]", texts)
+    return next((word for word in words if isinstance(word, str) and word not in known), ""), known
 
 
 def _fits(kind: Kind, old: Any, rest: list[str], each: Assignment) -> bool:
