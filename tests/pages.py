@@ -81,7 +81,7 @@ def _blocks(text: str) -> Iterator[Step]:
 def copy(to: Path) -> Path:
     """Copy the repository without ignored files; projects beside the copy import the copy's `cn`."""
     folder = to / "cn"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "outputs", "*.egg-info", "build"))
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "outputs", "*.egg-info", "build", "*.pyc.*"))
     (to / "library").mkdir()
     (to / "library/cn").symlink_to(folder / "cn")
     _python(to / "bin/python")

@@ -87,7 +87,7 @@ def type_in(words: str, cache: Path, outputs: Path) -> subprocess.CompletedProce
     folder = outputs / "repository"
     if not folder.exists():
         for name in ("cn", "models", "data", "runs", "sweeps"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("outputs"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("outputs", "*.pyc.*"))
         shutil.copy(ROOT / "train.py", folder)
         (folder / "door.py").write_text(DOOR)
     environment = os.environ | {"XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"}

@@ -345,11 +345,12 @@ class Said:
 
 @pytest.fixture
 def shell(here: Path) -> Callable[..., Said]:
-    """`shell("epochs=1")`: run `python train.py epochs=1` in the empty folder."""
+    """`shell("epochs=1")`: run `train.py` with that word in the empty folder; what it says of its path is its name."""
 
     def shell(*words: str, script: Path = ROOT / "train.py") -> Said:
         done = warm.torch().run([str(script), *words], cwd=here, env=one_thread())
-        return Said(done.returncode, done.stdout, done.stderr)
+        out, err = (said.replace(str(ROOT / "train.py"), "train.py") for said in (done.stdout, done.stderr))
+        return Said(done.returncode, out, err)
 
     return shell
 

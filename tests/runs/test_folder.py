@@ -51,7 +51,7 @@ def test_it_holds_the_whole_run(here, shell, capsys):
     ]  # fmt: skip
     assert cn.load(folder) == compose(Default, [*WORDS, "callbacks=model_summary"])
     command = (folder / "command.txt").read_text()
-    assert command == "python train.py model=mlp 'model.hidden_sizes=[8]' epochs=2 callbacks=model_summary\n"
+    assert command == f"python {ROOT}/train.py model=mlp 'model.hidden_sizes=[8]' epochs=2 callbacks=model_summary\n"
     assert (folder / "log.txt").read_text() == said.out
     assert said.out.splitlines()[-1] == str(folder)
     summary = json.loads((folder / "summary.json").read_text())
