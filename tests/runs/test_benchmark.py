@@ -206,15 +206,20 @@ def test_a_run_killed_during_a_task_of_glue_goes_on_to_the_same_bits(
 
 
 def test_a_task_of_glue_that_fails_is_named(book: Path, go: Any, tmp_path: Path) -> None:
-    node = Glue(root=tmp_path / "nothing", **GLUE)
+    for task in (Rte, Cola):
+        write(tmp_path / "glue", task)
+    damaged = tmp_path / "glue/RTE/train.tsv"
+    damaged.write_text("no table of RTE\n")
     with pytest.raises(RunError) as caught:
-        go("run", of=run(book, model=Tiny(**SHAPE, length=16), benchmark=node))
+        go("run", of=run(book, model=Tiny(**SHAPE, length=16), benchmark=Glue(root=tmp_path / "glue", **GLUE)))
     assert str(caught.value).startswith("benchmark: the run of rte failed\n  ")
-    assert str(tmp_path / "nothing") in str(caught.value)
+    assert str(damaged) in str(caught.value)
 
 
 def test_processes_do_not_wait_for_one_whose_task_of_glue_failed(book: Path, go: Any, ranks: Any, tmp_path: Path):
-    write(tmp_path / "glue", Rte)  # for the first process; the second finds no CoLA
+    for task in (Rte, Cola):
+        write(tmp_path / "glue", task)
+    (tmp_path / "glue/CoLA/train.tsv").write_text("x\n")  # of the second process
     node = Glue(root=tmp_path / "glue", **GLUE)
     assert ranks(2, lambda: go("run", of=run(book, model=Tiny(**SHAPE, length=16), benchmark=node))) == [1, 1]
     assert "benchmark: the run of cola failed" in Path("run/log.txt").read_text()

@@ -92,7 +92,7 @@ def test_an_error_on_a_terminal_comes_after_the_bar_has_gone(here):
     status, screen = on_terminal("model=mlp", "optim=sgd", "optim.lr=1e30", "clip=1e30", "folder=run")
     assert status == 1
     *_, last = [line for line in plain(screen).splitlines() if line.strip()]
-    assert last == "  to try again more calmly: python train.py --from run optim.lr=1e+29"
+    assert last == f"  to try again more calmly: python {SCRIPT} --from run optim.lr=1e+29"
     assert screen.rindex("\x1b[?25h") < screen.rindex("to try again")
 
 
