@@ -9,16 +9,23 @@ if TYPE_CHECKING:
     from cn.importing.reading.yaml_files import File, Keys
 
 LEFT_OUT = object()
+DEEPEST = 100  # levels of a file; each later step walks them too
 
 
 def keep_plain(file: File) -> None:
-    """Replace the values of a file that no field can hold, and note each in `file.odd`."""
-    body = _plain(file.body, (), file)
+    """Replace the values of a file that no field can hold, and note each in `file.odd`. A file may be too deep."""
+    try:
+        body = _plain(file.body, (), file)
+    except RecursionError:
+        file.body, file.error = {}, "it is nested too deep"
+        return
     file.body = {} if body is LEFT_OUT else body
 
 
 def _plain(value: Any, keys: Keys, file: File) -> Any:
     """Return a value with texts in place of paths; LEFT_OUT for one that no field can hold, also in a list."""
+    if len(keys) > DEEPEST:
+        raise RecursionError
     if isinstance(value, dict):
         table = cast("dict[Any, Any]", value)
         items = {key: _plain(each, (*keys, key), file) for key, each in table.items()}

@@ -66,6 +66,7 @@ def test_an_entry_of_a_defaults_list_is_read(tmp_path: Path) -> None:
         ("defaults: [bad]\n", "its defaults lead back to it: b/bad -> b/bad"),
         ("defaults: [/b/worse]\n", "its defaults lead back to it: b/bad -> b/worse -> b/bad"),
         ("a: " + "[" * 500 + "]" * 500, "it is nested too deep"),
+        ("a: " + "[" * 101 + "]" * 101, "it is nested too deep"),
         ("a: \xff", ""),
     ],
 )
