@@ -18,8 +18,9 @@ def of_process() -> str:
     return quoted(path if near.startswith(os.pardir) else near)
 
 
-def of_module(module: str) -> str:
-    """Return the same for the program that is a module of the project."""
+def of_function(function: str) -> str:
+    """Return what is typed after `python` to start the program that trials call: `train.py` for `train:train`."""
+    module = function.partition(":")[0]
     return f"-m {module}" if "." in module else f"{module}.py"
 
 

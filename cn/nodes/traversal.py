@@ -29,7 +29,7 @@ class NodeType(ABCMeta):
         _noted: dict[str, tuple[Note, ...]]  # of these, what the class itself notes
         _fields: dict[str, Field[Any]]
 
-    # A node is of the classes that it inherits from; ABCMeta would ask all subclasses, for each new class of a value
+    # A node has only the classes that it inherits from. ABCMeta would ask each subclass about every new type of value.
     __instancecheck__ = type.__instancecheck__
     __subclasscheck__ = type.__subclasscheck__
 

@@ -187,7 +187,7 @@ def _head(file: BinaryIO, kind: np.dtype[Any], count: int) -> None:
 
 
 def _code(cls: type[Tokenizer]) -> list[Path]:
-    """Return the Python files in the folders of the files that define a tokenizer's class and its bases."""
+    """Return the Python files that lie beside those of a tokenizer's class and of its bases."""
     modules = (sys.modules[base.__module__] for base in cls.__mro__ if issubclass(base, Tokenizer))
     folders = {Path(file).parent for module in modules if (file := getattr(module, "__file__", None))}
     return sorted(file for folder in folders for file in folder.glob("*.py"))

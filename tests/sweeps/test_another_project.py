@@ -68,11 +68,7 @@ def test_a_new_project_sweeps_as_it_stands(say: Say, tmp_path: Path) -> None:
 
 
 SEARCH = '''
-from cn.sweeping import Axes, Goal, Sweep, minimize, space, uniform
-from cn.sweeping.prune import Prune
-from cn.sweeping.prune.median import Median
-from cn.sweeping.search import Search
-from cn.sweeping.search.random import Random
+from cn.sweeping import Axes, Goal, Median, Prune, Random, Search, Sweep, minimize, space, uniform
 from runs import Run
 from runs.default import Default
 
@@ -99,23 +95,6 @@ def test_a_new_project_searches(say: Say, tmp_path: Path) -> None:
         assert "the search ended" not in say("-m", "cn", "sweeps", "status", "found")
         time.sleep(0.5)
     assert [each["state"] for each in over(say, "found")] == ["done"] * 3
-
-
-@pytest.mark.slow
-def test_a_new_project_searches_although_its_folder_of_sweeps_imports_nothing(say: Say, tmp_path: Path) -> None:
-    (tmp_path / "demo/sweeps/hunt.py").write_text(
-        "from cn.sweeping import Axes, Goal, Median, Prune, Random, Search, Sweep, log_uniform, minimize, space\n"
-        "from runs import Run\nfrom runs.default import Default\n\n\n"
-        "class Hunt(Sweep):\n    base: Run = Default()\n"
-        '    axes: Axes = space({"model.rate": log_uniform(0.1, 1)})\n'
-        "    search: Search | None = Random(trials=2)\n    prune: Prune | None = Median()\n"
-        '    goal: Goal | None = minimize("rmse")\n'
-    )
-    program = tmp_path / "demo/train.py"
-    program.write_text(program.read_text().replace("    return", '    job.report(1, {"rmse": error})\n    return'))
-    say("-m", "cn", "sweeps", "submit", "hunt")
-    say("-m", "cn", "sweeps", "status", "hunt", "-w")
-    assert [each["state"] for each in over(say, "hunt")] == ["done"] * 2
 
 
 @pytest.mark.slow

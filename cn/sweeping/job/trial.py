@@ -118,7 +118,7 @@ def _call(
     begun: list[Rank],
 ) -> Any:
     module, _, name = batch.function.partition(":")
-    program.script = program.of_module(module)
+    program.script = program.of_function(batch.function)
     run: CN = unplain(trial.config)
     words = trial.typed
     try:

@@ -62,7 +62,7 @@ class Composer:
 
     def __init__(self, sweep: Sweep) -> None:
         _refuse_function(type(sweep))
-        program.script = program.of_module(sweep._function_.partition(":")[0])  # an axis names its fields
+        program.script = program.of_function(sweep._function_)  # an axis names its fields
         self.sweep, change = sweep, type(sweep)
         _refuse_own(sweep.base)
         self.variants = Variants(sweep.base)

@@ -191,9 +191,7 @@ def best_of(named: Named, rows: list[Row]) -> tuple[str, Any]:
         function = named.sweep._function_
     else:
         function = next((each.function for each in named.store.heads().values()), "train:train")
-    typed = program.command(
-        *command_of(run, outcome.trial.words), program=program.of_module(function.partition(":")[0])
-    )
+    typed = program.command(*command_of(run, outcome.trial.words), program=program.of_function(function))
     decimals = result_table.decimals_of(rows)
     own = f", the best of them: {result_table.shown(value, decimals)}" if others_of_it else ""
     told = f"{named.goal.metric} {result_table.measured(row, decimals)}"
